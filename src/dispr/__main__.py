@@ -1,0 +1,5 @@
+"""`python -m dispr` is the `dispr` command."""
+
+from dispr.cli.main import main
+
+main()

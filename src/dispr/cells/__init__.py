@@ -1,0 +1,1 @@
+"""Cells in: finding, reading, checking and preparing the data."""

@@ -1,0 +1,70 @@
+"""The `dispr` command: finds its subcommands lazily and turns errors into one sentence."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from dispr._version import __version__
+from dispr.errors import DisprError
+
+# command: (module that defines it, its line in `dispr --help`). The module is imported only when
+# its command runs, so that `dispr --help` answers at once.
+COMMANDS = {
+    "predict": ("dispr.cli.predict", "Predict 3D shapes for a folder of 2D cells."),
+    "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
+    "baseline": ("dispr.cli.baseline", "Make shapes without a network: cylinder, ellipsoid, nearest."),
+    "train": ("dispr.cli.train", "Train a model on a folder of cells."),
+    "convert": ("dispr.cli.convert", "Turn a checkpoint of the published program into weights."),
+    "data": ("dispr.cli.data", "Check a data set, or fetch the published one."),
+    "simulate": ("dispr.cli.simulate", "Make a data set of simulated cells."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group of commands whose modules are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of a user's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of the command and return its `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(COMMANDS[cmd_name][0]).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dispr")
+def cli() -> None:
+    """Predict plausible 3D cell shapes from one 2D microscopy image and its mask."""
+
+
+def main() -> None:
+    """Run the command line; end with code 2 and one sentence on bad input, 130 on Ctrl-C."""
+    try:
+        cli.main(prog_name="dispr", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        _end("Stopped.", 130)
+    except KeyboardInterrupt:
+        _end("Stopped.", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except DisprError as error:
+        _end(f"Error: {error}", 2)
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)

@@ -1,0 +1,23 @@
+"""Errors that a user can act on."""
+
+from __future__ import annotations
+
+
+class DisprError(Exception):
+    """A problem in the user's input or surroundings, stated in one sentence.
+
+    The message names the file or argument at fault and what to do about it. The command line
+    prints it without a traceback and ends with exit code 2.
+    """
+
+
+class FileError(DisprError):
+    """A file cannot be read or written, or does not hold what it should."""
+
+
+class ArrayError(DisprError):
+    """An array has the wrong shape, type or values."""
+
+
+class ConfigError(DisprError):
+    """A setting is invalid, or settings contradict one another."""

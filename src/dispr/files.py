@@ -1,0 +1,113 @@
+"""Reading TIFF files with clear errors, and writing any file all or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.errors import FileError
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it when the block ends without error.
+
+    A reader sees the old file or the whole new one, never a part. The temporary file is removed
+    when the block fails or is interrupted.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written to or the disk is full.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        # mkstemp makes the file private; give it the permissions that open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _write_error(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_error(path: Path, error: OSError) -> FileError:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return FileError(f"Cannot write {path}: the disk is full; free some space and run again.")
+    reason = (error.strerror or str(error)).lower()
+    return FileError(f"Cannot write {path}: {reason}; choose a folder that you can write to.")
+
+
+def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a TIFF file as an array of its own shape and type.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, is no TIFF file, or is truncated.
+    """
+    import tifffile
+
+    path = Path(path)
+    try:
+        return tifffile.imread(path)
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist; check the name.") from error
+    except IsADirectoryError as error:
+        raise FileError(f"{path} is a folder; name a TIFF file.") from error
+    except PermissionError as error:
+        raise FileError(f"{path} cannot be read: permission denied.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # tifffile raises many types for a damaged file
+        raise FileError(
+            f"{path} cannot be read as TIFF: it is damaged, truncated or of another format; "
+            "export it again."
+        ) from error
+
+
+def write_tiff(path: str | os.PathLike[str], array: np.ndarray) -> None:
+    """Write an array (YX or ZYX) as a compressed TIFF file that ImageJ and Fiji open as a stack.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written or the disk is full.
+    """
+    import tifffile
+
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            array,
+            imagej=True,
+            metadata={"axes": "ZYX" if array.ndim == 3 else "YX"},
+            compression="zlib",
+        )
+
+
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as a CSV file whose columns are the keys of the rows, in order of appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,1 @@
+"""Shapes out: the model as a user sees it."""

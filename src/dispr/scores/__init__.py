@@ -1,0 +1,1 @@
+"""Shapes measured against the truth and against simple baselines."""

@@ -1,0 +1,1 @@
+"""Cells made up: analytic shapes, seen through a simulated microscope."""

@@ -1,0 +1,1 @@
+"""Networks learn: the loop, its state and its records."""
