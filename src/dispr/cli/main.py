@@ -15,7 +15,7 @@ from dispr.errors import DisprError
 COMMANDS = {
     "predict": ("dispr.cli.predict", "Predict 3D shapes for a folder of 2D cells."),
     "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
-    "baseline": ("dispr.cli.baseline", "Make shapes without a network: cylinder, ellipsoid, nearest."),
+    "baseline": ("dispr.cli.baseline", "Make shapes without a network, to compare with."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),
     "convert": ("dispr.cli.convert", "Turn a checkpoint of the published program into weights."),
     "data": ("dispr.cli.data", "Check a data set, or fetch the published one."),
