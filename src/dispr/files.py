@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import logging
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,13 +64,15 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
     Raises
     ------
     FileError
-        If the file is missing, is no TIFF file, or is truncated.
+        If the file is missing, is no TIFF file, is truncated, or is compressed in a way that needs
+        a package that is not installed.
     """
     import tifffile
 
     path = Path(path)
     try:
-        return tifffile.imread(path)
+        with _truncation_seen() as truncated:
+            array = tifffile.imread(path)
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name.") from error
     except IsADirectoryError as error:
@@ -78,10 +82,46 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:  # tifffile raises many types for a damaged file
-        raise FileError(
-            f"{path} cannot be read as TIFF: it is damaged, truncated or of another format; "
-            "export it again."
-        ) from error
+        if "imagecodecs" in str(error):
+            raise FileError(
+                f"{path} is compressed in a way that needs another package; save it without "
+                "compression, or install imagecodecs (pip install imagecodecs)."
+            ) from error
+        raise _damaged(path) from error
+    if truncated:
+        raise _damaged(path)
+    return array
+
+
+def _damaged(path: Path) -> FileError:
+    return FileError(
+        f"{path} cannot be read as TIFF: it is damaged, truncated or of another format; "
+        "export it again."
+    )
+
+
+@contextlib.contextmanager
+def _truncation_seen() -> Iterator[list[str]]:
+    """Collect what tifffile only logs when pages of a stack are missing.
+
+    A stack that was cut short is otherwise read as its first page, without an error.
+    """
+    messages: list[str] = []
+    thread = threading.get_ident()
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if record.thread == thread and "invalid page offset" in text:
+                messages.append(text)
+
+    logger = logging.getLogger("tifffile")
+    handler = Collect(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
 
 
 def write_tiff(path: str | os.PathLike[str], array: np.ndarray) -> None:

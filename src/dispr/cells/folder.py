@@ -1,0 +1,175 @@
+"""Find the cells of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispr.errors import FileError
+
+SPLITS = ("train", "test")
+KINDS = ("image", "mask", "obj")
+LAYOUT = (
+    "put the cells as .tif files in the folders image and mask (and obj, to train), or in train "
+    "and test holding these, under the same file names in each"
+)
+
+
+@dataclass(frozen=True)
+class CellFiles:
+    """The files of one cell.
+
+    Attributes
+    ----------
+    name : str
+        File name without extension, the same in all folders.
+    image, mask : Path
+        Files of the 2D section and of its segmentation.
+    obj : Path or None
+        File of the 3D cell, where there is one.
+    split : "train", "test" or None
+        The part of the data set; None for a folder without parts.
+    """
+
+    name: str
+    image: Path
+    mask: Path
+    obj: Path | None = None
+    split: str | None = None
+
+
+def find_cells(
+    root: str | os.PathLike[str], split: str | None = None, need_obj: bool = False
+) -> list[CellFiles]:
+    """Find the cells in `root`, in order of their names, those of train before those of test.
+
+    Parameters
+    ----------
+    root : path
+        A folder with `image`, `mask` and perhaps `obj`, or with `train` and `test` holding these.
+    split : "train", "test" or None
+        Only the cells of this part; None for all.
+    need_obj : bool
+        Whether every cell must have its 3D shape.
+
+    Raises
+    ------
+    FileError
+        If the folder, the split or a file of a cell is missing, or there are no cells.
+    """
+    root = Path(root)
+    cells: list[CellFiles] = []
+    for part, folder in _chosen_parts(root, split).items():
+        cells += _cells_of(folder, part, need_obj)
+    if not cells:
+        raise FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
+    return cells
+
+
+def parts(root: Path) -> dict[str | None, Path]:
+    """Give the folders that hold `image`, `mask` and `obj`, by their split.
+
+    The result is empty where there are neither splits nor such folders.
+    """
+    found: dict[str | None, Path] = {s: root / s for s in SPLITS if _is_part(root / s)}
+    if not found and _is_part(root):
+        found[None] = root
+    return found
+
+
+def tiff_files(folder: Path) -> dict[str, list[Path]]:
+    """Give the TIFF files of a folder by name without extension; none if it does not exist.
+
+    Hidden files (those of the system and half-written ones) and other formats are passed over. More
+    than one path to a name means that it occurs as both .tif and .tiff.
+    """
+    files: dict[str, list[Path]] = {}
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            # Path.stem only takes the last extension, so "0.00_discocyte000144" survives.
+            is_tiff = path.suffix.lower() in (".tif", ".tiff") and not path.name.startswith(".")
+            if is_tiff and path.is_file():
+                files.setdefault(path.stem, []).append(path)
+    return files
+
+
+def _is_part(folder: Path) -> bool:
+    return any((folder / kind).is_dir() for kind in KINDS)
+
+
+def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
+    if split not in (None, *SPLITS):
+        raise FileError(f'A data set has the parts "train" and "test", not "{split}".')
+    if not root.exists():
+        raise FileError(f"{root} does not exist; check the name of the folder.")
+    if not root.is_dir():
+        raise FileError(f"{root} is a file; name the folder that holds image and mask.")
+    found = parts(root)
+    if not found:
+        raise FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
+    if split is None:
+        return found
+    if split not in found:
+        have = "train" if "train" in found else "test" if "test" in found else "no such parts"
+        raise FileError(
+            f"{root} has no folder {split} (it has {have}); "
+            f"add {split} with image and mask, or name another folder."
+        )
+    return {split: found[split]}
+
+
+def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles]:
+    files = {kind: _one_each(tiff_files(folder / kind)) for kind in KINDS}
+    required = KINDS if need_obj else ("image", "mask")
+    names = sorted(set().union(*(files[kind] for kind in required)))
+    if need_obj and names and not files["obj"]:
+        raise FileError(
+            f"{folder / 'obj'} holds no .tif files, but the 3D shapes are needed here; "
+            "add one for each image, under the same name."
+        )
+    missing = [
+        _expected(folder, kind, name, files)
+        for name in names
+        for kind in required
+        if name not in files[kind]
+    ]
+    if missing:
+        count = f" (the first of {len(missing)} missing files)" if len(missing) > 1 else ""
+        raise FileError(
+            f"{missing[0]} does not exist{count}; every cell needs the same file name "
+            f"in {', '.join(required[:-1])} and {required[-1]}."
+        )
+    return [
+        CellFiles(name, files["image"][name], files["mask"][name], files["obj"].get(name), split)
+        for name in names
+    ]
+
+
+def _expected(folder: Path, kind: str, name: str, files: Mapping[str, Mapping[str, Path]]) -> Path:
+    """Name the missing file with the extension that its sister file has."""
+    sister = next(files[other][name] for other in KINDS if name in files[other])
+    return folder / kind / sister.name
+
+
+def _one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
+    for paths in files.values():
+        if len(paths) > 1:
+            raise FileError(
+                f"{paths[0]} and {paths[1].name} are files of one cell; remove one of them."
+            )
+    return {name: paths[0] for name, paths in files.items()}
+
+
+def _other_files(root: Path) -> str:
+    """Say what kinds of files lie there instead, if any."""
+    folders = [base / kind for base in (root, *(root / s for s in SPLITS)) for kind in KINDS]
+    suffixes = {
+        path.suffix.lower()
+        for folder in (root, *folders)
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix and not path.name.startswith(".")
+    }
+    return f" (only {', '.join(sorted(suffixes)[:4])} files, or in the wrong place)" if suffixes else ""

@@ -1,0 +1,147 @@
+"""What a network is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dispr.errors import ConfigError
+
+Pooling = Literal["in-plane", "isotropic"]
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """A 3D U-Net with residual blocks and attention (Dhariwal and Nichol, arXiv 2105.05233).
+
+    The defaults are the published network: 9,772,802 parameters.
+
+    Attributes
+    ----------
+    size : int
+        Edge of the cubic volume in voxels.
+    in_channels, out_channels : int
+        Channels of the input (condition and noisy volume) and of the output.
+    channels : int
+        Channels of the finest level; a multiple of 32, for group normalisation.
+    channel_mult : tuple of int
+        Channels of each level as multiples of `channels`, finest first.
+    num_res_blocks : int
+        Residual blocks a level.
+    attention_levels : tuple of int
+        Levels with self-attention, 0 being the finest.
+    num_heads, num_heads_upsample : int
+        Attention heads; those of the upward path, where -1 means the same.
+    num_head_channels : int
+        Channels a head, instead of a number of heads; -1 to use the number.
+    scale_shift_norm : bool
+        Let the time scale and shift the normalised features (FiLM) instead of adding to them.
+    resblock_updown : bool
+        Resample inside residual blocks instead of by a strided convolution.
+    new_attention_order : bool
+        Split queries, keys and values before the heads.
+    num_classes : int
+        Classes the network is told of; 0 for none.
+    dropout : float
+        Share of features dropped in training, in each residual block.
+    checkpoint : bool
+        Recompute blocks in the backward pass to save memory.
+    pooling : "in-plane" or "isotropic"
+        Halve Y and X alone, as published, or Z too.
+    patch : int
+        Edge of the cubes that space-to-depth folds into channels; 1 for none.
+    position : bool
+        Give the network each voxel's height above the section as one more channel.
+    """
+
+    size: int = 64
+    in_channels: int = 3
+    out_channels: int = 2
+    channels: int = 32
+    channel_mult: tuple[int, ...] = (1, 2, 3, 4)
+    num_res_blocks: int = 1
+    attention_levels: tuple[int, ...] = (2,)
+    num_heads: int = 1
+    num_heads_upsample: int = -1
+    num_head_channels: int = -1
+    scale_shift_norm: bool = False
+    resblock_updown: bool = False
+    new_attention_order: bool = False
+    num_classes: int = 0
+    dropout: float = 0.0
+    checkpoint: bool = False
+    pooling: Pooling = "in-plane"
+    patch: int = 1
+    position: bool = False
+
+    def __post_init__(self) -> None:
+        levels = len(self.channel_mult)
+        _require(levels > 0, "channel_mult must name at least one level.")
+        _require(
+            self.channels > 0 and self.channels % 32 == 0,
+            f"channels must be a positive multiple of 32, not {self.channels}.",
+        )
+        _require(self.num_res_blocks > 0, "num_res_blocks must be at least 1.")
+        _require(
+            self.patch > 0 and self.size % (self.patch * 2 ** (levels - 1)) == 0,
+            f"size {self.size} cannot be halved {levels - 1} times after folding by {self.patch}.",
+        )
+        _require(
+            all(0 <= level < levels for level in self.attention_levels),
+            f"attention_levels {self.attention_levels} must be levels from 0 to {levels - 1}.",
+        )
+        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
+        _require(
+            self.pooling in ("in-plane", "isotropic"),
+            f'pooling must be "in-plane" or "isotropic", not "{self.pooling}".',
+        )
+        for mult in {self.channel_mult[-1], *(self.channel_mult[i] for i in self.attention_levels)}:
+            width = mult * self.channels
+            for heads in (self.heads(width), self.heads(width, upward=True)):
+                _require(
+                    heads > 0 and width % heads == 0,
+                    f"{width} channels cannot be shared among {heads} attention heads.",
+                )
+
+    def heads(self, width: int, *, upward: bool = False) -> int:
+        """Give the number of attention heads of a block with `width` channels."""
+        if self.num_head_channels != -1:
+            return width // self.num_head_channels if width % self.num_head_channels == 0 else 0
+        if upward and self.num_heads_upsample != -1:
+            return self.num_heads_upsample
+        return self.num_heads
+
+
+@dataclass(frozen=True)
+class ShapeDecoderConfig:
+    """A deterministic 2D encoder and 3D decoder, after SHAPR (Waibel et al., MICCAI 2021).
+
+    Attributes
+    ----------
+    size : int
+        Edge of the image and of the volume in pixels and voxels.
+    channels : int
+        Channels of the finest 2D level; they double at each coarser level.
+    levels : int
+        Number of times that the image is halved, and the volume doubled.
+    dropout : float
+        Share of features dropped in training.
+    """
+
+    size: int = 64
+    channels: int = 8
+    levels: int = 4
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.channels > 0 and self.levels > 0, "channels and levels must be positive.")
+        _require(
+            self.size % 2**self.levels == 0,
+            f"size {self.size} cannot be halved {self.levels} times.",
+        )
+        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
