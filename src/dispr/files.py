@@ -31,8 +31,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder cannot be written to or the disk is full.
     """
     target = Path(path)
+    make_folder(target.parent)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix=target.suffix, dir=target.parent)
         os.close(handle)
         # mkstemp makes the file private; give it the permissions that open() would have given.
@@ -49,6 +49,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise _write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _write_error(Path(path), error) from error
 
 
 def _write_error(path: Path, error: OSError) -> FileError:
@@ -88,7 +102,7 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
                 "compression, or install imagecodecs (pip install imagecodecs)."
             ) from error
         raise _damaged(path) from error
-    if truncated:
+    if truncated or not array.size:
         raise _damaged(path)
     return array
 

@@ -172,4 +172,8 @@ def _other_files(root: Path) -> str:
         for path in folder.iterdir()
         if path.is_file() and path.suffix and not path.name.startswith(".")
     }
-    return f" (only {', '.join(sorted(suffixes)[:4])} files, or in the wrong place)" if suffixes else ""
+    return (
+        f" (only {', '.join(sorted(suffixes)[:4])} files, or in the wrong place)"
+        if suffixes
+        else ""
+    )

@@ -1,4 +1,4 @@
-"""Arrays to tensors: condition and target of the networks."""
+"""Arrays to tensors: condition and target of the networks, and the checks on a user's arrays."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ from typing import Literal
 
 import numpy as np
 import torch
+
+from dispr.cells.arrays import as_image, as_mask, as_obj, canonical_pair, same_shape
+
+__all__ = [
+    "TARGETS",
+    "Target",
+    "as_image",
+    "as_mask",
+    "as_obj",
+    "canonical_pair",
+    "condition_tensor",
+    "occupancy",
+    "same_shape",
+]
 
 Target = Literal["half", "any", "grey"]
 TARGETS = ("half", "any", "grey")

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 
-def generator(*key: object) -> torch.Generator:
-    """Make a CPU generator whose numbers depend on the key (integers and text) alone."""
+def generator(*key: object, device: torch.device | str = "cpu") -> torch.Generator:
+    """Make a generator whose numbers depend on the key (integers and text) and the device alone."""
     digest = hashlib.sha256("\0".join(map(str, key)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))
+    seed = int.from_bytes(digest[:8], "little", signed=True)
+    return torch.Generator(device).manual_seed(seed)
 
 
 class NoiseStreams:

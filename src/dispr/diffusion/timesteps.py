@@ -10,6 +10,9 @@ from torch import Tensor
 class UniformTimesteps:
     """Every step is equally likely."""
 
+    learns = False
+    """Whether the losses change the probabilities."""
+
     def __init__(self, steps: int) -> None:
         self.steps = steps
 
@@ -50,6 +53,8 @@ class LossSecondMomentTimesteps(UniformTimesteps):
 
     Uniform until every step has been seen `history` times.
     """
+
+    learns = True
 
     def __init__(self, steps: int, history: int = 10, uniform_share: float = 0.001) -> None:
         super().__init__(steps)

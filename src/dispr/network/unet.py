@@ -164,6 +164,22 @@ class UNet(nn.Module):
 
         return network
 
+    def regress(self, condition: Tensor) -> Tensor:
+        """Answer without noise, for a network whose input is the condition alone.
+
+        Parameters
+        ----------
+        condition : Tensor
+            (N, in_channels, size, size), the same at every height.
+
+        Returns
+        -------
+        Tensor
+            Logit of the occupancy, (N, out_channels, size, size, size).
+        """
+        planes = condition[:, :, None].expand(-1, -1, self.config.size, -1, -1)
+        return self(planes, condition.new_zeros(len(condition)))
+
 
 def fold(x: Tensor, patch: int) -> Tensor:
     """Fold cubes of `patch` voxels into channels: (N, C, Z, Y, X) to (N, C p^3, Z/p, Y/p, X/p)."""

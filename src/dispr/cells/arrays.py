@@ -1,0 +1,245 @@
+"""Checks on arrays from a user: uint8 of 64 x 64 (x 64), or a refusal in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from dispr.errors import ArrayError
+
+SIZE = 64
+"""Edge of images, masks and volumes in pixels and voxels."""
+
+SMALLEST = 8
+"""Edge of the smallest image that is enlarged to `SIZE`."""
+
+
+def as_image(array: Any, name: str = "image") -> np.ndarray:
+    """Check one microscopy image and bring it to 64 x 64 uint8.
+
+    Parameters
+    ----------
+    array : array-like, (Y, X)
+        At least 8 x 8. uint8 is taken as it is. Other integers, such as those of a 12- or 16-bit
+        camera, are stretched linearly from their own minimum and maximum to 0 and 255: the
+        published images span that range too, less what their resampling took off the peaks.
+        Floating point must lie from 0 to 1 and is multiplied by 255.
+    name : str
+        What errors call the array.
+
+    Returns
+    -------
+    array, (64, 64), uint8
+        Other sizes are padded to a square about the centre and resampled with anti-aliasing. The
+        voxels of a predicted shape are then as large as the new pixels.
+
+    Raises
+    ------
+    ArrayError
+        If this is not one finite 2D image of one channel.
+    """
+    section = _section(array, name)
+    if section.dtype == bool:
+        raise ArrayError(f"{name} is boolean, as masks are; give the grey values of the image.")
+    if section.dtype.kind == "f":
+        section = _unit(section, name) * 255
+    elif section.dtype != np.uint8:
+        low, high = float(section.min()), float(section.max())
+        section = (section.astype(np.float64) - low) * (255 / max(high - low, 1.0))
+    return _resized(section, pad="edge")
+
+
+def as_mask(array: Any, name: str = "mask") -> np.ndarray:
+    """Check the segmentation of one cell and bring it to 64 x 64 uint8.
+
+    Parameters
+    ----------
+    array : array-like, (Y, X)
+        At least 8 x 8. Boolean, or integers with one value beside 0, whichever it is; uint8 from
+        0 to 255, or floating point from 0 to 1, with a grey border.
+    name : str
+        What errors call the array.
+
+    Returns
+    -------
+    array, (64, 64), uint8
+        0 outside, 255 inside. Other sizes are padded and resampled like the image, by the share of
+        each pixel that is inside, so that the border becomes grey as in the published masks.
+
+    Raises
+    ------
+    ArrayError
+        If this is not one finite 2D mask of exactly one cell.
+    """
+    section = _section(array, name)
+    mask = _resized(_grey(section, name), pad="constant")
+    if not (mask > 127).any():
+        raise ArrayError(f"{name} holds a cell too small to see at 64 x 64; crop closer to it.")
+    return mask
+
+
+def as_obj(array: Any, name: str = "obj") -> np.ndarray:
+    """Check the 3D shape of one cell.
+
+    Parameters
+    ----------
+    array : array-like, (64, 64, 64), ZYX
+        Boolean, integers with one value beside 0, or uint8 from 0 to 255 with a grey border.
+    name : str
+        What errors call the array.
+
+    Returns
+    -------
+    array, (64, 64, 64), uint8
+        0 outside, 255 inside.
+
+    Raises
+    ------
+    ArrayError
+        If the shape or type is another, or the volume is empty.
+    """
+    volume = _numbers(array, name)
+    if volume.shape != (SIZE,) * 3:
+        raise ArrayError(
+            f"{name} has the shape {volume.shape}; a 3D cell has 64 x 64 x 64 voxels (Z, Y, X)."
+        )
+    if volume.dtype.kind == "f":
+        raise ArrayError(f"{name} has the type {volume.dtype}; make it boolean or uint8.")
+    return _grey(volume, name)
+
+
+def canonical_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Check images and their masks, one or a batch of them.
+
+    Parameters
+    ----------
+    image, mask : array-like, both (Y, X) or both (N, Y, X)
+        As `as_image` and `as_mask` take them, of one shape. The grey values of each image of a
+        batch are treated by themselves.
+
+    Returns
+    -------
+    image, mask : array, (N, 64, 64), uint8
+        N is 1 for a single cell.
+    single : bool
+        Whether single arrays were given.
+
+    Raises
+    ------
+    ArrayError
+        If an array is refused or their shapes differ.
+    """
+    images, masks = _numbers(image, "image"), _numbers(mask, "mask")
+    # A batch of three is no colour image: both have the axis N. Colours in the last axis are.
+    if images.ndim != 3 or masks.ndim != 3 or images.shape[-1] in (3, 4):
+        section = as_image(images)
+        same_shape(images, masks)
+        return section[None], as_mask(masks)[None], True
+    same_shape(images, masks)
+    if not len(images):
+        raise ArrayError("image and mask are batches of no cells; give at least one.")
+    return (
+        np.stack([as_image(one, f"image[{i}]") for i, one in enumerate(images)]),
+        np.stack([as_mask(one, f"mask[{i}]") for i, one in enumerate(masks)]),
+        False,
+    )
+
+
+def same_shape(
+    image: np.ndarray, mask: np.ndarray, image_name: str = "image", mask_name: str = "mask"
+) -> None:
+    """Raise ArrayError unless image and mask, as they were given, have one shape."""
+    # Axes of length 1 say nothing: some programs write them, some do not.
+    if np.squeeze(image).shape != np.squeeze(mask).shape:
+        raise ArrayError(
+            f"{mask_name} has the shape {mask.shape} but {image_name} has {image.shape}; "
+            "crop both alike."
+        )
+
+
+def _numbers(array: Any, name: str) -> np.ndarray:
+    if hasattr(array, "detach"):  # a torch tensor, perhaps on a GPU
+        array = array.detach().cpu()
+    try:
+        array = np.asarray(array)
+    except (TypeError, ValueError) as error:
+        raise ArrayError(f"{name} is not an array of numbers; all rows must be alike.") from error
+    if array.dtype.kind not in "buif":
+        raise ArrayError(f"{name} has the type {array.dtype}; give an array of real numbers.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ArrayError(f"{name} holds NaN or infinite values; replace them by numbers.")
+    return array
+
+
+def _section(array: Any, name: str) -> np.ndarray:
+    array = _numbers(array, name)
+    shape = array.shape
+    while array.ndim > 2 and 1 in array.shape:
+        array = array.squeeze(array.shape.index(1))
+    if _is_colour(array):
+        raise ArrayError(
+            f"{name} has the shape {shape}, that of a colour image; give one channel of it."
+        )
+    if array.ndim != 2:
+        raise ArrayError(
+            f"{name} has the shape {shape}; give one section (Y, X), "
+            "such as the plane through the middle of the cell."
+        )
+    if min(array.shape) < SMALLEST:
+        raise ArrayError(
+            f"{name} has only {shape[0]} x {shape[1]} pixels; at least 8 x 8 are needed."
+        )
+    return array
+
+
+def _is_colour(array: np.ndarray) -> bool:
+    return array.ndim == 3 and (array.shape[-1] in (3, 4) or array.shape[0] in (3, 4))
+
+
+def _unit(array: np.ndarray, name: str) -> np.ndarray:
+    low, high = float(array.min()), float(array.max())
+    # The slack is for rounding in whatever scaled the array.
+    if low < -1e-4 or high > 1 + 1e-4:
+        raise ArrayError(
+            f"{name} is floating point from {low:.6g} to {high:.6g}; "
+            "scale it to 0 to 1, or make it uint8."
+        )
+    return array.astype(np.float64).clip(0, 1)
+
+
+def _grey(array: np.ndarray, name: str) -> np.ndarray:
+    """Bring a mask or volume in any of its codings to 0 to 255."""
+    if not array.any():
+        raise ArrayError(f"{name} is empty; it must mark one cell.")
+    values = array[array != 0]
+    if values.min() == values.max() and array.dtype.kind != "f":
+        return np.where(array != 0, 255, 0).astype(np.uint8)
+    if array.dtype.kind == "f":
+        if set(np.unique(values)) == {255}:
+            return np.where(array != 0, 255, 0).astype(np.uint8)
+        array = _unit(array, name) * 255
+    elif array.dtype != np.uint8:
+        raise ArrayError(
+            f"{name} holds {len(np.unique(values))} labels; crop each cell by itself "
+            "(a grey mask must be uint8)."
+        )
+    if array.max() <= 127:
+        raise ArrayError(
+            f"{name} has no value above half of its range; mark the inside of one cell with 255, "
+            "and crop each cell by itself if these are labels."
+        )
+    return array
+
+
+def _resized(section: np.ndarray, pad: Literal["edge", "constant"]) -> np.ndarray:
+    """Pad to a square, resample to 64 x 64 and round to uint8; values must be from 0 to 255."""
+    if section.shape != (SIZE, SIZE):
+        from skimage.transform import resize
+
+        edge = max(section.shape)
+        before = [(edge - n) // 2 for n in section.shape]
+        margins = [(b, edge - n - b) for b, n in zip(before, section.shape, strict=True)]
+        square = np.pad(section.astype(np.float64), margins, mode=pad)
+        section = resize(square, (SIZE, SIZE), order=1, anti_aliasing=edge > SIZE)
+    return np.rint(section).clip(0, 255).astype(np.uint8)

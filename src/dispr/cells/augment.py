@@ -1,0 +1,186 @@
+"""Random augmentation of a batch: what the microscope and the cell's pose could as well have been.
+
+Image, mask and volume get the same geometry. The section is plane 32 of the volume, so everything
+that is done along Z leaves that plane where it is: the mask stays the answer's middle plane.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from dispr.errors import ConfigError
+
+SECTION = 32
+"""The plane of the volume that the image shows."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What is varied, and how far; the defaults vary nothing.
+
+    Attributes
+    ----------
+    flip : bool
+        Mirror in Y and in X, each with probability 1/2.
+    flip_z : bool
+        Mirror in Z about the section, with probability 1/2; image and mask stay.
+    rotate : bool
+        Rotate in the plane by any angle.
+    scale : float
+        Enlarge along all three axes by a factor from 1 - scale to 1 + scale.
+    shift : float
+        Shift in Y and in X by up to so many voxels.
+    intensity : float
+        Multiply the image by a gain, and raise it (as 0 to 1) to a power, each from
+        exp(-intensity) to exp(intensity).
+    noise : float
+        Standard deviation of Gaussian noise on the image, as a share of 255.
+    """
+
+    flip: bool = False
+    flip_z: bool = False
+    rotate: bool = False
+    scale: float = 0.0
+    shift: float = 0.0
+    intensity: float = 0.0
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "flip_z", "rotate"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+        for name, limit in (("scale", 0.5), ("shift", 32), ("intensity", 1), ("noise", 1)):
+            value = getattr(self, name)
+            # The comparison is false for NaN too.
+            if isinstance(value, bool) or not 0 <= value <= limit:
+                raise ConfigError(f"{name} must be from 0 to {limit}, not {value!r}.")
+
+    @property
+    def moves(self) -> bool:
+        """Whether values between the voxels are needed."""
+        return self.rotate or self.scale > 0 or self.shift > 0
+
+
+def augment(
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    obj: torch.Tensor,
+    config: AugmentConfig,
+    generators: Sequence[torch.Generator],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Vary each cell of a batch by itself.
+
+    Parameters
+    ----------
+    image, mask : Tensor, (N, Y, X), float32
+        From 0 to 255, on any device.
+    obj : Tensor, (N, Z, Y, X), float32
+        From 0 to 255, with the section in plane 32.
+    config : AugmentConfig
+        What is varied.
+    generators : sequence of torch.Generator
+        One on the CPU for each cell. All that is random of a cell comes from its own, so that
+        neither the batch size nor its place in the batch matters.
+
+    Returns
+    -------
+    image, mask, obj : Tensor
+        As given; the same objects if `config` varies nothing. Flips alone are exact, all else
+        interpolates linearly and takes what is outside for 0.
+    """
+    if len(generators) != len(image):
+        raise ValueError(f"Expected {len(image)} generators, one for each cell.")
+    if config == AugmentConfig():
+        return image, mask, obj
+    device = image.device
+    # Always the same nine numbers, so that one kind of variation does not change the next.
+    draws = torch.stack([torch.rand(9, generator=g, dtype=torch.float64) for g in generators])
+    flips, signed = draws[:, :3] < 0.5, draws[:, 3:] * 2 - 1
+    if config.flip or config.flip_z:
+        on = torch.tensor([config.flip, config.flip, config.flip_z])
+        image, mask, obj = _flipped(image, mask, obj, (flips & on).to(device))
+    if config.moves:
+        image, mask, obj = _moved(image, mask, obj, config, signed)
+    if config.intensity > 0 or config.noise > 0:
+        image = _exposed(image, config, signed, generators)
+    return image, mask, obj
+
+
+def _flipped(
+    image: torch.Tensor, mask: torch.Tensor, obj: torch.Tensor, on: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mirror without interpolation; `on` is (N, 3) bool: Y, X, Z."""
+    for axis, dim in ((0, -2), (1, -1)):
+        chosen = on[:, axis, None, None]
+        image = torch.where(chosen, image.flip(dim), image)
+        mask = torch.where(chosen, mask.flip(dim), mask)
+        obj = torch.where(chosen[..., None], obj.flip(dim), obj)
+    # Plane z goes to 64 - z; plane 0 would come from beyond the volume.
+    mirrored = torch.cat([torch.zeros_like(obj[:, :1]), obj[:, 1:].flip(1)], dim=1)
+    return image, mask, torch.where(on[:, 2, None, None, None], mirrored, obj)
+
+
+def _moved(
+    image: torch.Tensor,
+    mask: torch.Tensor,
+    obj: torch.Tensor,
+    config: AugmentConfig,
+    signed: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rotate, scale and shift; `signed` holds uniform numbers from -1 to 1."""
+    _, depth, height, width = obj.shape
+    device = obj.device
+    angle = signed[:, 0] * math.pi * config.rotate
+    factor = 1 + signed[:, 1] * config.scale
+    shift_y, shift_x = signed[:, 2] * config.shift, signed[:, 3] * config.shift
+    # Each new pixel is looked up at the place it came from: the inverse rotation and 1 / factor.
+    # Element by element and not as a matrix product, whose rounding depends on the batch size.
+    y = (torch.arange(height) - (height - 1) / 2)[None, :, None] - shift_y[:, None, None]
+    x = (torch.arange(width) - (width - 1) / 2)[None, None, :] - shift_x[:, None, None]
+    cos = (torch.cos(angle) / factor)[:, None, None]
+    sin = (torch.sin(angle) / factor)[:, None, None]
+    grid = torch.stack([(cos * x + sin * y) * 2 / width, (cos * y + sin * x) * 2 / height], dim=-1)
+    # Z rides along as channels: in the plane, all sections move alike.
+    planes = torch.cat([image[:, None], mask[:, None], obj], dim=1)
+    planes = F.grid_sample(
+        planes, grid.to(device, planes.dtype), padding_mode="zeros", align_corners=False
+    )
+    image, mask, obj = planes[:, 0], planes[:, 1], planes[:, 2:]
+    if config.scale > 0:
+        source = SECTION + (torch.arange(depth) - SECTION)[None, :] / factor[:, None]
+        obj = _resampled_z(obj, source.to(device, obj.dtype))
+    return image, mask, obj
+
+
+def _resampled_z(obj: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Interpolate planes of (N, Z, Y, X) at the heights `source` (N, Z); 0 beyond the volume."""
+    depth = obj.shape[1]
+    obj = F.pad(obj, (0, 0, 0, 0, 1, 1))
+    source = (source + 1).clamp(0, depth + 1)
+    below = source.floor().clamp(max=depth)
+    rows = torch.arange(len(obj), device=obj.device)[:, None]
+    index = below.long()
+    return torch.lerp(obj[rows, index], obj[rows, index + 1], (source - below)[..., None, None])
+
+
+def _exposed(
+    image: torch.Tensor,
+    config: AugmentConfig,
+    signed: torch.Tensor,
+    generators: Sequence[torch.Generator],
+) -> torch.Tensor:
+    """Vary gain and gamma of the image, and add noise."""
+    unit = image / 255
+    if config.intensity > 0:
+        gain, gamma = torch.exp(signed[:, 4:6] * config.intensity).to(unit).T[..., None, None]
+        unit = gain * unit.clamp(0, 1) ** gamma
+    if config.noise > 0:
+        shape = image.shape[1:]
+        noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
+        unit = unit + config.noise * noise.to(unit)
+    return (unit * 255).clamp(0, 255)

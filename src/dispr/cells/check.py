@@ -1,0 +1,156 @@
+"""List every fault of a data set in one go."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
+from dispr.cells.classes import parse_name
+from dispr.cells.folder import KINDS, LAYOUT, parts, tiff_files
+from dispr.errors import ArrayError, FileError
+from dispr.files import read_tiff
+
+SECTION = 32
+_CHECKS = {"image": as_image, "mask": as_mask, "obj": as_obj}
+
+
+@dataclass
+class Report:
+    """What was found in a data set.
+
+    Attributes
+    ----------
+    faults : list of str
+        One sentence each, beginning with the file: what cannot be used, or makes scores untrue.
+    warnings : list of str
+        The same: what can be used but is probably not meant.
+    counts : dict
+        Number of cells by (split, class); the split is "all" in a folder without splits, the class
+        "other" where the name tells none.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def check_cells(
+    root: str | os.PathLike[str], progress: Callable[[], object] | None = None
+) -> Report:
+    """Read every file of a data set and note all that is wrong with it.
+
+    Parameters
+    ----------
+    root : path
+        A folder laid out as `find_cells` takes it. Volumes are expected of all cells of a part or
+        of none.
+    progress : callable or None
+        Called after each cell.
+
+    Raises
+    ------
+    FileError
+        Only if there is nothing to check: no such folder, or none of `image`, `mask` and `obj`.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileError(f"{root} is no folder; name the one that holds the cells.")
+    found = parts(root)
+    if not found:
+        raise FileError(f"{root} holds no cells; {LAYOUT}.")
+    report = Report()
+    images: dict[bytes, tuple[str, Path]] = {}
+    names: dict[str, Path] = {}
+    for split, folder in found.items():
+        for name, files in _cells(folder, report):
+            report.counts[split or "all", parse_name(name).cell_class or "other"] += 1
+            arrays = {kind: _read(kind, path, report) for kind, path in files.items()}
+            _compare(files, arrays, report)
+            image = arrays.get("image")
+            if image is not None:
+                _note_copy(split or "all", files["image"], image, images, report)
+            if name in names:
+                report.warnings.append(
+                    f"{folder / 'image' / name} has the same name as {names[name]}."
+                )
+            names.setdefault(name, folder / "image" / name)
+            if progress is not None:
+                progress()
+    if not report.counts:
+        report.faults.append(f"{root} holds no .tif files; {LAYOUT}.")
+    return report
+
+
+def _cells(folder: Path, report: Report) -> Iterator[tuple[str, dict[str, Path]]]:
+    """Give each cell of one part with the files that it has, and note those that it lacks."""
+    files = {kind: tiff_files(folder / kind) for kind in KINDS}
+    expected = KINDS if files["obj"] else ("image", "mask")
+    for name in sorted(set().union(*files.values())):
+        here: dict[str, Path] = {}
+        for kind in expected:
+            paths = files[kind].get(name, [])
+            if not paths:
+                report.faults.append(f"{folder / kind / name}.tif does not exist.")
+                continue
+            here[kind] = paths[0]
+            if len(paths) > 1:
+                report.faults.append(f"{paths[0]} exists as {paths[1].suffix} too; remove one.")
+        yield name, here
+
+
+def _read(kind: str, path: Path, report: Report) -> np.ndarray | None:
+    """Read one file as it is; None, with a fault noted, if it cannot be used."""
+    try:
+        array = read_tiff(path)
+        _CHECKS[kind](array, str(path))
+    except (FileError, ArrayError) as error:
+        report.faults.append(str(error))
+        return None
+    if kind != "obj" and array.shape != (SIZE, SIZE):
+        report.warnings.append(f"{path} has the shape {array.shape}; it is resized to 64 x 64.")
+    if kind == "image" and array.dtype != np.uint8:
+        report.warnings.append(f"{path} has the type {array.dtype}; it is scaled to 0 to 255.")
+    return array
+
+
+def _compare(files: dict[str, Path], arrays: dict[str, np.ndarray | None], report: Report) -> None:
+    """Note what does not fit together in one cell."""
+    image, mask, obj = (arrays.get(kind) for kind in KINDS)
+    if image is not None and mask is not None:
+        try:
+            same_shape(image, mask, str(files["image"]), str(files["mask"]))
+        except ArrayError as error:
+            report.faults.append(str(error))
+    if mask is not None and obj is not None:
+        section = as_obj(obj)[SECTION] > 127
+        flat = as_mask(mask) > 127
+        iou = np.count_nonzero(section & flat) / np.count_nonzero(section | flat)
+        if iou < 0.5:
+            report.warnings.append(
+                f"{files['mask']} is not plane {SECTION} of {files['obj']} (IoU {iou:.2f})."
+            )
+
+
+def _note_copy(
+    split: str,
+    path: Path,
+    image: np.ndarray,
+    seen: dict[bytes, tuple[str, Path]],
+    report: Report,
+) -> None:
+    """Note an image that occurred before: between train and test, it makes scores untrue."""
+    key = hashlib.sha256(repr((image.shape, image.dtype.str)).encode() + image.tobytes()).digest()
+    other, first = seen.setdefault(key, (split, path))
+    if first == path:
+        return
+    if other != split:
+        report.faults.append(f"{path} is the same image as {first}: {split} repeats {other}.")
+    else:
+        report.warnings.append(f"{path} is the same image as {first}.")

@@ -1,0 +1,171 @@
+"""Download a file in as many attempts as it takes, each going on where the last broke off."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dispr.errors import FileError
+
+CONNECT_SECONDS = 20
+READ_SECONDS = 60
+_CHUNK = 2**16
+
+
+def get_json(url: str) -> Any:
+    """Ask a server for JSON.
+
+    Raises
+    ------
+    FileError
+        If it cannot be reached, refuses, or answers with something else.
+    """
+    import requests
+
+    with _clear_errors(url):
+        response = requests.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS))
+        _raise_for_status(response, url)
+        try:
+            return response.json()
+        except requests.exceptions.JSONDecodeError as error:
+            raise FileError(
+                f"{url} does not answer with a list of files; a proxy or a login page may be "
+                "in between."
+            ) from error
+
+
+class ResumingDownload:
+    """A downloader for pooch that keeps what it has in a file and asks only for the rest.
+
+    Parameters
+    ----------
+    part : Path
+        Where to keep the beginning of the file between attempts and between runs.
+    label : str
+        What the progress bar calls the file.
+    progress : bool
+        Whether to show a progress bar.
+    """
+
+    def __init__(self, part: Path, label: str, progress: bool = False) -> None:
+        self.part = part
+        self.label = label
+        self.progress = progress
+
+    def __call__(
+        self, url: str, output_file: str, pooch: Any = None, check_only: bool = False
+    ) -> bool | None:
+        """Download `url` to `output_file`; pooch gives the last two arguments, unused here."""
+        while True:
+            before = self._size()
+            try:
+                with _clear_errors(url):
+                    complete = self._attempt(url)
+            except FileError:
+                # As long as each attempt brings something, the end will come.
+                if self._size() > before:
+                    continue
+                raise
+            if complete:
+                os.replace(self.part, output_file)
+                return None
+
+    def _size(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _attempt(self, url: str) -> bool:
+        """Ask for what is missing and append it; False if the part was no good and was removed."""
+        import requests
+        from tqdm import tqdm
+
+        have = self._size()
+        # Compressed on the way, the bytes to skip would be others than those on the disk.
+        headers = {"Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+        with requests.get(
+            url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
+        ) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable and have:
+                # Nothing is left to ask for: the part is whole, or not a part of this file.
+                if _total(response) == have:
+                    return True
+                self.part.unlink()
+                return False
+            _raise_for_status(response, url)
+            resumed = response.status_code == requests.codes.partial_content
+            if resumed and _first_byte(response) != have:
+                self.part.unlink()
+                return False
+            length = response.headers.get("Content-Length", "")
+            start = have if resumed else 0
+            with (
+                open(self.part, "ab" if resumed else "wb") as file,
+                tqdm(
+                    desc=self.label,
+                    initial=start,
+                    total=start + int(length) if length.isdigit() else None,
+                    unit="B",
+                    unit_scale=True,
+                    disable=None if self.progress else True,
+                ) as bar,
+            ):
+                for chunk in response.iter_content(_CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+        return True
+
+
+def _first_byte(response: Any) -> int | None:
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+def _total(response: Any) -> int | None:
+    match = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+def _raise_for_status(response: Any, url: str) -> None:
+    if response.status_code == 429:
+        raise FileError(f"{url} has been asked too often (status 429); run again in a few minutes.")
+    if response.status_code >= 500:
+        raise FileError(
+            f"{url} cannot be had now: the server is out of order (status {response.status_code}); "
+            "run again later."
+        )
+    if response.status_code >= 400:
+        raise FileError(
+            f"{url} cannot be had: the server refuses it (status {response.status_code}); "
+            "check the address."
+        )
+
+
+@contextlib.contextmanager
+def _clear_errors(url: str) -> Iterator[None]:
+    """Turn the errors of a connection into one sentence each."""
+    import requests
+
+    host = urllib.parse.urlsplit(url).netloc or url
+    try:
+        yield
+    except requests.exceptions.SSLError as error:
+        raise FileError(
+            f"{host} cannot be trusted: its certificate does not hold; check the clock and proxy."
+        ) from error
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise FileError(
+            f"The download of {url} broke off; run again to go on from there."
+        ) from error
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+        raise FileError(
+            f"{host} cannot be reached; check the connection and run again, "
+            f"or download {url} on another machine."
+        ) from error
+    except requests.exceptions.RequestException as error:
+        raise FileError(f"{url} cannot be downloaded: {error}.") from error

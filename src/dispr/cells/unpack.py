@@ -1,0 +1,76 @@
+"""Unpack an archive from elsewhere, safely and all or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from dispr.errors import FileError
+
+MOST_BYTES = 8 * 2**30
+"""Most bytes that an archive may unpack to; the published cells are 0.25 GB."""
+
+
+def unzip(archive: Path, folder: Path) -> None:
+    """Unpack a zip archive into a folder that does not exist yet or is empty.
+
+    An archive `cells.zip` with the one folder `cells` in it gives `folder`, not `folder/cells`.
+
+    Raises
+    ------
+    FileError
+        If the archive is damaged, encrypted, larger than `MOST_BYTES` or than the free space, or
+        has members that are links or lie outside of it. Nothing is left in that case.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = [m for m in file.infolist() if not m.filename.startswith("__MACOSX/")]
+            _refuse_unsafe(archive, members)
+            # On the same disk, so that the last step is a rename.
+            with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder.parent) as temporary:
+                target = Path(temporary) / "content"
+                target.mkdir()
+                for member in members:
+                    file.extract(member, target)
+                inner = list(target.iterdir())
+                wrapped = len(inner) == 1 and inner[0].is_dir() and inner[0].name == folder.name
+                if folder.is_dir():
+                    folder.rmdir()  # an empty one; Windows does not rename onto it
+                os.replace(inner[0] if wrapped else target, folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise FileError(
+            f"{archive} is no zip archive or damaged; delete it and run again."
+        ) from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{archive} cannot be unpacked to {folder}: {reason}.") from error
+
+
+def _refuse_unsafe(archive: Path, members: list[zipfile.ZipInfo]) -> None:
+    for member in members:
+        name = member.filename
+        windows = PureWindowsPath(name)
+        outside = name.startswith(("/", "\\")) or windows.drive or windows.is_absolute()
+        if outside or ".." in windows.parts or ".." in PurePosixPath(name).parts:
+            raise FileError(
+                f'{archive} is not safe: its member "{name}" lies outside of it; do not unpack it.'
+            )
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise FileError(
+                f'{archive} is not safe: its member "{name}" is a link; do not unpack it.'
+            )
+        if member.flag_bits & 1:
+            raise FileError(f"{archive} is encrypted; unpack it by hand.")
+    # zipfile unpacks no more of a member than it declares, so the sum is a bound.
+    size = sum(member.file_size for member in members)
+    free = shutil.disk_usage(archive.parent).free
+    if size > min(MOST_BYTES, free):
+        raise FileError(
+            f"{archive} would unpack to {size / 1e9:.1f} GB, more than "
+            + (f"the {free / 1e9:.1f} GB that are free." if size > free else "any cells need.")
+        )

@@ -1,0 +1,75 @@
+"""`dispr data`: check a data set, or fetch the published one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dispr.errors import FileError
+
+
+@click.group()
+def command() -> None:
+    """Check a data set, or fetch the published one."""
+
+
+@command.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def check(folder: Path) -> None:
+    """List every fault of the data set in DIR, and count its cells.
+
+    DIR holds the folders image, mask and perhaps obj, or train and test with these. Ends with
+    exit code 2 if there are faults; warnings do not count.
+    """
+    from tqdm import tqdm
+
+    from dispr.cells.check import check_cells
+
+    with tqdm(unit=" cells", leave=False, disable=None) as bar:
+        report = check_cells(folder, progress=bar.update)
+    for fault in report.faults:
+        click.echo(f"fault: {fault}")
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}")
+    if report.counts:
+        click.echo(_table(report.counts))
+    if report.faults:
+        number = len(report.faults)
+        raise FileError(
+            f"{folder} has {number} fault{'s' if number > 1 else ''}; mend and check again."
+        )
+    click.echo("No faults.")
+
+
+@command.command()
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("red_blood_cells"),
+    show_default=True,
+    help="Folder to put the data set in.",
+)
+def fetch(output: Path) -> None:
+    """Download the published red blood cells (Zenodo, doi 10.5281/zenodo.7031924).
+
+    Run it again to resume a download that broke off. Prints the folder that holds the cells.
+    """
+    from dispr.cells.fetch import fetch as fetch_cells
+
+    click.echo(fetch_cells(output, progress=True))
+
+
+def _table(counts: dict[tuple[str, str], int]) -> str:
+    """Lay out the counts with a row for each class and a column for each split."""
+    from tabulate import tabulate
+
+    from dispr.cells.classes import CLASSES
+
+    splits = list(dict.fromkeys(split for split, _ in counts))
+    kinds = [kind for kind in (*CLASSES, "other") if any((s, kind) in counts for s in splits)]
+    rows = [[kind, *(counts.get((s, kind), 0) for s in splits)] for kind in kinds]
+    rows.append(["total", *(sum(n for (s, _), n in counts.items() if s == t) for t in splits)])
+    return tabulate(rows, headers=["class", *splits])

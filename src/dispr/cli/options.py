@@ -1,0 +1,98 @@
+"""Command-line options made from configuration classes, their help from the docstrings."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+
+class NumberList(click.ParamType):
+    """Numbers separated by commas, as a tuple."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Turn "1,2,3" into (1, 2, 3)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.kind(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is no list of numbers separated by commas.", param, ctx)
+
+
+def config_options(
+    cls: type, prefix: str = "", skip: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a command with one option for each field of a configuration class.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass with a numpydoc section "Attributes". Nested configurations are left out.
+    prefix : str
+        Put before the names: `prefix="network"` gives `--network-channels`.
+    skip : tuple of str
+        Fields to leave out.
+    """
+    hints = typing.get_type_hints(cls)
+    described = attribute_help(cls)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for item in reversed(dataclasses.fields(cls)):
+            hint = hints[item.name]
+            if item.name in skip or dataclasses.is_dataclass(hint):
+                continue
+            variable = f"{prefix}_{item.name}" if prefix else item.name
+            name = "--" + variable.replace("_", "-")
+            arguments: dict[str, Any] = {"default": None, "help": described.get(item.name, "")}
+            if hint is bool:
+                name = f"{name}/--no-{name[2:]}"
+            elif typing.get_origin(hint) is tuple:
+                arguments["type"] = NumberList(typing.get_args(hint)[0])
+            elif typing.get_origin(hint) is typing.Literal:
+                arguments["type"] = click.Choice(typing.get_args(hint))
+            else:
+                arguments["type"] = hint
+            command = click.option(name, variable, **arguments)(command)
+        return command
+
+    return decorate
+
+
+def given(values: Mapping[str, Any], prefix: str, cls: type) -> dict[str, Any]:
+    """Pick the options of a configuration class that the user gave, by field name."""
+    names = {
+        item.name: f"{prefix}_{item.name}" if prefix else item.name
+        for item in dataclasses.fields(cls)
+    }
+    return {
+        name: values[option] for name, option in names.items() if values.get(option) is not None
+    }
+
+
+def attribute_help(cls: type) -> dict[str, str]:
+    """Read the descriptions of attributes from a numpydoc docstring."""
+    section = re.split(r"Attributes\n\s*-+\n", cls.__doc__ or "")[-1]
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in section.splitlines():
+        text = line.strip()
+        if not text:
+            continue
+        if line.startswith("    ") and not line.startswith("     ") and " : " in text:
+            names = [name.strip() for name in text.split(" : ")[0].split(",")]
+        else:
+            for name in names:
+                found[name] = f"{found.get(name, '')} {text}".strip()
+    return found

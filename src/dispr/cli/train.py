@@ -1,0 +1,169 @@
+"""`dispr train`: train a model on a folder of cells."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dispr.cells.augment import AugmentConfig
+from dispr.cli.options import config_options, given
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError
+from dispr.model.config import CONDITION_CHANNELS, ModelConfig
+from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.training.config import TrainingConfig
+from dispr.training.presets import PRESETS, Preset, get_preset
+
+
+@click.command(context_settings={"max_content_width": 100})
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the run."
+)
+@click.option(
+    "--preset",
+    default="fast",
+    show_default=True,
+    help="Recipe to begin with: "
+    + "; ".join(f"{name}, {preset.about}" for name, preset in PRESETS.items())
+    + ". The options below change it.",
+)
+@click.option("--split", default="train", show_default=True, help="Part of the data to train on.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), default=None, help="Begin with these weights."
+)
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard event files too.")
+@click.option("--target", default=None, help="Occupied voxels: half (> 127), any (> 0) or grey.")
+@click.option("--sampler", default=None, help="Default sampler: ddpm, ddim or dpm-solver.")
+@click.option("--sampling-steps", default=None, help="Default steps to sample in.")
+@click.option("--class-cond/--no-class-cond", default=None, help="Tell the network the class.")
+@config_options(TrainingConfig)
+@config_options(AugmentConfig, "augment")
+@config_options(UNetConfig, "network", skip=("size", "in_channels", "out_channels", "num_classes"))
+@config_options(DiffusionConfig, "diffusion")
+def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> None:
+    """Train a model on the cells of DATA; interrupt with Ctrl-C, repeat the command to resume.
+
+    DATA holds train/ with the folders obj, image and mask (or these folders themselves). The
+    folder of the run receives weights.safetensors, checkpoint.pt and logs. Several GPUs or
+    machines: start the same command with torchrun or accelerate launch.
+    """
+    from dispr.cells.folder import find_cells
+    from dispr.model.weights import load_weights
+    from dispr.training.trainer import Trainer
+
+    recipe = change_preset(get_preset(preset), options)
+    files = find_cells(data, split=training_split(data, split), need_obj=True)
+    initial = load_weights(options["init"]) if options["init"] else None
+    trainer = Trainer(
+        files,
+        out,
+        recipe.model,
+        recipe.training,
+        device=options["device"],
+        initial=initial,
+        tensorboard=options["tensorboard"],
+        about={"preset": preset, "data": data.resolve().name},
+    )
+    run_with_progress(trainer, out)
+
+
+def training_split(data: Path, split: str) -> str | None:
+    """Give the part of the data to train on; None for a folder that has no parts."""
+    return split if any((data / name).is_dir() for name in ("train", "test")) else None
+
+
+def run_with_progress(trainer: Any, out: Path) -> None:
+    """Train with a progress bar; end with a sentence on what is there, 130 if interrupted."""
+    from tqdm import tqdm
+
+    main = trainer.accelerator.is_main_process
+    if main:
+        parameters = sum(p.numel() for p in trainer.network.parameters())
+        click.echo(
+            f"{len(trainer.cells)} cells to train on, {len(trainer.validation_cells)} to validate "
+            f"on; {parameters:,} parameters; {trainer.accelerator.num_processes} x "
+            f"{trainer.device.type}."
+        )
+        if trainer.step:
+            click.echo(f"Taking up the run at step {trainer.step}.")
+    bar = tqdm(
+        total=trainer.training.steps,
+        initial=trainer.step,
+        unit="step",
+        disable=not main,
+        leave=True,
+    )
+    shown: dict[str, str] = {}
+
+    def show(step: int, values: dict[str, float]) -> None:
+        shown.update({key: f"{value:.4g}" for key, value in values.items()})
+        if values:
+            bar.set_postfix(shown, refresh=False)
+        bar.update(step - bar.n)
+
+    finished = trainer.fit(show)
+    bar.close()
+    if main and finished:
+        click.echo(f"Done: {out / 'weights.safetensors'}")
+    elif main:
+        click.echo(f"Stopped at step {trainer.step}; repeat the command to go on.", err=True)
+    if not finished:
+        sys.exit(130)
+
+
+def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
+    """Change a recipe by the options that were given.
+
+    Raises
+    ------
+    ConfigError
+        If an option does not apply to the recipe, or its value is invalid.
+    """
+    training_options = given(options, "", TrainingConfig)
+    # A decay over the whole run follows the length of the run.
+    if preset.training.lr_anneal_steps == preset.training.steps and "steps" in training_options:
+        training_options.setdefault("lr_anneal_steps", training_options["steps"])
+    training = dataclasses.replace(
+        preset.training,
+        **training_options,
+        augment=dataclasses.replace(
+            preset.training.augment, **given(options, "augment", AugmentConfig)
+        ),
+    )
+
+    diffusion = preset.model.diffusion
+    diffusion_options = given(options, "diffusion", DiffusionConfig)
+    if diffusion is not None:
+        diffusion = dataclasses.replace(diffusion, **diffusion_options)
+    elif diffusion_options:
+        raise ConfigError("the options --diffusion-... do not apply to a deterministic preset.")
+
+    network = preset.model.network
+    network_options = given(options, "network", UNetConfig)
+    if isinstance(network, UNetConfig):
+        from dispr.cells.classes import CLASSES
+
+        classes = len(CLASSES) if options.get("class_cond") else network.num_classes
+        network = dataclasses.replace(
+            network,
+            in_channels=CONDITION_CHANNELS + (diffusion is not None),
+            out_channels=diffusion.out_channels if diffusion else 1,
+            num_classes=classes,
+            **network_options,
+        )
+    elif isinstance(network, ShapeDecoderConfig) and network_options:
+        raise ConfigError("the options --network-... do not apply to the preset shapr.")
+    model = ModelConfig(
+        network=network,
+        diffusion=diffusion,
+        target=options.get("target") or preset.model.target,
+        sampler=options.get("sampler") or preset.model.sampler,
+        sampling_steps=options.get("sampling_steps") or preset.model.sampling_steps,
+    )
+    return Preset(preset.about, model, training)

@@ -1,0 +1,137 @@
+"""Everything that the weights need beside them to be used, and its JSON form."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dispr.cells.prepare import TARGETS, Target
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError
+from dispr.network.config import ShapeDecoderConfig, UNetConfig
+
+NetworkConfig = UNetConfig | ShapeDecoderConfig
+
+CONDITION_CHANNELS = 2  # mask, and image x mask
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A network, the diffusion it was made for, and how its answers are drawn.
+
+    Attributes
+    ----------
+    network : UNetConfig or ShapeDecoderConfig
+        The network.
+    diffusion : DiffusionConfig or None
+        The diffusion process; None for a deterministic network.
+    target : "half", "any" or "grey"
+        What counts as occupied in the training objects: `> 127`, `> 0` (published), or the grey
+        value itself.
+    sampler : str
+        Default sampler: "ddpm", "ddim" or "dpm-solver".
+    sampling_steps : str
+        Default number of steps to sample in, a respacing such as "250" or "ddim25".
+    """
+
+    network: NetworkConfig = field(default_factory=UNetConfig)
+    diffusion: DiffusionConfig | None = field(default_factory=DiffusionConfig)
+    target: Target = "half"
+    sampler: str = "ddpm"
+    sampling_steps: str = "1000"
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise ConfigError(f'target must be one of {", ".join(TARGETS)}, not "{self.target}".')
+        if isinstance(self.network, ShapeDecoderConfig):
+            if self.diffusion is not None:
+                raise ConfigError("a shape decoder is deterministic and takes no diffusion.")
+            return
+        noisy = self.diffusion is not None
+        wanted = (CONDITION_CHANNELS + noisy, self.diffusion.out_channels if self.diffusion else 1)
+        if (self.network.in_channels, self.network.out_channels) != wanted:
+            raise ConfigError(
+                f"this model's network needs {wanted[0]} channels in and {wanted[1]} out, not "
+                f"{self.network.in_channels} and {self.network.out_channels}."
+            )
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the network gives one answer instead of many."""
+        return self.diffusion is None
+
+    @property
+    def num_classes(self) -> int:
+        """Classes that the network is told of; 0 for none."""
+        return self.network.num_classes if isinstance(self.network, UNetConfig) else 0
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Turn a configuration into what JSON can hold, each nested one with its kind."""
+    result: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            value = {"kind": type(value).__name__, **to_dict(value)}
+        result[item.name] = list(value) if isinstance(value, tuple) else value
+    return result
+
+
+def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | None = None) -> Any:
+    """Make a configuration from its JSON form.
+
+    Parameters
+    ----------
+    cls : type
+        The frozen dataclass to make.
+    values : mapping
+        What `to_dict` gave. Settings that are absent keep their defaults.
+    kinds : mapping of str to type
+        Classes of nested configurations by name.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or invalid.
+    """
+    known = {item.name for item in dataclasses.fields(cls)}
+    unknown = set(values) - known
+    if unknown:
+        raise ConfigError(
+            f"unknown setting {', '.join(sorted(unknown))}: made by a newer version of dispr."
+        )
+    arguments = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            nested = dict(value)
+            kind = nested.pop("kind", None)
+            if kind not in (kinds or {}):
+                raise ConfigError(f'{key} is of the unknown kind "{kind}".')
+            value = from_dict((kinds or {})[kind], nested, kinds)
+        arguments[key] = tuple(value) if isinstance(value, list) else value
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"invalid settings for {cls.__name__}: {error}.") from error
+
+
+KINDS: dict[str, type] = {
+    kind.__name__: kind for kind in (UNetConfig, ShapeDecoderConfig, DiffusionConfig)
+}
+
+
+def model_to_json(config: ModelConfig) -> str:
+    """Write a model's configuration as JSON."""
+    return json.dumps(to_dict(config))
+
+
+def model_from_json(text: str) -> ModelConfig:
+    """Read a model's configuration from JSON (see `from_dict` for errors)."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"the configuration is no JSON: {error}.") from error
+    return from_dict(ModelConfig, values, KINDS)

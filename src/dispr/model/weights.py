@@ -1,0 +1,144 @@
+"""Weights on disk: safetensors with the configuration inside, read without executing code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dispr.errors import ConfigError, FileError
+from dispr.files import atomic_path
+from dispr.model.config import ModelConfig, model_from_json, model_to_json
+from dispr.network.config import ShapeDecoderConfig
+from dispr.network.shape_decoder import ShapeDecoder
+from dispr.network.unet import UNet
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's parameters with what they mean.
+
+    Attributes
+    ----------
+    config : ModelConfig
+        The model.
+    state : mapping of str to Tensor
+        Parameters by name.
+    about : mapping
+        Where they come from: training settings, data, steps, version. Free-form JSON.
+    """
+
+    config: ModelConfig
+    state: Mapping[str, Tensor]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def build_network(config: ModelConfig) -> nn.Module:
+    """Make the network of a model with fresh parameters."""
+    if isinstance(config.network, ShapeDecoderConfig):
+        return ShapeDecoder(config.network)
+    return UNet(config.network)
+
+
+def save_weights(
+    path: str | os.PathLike[str], weights: Weights, *, dtype: torch.dtype | None = None
+) -> None:
+    """Write weights as safetensors, atomically.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    weights : Weights
+        Parameters and configuration.
+    dtype : torch.dtype, optional
+        Store as this type, such as `torch.float16` to halve the file.
+    """
+    from safetensors.torch import save_file
+
+    state = {
+        name: tensor.detach().to("cpu", dtype).contiguous()
+        for name, tensor in weights.state.items()
+    }
+    metadata = {
+        "format": "pt",
+        "dispr_format": FORMAT,
+        "config": model_to_json(weights.config),
+        "about": json.dumps(dict(weights.about)),
+    }
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata=metadata)
+
+
+def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> Weights:
+    """Read weights that `save_weights` wrote; parameters come as float32.
+
+    Parameters
+    ----------
+    path : path
+        A safetensors file.
+    sha256 : str, optional
+        Refuse a file with another SHA-256 checksum.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, or no weights of dispr.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileError(f"{path} does not exist; name a weights file (.safetensors).")
+    if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise FileError(f"{path} is not the file it should be (SHA-256 differs); install it again.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise FileError(
+            f"{path} cannot be read as safetensors; if it is a checkpoint of the published "
+            'program, turn it into weights with "dispr convert" first.'
+        ) from error
+    if metadata.get("dispr_format") != FORMAT:
+        raise FileError(f"{path} holds no dispr model; weights are written by train and convert.")
+    try:
+        config = model_from_json(metadata["config"])
+    except ConfigError as error:
+        raise FileError(f"{path} holds a model that this version cannot read: {error}") from error
+    return Weights(config, state, json.loads(metadata.get("about", "{}")))
+
+
+def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Load parameters into a network.
+
+    Raises
+    ------
+    FileError
+        If they are of another configuration; the sentence names the first difference.
+    """
+    own = network.state_dict()
+    missing = [key for key in own if key not in state]
+    extra = [key for key in state if key not in own]
+    shapes = [key for key in own if key in state and own[key].shape != state[key].shape]
+    if missing or extra or shapes:
+        first = (
+            f"{shapes[0]} has shape {tuple(state[shapes[0]].shape)}, not "
+            f"{tuple(own[shapes[0]].shape)}"
+            if shapes
+            else f"{missing[0]} is missing"
+            if missing
+            else f"{extra[0]} is not part of it"
+        )
+        raise FileError(f"{name} is a checkpoint of another configuration: {first}.")
+    network.load_state_dict(dict(state))

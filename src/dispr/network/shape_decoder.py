@@ -1,0 +1,67 @@
+"""A deterministic network: 2D encoder, 3D decoder, after SHAPR (Waibel et al., MICCAI 2021)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from dispr.network.config import ShapeDecoderConfig
+
+
+class ShapeDecoder(nn.Module):
+    """Predict one 3D shape from a 2D image and its mask.
+
+    The image is halved `levels` times by 2D convolutions, the coarsest features are spread over
+    the heights, and 3D transposed convolutions double the volume as many times.
+    """
+
+    def __init__(self, config: ShapeDecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.channels * 2**level for level in range(config.levels + 1)]
+        self.depth = config.size // 2**config.levels
+        encoder: list[nn.Module] = []
+        for before, after in zip([2, *widths[:-1]], widths, strict=True):
+            if encoder:
+                encoder.append(nn.MaxPool2d(2))
+            encoder += [_convolution(2, before, after), _convolution(2, after, after)]
+        self.encoder = nn.Sequential(*encoder)
+        self.spread = nn.Conv2d(widths[-1], widths[-1] * self.depth, 1)
+        decoder: list[nn.Module] = []
+        for before, after in zip(widths[:0:-1], widths[-2::-1], strict=True):
+            decoder += [
+                nn.ConvTranspose3d(before, after, 2, stride=2),
+                _convolution(3, after, after),
+                nn.Dropout(config.dropout),
+                _convolution(3, after, after),
+            ]
+        self.decoder = nn.Sequential(*decoder)
+        self.out = nn.Conv3d(widths[0], 1, 1)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        """Give the logit of the occupancy.
+
+        Parameters
+        ----------
+        condition : Tensor
+            Mask and masked image, (N, 2, size, size), 0 to 1.
+
+        Returns
+        -------
+        Tensor
+            (N, 1, size, size, size), float32.
+        """
+        features = self.encoder(condition)
+        n, c, y, x = features.shape
+        volume = self.spread(features).view(n, c, self.depth, y, x)
+        return self.out(self.decoder(volume)).float()
+
+    regress = forward
+
+
+def _convolution(dimensions: int, before: int, after: int) -> nn.Sequential:
+    convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
+    # Groups instead of SHAPR's batches: the answer for a cell must not depend on its neighbours.
+    groups = next(g for g in (8, 4, 2, 1) if after % g == 0)
+    return nn.Sequential(
+        convolution(before, after, 3, padding=1), nn.GroupNorm(groups, after), nn.LeakyReLU(0.01)
+    )

@@ -1,0 +1,78 @@
+"""Draw shapes from a network: the one place where sampling meets the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dispr.diffusion.process import Process
+from dispr.diffusion.samplers import get_sampler
+from dispr.diffusion.streams import NoiseStreams
+from dispr.model.config import ModelConfig
+
+
+def draw_occupancy(
+    network: nn.Module,
+    config: ModelConfig,
+    condition: Tensor,
+    generators: Sequence[torch.Generator],
+    *,
+    sampler: str | None = None,
+    steps: str | int | None = None,
+    labels: Tensor | None = None,
+    on_step: Callable[[], None] | None = None,
+) -> Tensor:
+    """Draw one occupancy volume for each row of the condition.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode, on the device of the condition.
+    config : ModelConfig
+        The model that the network belongs to.
+    condition : Tensor
+        (N, 2, size, size), 0 to 1.
+    generators : sequence of torch.Generator
+        One a row, on the CPU: all the randomness there is.
+    sampler, steps : str, optional
+        Instead of the model's defaults.
+    labels : Tensor, optional
+        Classes, (N,) long, for a network with classes.
+    on_step : callable, optional
+        Called after each evaluation of the network; may raise to stop.
+
+    Returns
+    -------
+    Tensor
+        (N, size, size, size) float32, 0 to 1.
+    """
+    with torch.inference_mode():
+        if config.diffusion is None:
+            occupancy = torch.sigmoid(network.regress(condition))  # type: ignore[operator]
+            if on_step:
+                on_step()
+            return occupancy[:, 0]
+        size = condition.shape[-1]
+        noise = NoiseStreams(generators, (1, size, size, size), condition.device)
+        process = sampling_process(config, steps)
+        given = network.given(condition, labels)  # type: ignore[operator]
+        x = condition
+        for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
+            x = x_t
+            if on_step:
+                on_step()
+        return process.decode(x)[:, 0].clamp(0, 1)
+
+
+def sampling_process(config: ModelConfig, steps: str | int | None = None) -> Process:
+    """Give the process on the steps to sample in.
+
+    Raises
+    ------
+    ConfigError
+        If the steps cannot be read or are more than the process has.
+    """
+    assert config.diffusion is not None
+    return Process(config.diffusion).respaced(steps if steps is not None else config.sampling_steps)

@@ -1,0 +1,43 @@
+"""The whole state of a run in one file, written all or nothing and read without executing code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dispr.errors import FileError
+from dispr.files import atomic_path
+
+NAME = "checkpoint.pt"
+FORMAT = 1
+
+
+def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
+    """Write the state of a run: tensors, numbers, text, and lists and dicts of them."""
+    with atomic_path(run / NAME) as temporary:
+        torch.save({"format": FORMAT, **state}, temporary)
+
+
+def load_checkpoint(run: Path) -> dict[str, Any] | None:
+    """Read the state of a run, on the CPU; None if it has none yet.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or no checkpoint of a run.
+    """
+    path = run / NAME
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise FileError(
+            f"{path} is damaged or no checkpoint of a run; remove it to start the run anew."
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise FileError(f"{path} is of another version of dispr; choose another folder to train.")
+    return state

@@ -1,0 +1,126 @@
+"""Named recipes: a model and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dispr.cells.augment import AugmentConfig
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError
+from dispr.model.config import ModelConfig
+from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and how it is trained, under a name.
+
+    Attributes
+    ----------
+    about : str
+        One line for the command line's help.
+    model : ModelConfig
+        The model.
+    training : TrainingConfig
+        How it is trained.
+    """
+
+    about: str
+    model: ModelConfig
+    training: TrainingConfig
+
+
+AUGMENT = AugmentConfig(
+    flip=True, flip_z=True, rotate=True, scale=0.1, shift=2.0, intensity=0.1, noise=0.02
+)
+
+FAST_TRAINING = TrainingConfig(
+    steps=5000,
+    batch_size=4,
+    lr=4e-4,
+    weight_decay=0.01,
+    lr_anneal_steps=5000,
+    warmup_steps=100,
+    grad_clip=1.0,
+    ema_rates=(0.999,),
+    ema_warmup=True,
+    augment=AUGMENT,
+    validation_interval=500,
+    validation_cells=48,
+    save_interval=250,
+)
+
+FAST_NETWORK = UNetConfig(
+    out_channels=1,
+    channels=32,
+    channel_mult=(1, 2, 3),
+    attention_levels=(2,),
+    num_head_channels=32,
+    scale_shift_norm=True,
+    pooling="isotropic",
+    patch=2,
+    position=True,
+)
+
+PRESETS = {
+    "paper": Preset(
+        "the published method: 9.8 M parameters, 1000 steps to sample (hours on a CPU)",
+        ModelConfig(),
+        TrainingConfig(validation_sampler="dpm-solver", validation_steps="20"),
+    ),
+    "fast": Preset(
+        "a diffusion model at half resolution that samples in a few steps (seconds)",
+        ModelConfig(
+            network=FAST_NETWORK,
+            diffusion=DiffusionConfig(
+                prediction="occupancy",
+                variance="fixed-small",
+                loss="overlap",
+                low=-0.15,
+                high=0.15,
+                clip=False,
+            ),
+            sampler="dpm-solver",
+            sampling_steps="6",
+        ),
+        FAST_TRAINING,
+    ),
+    "regression": Preset(
+        "the network of fast without noise: one answer a cell, no uncertainty",
+        ModelConfig(
+            network=UNetConfig(
+                in_channels=2,
+                out_channels=1,
+                channels=FAST_NETWORK.channels,
+                channel_mult=FAST_NETWORK.channel_mult,
+                attention_levels=FAST_NETWORK.attention_levels,
+                num_head_channels=FAST_NETWORK.num_head_channels,
+                scale_shift_norm=True,
+                pooling="isotropic",
+                patch=FAST_NETWORK.patch,
+                position=True,
+            ),
+            diffusion=None,
+        ),
+        FAST_TRAINING,
+    ),
+    "shapr": Preset(
+        "a deterministic 2D encoder and 3D decoder after SHAPR: one answer a cell",
+        ModelConfig(network=ShapeDecoderConfig(), diffusion=None),
+        FAST_TRAINING,
+    ),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """Find a preset by name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of this name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f'preset must be one of {", ".join(PRESETS)}, not "{name}".')
+    return PRESETS[name]

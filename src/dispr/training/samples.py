@@ -1,0 +1,111 @@
+"""Training samples by number.
+
+The number of a sample (step x batch size + place in the batch) and the seed decide everything that
+is random about it: which cell, how it is varied, its diffusion step and its noise. So a run is
+taken up at any step without a saved random state, and it does not matter among how many processes
+a batch is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from dispr.cells.augment import augment
+from dispr.cells.classes import CLASSES
+from dispr.cells.dataset import CellDataset
+from dispr.cells.prepare import condition_tensor, occupancy
+from dispr.diffusion.streams import generator
+from dispr.diffusion.timesteps import UniformTimesteps
+from dispr.errors import ConfigError
+from dispr.model.config import ModelConfig
+from dispr.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the objective needs of a batch.
+
+    Attributes
+    ----------
+    condition : Tensor
+        (N, 2, 64, 64), 0 to 1.
+    target : Tensor
+        Occupancy, (N, 1, 64, 64, 64), 0 to 1.
+    t : Tensor
+        Diffusion steps, (N,) long.
+    weight : Tensor
+        Weights of the losses, (N,).
+    noise : Tensor or None
+        Standard normal, of the shape of the target; None for a deterministic model.
+    labels : Tensor or None
+        Classes, (N,) long; None for a model without.
+    """
+
+    condition: Tensor
+    target: Tensor
+    t: Tensor
+    weight: Tensor
+    noise: Tensor | None
+    labels: Tensor | None
+
+
+def make_samples(
+    cells: CellDataset,
+    numbers: Sequence[int],
+    model: ModelConfig,
+    training: TrainingConfig,
+    timesteps: UniformTimesteps,
+    device: torch.device,
+) -> Samples:
+    """Prepare the samples of these numbers on the device.
+
+    Raises
+    ------
+    ConfigError
+        If the model has classes and a cell's name tells none.
+    """
+    seed = training.seed
+    batch = cells.batch([_cell_of(number, len(cells), seed) for number in numbers])
+    image, mask, obj = (
+        values.to(device).float() for values in (batch["image"], batch["mask"], batch["obj"])
+    )
+    streams = [generator("sample", seed, number) for number in numbers]
+    u = torch.stack([torch.rand((), generator=stream) for stream in streams])
+    image, mask, obj = augment(image, mask, obj, training.augment, streams)
+    t, weight = timesteps.draw(u)
+    target = occupancy(obj, model.target)
+    noise = None
+    if not model.deterministic:
+        # Drawn on the device, which is much faster than moving it there.
+        sources = [generator("noise", seed, number, device=device) for number in numbers]
+        noise = torch.stack(
+            [torch.randn(target.shape[1:], generator=source, device=device) for source in sources]
+        )
+    labels = None
+    if model.num_classes:
+        labels = batch["label"]
+        if int(labels.min()) < 0:
+            raise ConfigError(
+                f"the name of {batch['names'][int(labels.argmin())]} does not tell its class, "
+                f"which a model with classes needs: one of {', '.join(CLASSES)}."
+            )
+        labels = labels.to(device)
+    return Samples(
+        condition_tensor(image, mask), target, t.to(device), weight.to(device), noise, labels
+    )
+
+
+def _cell_of(number: int, count: int, seed: int) -> int:
+    epoch, place = divmod(number, count)
+    return int(_order(epoch, count, seed)[place])
+
+
+@lru_cache(maxsize=4)
+def _order(epoch: int, count: int, seed: int) -> Tensor:
+    """Order of the cells in an epoch."""
+    return torch.randperm(count, generator=generator("order", seed, epoch))

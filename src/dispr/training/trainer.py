@@ -1,0 +1,376 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dispr._version import __version__
+from dispr.cells.dataset import CellDataset, validation_split
+from dispr.cells.folder import CellFiles
+from dispr.diffusion.objective import overlap_loss, training_loss
+from dispr.diffusion.process import Process
+from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
+from dispr.errors import ConfigError, DisprError
+from dispr.model.config import ModelConfig, to_dict
+from dispr.model.weights import Weights, build_network, fill_network, save_weights
+from dispr.training.checkpoint import load_checkpoint, save_checkpoint
+from dispr.training.config import TrainingConfig
+from dispr.training.ema import MovingAverage
+from dispr.training.log import RunLog
+from dispr.training.samples import Samples, make_samples
+from dispr.training.stop import Stop
+from dispr.training.validate import validate
+
+WEIGHTS = "weights.safetensors"
+
+# Settings that may differ when a run is taken up again: they do not change what a step does.
+FREE = {"steps", "log_interval", "save_interval", "microbatch"}
+
+OnStep = Callable[[int, dict[str, float]], None]
+
+
+class Objective(nn.Module):
+    """A network with its loss, one module, so that processes can share its gradients."""
+
+    def __init__(self, network: nn.Module, config: ModelConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.process = Process(config.diffusion) if config.diffusion else None
+
+    def forward(
+        self,
+        condition: Tensor,
+        target: Tensor,
+        t: Tensor,
+        noise: Tensor | None,
+        labels: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """Give the terms of the loss of each sample, (N,) each."""
+        if self.process is None or noise is None:
+            return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
+        given = self.network.given(condition, labels)  # type: ignore[operator]
+        return training_loss(self.process, given, self.process.encode(target), t, noise)
+
+
+class Trainer:
+    """A run: a model on its way, in a folder that holds its checkpoint, weights and logs.
+
+    Parameters
+    ----------
+    files : sequence of CellFiles
+        Cells with objects; a part is set aside for validation.
+    run : Path
+        Folder of the run. A run found there is taken up where its checkpoint left it.
+    model, training : ModelConfig, TrainingConfig
+        What to train, and how.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:1".
+    initial : Weights, optional
+        Begin with these instead of fresh weights.
+    tensorboard : bool
+        Write TensorBoard event files too.
+    about : dict, optional
+        Remarks to keep in the weights.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run with other settings, or the settings do not fit the cells.
+    FileError
+        If a file cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[CellFiles],
+        run: Path,
+        model: ModelConfig,
+        training: TrainingConfig,
+        *,
+        device: str = "auto",
+        initial: Weights | None = None,
+        tensorboard: bool = False,
+        about: dict[str, Any] | None = None,
+    ) -> None:
+        self.run, self.model, self.training = Path(run), model, training
+        self.accelerator = make_accelerator(device, training.precision)
+        self.device: torch.device = self.accelerator.device
+        world = self.accelerator.num_processes
+        if training.batch_size % world:
+            raise ConfigError(
+                f"batch_size {training.batch_size} cannot be shared among {world} processes."
+            )
+        self.local = training.batch_size // world
+        train_files, validation_files = validation_split(
+            files, training.validation_fraction, training.seed
+        )
+        if not train_files:
+            raise ConfigError("there are no cells to train on.")
+        self.cells = CellDataset(train_files)
+        self.validation_cells = CellDataset(validation_files)
+        self.settings = {
+            "model": to_dict(model),
+            "training": {k: v for k, v in to_dict(training).items() if k not in FREE},
+            "cells": [file.name for file in train_files],
+        }
+        self.about = {
+            "dispr": __version__,
+            "training": to_dict(training),
+            "training_cells": self.settings["cells"],
+            "started_from": dict(initial.about) if initial else None,
+            **(about or {}),
+        }
+
+        torch.manual_seed(training.seed)
+        self.network = build_network(model).to(self.device)
+        if initial is not None:
+            fill_network(self.network, initial.state, "the file of initial weights")
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=training.lr, weight_decay=training.weight_decay
+        )
+        self.averages = [
+            MovingAverage(self.network, rate, warmup=training.ema_warmup)
+            for rate in training.ema_rates
+        ]
+        self.timesteps = TIMESTEP_SAMPLERS[training.schedule_sampler](
+            model.diffusion.steps if model.diffusion else 1
+        )
+        self.objective, self.optimizer = self.accelerator.prepare(
+            Objective(self.network, model), optimizer
+        )
+        self.step = 0
+        self._restore()
+        self.log: RunLog | None = None
+        if self.accelerator.is_main_process:
+            self.log = RunLog(self.run, self.step, tensorboard=tensorboard)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.step >= self.training.steps
+
+    def fit(self, on_step: OnStep | None = None) -> bool:
+        """Train to the last step, or until Ctrl-C or SIGTERM, which save a checkpoint first.
+
+        Parameters
+        ----------
+        on_step : callable, optional
+            Called after each step with the number of steps done and the numbers of this step
+            that were logged, if any.
+
+        Returns
+        -------
+        bool
+            Whether all steps are done.
+        """
+        training = self.training
+        saved = self.step
+        began, seen = time.monotonic(), 0
+        self.network.train()
+        with Stop() as stop:
+            while not self.finished and not self._any(stop.asked):
+                terms, norm = self._one_step()
+                seen += training.batch_size
+                values: dict[str, float] = {}
+                if self.step % training.log_interval == 0 or self.finished:
+                    values = {key: float(value) for key, value in terms.items()}
+                    self._check_finite(values["loss"])
+                    if self.log:
+                        rates = {
+                            "gradient_norm": float(norm),
+                            "lr": training.learning_rate(self.step - 1),
+                            "cells_per_second": seen / (time.monotonic() - began),
+                        }
+                        self.log.add("train", self.step, {**values, **rates})
+                interval = training.validation_interval
+                if interval and (self.step % interval == 0 or self.finished):
+                    values |= self._validate()
+                    began, seen = time.monotonic(), 0
+                if self.step % training.save_interval == 0 or self.finished:
+                    self.save()
+                    saved = self.step
+                if on_step:
+                    on_step(self.step, values)
+            if saved != self.step:
+                self.save()
+        if self.log:
+            self.log.close()
+        self.accelerator.wait_for_everyone()
+        return self.finished
+
+    def save(self) -> None:
+        """Write the checkpoint and the averaged weights."""
+        if not self.accelerator.is_main_process:
+            return
+        scaler = self.accelerator.scaler
+        save_checkpoint(
+            self.run,
+            {
+                "step": self.step,
+                "settings": self.settings,
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "averages": [average.state for average in self.averages],
+                "timesteps": self.timesteps.state_dict(),
+                "scaler": scaler.state_dict() if scaler is not None else {},
+            },
+        )
+        for i, average in enumerate(self.averages):
+            name = WEIGHTS if i == 0 else f"weights_ema_{average.rate}.safetensors"
+            about = {**self.about, "steps": self.step, "ema_rate": average.rate}
+            save_weights(self.run / name, Weights(self.model, average.state, about))
+
+    def _restore(self) -> None:
+        state = load_checkpoint(self.run)
+        if state is None:
+            return
+        difference = first_difference(state["settings"], self.settings)
+        if difference:
+            raise ConfigError(
+                f"{self.run} holds a run with other settings ({difference}); name another folder "
+                "for a new run, or repeat the settings of this one to take it up."
+            )
+        self.step = int(state["step"])
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for average, saved in zip(self.averages, state["averages"], strict=True):
+            average.load(saved)
+        self.timesteps.load_state_dict(state["timesteps"])
+        if self.accelerator.scaler is not None and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+
+    def _one_step(self) -> tuple[dict[str, Tensor], Tensor]:
+        training, accelerator = self.training, self.accelerator
+        for group in self.optimizer.param_groups:
+            group["lr"] = training.learning_rate(self.step)
+        rank, world = accelerator.process_index, accelerator.num_processes
+        # Dropout is all that still draws from the global generator.
+        torch.manual_seed(hash((training.seed, self.step, rank)))
+        # Samples are dealt out in turn: process r takes places r, r + world, ...
+        first = self.step * training.batch_size
+        numbers = range(first + rank, first + training.batch_size, world)
+        micro = min(training.microbatch or self.local, self.local)
+        terms: dict[str, Tensor] = {}
+        steps, losses = [], []
+        for start in range(0, self.local, micro):
+            samples = make_samples(
+                self.cells,
+                numbers[start : start + micro],
+                self.model,
+                training,
+                self.timesteps,
+                self.device,
+            )
+            values = self._backward(samples, is_last=start + micro >= self.local)
+            for key, value in values.items():
+                share = value.sum() / self.local
+                terms[key] = terms[key] + share if key in terms else share
+            steps.append(samples.t)
+            losses.append(values["loss"])
+        norm = accelerator.clip_grad_norm_(
+            self.network.parameters(), training.grad_clip or math.inf
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        for average in self.averages:
+            average.update(self.network, self.step)
+        if self.timesteps.learns:
+            self.timesteps.update(self._gather(steps), self._gather(losses))
+        self.step += 1
+        return {key: accelerator.reduce(value, "mean") for key, value in terms.items()}, norm
+
+    def _backward(self, samples: Samples, *, is_last: bool) -> dict[str, Tensor]:
+        """Add the gradients of a microbatch; processes exchange theirs after the last."""
+
+        def run() -> dict[str, Tensor]:
+            values = self.objective(
+                samples.condition, samples.target, samples.t, samples.noise, samples.labels
+            )
+            self.accelerator.backward((values["loss"] * samples.weight).sum() / self.local)
+            return {key: value.detach() for key, value in values.items()}
+
+        if is_last:
+            return run()
+        with self.accelerator.no_sync(self.objective):
+            return run()
+
+    def _gather(self, parts: list[Tensor]) -> Tensor:
+        """Collect values of all processes in the order of the samples' numbers."""
+        gathered = self.accelerator.gather(torch.cat(parts))
+        return gathered.view(self.accelerator.num_processes, self.local).T.flatten().cpu()
+
+    def _any(self, asked: bool) -> bool:
+        """Tell whether any process was asked to stop, so that all leave at the same step."""
+        if self.accelerator.num_processes == 1:
+            return asked
+        flag = torch.tensor([float(asked)], device=self.device)
+        return bool(self.accelerator.reduce(flag, "sum") > 0)
+
+    def _check_finite(self, loss: float) -> None:
+        # With fp16 the scaler skips steps that overflow.
+        if not math.isfinite(loss) and self.accelerator.scaler is None:
+            raise DisprError(
+                f"The loss is not a number any more at step {self.step}; lower the learning rate "
+                f"and start anew, or take up {self.run} from its last checkpoint."
+            )
+
+    def _validate(self) -> dict[str, float]:
+        if not (self.log and len(self.validation_cells) and self.training.validation_cells):
+            return {}
+        scores = validate(
+            self.averages[0].state,
+            self.model,
+            self.validation_cells,
+            self.device,
+            most=self.training.validation_cells,
+            sampler=self.training.validation_sampler,
+            steps=self.training.validation_steps,
+        )
+        self.log.add("validation", self.step, scores)
+        return {f"validation_{key}": value for key, value in scores.items()}
+
+
+def make_accelerator(device: str, precision: str) -> Any:
+    """Make what places the training on devices and processes.
+
+    Raises
+    ------
+    ConfigError
+        If the device is not there, or cannot compute in this precision.
+    """
+    from accelerate import Accelerator
+
+    if device not in ("auto", "cpu") and not device.startswith("cuda"):
+        raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".')
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError("there is no CUDA device here; use the device cpu.")
+    cpu = device == "cpu" or not torch.cuda.is_available()
+    if precision == "fp16" and cpu:
+        raise ConfigError("fp16 needs a GPU; use bf16 or fp32.")
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
+    return Accelerator(cpu=cpu, mixed_precision="no" if precision == "fp32" else precision)
+
+
+def first_difference(before: Any, now: Any, name: str = "") -> str:
+    """Describe the first difference between two nested settings; empty if there is none."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            difference = first_difference(
+                before.get(key), now.get(key), f"{name}.{key}" if name else str(key)
+            )
+            if difference:
+                return difference
+        return ""
+    if before == now:
+        return ""
+    if name == "cells":
+        return "other training cells"
+    return f"{name} was {before} and is now {now}"
