@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from dispr.files import write_tiff
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -23,3 +26,25 @@ def reference() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the parity fixtures in ../shared/reference")
     return folder
+
+
+def write_cells(root: Path, count: int, split: str = "train") -> None:
+    """Write ellipsoids as cells of the class SDE, with a grey border and a noisy image."""
+    rng = np.random.default_rng(count)
+    z, y, x = np.mgrid[:64, :64, :64] - 32.0
+    for i in range(count):
+        a, b, c = rng.uniform(8, 20, 3)
+        distance = 1 - np.sqrt((z / a) ** 2 + (y / b) ** 2 + (x / c) ** 2)
+        obj = (np.clip(distance * min(a, b, c) + 0.5, 0, 1) * 255).astype(np.uint8)
+        image = np.clip(obj[32] * 0.5 + rng.uniform(0, 60, (64, 64)), 0, 255).astype(np.uint8)
+        for kind, array in (("obj", obj), ("image", image), ("mask", obj[32])):
+            write_tiff(root / split / kind / f"0.00_discocyte{i:06d}.tif", array)
+
+
+@pytest.fixture(scope="session")
+def cells_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of made-up cells: six to train on, two to test."""
+    root = tmp_path_factory.mktemp("cells")
+    write_cells(root, 6, "train")
+    write_cells(root, 2, "test")
+    return root

@@ -1,5 +1,43 @@
-"""Predict plausible 3D cell shapes from one 2D microscopy image with a diffusion model."""
+"""Predict plausible 3D cell shapes from one 2D microscopy image with a diffusion model.
+
+>>> import dispr
+>>> model = dispr.load()
+>>> p = model.predict(image, mask, ensemble=5, seed=0)
+>>> p.samples.shape, p.probability.shape
+((5, 64, 64, 64), (64, 64, 64))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from dispr._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from dispr.errors import DisprError
+    from dispr.prediction.model import Model, Prediction, load
+    from dispr.scores.shape import score
+    from dispr.simulate.folder import simulate
+
+__all__ = ["DisprError", "Model", "Prediction", "__version__", "load", "score", "simulate"]
+
+# Imported when first used: `import dispr` itself takes no time.
+_HOMES = {
+    "DisprError": "dispr.errors",
+    "Model": "dispr.prediction.model",
+    "Prediction": "dispr.prediction.model",
+    "load": "dispr.prediction.model",
+    "score": "dispr.scores.shape",
+    "simulate": "dispr.simulate.folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

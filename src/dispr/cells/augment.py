@@ -144,7 +144,7 @@ def _moved(
     x = (torch.arange(width) - (width - 1) / 2)[None, None, :] - shift_x[:, None, None]
     cos = (torch.cos(angle) / factor)[:, None, None]
     sin = (torch.sin(angle) / factor)[:, None, None]
-    grid = torch.stack([(cos * x + sin * y) * 2 / width, (cos * y + sin * x) * 2 / height], dim=-1)
+    grid = torch.stack([(cos * x + sin * y) * 2 / width, (cos * y - sin * x) * 2 / height], dim=-1)
     # Z rides along as channels: in the plane, all sections move alike.
     planes = torch.cat([image[:, None], mask[:, None], obj], dim=1)
     planes = F.grid_sample(

@@ -163,9 +163,6 @@ def _clear_errors(url: str) -> Iterator[None]:
             f"The download of {url} broke off; run again to go on from there."
         ) from error
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-        raise FileError(
-            f"{host} cannot be reached; check the connection and run again, "
-            f"or download {url} on another machine."
-        ) from error
+        raise FileError(f"{host} cannot be reached; check the connection and run again.") from error
     except requests.exceptions.RequestException as error:
         raise FileError(f"{url} cannot be downloaded: {error}.") from error

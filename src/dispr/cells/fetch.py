@@ -131,7 +131,12 @@ def _refuse_odd(name: str, known_hash: str, source: str) -> None:
 
 def _record_files(url: str) -> dict[str, tuple[str, str]]:
     """Ask Zenodo for the files of a record: address and hash by name."""
-    record = get_json(url)
+    try:
+        record = get_json(url)
+    except FileError as error:
+        if url != RECORD:
+            raise
+        raise FileError(f"{str(error)[:-1]}, or download by hand from {PAGE}.") from error
     try:
         files = {
             _text(f["key"]): (_text(f["links"]["self"]), _text(f["checksum"]))

@@ -22,7 +22,7 @@ def draw_occupancy(
     sampler: str | None = None,
     steps: str | int | None = None,
     labels: Tensor | None = None,
-    on_step: Callable[[], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Draw one occupancy volume for each row of the condition.
 
@@ -41,7 +41,7 @@ def draw_occupancy(
     labels : Tensor, optional
         Classes, (N,) long, for a network with classes.
     on_step : callable, optional
-        Called after each evaluation of the network; may raise to stop.
+        Called with N after each evaluation of the network; may raise to stop.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def draw_occupancy(
         if config.diffusion is None:
             occupancy = torch.sigmoid(network.regress(condition))  # type: ignore[operator]
             if on_step:
-                on_step()
+                on_step(len(condition))
             return occupancy[:, 0]
         size = condition.shape[-1]
         noise = NoiseStreams(generators, (1, size, size, size), condition.device)
@@ -62,7 +62,7 @@ def draw_occupancy(
         for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
             x = x_t
             if on_step:
-                on_step()
+                on_step(len(condition))
         return process.decode(x)[:, 0].clamp(0, 1)
 
 

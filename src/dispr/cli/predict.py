@@ -1,0 +1,74 @@
+"""`dispr predict`: 3D shapes for a folder of 2D cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Weights (.safetensors) to use instead of those shipped with dispr.",
+)
+@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@click.option("--ensemble", default=5, show_default=True, help="Shapes to draw for each cell.")
+@click.option("--steps", default=None, help='Steps to sample in, such as "10" or "ddim25".')
+@click.option("--sampler", default=None, help="ddpm, ddim or dpm-solver.")
+@click.option("--seed", default=0, show_default=True, help="Another seed draws other shapes.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option(
+    "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
+)
+def command(
+    data: Path,
+    out: Path,
+    weights: Path | None,
+    split: str | None,
+    ensemble: int,
+    steps: str | None,
+    sampler: str | None,
+    seed: int,
+    device: str,
+    batch_size: int,
+) -> None:
+    """Predict 3D shapes for the cells of DATA.
+
+    DATA holds the folders image and mask, or train/ and test/ with these. OUT receives for each
+    cell NAME its shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
+    predictions.csv. Interrupt with Ctrl-C; the same command goes on where it was.
+    """
+    from tqdm import tqdm
+
+    from dispr.cells.folder import find_cells
+    from dispr.prediction.folder import predict_folder
+    from dispr.prediction.model import load
+
+    files = find_cells(data, split=split)
+    model = load(weights, device)
+    model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
+    if model.config.deterministic:
+        click.echo("These weights are of a deterministic model: one shape for each cell.")
+    with tqdm(total=len(files), bar_format=BAR) as bar:
+        rows = predict_folder(
+            model,
+            files,
+            out,
+            ensemble=ensemble,
+            seed=seed,
+            sampler=sampler,
+            steps=steps,
+            batch_size=batch_size,
+            on_progress=bar.update,
+        )
+    click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
+
+
+BAR = "{l_bar}{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]"

@@ -1,0 +1,175 @@
+"""Predict a folder of cells to files; an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr._version import __version__
+from dispr.cells.classes import parse_name
+from dispr.cells.folder import CellFiles
+from dispr.cells.read import read_cell
+from dispr.errors import ConfigError
+from dispr.files import atomic_path, make_folder, write_csv
+from dispr.prediction.layout import read_prediction, write_prediction
+from dispr.prediction.model import BATCH_SIZE, Model, Prediction
+
+SETTINGS = "prediction.json"
+
+
+def predict_folder(
+    model: Model,
+    files: Sequence[CellFiles],
+    out: Path,
+    *,
+    ensemble: int = 5,
+    seed: int = 0,
+    sampler: str | None = None,
+    steps: str | int | None = None,
+    batch_size: int = BATCH_SIZE,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Predict cells and write their shapes, probabilities and a table.
+
+    All inputs are read and checked before anything is computed. Cells that an earlier call with
+    the same settings has finished are kept.
+
+    Parameters
+    ----------
+    model : Model
+        What to predict with.
+    files : sequence of CellFiles
+        Cells; no objects are needed.
+    out : Path
+        Folder to write: `samples/NAME_K.tif`, `probability/NAME.tif`, `predictions.csv`.
+    ensemble, seed, sampler, steps, batch_size
+        As for `Model.predict`.
+    on_progress : callable, optional
+        Called with the number of cells, or part of one, done since the last call.
+
+    Returns
+    -------
+    list of dict
+        The rows of `predictions.csv`: name, class, samples, seed, sampler, steps, volume_voxels
+        of the consensus, mean and standard deviation of the samples' volumes in voxels.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or written.
+    ConfigError
+        If a setting is invalid, or the folder holds predictions with other settings.
+    """
+    model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
+    _refuse_namesakes(files)
+    cells = [read_cell(dataclasses.replace(file, obj=None)) for file in files]
+    settings = {
+        "dispr": __version__,
+        "model": fingerprint(model),
+        "ensemble": model.samples_of(ensemble),
+        "seed": seed,
+        "sampler": "" if model.config.deterministic else sampler or model.config.sampler,
+        "steps": "" if model.config.deterministic else str(steps or model.config.sampling_steps),
+    }
+    _begin(out, settings)
+
+    rows: dict[str, dict[str, Any]] = {}
+    todo: list[int] = []
+
+    report = on_progress or (lambda cells: None)
+
+    def finish(i: int, prediction: Prediction) -> None:
+        name = files[i].name
+        volumes = prediction.samples.sum(axis=(1, 2, 3))
+        rows[name] = {
+            "name": name,
+            "class": parse_name(name).cell_class or "",
+            "samples": len(prediction.samples),
+            "seed": seed,
+            "sampler": settings["sampler"],
+            "steps": settings["steps"],
+            "volume_voxels": int(prediction.consensus.sum()),
+            "volume_mean_voxels": round(float(volumes.mean()), 1),
+            "volume_sd_voxels": round(float(volumes.std()), 1),
+        }
+
+    for i, file in enumerate(files):
+        before = read_prediction(out, file.name, int(str(settings["ensemble"])))
+        if before is None:
+            todo.append(i)
+        else:
+            finish(i, Prediction(*before))
+            report(1.0)
+    share = 1 / (model.samples_of(ensemble) * model.evaluations(steps))
+    try:
+        if todo:
+            predictions = model.predict_each(
+                np.stack([cells[i].image for i in todo]),
+                np.stack([cells[i].mask for i in todo]),
+                ensemble=ensemble,
+                seed=seed,
+                sampler=sampler,
+                steps=steps,
+                classes=[parse_name(files[i].name).cell_class for i in todo]
+                if model.config.num_classes
+                else None,
+                batch_size=batch_size,
+                on_step=lambda shapes: report(shapes * share),
+            )
+            for i, prediction in zip(todo, predictions, strict=True):
+                name = files[i].name
+                write_prediction(out, name, prediction.samples, prediction.probability)
+                finish(i, prediction)
+    finally:
+        # The table of an interrupted run lists what is there.
+        table = [rows[file.name] for file in files if file.name in rows]
+        if table:
+            write_csv(out / "predictions.csv", table)
+    return table
+
+
+def fingerprint(model: Model) -> str:
+    """Give a short checksum of a model's parameters."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
+    seen: dict[str, CellFiles] = {}
+    for file in files:
+        if file.name in seen:
+            raise ConfigError(
+                f"{file.image} and {seen[file.name].image} have one name; predict the parts of "
+                "the data to separate folders."
+            )
+        seen[file.name] = file
+
+
+def _begin(out: Path, settings: dict[str, Any]) -> None:
+    """Claim the folder, or make sure that it holds a run with the same settings."""
+    make_folder(out)
+    path = out / SETTINGS
+    before: Any = None
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            before = {}
+    if before is not None and before != settings:
+        changed = [key for key in settings if before.get(key) != settings[key]]
+        raise ConfigError(
+            f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
+            "folder, or remove this one."
+        )
+    if before is None:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")

@@ -1,0 +1,305 @@
+"""The model as a user sees it: arrays in, shapes out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dispr.cells.arrays import canonical_pair
+from dispr.cells.classes import CLASSES
+from dispr.cells.prepare import condition_tensor
+from dispr.diffusion.samplers import get_sampler
+from dispr.diffusion.streams import generator
+from dispr.errors import ArrayError, ConfigError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import build_network, fill_network, load_weights
+from dispr.prediction.draw import draw_occupancy, sampling_process
+from dispr.prediction.shipped import shipped_weights
+
+BATCH_SIZE = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Plausible 3D shapes of one cell, or of each cell of a batch.
+
+    Attributes
+    ----------
+    samples : ndarray
+        bool, (K, Z, Y, X), or (N, K, Z, Y, X) for a batch of N cells.
+    probability : ndarray
+        float32, 0 to 1, (Z, Y, X) or (N, Z, Y, X): the mean of the samples. For a deterministic
+        network, which gives one sample, its own probability.
+    """
+
+    samples: np.ndarray
+    probability: np.ndarray
+
+    @property
+    def consensus(self) -> np.ndarray:
+        """The shape that most samples agree on, `probability > 0.5`, bool."""
+        return self.probability > 0.5
+
+
+class Model:
+    """A trained network, ready to predict. Made by `dispr.load`.
+
+    Attributes
+    ----------
+    config : ModelConfig
+        What the model is.
+    network : torch.nn.Module
+        The network, in evaluation mode. That of a diffusion model is called as `network(x, t)`.
+    about : mapping
+        Where the weights come from.
+    device : torch.device
+        Where it computes.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        network: nn.Module,
+        about: Mapping[str, Any] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config = config
+        self.about = dict(about or {})
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval().requires_grad_(False)
+
+    def predict(
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        ensemble: int = 5,
+        seed: int = 0,
+        sampler: str | None = None,
+        steps: str | int | None = None,
+        cell_class: str | Sequence[str] | None = None,
+        batch_size: int = BATCH_SIZE,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Prediction:
+        """Predict 3D shapes of one cell or of a batch of cells.
+
+        The random numbers of a sample depend on the seed, the cell's own pixels and the number of
+        the sample alone: the same cell gets the same shapes in any batch, in any order.
+
+        Parameters
+        ----------
+        image, mask : array-like
+            One section and its segmentation, (Y, X), or a batch, (N, Y, X). Other sizes than
+            64 x 64 are padded to a square and resized; for types and ranges see
+            `dispr.cells.arrays.as_image` and `as_mask`.
+        ensemble : int
+            Shapes to draw for each cell. A deterministic model gives one.
+        seed : int
+            Another seed draws other shapes.
+        sampler : "ddpm", "ddim" or "dpm-solver", optional
+            Instead of the model's default.
+        steps : int or str, optional
+            Steps to sample in, instead of the model's default: a number, or a respacing such as
+            "10,20,30" or "ddim25".
+        cell_class : str or sequence of str, optional
+            Classes of the cells, for a model that is told of them.
+        batch_size : int
+            Shapes to compute at once: more memory, not another result.
+        on_step : callable, optional
+            Called with the number of shapes after each evaluation of the network on them.
+
+        Returns
+        -------
+        Prediction
+            Of one cell, or of a batch where batches were given.
+
+        Raises
+        ------
+        ArrayError
+            If an image or a mask cannot be used.
+        ConfigError
+            If a setting is invalid.
+        """
+        images, masks, single = canonical_pair(image, mask)
+        classes = [cell_class] if isinstance(cell_class, str) else cell_class
+        results = list(
+            self.predict_each(
+                images,
+                masks,
+                ensemble=ensemble,
+                seed=seed,
+                sampler=sampler,
+                steps=steps,
+                classes=classes,
+                batch_size=batch_size,
+                on_step=on_step,
+            )
+        )
+        if single:
+            return results[0]
+        return Prediction(
+            np.stack([result.samples for result in results]),
+            np.stack([result.probability for result in results]),
+        )
+
+    def predict_each(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        *,
+        ensemble: int = 5,
+        seed: int = 0,
+        sampler: str | None = None,
+        steps: str | int | None = None,
+        classes: Sequence[str | None] | None = None,
+        batch_size: int = BATCH_SIZE,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Iterator[Prediction]:
+        """Predict cell after cell, as soon as each is done.
+
+        Parameters
+        ----------
+        images, masks : ndarray
+            uint8, (N, 64, 64).
+        ensemble, seed, sampler, steps, classes, batch_size, on_step
+            As for `predict`.
+
+        Yields
+        ------
+        Prediction
+            One for each cell, in order.
+        """
+        self.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
+        labels = self._labels(classes, len(images))
+        shapes = self.samples_of(ensemble)
+        todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
+        waiting: list[np.ndarray] = []
+        for start in range(0, len(todo), batch_size):
+            part = todo[start : start + batch_size]
+            rows = [cell for cell, _ in part]
+            drawn = draw_occupancy(
+                self.network,
+                self.config,
+                condition_tensor(images[rows], masks[rows]).to(self.device),
+                [sample_stream(seed, images[cell], masks[cell], k) for cell, k in part],
+                sampler=sampler,
+                steps=steps,
+                labels=None if labels is None else labels[rows].to(self.device),
+                on_step=on_step,
+            )
+            waiting += list(drawn.cpu().numpy())
+            while len(waiting) >= shapes:
+                yield self._prediction(np.stack(waiting[:shapes]))
+                del waiting[:shapes]
+
+    def samples_of(self, ensemble: int) -> int:
+        """Give the number of shapes that an ensemble of this size has: 1 if deterministic."""
+        return 1 if self.config.deterministic else ensemble
+
+    def evaluations(self, steps: str | int | None = None) -> int:
+        """Count the evaluations of the network that one shape takes."""
+        if self.config.deterministic:
+            return 1
+        return len(sampling_process(self.config, steps).schedule)
+
+    def check(
+        self,
+        *,
+        ensemble: int = 1,
+        sampler: str | None = None,
+        steps: str | int | None = None,
+        batch_size: int = 1,
+    ) -> None:
+        """Refuse invalid settings with a `ConfigError` before anything is computed."""
+        for name, value in (("ensemble", ensemble), ("batch_size", batch_size)):
+            if value < 1:
+                raise ConfigError(f"{name} must be at least 1, not {value}.")
+        if self.config.deterministic:
+            if sampler is not None or steps is not None:
+                raise ConfigError("a deterministic model takes neither a sampler nor steps.")
+            return
+        get_sampler(sampler or self.config.sampler)
+        sampling_process(self.config, steps)
+
+    def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
+        if not self.config.num_classes:
+            if classes is not None and any(classes):
+                raise ConfigError("this model is not told of classes; leave the class out.")
+            return None
+        if classes is None or len(classes) != count or any(c not in CLASSES for c in classes):
+            raise ConfigError(
+                f"this model needs the class of each cell, one of {', '.join(CLASSES)}."
+            )
+        return torch.tensor([CLASSES.index(c) for c in classes if c is not None])
+
+    def _prediction(self, occupancy: np.ndarray) -> Prediction:
+        samples = occupancy > 0.5
+        if self.config.deterministic:
+            return Prediction(samples, occupancy[0])
+        return Prediction(samples, samples.mean(axis=0, dtype=np.float32))
+
+
+def sample_stream(seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> torch.Generator:
+    """Make the random stream of sample k of a cell, from what the network sees of the cell."""
+    if image.shape != mask.shape:
+        raise ArrayError(f"image {image.shape} and mask {mask.shape} differ in shape.")
+    seen = np.where(mask > 0, image, 0).astype(np.uint8)
+    digest = hashlib.sha256(mask.tobytes() + seen.tobytes()).hexdigest()
+    return generator("prediction", seed, digest, k)
+
+
+def load(weights: str | os.PathLike[str] | None = None, device: str = "auto") -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    weights : path, optional
+        Weights written by `dispr train` or `dispr convert`; those shipped with the package if not
+        given.
+    device : str
+        "auto" (CUDA where present), "cpu", "cuda" or "cuda:1".
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged or no model.
+    ConfigError
+        If the device is not there.
+    """
+    if weights is None:
+        path, checksum = shipped_weights()
+        loaded = load_weights(path, sha256=checksum)
+    else:
+        path = Path(weights)
+        loaded = load_weights(path)
+    place = find_device(device)
+    network = build_network(loaded.config)
+    fill_network(network, loaded.state, str(path))
+    return Model(loaded.config, network, loaded.about, place)
+
+
+def find_device(device: str) -> torch.device:
+    """Find the device that a name means; "auto" is CUDA where present.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".') from error
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"there is no device {device} here; use cpu.")
+    return place

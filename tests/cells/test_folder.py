@@ -1,0 +1,94 @@
+import pytest
+
+from dispr.cells.folder import find_cells
+from dispr.errors import FileError
+
+
+def test_train_comes_before_test_and_names_are_sorted(tmp_path, write_cells):
+    write_cells(tmp_path / "test", ["a", "c"])
+    write_cells(tmp_path / "train", ["z", "0.00_discocyte000144", "b"])
+    cells = find_cells(tmp_path)
+    assert [(c.split, c.name) for c in cells] == [
+        ("train", "0.00_discocyte000144"),
+        ("train", "b"),
+        ("train", "z"),
+        ("test", "a"),
+        ("test", "c"),
+    ]
+    assert [c.name for c in find_cells(tmp_path, split="test")] == ["a", "c"]
+
+
+def test_a_flat_folder_without_obj_is_enough_to_predict(tmp_path, write_cells):
+    write_cells(tmp_path, ["a", "b"], kinds=("image", "mask"))
+    cells = find_cells(tmp_path)
+    assert [(c.obj, c.split) for c in cells] == [(None, None)] * 2
+    assert cells[0].image == tmp_path / "image" / "a.tif"
+    with pytest.raises(FileError, match=r"obj holds no \.tif files, but the 3D shapes"):
+        find_cells(tmp_path, need_obj=True)
+
+
+def test_obj_of_some_cells_is_found_but_not_asked_for(tmp_path, write_cells):
+    write_cells(tmp_path, ["a", "b"])
+    (tmp_path / "obj" / "b.tif").unlink()
+    assert [c.obj is None for c in find_cells(tmp_path)] == [False, True]
+    with pytest.raises(FileError, match=r"obj.b\.tif does not exist"):
+        find_cells(tmp_path, need_obj=True)
+
+
+def test_both_extensions_match_one_another(tmp_path, write_cells):
+    write_cells(tmp_path, ["a"])
+    (tmp_path / "mask" / "a.tif").rename(tmp_path / "mask" / "a.TIFF")
+    assert find_cells(tmp_path)[0].mask.name == "a.TIFF"
+
+
+def test_files_of_the_system_are_passed_over(tmp_path, write_cells):
+    write_cells(tmp_path, ["a"])
+    for name in (".DS_Store", "._a.tif", ".writing-x.tif", "Thumbs.db", "notes.txt"):
+        (tmp_path / "image" / name).write_bytes(b"x")
+    (tmp_path / "image" / "folder.tif").mkdir()
+    assert [c.name for c in find_cells(tmp_path)] == ["a"]
+
+
+def test_missing_files_are_named_and_counted(tmp_path, write_cells):
+    write_cells(tmp_path, ["a", "b", "c"])
+    (tmp_path / "mask" / "b.tif").unlink()
+    (tmp_path / "image" / "c.tif").unlink()
+    with pytest.raises(FileError, match=r"mask.b\.tif does not exist \(the first of 2 missing"):
+        find_cells(tmp_path)
+
+
+def test_one_cell_in_two_extensions_is_refused(tmp_path, write_cells):
+    write_cells(tmp_path, ["a"])
+    (tmp_path / "image" / "a.tiff").write_bytes((tmp_path / "image" / "a.tif").read_bytes())
+    with pytest.raises(FileError, match=r"a\.tif and a\.tiff are files of one cell"):
+        find_cells(tmp_path)
+
+
+def test_a_split_that_is_not_there(tmp_path, write_cells):
+    write_cells(tmp_path / "train", ["a"])
+    with pytest.raises(FileError, match="has no folder test"):
+        find_cells(tmp_path, split="test")
+    with pytest.raises(FileError, match='"train" and "test", not "validation"'):
+        find_cells(tmp_path, split="validation")
+    flat = write_cells(tmp_path / "flat", ["a"])
+    with pytest.raises(FileError, match="has no folder train"):
+        find_cells(flat, split="train")
+
+
+def test_no_folder_a_file_and_an_empty_folder(tmp_path):
+    with pytest.raises(FileError, match="does not exist"):
+        find_cells(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FileError, match="is a file"):
+        find_cells(tmp_path / "file")
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "a.png").write_bytes(b"x")
+    with pytest.raises(FileError, match=r"no cells \(only \.png files.*folders image and mask"):
+        find_cells(tmp_path)
+
+
+@pytest.mark.reference
+def test_the_real_cells(real_cells):
+    assert len(find_cells(real_cells, "train", need_obj=True)) == 524
+    assert len(find_cells(real_cells, "test", need_obj=True)) == 137
+    assert len(find_cells(str(real_cells))) == 661

@@ -1,0 +1,185 @@
+import csv
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dispr.cells.augment import AugmentConfig
+from dispr.cells.folder import find_cells
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError, FileError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import load_weights
+from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.training.config import TrainingConfig
+from dispr.training.trainer import Trainer
+
+# Folded by 8, a network of 8^3 voxels: a step takes milliseconds.
+NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
+DIFFUSION = DiffusionConfig(steps=50)
+TRAINING = TrainingConfig(
+    steps=6,
+    batch_size=2,
+    lr=1e-3,
+    ema_rates=(0.5, 0.9),
+    augment=AugmentConfig(flip=True, rotate=True, noise=0.1),
+    grad_clip=1.0,
+    validation_fraction=0.2,
+    validation_interval=3,
+    validation_cells=2,
+    validation_sampler="dpm-solver",
+    validation_steps="2",
+    log_interval=1,
+)
+
+
+def make_trainer(cells_folder, run, training=TRAINING, model=None):
+    model = model or ModelConfig(network=NETWORK, diffusion=DIFFUSION)
+    files = find_cells(cells_folder, split="train", need_obj=True)
+    return Trainer(files, run, model, training, device="cpu")
+
+
+def weights_of(run, name="weights.safetensors"):
+    return load_weights(run / name).state
+
+
+def assert_equal(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        assert torch.equal(a[key], b[key]), key
+
+
+@pytest.mark.parametrize("schedule_sampler", ["uniform", "loss-second-moment"])
+def test_interrupted_run_ends_in_the_same_weights(cells_folder, tmp_path, schedule_sampler):
+    training = dataclasses.replace(TRAINING, schedule_sampler=schedule_sampler)
+    network = dataclasses.replace(NETWORK, dropout=0.1)
+    model = ModelConfig(network=network, diffusion=dataclasses.replace(DIFFUSION, steps=20))
+    assert make_trainer(cells_folder, tmp_path / "whole", training, model).fit()
+
+    class Killed(Exception):
+        pass
+
+    def kill(step, values):
+        if step == 4:
+            raise Killed
+
+    first = make_trainer(
+        cells_folder, tmp_path / "cut", dataclasses.replace(training, save_interval=2), model
+    )
+    with pytest.raises(Killed):
+        first.fit(kill)
+    second = make_trainer(cells_folder, tmp_path / "cut", training, model)
+    assert second.step == 4
+    assert second.fit()
+    for name in ("weights.safetensors", "weights_ema_0.9.safetensors"):
+        assert_equal(weights_of(tmp_path / "whole", name), weights_of(tmp_path / "cut", name))
+
+
+def test_microbatches_do_not_change_the_result(cells_folder, tmp_path):
+    make_trainer(cells_folder, tmp_path / "a").fit()
+    make_trainer(cells_folder, tmp_path / "b", dataclasses.replace(TRAINING, microbatch=1)).fit()
+    a, b = weights_of(tmp_path / "a"), weights_of(tmp_path / "b")
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], atol=2e-4, rtol=1e-3)
+
+
+def test_two_processes_match_one(cells_folder, tmp_path):
+    arguments = ["train", cells_folder, "--preset", "paper", "--steps", 4, "--batch-size", 2]
+    arguments += ["--network-channel-mult", "1,1", "--network-attention-levels", ""]
+    arguments += ["--network-patch", 8, "--network-pooling", "isotropic", "--device", "cpu"]
+    arguments += ["--schedule-sampler", "loss-second-moment", "--validation-interval", 0]
+    arguments += ["--ema-rates", "0.5", "--diffusion-steps", 50, "--lr", 1e-4]
+    for processes in (1, 2):
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", processes]
+        command += ["--master-port", 29517, "-m", "dispr", *arguments]
+        command += ["-o", tmp_path / str(processes)]
+        subprocess.run(
+            [str(part) for part in command], check=True, capture_output=True, timeout=300
+        )
+    one, two = weights_of(tmp_path / "1"), weights_of(tmp_path / "2")
+    for key in one:
+        torch.testing.assert_close(one[key], two[key], atol=1e-5, rtol=1e-4)
+
+
+def test_training_lowers_the_loss_and_logs(cells_folder, tmp_path):
+    training = dataclasses.replace(TRAINING, steps=40, batch_size=4, augment=AugmentConfig())
+    make_trainer(cells_folder, tmp_path, training).fit()
+    with open(tmp_path / "train_log.csv", newline="") as file:
+        losses = [float(row["mse"]) for row in csv.DictReader(file)]
+    assert len(losses) == 40
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    with open(tmp_path / "validation_log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [*range(3, 40, 3), 40]
+    assert all(0 <= float(row["iou"]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [dataclasses.replace(NETWORK, in_channels=2, out_channels=1), ShapeDecoderConfig(channels=4)],
+)
+def test_deterministic_networks_train(cells_folder, tmp_path, network):
+    model = ModelConfig(network=network, diffusion=None)
+    training = dataclasses.replace(TRAINING, steps=30, batch_size=4, lr=3e-3)
+    make_trainer(cells_folder, tmp_path, training, model).fit()
+    with open(tmp_path / "train_log.csv", newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_other_settings_are_refused(cells_folder, tmp_path):
+    make_trainer(cells_folder, tmp_path).fit()
+    with pytest.raises(ConfigError, match=r"training\.lr was 0\.001 and is now 0\.1"):
+        make_trainer(cells_folder, tmp_path, dataclasses.replace(TRAINING, lr=0.1))
+
+
+def test_longer_run_goes_on(cells_folder, tmp_path):
+    make_trainer(cells_folder, tmp_path).fit()
+    longer = make_trainer(cells_folder, tmp_path, dataclasses.replace(TRAINING, steps=8))
+    assert longer.step == 6
+    assert longer.fit()
+
+
+def test_damaged_checkpoint_is_one_sentence(cells_folder, tmp_path):
+    make_trainer(cells_folder, tmp_path).fit()
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(FileError, match=r"checkpoint\.pt is damaged"):
+        make_trainer(cells_folder, tmp_path)
+
+
+def test_signal_saves_and_stops(cells_folder, tmp_path):
+    trainer = make_trainer(cells_folder, tmp_path)
+
+    def interrupt(step, values):
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    assert not trainer.fit(interrupt)
+    assert make_trainer(cells_folder, tmp_path).step == 2
+
+
+def test_weights_tell_how_they_were_made(cells_folder, tmp_path):
+    make_trainer(cells_folder, tmp_path).fit()
+    weights = load_weights(tmp_path / "weights.safetensors")
+    assert weights.config == ModelConfig(network=NETWORK, diffusion=DIFFUSION)
+    assert weights.about["steps"] == 6
+    assert weights.about["training"]["lr"] == 1e-3
+    assert "0.00_discocyte000000" in json.dumps(weights.about["training_cells"])
+
+
+def test_classes_need_names_that_tell_them(cells_folder, tmp_path):
+    network = dataclasses.replace(NETWORK, num_classes=6)
+    model = ModelConfig(network=network, diffusion=DIFFUSION)
+    assert make_trainer(cells_folder, tmp_path / "told", model=model).fit()
+    renamed = [
+        dataclasses.replace(file, name=f"cell{i}")
+        for i, file in enumerate(find_cells(cells_folder, split="train", need_obj=True))
+    ]
+    trainer = Trainer(renamed, tmp_path / "untold", model, TRAINING, device="cpu")
+    with pytest.raises(ConfigError, match="does not tell its class"):
+        trainer.fit()
