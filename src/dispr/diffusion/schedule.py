@@ -91,8 +91,8 @@ def make_schedule(name: ScheduleName, steps: int) -> Schedule:
     if name == "linear":
         scale = 1000 / steps
         betas = np.linspace(scale * 1e-4, scale * 0.02, steps, dtype=np.float64)
-        if betas[-1] > 1:
-            raise ConfigError(f"a linear schedule needs at least 20 steps, not {steps}.")
+        if betas[-1] >= 1:  # nothing of the volume would be left
+            raise ConfigError(f"a linear schedule needs at least 21 steps, not {steps}.")
     elif name == "cosine":
 
         def left(time: float) -> float:
