@@ -1,0 +1,108 @@
+"""Where the files of a prediction are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from dispr.errors import FileError
+from dispr.files import read_tiff, write_tiff
+
+SHAPE = (64, 64, 64)
+
+
+def sample_path(out: Path, name: str, k: int) -> Path:
+    """Give the file of sample k of a cell."""
+    return out / "samples" / f"{name}_{k}.tif"
+
+
+def probability_path(out: Path, name: str) -> Path:
+    """Give the file of a cell's ensemble mean."""
+    return out / "probability" / f"{name}.tif"
+
+
+def write_prediction(out: Path, name: str, samples: np.ndarray, probability: np.ndarray) -> None:
+    """Write the shapes of a cell; the probability last, as the sign that all are there.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the prediction.
+    name : str
+        Name of the cell.
+    samples : ndarray
+        bool, (K, 64, 64, 64); written as uint8, 0 and 255.
+    probability : ndarray
+        float, (64, 64, 64), 0 to 1; written as float32.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be written.
+    """
+    for k, sample in enumerate(samples):
+        write_tiff(sample_path(out, name, k), sample.astype(np.uint8) * 255)
+    write_tiff(probability_path(out, name), probability.astype(np.float32))
+
+
+def read_samples(out: Path, name: str) -> np.ndarray:
+    """Read all shapes of a cell, bool, (K, 64, 64, 64).
+
+    Raises
+    ------
+    FileError
+        If there are none, one is missing, or a file is no volume.
+    """
+    pattern = re.compile(re.escape(name) + r"_(\d+)\.tif")
+    folder = out / "samples"
+    found = (
+        [pattern.fullmatch(path.name) for path in folder.glob("*.tif")] if folder.is_dir() else []
+    )
+    count = sum(match is not None for match in found)
+    if not count:
+        raise FileError(f"{sample_path(out, name, 0)} does not exist; predict the cell again.")
+    return np.stack([_read(sample_path(out, name, k)) > 127 for k in range(count)])
+
+
+def read_probability(out: Path, name: str) -> np.ndarray:
+    """Read the ensemble mean of a cell, float32, (64, 64, 64), 0 to 1.
+
+    Raises
+    ------
+    FileError
+        If it is missing or no volume.
+    """
+    return _read(probability_path(out, name)).astype(np.float32)
+
+
+def read_prediction(out: Path, name: str, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Read the samples and probability of a cell; None unless `count` samples and it are there."""
+    paths = [probability_path(out, name), *(sample_path(out, name, k) for k in range(count))]
+    if not all(path.is_file() for path in paths):
+        return None
+    samples = np.stack([_read(sample_path(out, name, k)) > 127 for k in range(count)])
+    return samples, read_probability(out, name)
+
+
+def predicted_names(out: Path) -> list[str]:
+    """List the predicted cells by name.
+
+    Raises
+    ------
+    FileError
+        If the folder holds no predictions.
+    """
+    folder = out / "probability"
+    names = sorted(p.stem for p in folder.glob("*.tif") if not p.name.startswith("."))
+    if not names:
+        raise FileError(f"{out} holds no predictions (probability/NAME.tif); predict to it first.")
+    return names
+
+
+def _read(path: Path) -> np.ndarray:
+    volume = read_tiff(path)
+    if volume.shape != SHAPE:
+        raise FileError(f"{path} has the shape {volume.shape}, not 64 x 64 x 64.")
+    return volume

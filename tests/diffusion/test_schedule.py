@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from dispr.diffusion.schedule import make_schedule, respacing
+from dispr.errors import ConfigError
+
+
+def test_linear_schedule():
+    schedule = make_schedule("linear", 1000)
+    assert schedule.betas[[0, -1]] == pytest.approx([1e-4, 0.02])
+    assert len(schedule) == 1000
+
+
+@pytest.mark.parametrize(("name", "steps"), [("linear", 1000), ("linear", 250), ("cosine", 100)])
+def test_signal_falls_to_almost_nothing(name, steps):
+    left = make_schedule(name, steps).alphas_cumprod
+    assert (np.diff(left) < 0).all()
+    assert left[-1] < 1e-4
+
+
+def test_posterior_agrees_with_bayes():
+    """Product of q(x_t | x_{t-1}) and q(x_{t-1} | x_0), both Gaussian, at one step."""
+    schedule = make_schedule("linear", 1000)
+    t = 500
+    beta, before = schedule.betas[t], schedule.alphas_cumprod_prev[t]
+    precision = (1 - beta) / beta + 1 / (1 - before)
+    assert schedule.posterior_variance[t] == pytest.approx(1 / precision)
+    assert schedule.posterior_mean_xt[t] == pytest.approx(np.sqrt(1 - beta) / beta / precision)
+    assert schedule.posterior_mean_x0[t] == pytest.approx(
+        np.sqrt(before) / (1 - before) / precision
+    )
+
+
+def test_respacing_keeps_noise_levels():
+    full = make_schedule("cosine", 1000)
+    kept = respacing(1000, "25")
+    few = full.respaced(kept)
+    np.testing.assert_allclose(few.alphas_cumprod, full.alphas_cumprod[kept])
+    assert few.timesteps.tolist() == kept
+
+
+@pytest.mark.parametrize(
+    ("steps", "spec", "kept"),
+    [
+        (1000, "10", [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]),
+        (10, 10, list(range(10))),
+        (100, "ddim25", list(range(0, 100, 4))),
+        (9, "1,2,3", [0, 3, 5, 6, 7, 8]),
+        (300, "10,15,20", None),
+    ],
+)
+def test_respacing(steps, spec, kept):
+    ours = respacing(steps, spec)
+    if kept is None:
+        assert len(ours) == 45
+        assert [sum(lo <= k < lo + 100 for k in ours) for lo in (0, 100, 200)] == [10, 15, 20]
+    else:
+        assert ours == kept
+
+
+@pytest.mark.parametrize("spec", ["0", "-3", "fast", "ddim", "ddim333", "1001", "", "600,600"])
+def test_bad_respacing(spec):
+    with pytest.raises(ConfigError):
+        respacing(1000, spec)
+
+
+def test_too_short_linear_schedule():
+    with pytest.raises(ConfigError, match="at least 21 steps"):
+        make_schedule("linear", 20)

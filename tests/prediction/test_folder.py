@@ -1,0 +1,111 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from dispr.cells.folder import find_cells
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError, FileError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import build_network
+from dispr.network.config import UNetConfig
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.layout import predicted_names, read_samples
+from dispr.prediction.model import Model
+
+NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
+
+
+@pytest.fixture
+def model():
+    config = ModelConfig(NETWORK, DiffusionConfig(steps=50), sampling_steps="2")
+    torch.manual_seed(0)
+    network = build_network(config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return Model(config, network)
+
+
+def test_files(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")
+    rows = predict_folder(model, files, tmp_path, ensemble=3)
+    name = files[0].name
+    for k in range(3):
+        with tifffile.TiffFile(tmp_path / "samples" / f"{name}_{k}.tif") as tiff:
+            assert tiff.is_imagej
+            assert tiff.series[0].axes == "ZYX"
+            sample = tiff.asarray()
+        assert sample.shape == (64, 64, 64)
+        assert sample.dtype == np.uint8
+        assert set(np.unique(sample)) <= {0, 255}
+    probability = tifffile.imread(tmp_path / "probability" / f"{name}.tif")
+    assert probability.dtype == np.float32
+    np.testing.assert_allclose(probability, read_samples(tmp_path, name).mean(0), atol=1e-6)
+    with open(tmp_path / "predictions.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["name"] for row in table] == [file.name for file in files]
+    assert int(table[0]["volume_voxels"]) == (probability > 0.5).sum() == rows[0]["volume_voxels"]
+
+
+def test_needs_no_objects(model, cells_folder, tmp_path):
+    for kind in ("image", "mask"):
+        (tmp_path / "cells" / kind).mkdir(parents=True)
+        for path in (cells_folder / "test" / kind).iterdir():
+            (tmp_path / "cells" / kind / path.name).write_bytes(path.read_bytes())
+    predict_folder(model, find_cells(tmp_path / "cells"), tmp_path / "out", ensemble=1)
+    assert len(predicted_names(tmp_path / "out")) == 2
+
+
+def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="train")
+    predict_folder(model, files, tmp_path / "whole", ensemble=2, batch_size=2)
+    done = 0.0
+
+    def interrupt(cells):
+        nonlocal done
+        done += cells
+        if done > 2.5:
+            raise KeyboardInterrupt
+
+    settings = {"ensemble": 2, "batch_size": 2}
+    with pytest.raises(KeyboardInterrupt):
+        predict_folder(model, files, tmp_path / "cut", on_progress=interrupt, **settings)
+    assert len(predicted_names(tmp_path / "cut")) == 2
+    with open(tmp_path / "cut" / "predictions.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 2
+    seen = []
+    predict_folder(model, files, tmp_path / "cut", on_progress=seen.append, **settings)
+    assert sum(seen) == pytest.approx(len(files))
+    assert seen[:2] == [1.0, 1.0]
+    for kind in ("samples", "probability"):
+        for path in (tmp_path / "whole" / kind).iterdir():
+            assert path.read_bytes() == (tmp_path / "cut" / kind / path.name).read_bytes()
+
+
+def test_other_settings_are_refused(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")
+    predict_folder(model, files, tmp_path, ensemble=1)
+    assert json.loads((tmp_path / "prediction.json").read_text())["ensemble"] == 1
+    with pytest.raises(ConfigError, match=r"other settings \(ensemble, seed\)"):
+        predict_folder(model, files, tmp_path, ensemble=2, seed=1)
+
+
+def test_bad_cell_is_found_before_anything_is_computed(model, cells_folder, tmp_path):
+    for kind in ("image", "mask"):
+        (tmp_path / "cells" / kind).mkdir(parents=True)
+        for path in (cells_folder / "test" / kind).iterdir():
+            (tmp_path / "cells" / kind / path.name).write_bytes(path.read_bytes())
+    last = sorted((tmp_path / "cells" / "mask").iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:100])
+    with pytest.raises(FileError, match=last.name):
+        predict_folder(model, find_cells(tmp_path / "cells"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_namesakes_are_refused(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder)
+    with pytest.raises(ConfigError, match="have one name"):
+        predict_folder(model, files, tmp_path)

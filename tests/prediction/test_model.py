@@ -1,0 +1,162 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from dispr.cells.folder import find_cells
+from dispr.cells.read import read_cell
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import Weights, build_network, save_weights
+from dispr.network.config import UNetConfig
+from dispr.prediction.model import Model, load
+
+NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
+DIFFUSION = DiffusionConfig(steps=50)
+
+
+def random_network(config):
+    torch.manual_seed(0)
+    network = build_network(config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+@pytest.fixture(scope="module")
+def model():
+    config = ModelConfig(NETWORK, DIFFUSION, sampling_steps="4")
+    return Model(config, random_network(config))
+
+
+@pytest.fixture(scope="module")
+def sections(cells_folder):
+    cells = [read_cell(file) for file in find_cells(cells_folder, split="train")]
+    return np.stack([c.image for c in cells]), np.stack([c.mask for c in cells])
+
+
+def test_one_cell(model, sections):
+    p = model.predict(sections[0][0], sections[1][0], ensemble=3, seed=0)
+    assert p.samples.shape == (3, 64, 64, 64)
+    assert p.samples.dtype == bool
+    assert p.probability.dtype == np.float32
+    np.testing.assert_allclose(p.probability, p.samples.mean(0), atol=1e-6)
+    assert (p.samples[0] != p.samples[1]).any()
+
+
+def test_batch_size_and_order_do_not_matter(model, sections):
+    images, masks = sections[0][:3], sections[1][:3]
+    batch = model.predict(images, masks, ensemble=3, batch_size=4)
+    assert batch.samples.shape == (3, 3, 64, 64, 64)
+    turned = model.predict(images[::-1], masks[::-1], ensemble=3, batch_size=1)
+    # Rounding differs between batch sizes and may turn a voxel that stands at one half.
+    assert (batch.samples != turned.samples[::-1]).mean() < 1e-4
+    single = model.predict(images[1], masks[1], ensemble=2, batch_size=4)
+    assert (batch.samples[1, :2] != single.samples).mean() < 1e-4
+
+
+def test_seed_draws_other_shapes(model, sections):
+    a, b, c = (model.predict(sections[0][0], sections[1][0], ensemble=1, seed=s) for s in (0, 0, 1))
+    assert (a.samples == b.samples).all()
+    assert (a.samples != c.samples).any()
+
+
+def test_what_the_mask_hides_does_not_matter(model, sections):
+    image, mask = sections[0][0].copy(), sections[1][0]
+    a = model.predict(image, mask, ensemble=1)
+    image[mask == 0] = 200
+    assert (model.predict(image, mask, ensemble=1).samples == a.samples).all()
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpm-solver"])
+def test_samplers(model, sections, sampler):
+    p = model.predict(sections[0][0], sections[1][0], ensemble=1, sampler=sampler, steps=3)
+    assert p.samples.shape == (1, 64, 64, 64)
+
+
+def test_steps_are_counted(model, sections):
+    seen = []
+    model.predict(sections[0][0], sections[1][0], ensemble=5, batch_size=2, on_step=seen.append)
+    assert sum(seen) == 5 * model.evaluations() == 20
+
+
+def test_deterministic_model_gives_one_shape(sections):
+    network = dataclasses.replace(NETWORK, in_channels=2, out_channels=1)
+    config = ModelConfig(network, diffusion=None)
+    model = Model(config, random_network(config))
+    p = model.predict(sections[0][0], sections[1][0], ensemble=5)
+    assert p.samples.shape == (1, 64, 64, 64)
+    assert ((p.probability > 0.5) == p.samples[0]).all()
+    with pytest.raises(ConfigError, match="neither a sampler nor steps"):
+        model.predict(sections[0][0], sections[1][0], steps=4)
+
+
+def test_classes(sections):
+    # With one channel a group, normalisation takes out what the embedding adds; FiLM comes after.
+    network = dataclasses.replace(NETWORK, num_classes=6, scale_shift_norm=True)
+    config = ModelConfig(network, DIFFUSION, sampling_steps="2")
+    model = Model(config, random_network(config))
+    image, mask = sections[0][0], sections[1][0]
+    a = model.predict(image, mask, ensemble=1, cell_class="SDE")
+    b = model.predict(image, mask, ensemble=1, cell_class="keratocytes")
+    assert (a.samples != b.samples).any()
+    for wrong in (None, "ball"):
+        with pytest.raises(ConfigError, match="needs the class of each cell"):
+            model.predict(image, mask, cell_class=wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ensemble": 0}, "ensemble must be at least 1"),
+        ({"sampler": "euler"}, "sampler must be one of"),
+        ({"steps": 51}, "51 steps cannot be kept"),
+        ({"steps": "fast"}, "is no respacing"),
+        ({"cell_class": "SDE"}, "not told of classes"),
+    ],
+)
+def test_bad_settings(model, sections, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        model.predict(sections[0][0], sections[1][0], **settings)
+
+
+def test_bad_arrays(model, sections):
+    image, mask = sections[0][0], sections[1][0]
+    with pytest.raises(ArrayError, match="mask"):
+        model.predict(image, np.zeros_like(mask))
+    with pytest.raises(ArrayError, match="image"):
+        model.predict(np.full((64, 64), np.nan), mask)
+
+
+def test_load(model, tmp_path, sections):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, Weights(model.config, model.network.state_dict(), {"data": "made up"}))
+    loaded = load(path, device="cpu")
+    assert loaded.config == model.config
+    assert loaded.about == {"data": "made up"}
+    x = torch.randn(1, 3, 64, 64, 64, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor([7])
+    torch.testing.assert_close(loaded.network(x, t), model.network(x, t))
+    a = model.predict(sections[0][0], sections[1][0], ensemble=1)
+    b = loaded.predict(sections[0][0], sections[1][0], ensemble=1)
+    assert (a.samples == b.samples).all()
+
+
+def test_bad_weights(model, tmp_path):
+    with pytest.raises(FileError, match="does not exist"):
+        load(tmp_path / "none.safetensors")
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"no tensors")
+    with pytest.raises(FileError, match="cannot be read as safetensors"):
+        load(path)
+    state = dict(model.network.state_dict())
+    state["out.2.bias"] = torch.zeros(3)
+    save_weights(path, Weights(model.config, state))
+    with pytest.raises(FileError, match=r"another configuration: out\.2\.bias has shape"):
+        load(path)
+    if not torch.cuda.is_available():
+        save_weights(path, Weights(model.config, model.network.state_dict()))
+        with pytest.raises(ConfigError, match="no device cuda"):
+            load(path, device="cuda")
