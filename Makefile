@@ -1,0 +1,39 @@
+# make demo    install into .venv and predict simulated cells with the shipped weights
+# make test    install what the tests need and run them
+# make lint    check style and types
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/installed
+	rm -rf demo
+	$(BIN)/dispr simulate -o demo/cells -n 12 --seed 1 --test-fraction 1
+	$(BIN)/dispr predict demo/cells --split test -o demo/predictions
+	$(BIN)/dispr evaluate demo/predictions demo/cells --split test -o demo/metrics.csv
+
+test: $(VENV)/tested
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(PIP) -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist
