@@ -48,6 +48,9 @@ def cli() -> None:
     """Predict plausible 3D cell shapes from one 2D microscopy image and its mask."""
 
 
+STOPPED = "Stopped; what was finished is kept, and the same command goes on where it was."
+
+
 def main() -> None:
     """Run the command line; end with code 2 and one sentence on bad input, 130 on Ctrl-C."""
     try:
@@ -55,14 +58,17 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.Abort:
-        _end("Stopped.", 130)
+        _end(STOPPED, 130)
     except KeyboardInterrupt:
-        _end("Stopped.", 130)
+        _end(STOPPED, 130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except DisprError as error:
         _end(f"Error: {error}", 2)
+    except OSError as error:
+        # What no module foresaw of the file system: still a sentence that names the file.
+        _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)
 
 
 def _end(message: str, code: int) -> None:

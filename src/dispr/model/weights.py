@@ -63,7 +63,7 @@ def save_weights(
     dtype : torch.dtype, optional
         Store as this type, such as `torch.float16` to halve the file.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         name: tensor.detach().to("cpu", dtype).contiguous()
@@ -76,7 +76,7 @@ def save_weights(
         "about": json.dumps(dict(weights.about)),
     }
     with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata=metadata)
+        temporary.write_bytes(save(state, metadata=metadata))
 
 
 def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ FORMAT = 1
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
     """Write the state of a run: tensors, numbers, text, and lists and dicts of them."""
+    buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.save({"format": FORMAT, **state}, buffer)
     with atomic_path(run / NAME) as temporary:
-        torch.save({"format": FORMAT, **state}, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(run: Path) -> dict[str, Any] | None:

@@ -1,0 +1,89 @@
+"""The command line as a whole: help, errors, interruption."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dispr.cli.main import COMMANDS
+
+
+def dispr(*arguments, **options):
+    command = [sys.executable, "-m", "dispr", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+def test_help_needs_no_heavy_imports():
+    code = (
+        "import sys; sys.argv = ['dispr', '--help']\n"
+        "from dispr.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'scipy', 'skimage'} & sys.modules.keys()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert all(name in result.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(name):
+    result = dispr(name, "--help")
+    assert result.returncode == 0, result.stderr
+    assert "Usage: dispr" in result.stdout
+
+
+def test_version():
+    from dispr import __version__
+
+    assert dispr("--version").stdout.strip() == f"dispr, version {__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["predict", "nowhere", "-o", "out"], "nowhere does not exist"),
+        (["predict", "."], "Missing option"),
+        (["predicted"], "No such command"),
+        (["train", "nowhere", "-o", "out"], "nowhere does not exist"),
+        (["train", ".", "-o", "out", "--preset", "slow"], "preset must be one of"),
+        (["train", ".", "-o", "out", "--lr", "fast"], "Invalid value for '--lr'"),
+        (["train", ".", "-o", "out", "--lr", "-1"], "lr must be positive"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, arguments, sentence):
+    result = dispr(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal to send")
+def test_interrupted_training_is_taken_up(cells_folder, tmp_path):
+    run = tmp_path / "run"
+    arguments = [sys.executable, "-m", "dispr", "train", cells_folder, "-o", run]
+    arguments += ["--preset", "regression", "--network-patch", "8", "--network-channel-mult", "1,1"]
+    arguments += ["--network-attention-levels", "", "--batch-size", "1", "--save-interval", "10000"]
+    arguments += ["--validation-interval", "0", "--lr-anneal-steps", "0", "--device", "cpu"]
+    command = [*map(str, arguments), "--steps", "100000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not (run / "train_log.csv").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "repeat the command to go on" in errors
+    assert "Traceback" not in errors
+    assert {p.name for p in run.iterdir()} == {
+        "checkpoint.pt",
+        "train_log.csv",
+        "weights.safetensors",
+    }
