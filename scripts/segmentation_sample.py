@@ -1,0 +1,55 @@
+"""Predict 3D shapes with the published method under the published program's own flags.
+
+python scripts/segmentation_sample.py --data_dir ./data/testing \
+    --model_path ./results/savedmodel.pt --num_ensemble=5 $MODEL_FLAGS $DIFFUSION_FLAGS
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dispr.cli import published
+from dispr.model.published import MODEL_FLAGS, SAMPLING_FLAGS
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings=published.EITHER_SPELLING)
+@click.option(
+    "--data_dir",
+    type=PATH,
+    default="./data/testing",
+    show_default=True,
+    help="Folder that holds test/ with image and mask, or these folders themselves.",
+)
+@click.option(
+    "--model_path",
+    type=PATH,
+    default="./results/savedmodel.pt",
+    show_default=True,
+    help="Checkpoint of segmentation_train.py or of the published program.",
+)
+@click.option(
+    "--num_ensemble", type=click.IntRange(1), default=5, show_default=True, help="Shapes a cell."
+)
+@click.option(
+    "--num_samples", type=click.IntRange(0), default=0, help="Most cells to predict; 0 for all."
+)
+@published.published_options((*MODEL_FLAGS, *SAMPLING_FLAGS))
+@click.option("--seed", default=0, help="Another draws other shapes (not a published flag).")
+@click.option("--device", default="auto", help="auto, cpu or cuda (not a published flag).")
+@click.option("--results_dir", type=PATH, default="results", help="(not a published flag).")
+def main(data_dir: Path, model_path: Path, results_dir: Path, **options: Any) -> None:
+    """Predict 3D shapes; Ctrl-C stops, the same command goes on.
+
+    results/ receives for each cell NAME its shapes samples/NAME_K.tif, their mean
+    probability/NAME.tif, and a row of predictions.csv.
+    """
+    own = {name: options.pop(name) for name in ("num_ensemble", "num_samples", "seed", "device")}
+    flags = published.flags_for_cells(options)
+    published.sample(data_dir, model_path, results_dir, flags, **own)
+
+
+if __name__ == "__main__":
+    published.run_script(main)

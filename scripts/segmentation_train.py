@@ -1,0 +1,52 @@
+"""Train the published method under the published program's own flags.
+
+python3 scripts/segmentation_train.py --data_dir ./data/training $TRAIN_FLAGS $MODEL_FLAGS \
+    $DIFFUSION_FLAGS
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dispr.cli import published
+from dispr.model.published import MODEL_FLAGS, TRAINING_FLAGS
+
+
+@click.command(context_settings=published.EITHER_SPELLING)
+@click.option(
+    "--data_dir",
+    type=click.Path(path_type=Path),
+    default="./data/training",
+    show_default=True,
+    help="Folder that holds train/ with obj, image and mask, or these folders themselves.",
+)
+@published.published_options((*MODEL_FLAGS, *TRAINING_FLAGS))
+@click.option(
+    "--steps",
+    default=0,
+    help="Last step (not a published flag): 0 for lr_anneal_steps, or 60,000 where that is 0.",
+)
+@click.option("--seed", default=0, help="Of everything random (not a published flag).")
+@click.option("--device", default="auto", help="auto, cpu or cuda (not a published flag).")
+@click.option(
+    "--results_dir",
+    type=click.Path(path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder of the run (not a published flag).",
+)
+def main(
+    data_dir: Path, results_dir: Path, steps: int, seed: int, device: str, **options: Any
+) -> None:
+    """Train the published method; Ctrl-C saves and stops, the same command goes on.
+
+    results/ receives the averaged weights as savedmodel.pt, which segmentation_sample.py and
+    `dispr convert` read, and as weights.safetensors, and the checkpoint and logs of the run.
+    """
+    flags = published.flags_for_cells(options)
+    published.train(data_dir, results_dir, flags, steps=steps, seed=seed, device=device)
+
+
+if __name__ == "__main__":
+    published.run_script(main)

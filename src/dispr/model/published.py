@@ -1,0 +1,263 @@
+"""The flags of the published program, and the model that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from dispr.cells.classes import CLASSES
+from dispr.diffusion.config import DiffusionConfig, Loss, Variance
+from dispr.errors import ConfigError
+from dispr.model.config import ModelConfig
+from dispr.network.config import UNetConfig
+
+Number = TypeVar("Number", int, float)
+
+# Channels of each level as multiples of num_channels, by image size, where channel_mult is empty
+# (arXiv 2105.05233, appendix A and the program that it describes).
+CHANNEL_MULT: dict[int, tuple[float, ...]] = {
+    512: (0.5, 1, 1, 2, 2, 4, 4),
+    256: (1, 1, 2, 2, 4, 4),
+    128: (1, 1, 2, 3, 4),
+    64: (1, 2, 3, 4),
+}
+
+
+@dataclass(frozen=True)
+class PublishedFlags:
+    """The published program's flags under their own names; the defaults are the published values.
+
+    Attributes
+    ----------
+    image_size : int
+        Edge of the volume in voxels; those of cells have 64.
+    num_channels : int
+        Channels of the finest level.
+    num_res_blocks : int
+        Residual blocks a level.
+    num_heads : int
+        Attention heads.
+    num_heads_upsample : int
+        Attention heads of the upward path; -1 for as many as num_heads.
+    num_head_channels : int
+        Channels a head, instead of a number of heads; -1 to use the number.
+    attention_resolutions : str
+        Image resolutions with self-attention, such as "16" or "32,16"; those that the network does
+        not come to are passed over. The middle of the network always has attention.
+    channel_mult : str
+        Channels of each level as multiples of num_channels, such as "1,2,3,4"; empty for those
+        that go with the image size.
+    dropout : float
+        Share of features dropped in training.
+    class_cond : bool
+        Tell the network the class of the cell, which its file name must tell.
+    use_checkpoint : bool
+        Recompute features in the backward pass to save memory.
+    use_scale_shift_norm : bool
+        Let the time scale and shift the normalised features.
+    resblock_updown : bool
+        Resample inside residual blocks.
+    use_fp16 : bool
+        Compute in half precision, which needs a GPU; weights stay in single precision.
+    use_new_attention_order : bool
+        Split queries, keys and values before the heads.
+    learn_sigma : bool
+        Learn the variance of the reverse steps as a second output channel.
+    sigma_small : bool
+        Without learn_sigma: the variance is the posterior's instead of beta.
+    diffusion_steps : int
+        Steps of the diffusion.
+    noise_schedule : "linear" or "cosine"
+        Noise schedule.
+    timestep_respacing : str
+        Steps to sample in: "250", "10,20,30" (in each of three sections), "ddim25" (at an integer
+        stride); empty for all. Training draws from all steps and keeps this with the weights.
+    use_kl : bool
+        Train with the variational bound alone, times the number of steps.
+    predict_xstart : bool
+        Predict the clean volume instead of the noise.
+    rescale_timesteps : bool
+        Tell the network the time on a scale of 0 to 1000 whatever the number of steps.
+    rescale_learned_sigmas : bool
+        Weigh the variational bound by the number of steps / 1000.
+    use_ddim : bool
+        Sample by DDIM instead of ancestral sampling.
+    clip_denoised : bool
+        Clamp the estimate of the clean volume to [-1, 1] in sampling.
+    batch_size : int
+        Cells a training step; shapes computed at once in sampling.
+    microbatch : int
+        Most cells through the network at once in training; -1 for no limit.
+    lr : float
+        Learning rate.
+    weight_decay : float
+        Weight decay of AdamW.
+    lr_anneal_steps : int
+        Lower the learning rate linearly to 0 over so many steps, then end; 0 to keep it.
+    ema_rate : str
+        Rates of the moving averages of the weights, such as "0.9999" or "0.99,0.9999"; the first
+        is what is sampled with.
+    schedule_sampler : "uniform" or "loss-second-moment"
+        How training draws diffusion steps.
+    fp16_scale_growth : float
+        With use_fp16: what each step without overflow adds to the base-2 logarithm of the loss
+        scale; an overflow takes 1 off.
+    log_interval : int
+        Steps between lines of the log.
+    save_interval : int
+        Steps between checkpoints; one more is written at the end and on Ctrl-C.
+    resume_checkpoint : str
+        Begin with the weights of this checkpoint (.pt); empty for fresh ones. An interrupted run
+        goes on without it when the command is repeated.
+    """
+
+    image_size: int = 64
+    num_channels: int = 32
+    num_res_blocks: int = 1
+    num_heads: int = 1
+    num_heads_upsample: int = -1
+    num_head_channels: int = -1
+    attention_resolutions: str = "16"
+    channel_mult: str = ""
+    dropout: float = 0.0
+    class_cond: bool = False
+    use_checkpoint: bool = False
+    use_scale_shift_norm: bool = False
+    resblock_updown: bool = False
+    use_fp16: bool = False
+    use_new_attention_order: bool = False
+    learn_sigma: bool = True
+    sigma_small: bool = False
+    diffusion_steps: int = 1000
+    noise_schedule: Literal["linear", "cosine"] = "linear"
+    timestep_respacing: str = ""
+    use_kl: bool = False
+    predict_xstart: bool = False
+    rescale_timesteps: bool = False
+    rescale_learned_sigmas: bool = False
+    use_ddim: bool = False
+    clip_denoised: bool = True
+    batch_size: int = 1
+    microbatch: int = -1
+    lr: float = 1e-4
+    weight_decay: float = 0.0
+    lr_anneal_steps: int = 0
+    ema_rate: str = "0.9999"
+    schedule_sampler: Literal["uniform", "loss-second-moment"] = "uniform"
+    fp16_scale_growth: float = 1e-3
+    log_interval: int = 100
+    save_interval: int = 5000
+    resume_checkpoint: str = ""
+
+
+_NAMES = tuple(PublishedFlags.__dataclass_fields__)
+
+MODEL_FLAGS = _NAMES[: _NAMES.index("use_ddim")]
+"""Flags of the network and of the diffusion, which all programs take."""
+
+SAMPLING_FLAGS = ("use_ddim", "clip_denoised", "batch_size")
+"""Flags of sampling."""
+
+TRAINING_FLAGS = _NAMES[_NAMES.index("batch_size") :]
+"""Flags of training."""
+
+
+def model_config(flags: PublishedFlags) -> ModelConfig:
+    """Give the model that the flags mean: the published coding 0/1 and target `obj > 0`.
+
+    Raises
+    ------
+    ConfigError
+        If a flag has an invalid value.
+    """
+    mult = channel_multiples(flags)
+    out_channels = 2 if flags.learn_sigma else 1
+    network = UNetConfig(
+        size=flags.image_size,
+        out_channels=out_channels,
+        channels=flags.num_channels,
+        channel_mult=mult,
+        num_res_blocks=flags.num_res_blocks,
+        attention_levels=attention_levels(flags, len(mult)),
+        num_heads=flags.num_heads,
+        num_heads_upsample=flags.num_heads_upsample,
+        num_head_channels=flags.num_head_channels,
+        scale_shift_norm=flags.use_scale_shift_norm,
+        resblock_updown=flags.resblock_updown,
+        new_attention_order=flags.use_new_attention_order,
+        num_classes=len(CLASSES) if flags.class_cond else 0,
+        dropout=flags.dropout,
+        checkpoint=flags.use_checkpoint,
+    )
+    fixed: Variance = "fixed-small" if flags.sigma_small else "fixed-large"
+    mse: Loss = "rescaled-mse" if flags.rescale_learned_sigmas else "mse"
+    diffusion = DiffusionConfig(
+        steps=flags.diffusion_steps,
+        schedule=flags.noise_schedule,
+        prediction="x0" if flags.predict_xstart else "epsilon",
+        variance="learned-range" if flags.learn_sigma else fixed,
+        loss="rescaled-kl" if flags.use_kl else mse,
+        rescale_timesteps=flags.rescale_timesteps,
+        clip=flags.clip_denoised,
+    )
+    return ModelConfig(
+        network=network,
+        diffusion=diffusion,
+        target="any",
+        sampler="ddim" if flags.use_ddim else "ddpm",
+        sampling_steps=flags.timestep_respacing or str(flags.diffusion_steps),
+    )
+
+
+def channel_multiples(flags: PublishedFlags) -> tuple[int, ...]:
+    """Give the channels of each level as multiples of num_channels, finest first.
+
+    Raises
+    ------
+    ConfigError
+        If they cannot be read, or none go with the image size.
+    """
+    if flags.channel_mult:
+        mult = numbers("channel_mult", flags.channel_mult, int)
+        if min(mult, default=0) < 1:
+            raise ConfigError(f'channel_mult must be positive, not "{flags.channel_mult}".')
+        return mult
+    known = CHANNEL_MULT.get(flags.image_size)
+    if known is None or any(m != int(m) for m in known):
+        raise ConfigError(
+            f"no channel_mult of whole numbers goes with image_size {flags.image_size}; "
+            'name one, such as "1,2,3,4".'
+        )
+    return tuple(int(m) for m in known)
+
+
+def attention_levels(flags: PublishedFlags, levels: int) -> tuple[int, ...]:
+    """Give the levels with self-attention: the resolution of level i is image_size / 2^i.
+
+    Raises
+    ------
+    ConfigError
+        If the resolutions cannot be read.
+    """
+    resolutions = numbers("attention_resolutions", flags.attention_resolutions, int)
+    if min(resolutions, default=1) < 1:
+        raise ConfigError(
+            f'attention_resolutions must be positive, not "{flags.attention_resolutions}".'
+        )
+    factors = {flags.image_size // resolution for resolution in resolutions}
+    return tuple(level for level in range(levels) if 2**level in factors)
+
+
+def numbers(name: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
+    """Read numbers separated by commas; none from an empty text.
+
+    Raises
+    ------
+    ConfigError
+        If the value of the flag `name` is something else.
+    """
+    try:
+        return tuple(kind(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError as error:
+        raise ConfigError(f'{name} must be numbers separated by commas, not "{text}".') from error

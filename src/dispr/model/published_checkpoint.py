@@ -1,0 +1,180 @@
+"""Checkpoints of the published program: `torch.save`d state dicts, read without running code."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dispr.errors import FileError
+from dispr.files import atomic_path
+from dispr.model.config import ModelConfig
+from dispr.model.weights import build_network, fill_network
+
+PARALLEL = "module."
+"""What DataParallel and DistributedDataParallel put before every name."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def load_published(path: str | os.PathLike[str], config: ModelConfig) -> dict[str, Tensor]:
+    """Read the parameters of a checkpoint and check that they are those of a model.
+
+    Parameters
+    ----------
+    path : path
+        A state dict under the published names, with or without the prefix of DataParallel.
+    config : ModelConfig
+        The model that it should be of.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Parameters by name, float32, on the CPU.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, no state dict, or of another configuration; the sentence
+        then names the flags that differ as far as the shapes tell them.
+    """
+    state = read_state_dict(path)
+    network = build_network(config)
+    try:
+        fill_network(network, state, str(path))
+    except FileError as error:
+        raise FileError(f"{str(error).rstrip('.')}{_told(state, network.state_dict())}.") from error
+    return {name: state[name].float() for name in network.state_dict()}
+
+
+def save_published(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> None:
+    """Write parameters as the published program does, atomically."""
+    with atomic_path(path) as temporary:
+        torch.save({name: value.detach().cpu() for name, value in state.items()}, temporary)
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read a `torch.save`d state dict; the prefix of DataParallel is taken off the names.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged, or holds anything but tensors by name.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileError(f"{path} does not exist; name a checkpoint (.pt).")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; name a checkpoint (.pt) in it.")
+    if _is_safetensors(path):
+        raise FileError(f"{path} is a safetensors file already, not a checkpoint (.pt).")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise FileError(f"{path} cannot be read: permission denied.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # torch raises many types for a damaged file
+        if re.search(r"Unsupported (global|class)|unsupported GLOBAL|persistent", str(error)):
+            raise FileError(
+                f"{path} holds Python objects, which could run code and are not loaded; save the "
+                "state dict alone: torch.save(model.state_dict(), file)."
+            ) from error
+        raise FileError(
+            f"{path} cannot be read as a checkpoint: it is damaged, truncated or of another format."
+        ) from error
+    is_state = isinstance(state, Mapping) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    )
+    if not is_state or not state:
+        raise FileError(
+            f"{path} is no state dict (parameters by name); save that alone: "
+            "torch.save(model.state_dict(), file)."
+        )
+    if all(name.startswith(PARALLEL) for name in state):
+        return {name[len(PARALLEL) :]: value for name, value in state.items()}
+    return dict(state)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Tell by the beginning: the length of a JSON header as 8 bytes, and its brace."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(9)[8:] == b"{"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{path} cannot be read: {reason}.") from error
+
+
+def _told(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    """Name the flags that the shapes of a checkpoint tell, where they differ from a network's."""
+    theirs, ours = (
+        flags_of_shapes({name: tuple(value.shape) for name, value in part.items()})
+        for part in (state, own)
+    )
+    different = [f"--{flag} {value}" for flag, value in theirs.items() if ours.get(flag) != value]
+    return f"; its shapes are those of {' '.join(different)}" if different else ""
+
+
+def flags_of_shapes(shapes: Shapes, image_size: int = 64) -> dict[str, str]:
+    """Tell the published flags that leave a trace in the shapes of the parameters.
+
+    Flags whose trace cannot be found are left out; so are those that leave none, such as
+    num_heads.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Shapes of the parameters by name.
+    image_size : int
+        Resolution of the finest level.
+    """
+    found: dict[str, str] = {}
+    channels = _length(shapes, "time_embed.0.weight", 1)
+    if not channels:
+        return found
+    found["num_channels"] = str(channels)
+    found["class_cond"] = str("label_emb.weight" in shapes)
+    out_channels = _length(shapes, "out.2.weight")
+    if out_channels in (1, 2):
+        found["learn_sigma"] = str(out_channels == 2)
+    width = _length(shapes, "input_blocks.1.0.in_layers.2.weight")
+    if width:
+        embedded = _length(shapes, "input_blocks.1.0.emb_layers.1.weight")
+        found["use_scale_shift_norm"] = str(embedded == 2 * width)
+
+    blocks = {name.split(".")[1] for name in shapes if name.startswith("output_blocks.")}
+    upward = re.compile(r"output_blocks\.\d+\.[12]\.(conv|in_layers\.2)\.weight")
+    resampled = [match[1] for name in shapes if (match := upward.fullmatch(name))]
+    if resampled:
+        found["resblock_updown"] = str("conv" not in resampled)
+    levels = len(resampled) + 1
+    # A level has num_res_blocks blocks and one that resamples on the way down, as many on the way
+    # up; the last level resamples nothing, but the first convolution makes up for it.
+    each, odd = divmod(len(blocks), levels)
+    if odd or each < 2:
+        return found
+    found["num_res_blocks"] = str(each - 1)
+    first = [f"input_blocks.{1 + level * each}" for level in range(levels)]
+    widths = [_length(shapes, f"{name}.0.in_layers.2.weight") for name in first]
+    if all(width and width % channels == 0 for width in widths):
+        found["channel_mult"] = ",".join(str(width // channels) for width in widths)
+    found["attention_resolutions"] = (
+        ",".join(
+            str(image_size // 2**level)
+            for level, name in enumerate(first)
+            if f"{name}.1.qkv.weight" in shapes
+        )
+        or '""'
+    )
+    return found
+
+
+def _length(shapes: Shapes, name: str, axis: int = 0) -> int:
+    """Give the length of a parameter along an axis; 0 if there is none."""
+    shape = shapes.get(name, ())
+    return shape[axis] if axis < len(shape) else 0
