@@ -28,7 +28,7 @@ def reference() -> Path:
     return folder
 
 
-def write_cells(root: Path, count: int, split: str = "train") -> None:
+def write_cells(root: Path, count: int, split: str = "train", first: int = 0) -> None:
     """Write ellipsoids as discocytes, none a neighbour, with a grey border and a noisy image."""
     rng = np.random.default_rng(count)
     z, y, x = np.mgrid[:64, :64, :64] - 32.0
@@ -38,7 +38,7 @@ def write_cells(root: Path, count: int, split: str = "train") -> None:
         obj = (np.clip(distance * min(a, b, c) + 0.5, 0, 1) * 255).astype(np.uint8)
         image = np.clip(obj[32] * 0.5 + rng.uniform(0, 60, (64, 64)), 0, 255).astype(np.uint8)
         for kind, array in (("obj", obj), ("image", image), ("mask", obj[32])):
-            write_tiff(root / split / kind / f"0.00_discocyte{2 * i:06d}.tif", array)
+            write_tiff(root / split / kind / f"0.00_discocyte{first + 2 * i:06d}.tif", array)
 
 
 @pytest.fixture(scope="session")
@@ -46,5 +46,5 @@ def cells_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of made-up cells: six to train on, two to test."""
     root = tmp_path_factory.mktemp("cells")
     write_cells(root, 6, "train")
-    write_cells(root, 2, "test")
+    write_cells(root, 2, "test", first=100)
     return root

@@ -106,6 +106,6 @@ def test_bad_cell_is_found_before_anything_is_computed(model, cells_folder, tmp_
 
 
 def test_namesakes_are_refused(model, cells_folder, tmp_path):
-    files = find_cells(cells_folder)
+    files = [*find_cells(cells_folder), *find_cells(cells_folder, split="test")]
     with pytest.raises(ConfigError, match="have one name"):
         predict_folder(model, files, tmp_path)

@@ -130,6 +130,10 @@ def sample(
     network.load_state_dict(load_published(model_path, config))
     model = Model(config, network, {"checkpoint": model_path.name}, place)
     half = torch.autocast("cuda", torch.float16) if flags.use_fp16 else contextlib.nullcontext()
+
+    def show(cells: float) -> None:
+        bar.update(cells)
+
     with half, tqdm(total=len(files), bar_format=BAR) as bar:
         rows = predict_folder(
             model,
@@ -138,7 +142,7 @@ def sample(
             ensemble=num_ensemble,
             seed=seed,
             batch_size=flags.batch_size,
-            on_progress=bar.update,
+            on_progress=show,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from dispr.cells.classes import CLASSES
 from dispr.diffusion.config import DiffusionConfig, Loss, Variance
+from dispr.diffusion.process import Process
 from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.network.config import UNetConfig
@@ -201,12 +202,14 @@ def model_config(flags: PublishedFlags) -> ModelConfig:
         rescale_timesteps=flags.rescale_timesteps,
         clip=flags.clip_denoised,
     )
+    sampling_steps = flags.timestep_respacing or str(flags.diffusion_steps)
+    Process(diffusion).respaced(sampling_steps)  # refuses what cannot be sampled in
     return ModelConfig(
         network=network,
         diffusion=diffusion,
         target="any",
         sampler="ddim" if flags.use_ddim else "ddpm",
-        sampling_steps=flags.timestep_respacing or str(flags.diffusion_steps),
+        sampling_steps=sampling_steps,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,8 +41,8 @@ def load_published(path: str | os.PathLike[str], config: ModelConfig) -> dict[st
     Raises
     ------
     FileError
-        If the file is missing, damaged, no state dict, or of another configuration; the sentence
-        then names the flags that differ as far as the shapes tell them.
+        If the file is missing, damaged, no state dict, not finite, or of another configuration;
+        the sentence then names the flags that differ as far as the shapes tell them.
     """
     state = read_state_dict(path)
     network = build_network(config)
@@ -48,6 +50,9 @@ def load_published(path: str | os.PathLike[str], config: ModelConfig) -> dict[st
         fill_network(network, state, str(path))
     except FileError as error:
         raise FileError(f"{str(error).rstrip('.')}{_told(state, network.state_dict())}.") from error
+    diverged = [name for name, value in state.items() if not value.isfinite().all()]
+    if diverged:
+        raise FileError(f"{path} is of a training that diverged: {diverged[0]} is not finite.")
     return {name: state[name].float() for name in network.state_dict()}
 
 
@@ -73,9 +78,10 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if _is_safetensors(path):
         raise FileError(f"{path} is a safetensors file already, not a checkpoint (.pt).")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except PermissionError as error:
-        raise FileError(f"{path} cannot be read: permission denied.") from error
+        _check_sums(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on the pickle protocol
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # torch raises many types for a damaged file
@@ -85,7 +91,8 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
                 "state dict alone: torch.save(model.state_dict(), file)."
             ) from error
         raise FileError(
-            f"{path} cannot be read as a checkpoint: it is damaged, truncated or of another format."
+            f"{path} cannot be read as a checkpoint: it is damaged, truncated or of another "
+            "format; copy it again."
         ) from error
     is_state = isinstance(state, Mapping) and all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
@@ -108,6 +115,15 @@ def _is_safetensors(path: Path) -> bool:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{path} cannot be read: {reason}.") from error
+
+
+def _check_sums(path: Path) -> None:
+    """Read a zip archive, which `torch.save` writes, by its checksums; `torch.load` does not."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(damaged)
 
 
 def _told(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:

@@ -100,6 +100,10 @@ class UNetConfig:
             self.pooling in ("in-plane", "isotropic"),
             f'pooling must be "in-plane" or "isotropic", not "{self.pooling}".',
         )
+        _require(
+            self.num_head_channels == -1 or self.num_head_channels > 0,
+            f"num_head_channels must be positive, or -1, not {self.num_head_channels}.",
+        )
         for mult in {self.channel_mult[-1], *(self.channel_mult[i] for i in self.attention_levels)}:
             width = mult * self.channels
             for heads in (self.heads(width), self.heads(width, upward=True)):

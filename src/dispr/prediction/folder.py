@@ -33,7 +33,7 @@ def predict_folder(
     sampler: str | None = None,
     steps: str | int | None = None,
     batch_size: int = BATCH_SIZE,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Predict cells and write their shapes, probabilities and a table.
 
@@ -168,7 +168,7 @@ def _begin(out: Path, settings: dict[str, Any]) -> None:
         changed = [key for key in settings if before.get(key) != settings[key]]
         raise ConfigError(
             f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
-            "folder, or remove this one."
+            f"folder, or remove samples, probability and {SETTINGS} from this one."
         )
     if before is None:
         with atomic_path(path) as temporary:

@@ -12,6 +12,7 @@ from dispr.errors import ConfigError
 from dispr.model.published import PublishedFlags, model_config, numbers
 from dispr.model.published_checkpoint import load_published, save_published
 from dispr.model.weights import Weights
+from dispr.training.checkpoint import NAME as CHECKPOINT
 from dispr.training.config import TrainingConfig
 from dispr.training.trainer import Trainer
 
@@ -106,7 +107,7 @@ class PublishedTrainer(Trainer):
         model = model_config(flags)
         training = training_config(flags, steps=steps, seed=seed)
         initial = None
-        if flags.resume_checkpoint:
+        if flags.resume_checkpoint and not (Path(run) / CHECKPOINT).exists():
             path = Path(flags.resume_checkpoint)
             initial = Weights(model, load_published(path, model), {"checkpoint": path.name})
         super().__init__(
@@ -118,12 +119,8 @@ class PublishedTrainer(Trainer):
             initial=initial,
             about={"flags": dataclasses.asdict(flags), **(about or {})},
         )
-        scaler = self.accelerator.scaler
-        if scaler is not None:
-            state = scaler.state_dict()
-            scale = state["scale"] if self.step else FIRST_SCALE
-            growth = {"growth_factor": 2.0**flags.fp16_scale_growth, "growth_interval": 1}
-            scaler.load_state_dict({**state, **growth, "scale": scale})
+        if self.accelerator.scaler is not None:
+            set_loss_scale(self.accelerator.scaler, flags.fp16_scale_growth, begin=self.step == 0)
 
     def save(self) -> None:
         """Write the checkpoint, the averaged weights, and these under the published names."""
@@ -133,3 +130,21 @@ class PublishedTrainer(Trainer):
         for i, average in enumerate(self.averages):
             name = SAVED_MODEL if i == 0 else f"savedmodel_ema_{average.rate}.pt"
             save_published(self.run / name, average.state)
+
+
+def set_loss_scale(scaler: Any, growth: float, *, begin: bool) -> None:
+    """Let a loss scale change as the published program's does.
+
+    Parameters
+    ----------
+    scaler : torch.amp.GradScaler
+        Changed in place; an overflow halves its scale.
+    growth : float
+        What each step without overflow adds to the scale's base-2 logarithm.
+    begin : bool
+        Set the scale to where the published program begins; otherwise it is kept.
+    """
+    state = scaler.state_dict()
+    scale = FIRST_SCALE if begin else state["scale"]
+    changed = {"scale": scale, "growth_factor": 2.0**growth, "growth_interval": 1}
+    scaler.load_state_dict({**state, **changed})

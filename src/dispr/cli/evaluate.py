@@ -1,0 +1,93 @@
+"""`dispr evaluate`: score predicted shapes against the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.argument("truth", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV file for the scores of each cell; a summary is written beside it.",
+)
+@click.option("--split", default=None, help="Part of the truth: train or test. Default: all.")
+@click.option(
+    "--baselines/--no-baselines", default=True, show_default=True, help="Score baselines beside."
+)
+@click.option(
+    "--train",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Data set with training cells for the baseline nearest. Default: that of TRUTH.",
+)
+@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
+def command(
+    predictions: Path,
+    truth: Path,
+    out: Path | None,
+    split: str | None,
+    baselines: bool,
+    train: Path | None,
+    jobs: int | None,
+) -> None:
+    """Score the shapes in PREDICTIONS against the objects of the data set TRUTH.
+
+    Prints mean and standard deviation over the cells of: IoU (higher is better), and the relative
+    errors of volume, surface, roughness and convexity (lower is better).
+    """
+    from tqdm import tqdm
+
+    from dispr.files import write_csv
+    from dispr.prediction.layout import predicted_names
+    from dispr.scores.evaluate import evaluate
+
+    with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
+        result = evaluate(
+            predictions,
+            truth,
+            split=split,
+            train=train,
+            baselines=baselines,
+            jobs=jobs,
+            on_cell=bar.update,
+        )
+    summary = result.summary()
+    classes = result.summary(by_class=True)
+    if out is not None:
+        write_csv(out, result.rows)
+        write_csv(out.with_name(f"{out.stem}_summary{out.suffix}"), summary + classes)
+    click.echo(table(summary))
+    if len({row["class"] for row in classes} - {""}) > 1:
+        click.echo("\nThe consensus by class:\n")
+        click.echo(table([row for row in classes if row["shape"] == "consensus"], by="class"))
+    if result.not_predicted:
+        click.echo(f"\n{result.not_predicted} cells of {truth} have no prediction.")
+    if out is not None:
+        click.echo(f"\nScores of each cell: {out}")
+
+
+def table(summary: list[dict[str, Any]], by: str = "shape") -> str:
+    """Lay out a summary as text: mean ± standard deviation, in the order of the rows."""
+    from tabulate import tabulate
+
+    from dispr.scores.shape import METRICS
+
+    heads = [by, "cells", *(metric.replace("_", " ") for metric in METRICS)]
+    heads[2] = "IoU"
+    lines = [
+        [
+            row[by] or "unknown",
+            row["cells"],
+            *(f"{row[f'{metric}_mean']:.3f} ± {row[f'{metric}_sd']:.3f}" for metric in METRICS),
+        ]
+        for row in summary
+    ]
+    return str(tabulate(lines, heads, tablefmt="simple"))

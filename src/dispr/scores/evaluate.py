@@ -1,0 +1,221 @@
+"""Scores of a folder of predictions: each sample, the consensus, the best of the ensemble."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.classes import parse_name
+from dispr.cells.folder import CellFiles, find_cells, tiff_files
+from dispr.cells.read import read_mask, read_obj
+from dispr.errors import FileError
+from dispr.prediction.layout import predicted_names, read_probability, read_samples
+from dispr.scores.baselines import GEOMETRIC, nearest
+from dispr.scores.shape import METRICS, binarise, score, volume
+
+SAMPLES, CONSENSUS, BEST = "single samples", "consensus", "best of N"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where the truth about a cell is.
+
+    Attributes
+    ----------
+    obj : Path
+        File of the true volume.
+    mask : Path or None
+        File of the section's mask, for the baselines.
+    """
+
+    obj: Path
+    mask: Path | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of predictions.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One for each scored shape: name, class, shape ("sample", "consensus", "best of N" or the
+        name of a baseline), sample (its number), the five metrics, volume_voxels and
+        true_volume_voxels.
+    not_predicted : int
+        Cells of the truth that have no prediction.
+    """
+
+    rows: list[dict[str, Any]]
+    not_predicted: int
+
+    def summary(self, by_class: bool = False) -> list[dict[str, Any]]:
+        """Mean, standard deviation and median of the metrics over the cells.
+
+        Those of single samples are over all samples of all cells. The best of N is the sample
+        with the highest IoU with the truth: what an oracle would choose.
+
+        Returns
+        -------
+        list of dict
+            One for each kind of shape (and class): shape, class, cells, and for each metric
+            `<metric>_mean`, `<metric>_sd` and `<metric>_median`.
+        """
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in self.rows:
+            key = (row["shape"], row["class"] if by_class else "all")
+            groups.setdefault(key, []).append(row)
+        return [
+            {
+                "shape": shape,
+                "class": cell_class,
+                "cells": len({row["name"] for row in rows}),
+                **_statistics(rows),
+            }
+            for (shape, cell_class), rows in groups.items()
+        ]
+
+
+def evaluate(
+    predictions: Path,
+    truth: Path,
+    *,
+    split: str | None = None,
+    train: Path | None = None,
+    baselines: bool = True,
+    jobs: int | None = None,
+    on_cell: Callable[[], Any] | None = None,
+) -> Evaluation:
+    """Score the predictions of a folder.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `predict` or `baseline` wrote.
+    truth : Path
+        A data set with objects, or a folder of object files.
+    split : "train" or "test", optional
+        Part of the truth.
+    train : Path, optional
+        Data set whose training cells the baseline "nearest" chooses from; `truth` if it has some.
+    baselines : bool
+        Score the baselines on the same cells too.
+    jobs : int, optional
+        Processes; as many as cores if not given.
+    on_cell : callable, optional
+        Called after each cell.
+
+    Raises
+    ------
+    FileError
+        If a predicted cell has no truth, or a file cannot be read.
+    """
+    names = predicted_names(predictions)
+    truths = find_truth(truth, split)
+    for name in names:
+        if name not in truths:
+            raise FileError(
+                f"{predictions} has a prediction of {name}, but {truth} has no object of this "
+                "name; name the data set that was predicted."
+            )
+    tasks = []
+    library = _library(train or truth, train is not None) if baselines else []
+    masks = np.stack([read_mask(file.mask) > 0 for file in library]) if library else None
+    for name in names:
+        mask = truths[name].mask if baselines else None
+        similar = None
+        if mask is not None and masks is not None:
+            similar = library[nearest(read_mask(mask), masks)].obj
+        tasks.append((predictions, name, truths[name].obj, mask, similar))
+    rows: list[dict[str, Any]] = []
+    for found in _map(_score_cell, tasks, jobs):
+        rows += found
+        if on_cell:
+            on_cell()
+    return Evaluation(rows, len(truths.keys() - set(names)))
+
+
+def find_truth(folder: Path, split: str | None = None) -> dict[str, Truth]:
+    """Find the true volumes of a data set, or of a folder of object files, by cell name.
+
+    Raises
+    ------
+    FileError
+        If there are none.
+    """
+    if split is None and folder.is_dir():
+        files = tiff_files(folder)
+        if files:
+            return {name: Truth(paths[0]) for name, paths in files.items()}
+    cells = find_cells(folder, split=split, need_obj=True)
+    return {cell.name: Truth(cell.obj, cell.mask) for cell in cells if cell.obj}
+
+
+def _library(folder: Path, required: bool) -> list[CellFiles]:
+    """Training cells with objects; none if the folder has no training part, unless required."""
+    try:
+        cells = find_cells(folder, split="train", need_obj=True)
+    except FileError:
+        if required:
+            raise
+        return []
+    return cells
+
+
+def _score_cell(
+    task: tuple[Path, str, Path, Path | None, Path | None],
+) -> list[dict[str, Any]]:
+    predictions, name, obj, mask, similar = task
+    truth = binarise(read_obj(obj))
+    samples = read_samples(predictions, name)
+    scored = [_row(name, SAMPLES, k, sample, truth) for k, sample in enumerate(samples)]
+    best = max(scored, key=lambda row: row["iou"])
+    scored.append(_row(name, CONSENSUS, "", read_probability(predictions, name) > 0.5, truth))
+    scored.append({**best, "shape": BEST})
+    if mask is not None:
+        section = read_mask(mask)
+        for kind, make in GEOMETRIC.items():
+            scored.append(_row(name, kind, "", make(section), truth))
+    if similar is not None:
+        scored.append(_row(name, "nearest", "", binarise(read_obj(similar)), truth))
+    return scored
+
+
+def _row(
+    name: str, shape: str, sample: int | str, body: np.ndarray, truth: np.ndarray
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "class": parse_name(name).cell_class or "",
+        "shape": shape,
+        "sample": sample,
+        **dataclasses.asdict(score(body, truth)),
+        "volume_voxels": volume(body),
+        "true_volume_voxels": volume(truth),
+    }
+
+
+def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    found = {}
+    for metric in METRICS:
+        values = np.array([row[metric] for row in rows], float)
+        found[f"{metric}_mean"] = float(values.mean())
+        found[f"{metric}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        found[f"{metric}_median"] = float(np.median(values))
+    return found
+
+
+def _map(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int | None) -> Iterator[Any]:
+    workers = min(jobs or os.cpu_count() or 1, len(tasks))
+    if workers == 1:
+        yield from map(function, tasks)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(function, tasks, chunksize=max(1, len(tasks) // (workers * 8)))

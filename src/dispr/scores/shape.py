@@ -1,0 +1,147 @@
+"""Scores of one predicted shape against the true one, as the field computes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+
+from dispr.errors import ArrayError
+
+METRICS = ("iou", "volume_error", "surface_error", "roughness_error", "convexity_error")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well a predicted shape agrees with the true one.
+
+    Attributes
+    ----------
+    iou : float
+        Intersection over union, 0 to 1.
+    volume_error, surface_error, roughness_error, convexity_error : float
+        |predicted - true| / true of the measure, 0 or more.
+    """
+
+    iou: float
+    volume_error: float
+    surface_error: float
+    roughness_error: float
+    convexity_error: float
+
+
+def score(predicted: np.ndarray, truth: np.ndarray) -> Scores:
+    """Score a predicted volume against the true one.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray
+        (Z, Y, X), of one shape: bool, or grey values, which are binarised (see `binarise`).
+
+    Raises
+    ------
+    ArrayError
+        If the shapes differ or the truth is empty. An empty prediction has an IoU of 0 and errors
+        of 1.
+    """
+    if predicted.shape != truth.shape:
+        raise ArrayError(
+            f"the prediction {predicted.shape} and the truth {truth.shape} differ in shape."
+        )
+    ours, true = binarise(predicted), binarise(truth)
+    if not true.any():
+        raise ArrayError("the true volume is empty; there is nothing to score against.")
+    return Scores(
+        iou(ours, true),
+        *(
+            relative_error(measure(ours), measure(true))
+            for measure in (volume, surface, roughness, convexity)
+        ),
+    )
+
+
+def binarise(array: np.ndarray) -> np.ndarray:
+    """Divide by the maximum and threshold by Otsu's method, as the field does.
+
+    On published objects this equals `> 127`. Boolean volumes are returned as they are; where all
+    values are equal, all count as occupied unless they are 0.
+    """
+    if array.dtype == bool:
+        return array
+    from skimage.filters import threshold_otsu
+
+    low, high = float(array.min()), float(array.max())
+    if low == high:
+        return np.full(array.shape, high > 0)
+    scaled = array / high
+    return scaled > threshold_otsu(scaled)
+
+
+def relative_error(predicted: float, true: float) -> float:
+    """Give |predicted - true| / true; 0 if both are 0, infinity if only the truth is."""
+    if true == 0:
+        return 0.0 if predicted == 0 else float("inf")
+    return abs(predicted - true) / true
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boolean volumes; 1 if both are empty."""
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def volume(body: np.ndarray) -> int:
+    """Count the occupied voxels."""
+    return int(np.count_nonzero(body))
+
+
+def surface(body: np.ndarray) -> int:
+    """Count the occupied voxels with an empty one among their 26 neighbours.
+
+    Voxels beyond the volume count as neither.
+    """
+    return volume(body & ndimage.binary_dilation(~body, np.ones((3, 3, 3), bool)))
+
+
+def roughness(body: np.ndarray, sigma: float = 2.0) -> int:
+    """Count the voxels that smoothing by a Gaussian and thresholding at one half would change."""
+    smooth = ndimage.gaussian_filter(body.astype(np.float32), sigma) > 0.5
+    return int(np.count_nonzero(smooth != body))
+
+
+def convexity(body: np.ndarray) -> float:
+    """Volume over that of the convex hull of the voxels, 0 to 1; 0 for an empty body.
+
+    The hull is of the voxels as cubes, so that a box has a convexity of 1.
+    """
+    count = volume(body)
+    if not count:
+        return 0.0
+    return min(count / hull_volume(body), 1.0)
+
+
+def hull_volume(body: np.ndarray) -> float:
+    """Volume of the convex hull of the occupied voxels as unit cubes."""
+    # Only the ends of each row along X can be corners of the hull.
+    z, y = np.nonzero(body.any(axis=2))
+    rows = body[z, y]
+    first = rows.argmax(axis=1)
+    last = body.shape[2] - rows[:, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([z, y, first], 1), np.stack([z, y, last], 1)]).astype(float)
+    corners = np.concatenate([ends + np.array([dz, dy, 0]) for dz in (0, 1) for dy in (0, 1)])
+    try:
+        return float(ConvexHull(corners).volume)
+    except QhullError:  # cannot happen for cubes, which have an extent along each axis
+        return float(volume(body))
+
+
+def mesh_surface(body: np.ndarray) -> float:
+    """Area of the marching-cubes surface in voxel faces, the measure of older papers."""
+    from skimage.measure import marching_cubes, mesh_surface_area
+
+    if not body.any():
+        return 0.0
+    vertices, faces, *_ = marching_cubes(np.pad(body, 1).astype(np.float32), 0.5)
+    return float(mesh_surface_area(vertices, faces))

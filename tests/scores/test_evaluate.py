@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from dispr.cells.folder import find_cells
+from dispr.cells.read import read_obj
+from dispr.errors import FileError
+from dispr.prediction.layout import write_prediction
+from dispr.scores.evaluate import evaluate
+from dispr.scores.shape import binarise
+
+
+@pytest.fixture
+def predictions(cells_folder, tmp_path):
+    """For each test cell three samples: the truth, the truth without its top, a single voxel."""
+    for file in find_cells(cells_folder, "test", need_obj=True):
+        truth = binarise(read_obj(file.obj))
+        half, dot = truth.copy(), np.zeros_like(truth)
+        half[33:] = False
+        dot[32, 32, 32] = True
+        samples = np.stack([half, truth, dot])
+        write_prediction(tmp_path, file.name, samples, samples.mean(0))
+    return tmp_path
+
+
+def pick(result, shape):
+    (row,) = [row for row in result.summary() if row["shape"] == shape]
+    return row
+
+
+def test_samples_consensus_and_best(predictions, cells_folder):
+    result = evaluate(predictions, cells_folder, split="test", baselines=False, jobs=1)
+    assert len(result.rows) == 2 * (3 + 1 + 1)
+    assert pick(result, "best of N")["iou_mean"] == 1
+    # Two of three agree on the lower part alone.
+    halves = [r["iou"] for r in result.rows if r["shape"] == "single samples" and r["sample"] == 0]
+    assert pick(result, "consensus")["iou_mean"] == pytest.approx(np.mean(halves))
+    singles = [row["iou"] for row in result.rows if row["shape"] == "single samples"]
+    assert pick(result, "single samples")["iou_mean"] == pytest.approx(np.mean(singles))
+    assert pick(result, "single samples")["iou_sd"] == pytest.approx(np.std(singles, ddof=1))
+    assert pick(result, "single samples")["cells"] == 2
+    assert result.not_predicted == 0
+
+
+def test_processes_do_not_change_the_scores(predictions, cells_folder):
+    one, two = (evaluate(predictions, cells_folder, split="test", jobs=jobs) for jobs in (1, 2))
+    assert one.rows == two.rows
+    assert {row["shape"] for row in one.rows} == {
+        "single samples",
+        "consensus",
+        "best of N",
+        "cylinder",
+        "ellipsoid",
+        "nearest",
+    }
+
+
+def test_folder_of_objects_is_a_truth(predictions, cells_folder):
+    result = evaluate(predictions, cells_folder / "test" / "obj", jobs=1)
+    assert pick(result, "best of N")["iou_mean"] == 1
+    assert {row["shape"] for row in result.rows} == {"single samples", "consensus", "best of N"}
+
+
+def test_cells_without_prediction_are_counted(predictions, cells_folder):
+    result = evaluate(predictions, cells_folder, baselines=False, jobs=1)
+    assert result.not_predicted == len(find_cells(cells_folder, "train"))
+
+
+def test_prediction_without_truth(predictions, cells_folder):
+    with pytest.raises(FileError, match="has no object of this name"):
+        evaluate(predictions, cells_folder, split="train")
+
+
+def test_no_predictions(tmp_path, cells_folder):
+    with pytest.raises(FileError, match="holds no predictions"):
+        evaluate(tmp_path, cells_folder)
+
+
+def test_missing_sample(predictions, cells_folder):
+    next((predictions / "samples").glob("*_1.tif")).unlink()
+    with pytest.raises(FileError, match=r"_1\.tif does not exist"):
+        evaluate(predictions, cells_folder, split="test", jobs=1)
