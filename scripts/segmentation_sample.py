@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dispr.cli import published
+from dispr.cli.main import run
 from dispr.model.published import MODEL_FLAGS, SAMPLING_FLAGS
 
 PATH = click.Path(path_type=Path)
@@ -52,4 +53,4 @@ def main(data_dir: Path, model_path: Path, results_dir: Path, **options: Any) ->
 
 
 if __name__ == "__main__":
-    published.run_script(main)
+    run(main)

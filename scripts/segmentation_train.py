@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dispr.cli import published
+from dispr.cli.main import run
 from dispr.model.published import MODEL_FLAGS, TRAINING_FLAGS
 
 
@@ -49,4 +50,4 @@ def main(
 
 
 if __name__ == "__main__":
-    published.run_script(main)
+    run(main)

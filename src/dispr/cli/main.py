@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import NoReturn
 
 import click
 
@@ -52,14 +53,15 @@ STOPPED = "Stopped; what was finished is kept, and the same command goes on wher
 
 
 def main() -> None:
-    """Run the command line; end with code 2 and one sentence on bad input, 130 on Ctrl-C."""
+    """Run the command line."""
+    run(cli, "dispr")
+
+
+def run(command: click.Command, name: str | None = None) -> NoReturn:
+    """Run a command and exit: with 2 and one sentence on bad input, with 130 on Ctrl-C."""
     try:
-        cli.main(prog_name="dispr", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.Abort:
-        _end(STOPPED, 130)
-    except KeyboardInterrupt:
+        sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
+    except (click.Abort, KeyboardInterrupt):
         _end(STOPPED, 130)
     except click.ClickException as error:
         error.show()
@@ -71,6 +73,6 @@ def main() -> None:
         _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(code)

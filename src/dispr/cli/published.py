@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 from dispr.cli.options import attribute_help
-from dispr.errors import ConfigError, DisprError
+from dispr.errors import ConfigError
 from dispr.model.published import PublishedFlags
 
 # Flags may be written as published, --num_channels, or as elsewhere here, --num-channels.
@@ -145,21 +144,6 @@ def sample(
             on_progress=show,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
-
-
-def run_script(command: click.Command) -> None:
-    """Run a script; end with code 2 and one sentence on bad input, 130 on Ctrl-C."""
-    try:
-        sys.exit(command.main(standalone_mode=False) or 0)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except DisprError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
 
 
 def _refuse_half_precision_on_cpu(flags: PublishedFlags, device: str) -> None:
