@@ -160,3 +160,20 @@ def test_bad_weights(model, tmp_path):
         save_weights(path, Weights(model.config, model.network.state_dict()))
         with pytest.raises(ConfigError, match="no device cuda"):
             load(path, device="cuda")
+
+
+def test_precision(model, sections):
+    exact = model.predict(sections[0][0], sections[1][0], ensemble=1)
+    rough = Model(model.config, model.network, precision="bf16")
+    p = rough.predict(sections[0][0], sections[1][0], ensemble=1)
+    assert 0 < (p.samples != exact.samples).mean() < 0.1
+    with pytest.raises(ConfigError, match="fp16 needs a GPU"):
+        Model(model.config, model.network, precision="fp16")
+    with pytest.raises(ConfigError, match="precision must be one of"):
+        Model(model.config, model.network, precision="int8")
+
+
+def test_shipped_weights_are_loaded_by_default():
+    model = load(device="cpu")
+    assert not model.config.deterministic
+    assert "training_cells" in model.about

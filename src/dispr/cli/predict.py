@@ -25,6 +25,12 @@ import click
 @click.option("--seed", default=0, show_default=True, help="Another seed draws other shapes.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
+    "--precision",
+    default="fp32",
+    show_default=True,
+    help="fp32; bf16 for GPUs and CPUs with AMX or AVX512-BF16; fp16 for GPUs.",
+)
+@click.option(
     "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
 )
 def command(
@@ -37,6 +43,7 @@ def command(
     sampler: str | None,
     seed: int,
     device: str,
+    precision: str,
     batch_size: int,
 ) -> None:
     """Predict 3D shapes for the cells of DATA.
@@ -52,7 +59,7 @@ def command(
     from dispr.prediction.model import load
 
     files = find_cells(data, split=split)
-    model = load(weights, device)
+    model = load(weights, device, precision)
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
     if model.config.deterministic:
         click.echo("These weights are of a deterministic model: one shape for each cell.")

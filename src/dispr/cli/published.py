@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import typing
 from collections.abc import Callable, Sequence
@@ -108,7 +107,6 @@ def sample(
     device: str,
 ) -> None:
     """Predict cells with a checkpoint of the published program."""
-    import torch
     from tqdm import tqdm
 
     from dispr.cells.folder import find_cells
@@ -127,13 +125,10 @@ def sample(
     config = model_config(flags)
     network = build_network(config)
     network.load_state_dict(load_published(model_path, config))
-    model = Model(config, network, {"checkpoint": model_path.name}, place)
-    half = torch.autocast("cuda", torch.float16) if flags.use_fp16 else contextlib.nullcontext()
+    precision = "fp16" if flags.use_fp16 else "fp32"
+    model = Model(config, network, {"checkpoint": model_path.name}, place, precision)
 
-    def show(cells: float) -> None:
-        bar.update(cells)
-
-    with half, tqdm(total=len(files), bar_format=BAR) as bar:
+    with tqdm(total=len(files), bar_format=BAR) as bar:
         rows = predict_folder(
             model,
             files,
@@ -141,7 +136,7 @@ def sample(
             ensemble=num_ensemble,
             seed=seed,
             batch_size=flags.batch_size,
-            on_progress=show,
+            on_progress=bar.update,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
 

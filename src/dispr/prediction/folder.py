@@ -72,6 +72,7 @@ def predict_folder(
     settings = {
         "dispr": __version__,
         "model": fingerprint(model),
+        "precision": model.precision,
         "ensemble": model.samples_of(ensemble),
         "seed": seed,
         "sampler": "" if model.config.deterministic else sampler or model.config.sampler,

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from dispr.errors import FileError
 
-NAME = "fast.safetensors"
-SHA256 = ""
+FOLDER = Path(__file__).parents[1] / "weights"
+INDEX = FOLDER / "index.json"
 
 
-def shipped_weights() -> tuple[Path, str]:
-    """Give the file of the shipped weights and the SHA-256 that it must have.
+def shipped_weights(name: str = "fast") -> tuple[Path, str]:
+    """Give the file of shipped weights and the SHA-256 that it must have.
 
     Raises
     ------
     FileError
         If the package was installed without them.
     """
-    path = Path(__file__).parents[1] / "weights" / NAME
-    if not path.is_file():
-        raise FileError(f"{path} is not installed; install dispr again, or name other weights.")
-    return path, SHA256
+    try:
+        entry = json.loads(INDEX.read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise FileError(
+            f"the weights {name} are not installed in {FOLDER}; install dispr again, or name "
+            "other weights."
+        ) from error
+    return FOLDER / entry["file"], entry["sha256"]
