@@ -18,7 +18,7 @@ import click
     "--train",
     type=click.Path(path_type=Path),
     default=None,
-    help="Data set with training cells for nearest. Default: DATA.",
+    help="Data set with training cells for nearest. Default: that of DATA.",
 )
 def command(kind: str, data: Path, out: Path, split: str | None, train: Path | None) -> None:
     """Make one shape for each cell of DATA from its mask alone, as a baseline.
@@ -31,22 +31,26 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
 
     from dispr.cells.folder import find_cells
     from dispr.cells.read import read_mask, read_obj
+    from dispr.errors import FileError
     from dispr.files import write_csv
     from dispr.prediction.layout import write_prediction
-    from dispr.scores.baselines import GEOMETRIC, nearest
+    from dispr.scores.baselines import GEOMETRIC
+    from dispr.scores.library import training_cells
     from dispr.scores.shape import binarise
 
     files = find_cells(data, split=split)
+    if (out / "prediction.json").exists():
+        # The other samples of a model's ensembles would stay, and be scored as the baseline's.
+        raise FileError(f"{out} holds the predictions of a model; name another folder.")
     masks = [read_mask(file.mask) for file in files]
-    if kind == "nearest":
-        library = find_cells(train or data, split="train", need_obj=True)
-        known = np.stack([read_mask(file.mask) > 0 for file in library])
+    library = training_cells(data, train) if kind == "nearest" else None
     rows = []
     for file, mask in zip(tqdm(files, unit="cell", leave=False), masks, strict=True):
-        if kind == "nearest":
-            obj = library[nearest(mask, known)].obj
-            assert obj is not None
-            body = binarise(read_obj(obj))
+        if library is not None:
+            similar = library.most_similar(file.name, mask)
+            if similar is None:
+                raise FileError(f"{data} has no training cells; name a data set with --train.")
+            body = binarise(read_obj(similar))
         else:
             body = GEOMETRIC[kind](mask)
         write_prediction(out, file.name, body[None], body.astype(np.float32))

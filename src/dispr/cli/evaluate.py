@@ -41,7 +41,9 @@ def command(
     """Score the shapes in PREDICTIONS against the objects of the data set TRUTH.
 
     Prints mean and standard deviation over the cells of: IoU (higher is better), and the relative
-    errors of volume, surface, roughness and convexity (lower is better).
+    errors of volume, surface, roughness and convexity (lower is better). "single samples" is over
+    all samples of all cells, "consensus" the shape that most samples agree on, and "best of N" each
+    cell's sample with the highest IoU, which needs the truth to be chosen.
     """
     from tqdm import tqdm
 
@@ -60,14 +62,20 @@ def command(
             on_cell=bar.update,
         )
     summary = result.summary()
-    classes = result.summary(by_class=True)
+    named = {row["class"] for row in result.rows} - {""}
+    classes = result.summary(by_class=True) if named else []
     if out is not None:
         write_csv(out, result.rows)
         write_csv(out.with_name(f"{out.stem}_summary{out.suffix}"), summary + classes)
     click.echo(table(summary))
-    if len({row["class"] for row in classes} - {""}) > 1:
+    if len(named) > 1:
         click.echo("\nThe consensus by class:\n")
         click.echo(table([row for row in classes if row["shape"] == "consensus"], by="class"))
+    shapes = {row["shape"] for row in summary}
+    if baselines and "cylinder" not in shapes:
+        click.echo("\nBaselines need masks: name a data set instead of a folder of objects.")
+    elif baselines and "nearest" not in shapes:
+        click.echo("\nThe baseline nearest needs training cells: name a data set with --train.")
     if result.not_predicted:
         click.echo(f"\n{result.not_predicted} cells of {truth} have no prediction.")
     if out is not None:

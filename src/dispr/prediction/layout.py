@@ -50,6 +50,9 @@ def write_prediction(out: Path, name: str, samples: np.ndarray, probability: np.
 def read_samples(out: Path, name: str) -> np.ndarray:
     """Read all shapes of a cell, bool, (K, 64, 64, 64).
 
+    Occupied is what exceeds half of a file's maximum, so that shapes that another program wrote as
+    0 and 1 are read as well as those of 0 and 255.
+
     Raises
     ------
     FileError
@@ -63,7 +66,8 @@ def read_samples(out: Path, name: str) -> np.ndarray:
     count = sum(match is not None for match in found)
     if not count:
         raise FileError(f"{sample_path(out, name, 0)} does not exist; predict the cell again.")
-    return np.stack([_read(sample_path(out, name, k)) > 127 for k in range(count)])
+    volumes = [_read(sample_path(out, name, k)) for k in range(count)]
+    return np.stack([volume > volume.max() / 2 for volume in volumes])
 
 
 def read_probability(out: Path, name: str) -> np.ndarray:

@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from dispr.errors import ArrayError
+
 SIZE = 64
 SECTION = 32
 
 
 def cylinder(mask: np.ndarray) -> np.ndarray:
     """Extrude the mask about plane 32, as high as the mean half-axis of its ellipse is long.
+
+    The field words the height as a mean diameter of the ellipse; its figures are reproduced by
+    half of that, to the nearest voxel. As high as the full diameter, the cylinder would have twice
+    the volume of a red blood cell.
 
     Parameters
     ----------
@@ -23,11 +29,18 @@ def cylinder(mask: np.ndarray) -> np.ndarray:
     -------
     ndarray
         bool, (64, 64, 64).
+
+    Raises
+    ------
+    ArrayError
+        If the mask is empty or has another shape.
     """
     region = ellipse(mask)
-    height = (region.axis_major_length + region.axis_minor_length) / 4
-    planes = np.abs(np.arange(SIZE) - SECTION) <= height / 2
-    return planes[:, None, None] & (mask > 0)
+    height = max(round((region.axis_major_length + region.axis_minor_length) / 4), 1)
+    body = np.zeros((SIZE, SIZE, SIZE), bool)
+    bottom = SECTION - height // 2
+    body[bottom : bottom + height] = mask > 0
+    return body
 
 
 def ellipsoid(mask: np.ndarray) -> np.ndarray:
@@ -42,6 +55,11 @@ def ellipsoid(mask: np.ndarray) -> np.ndarray:
     -------
     ndarray
         bool, (64, 64, 64).
+
+    Raises
+    ------
+    ArrayError
+        If the mask is empty or has another shape.
     """
     region = ellipse(mask)
     a = max(region.axis_major_length / 2, 0.5)
@@ -75,15 +93,29 @@ def nearest(mask: np.ndarray, train_masks: np.ndarray) -> int:
     -------
     int
         Its place; the first of equals.
+
+    Raises
+    ------
+    ArrayError
+        If there are no training masks.
     """
+    if not len(train_masks):
+        raise ArrayError("There are no training masks to choose the most similar of.")
     inside = mask > 0
     both = np.count_nonzero(train_masks & inside, axis=(1, 2))
     either = np.count_nonzero(train_masks | inside, axis=(1, 2))
-    return int(np.argmax(both / either))
+    return int(np.argmax(both / np.maximum(either, 1)))
 
 
 def ellipse(mask: np.ndarray) -> Any:
-    """Measure the largest component of a mask: scikit-image's region, with its ellipse."""
+    """Measure the largest component of a mask: scikit-image's region, with its ellipse.
+
+    Crumbs beside the cell do not count; the field's figures are those of the largest component.
+    """
     from skimage.measure import label, regionprops
 
+    if mask.shape != (SIZE, SIZE):
+        raise ArrayError(f"The mask has the shape {mask.shape}, not 64 x 64.")
+    if not mask.any():
+        raise ArrayError("The mask is empty; it must mark one cell.")
     return max(regionprops(label(mask > 0)), key=lambda region: region.area)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,19 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.classes import parse_name
-from dispr.cells.folder import CellFiles, find_cells, tiff_files
+from dispr.cells.folder import find_cells, tiff_files
 from dispr.cells.read import read_mask, read_obj
-from dispr.errors import FileError
+from dispr.errors import DisprError, FileError
 from dispr.prediction.layout import predicted_names, read_probability, read_samples
-from dispr.scores.baselines import GEOMETRIC, nearest
-from dispr.scores.shape import METRICS, binarise, score, volume
+from dispr.scores.baselines import GEOMETRIC
+from dispr.scores.library import training_cells
+from dispr.scores.shape import METRICS, Measures, binarise, measure, score, volume
 
 SAMPLES, CONSENSUS, BEST = "single samples", "consensus", "best of N"
+NEAREST = "nearest"
+
+MOST_PROCESSES = 61
+"""Windows cannot wait for more."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ class Evaluation:
     Attributes
     ----------
     rows : list of dict
-        One for each scored shape: name, class, shape ("sample", "consensus", "best of N" or the
-        name of a baseline), sample (its number), the five metrics, volume_voxels and
+        One for each scored shape: name, class, shape ("single samples", "consensus", "best of N"
+        or the name of a baseline), sample (its number), the five metrics, volume_voxels and
         true_volume_voxels.
     not_predicted : int
         Cells of the truth that have no prediction.
@@ -60,13 +67,15 @@ class Evaluation:
         """Mean, standard deviation and median of the metrics over the cells.
 
         Those of single samples are over all samples of all cells. The best of N is the sample
-        with the highest IoU with the truth: what an oracle would choose.
+        with the highest IoU with the truth: what an oracle would choose. The standard deviation is
+        that of a sample (n - 1); 0 for one row.
 
         Returns
         -------
         list of dict
-            One for each kind of shape (and class): shape, class, cells, and for each metric
-            `<metric>_mean`, `<metric>_sd` and `<metric>_median`.
+            One for each kind of shape (and class): shape, class ("all", or with `by_class` the
+            class, "" where the name tells none), cells, and for each metric `<metric>_mean`,
+            `<metric>_sd` and `<metric>_median`.
         """
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in self.rows:
@@ -105,8 +114,9 @@ def evaluate(
         Part of the truth.
     train : Path, optional
         Data set whose training cells the baseline "nearest" chooses from; `truth` if it has some.
+        Without training cells there are no rows of this baseline.
     baselines : bool
-        Score the baselines on the same cells too.
+        Score the baselines on the same cells too. They need the masks of a data set.
     jobs : int, optional
         Processes; as many as cores if not given.
     on_cell : callable, optional
@@ -116,6 +126,8 @@ def evaluate(
     ------
     FileError
         If a predicted cell has no truth, or a file cannot be read.
+    DisprError
+        If a process was ended from outside.
     """
     names = predicted_names(predictions)
     truths = find_truth(truth, split)
@@ -126,13 +138,10 @@ def evaluate(
                 "name; name the data set that was predicted."
             )
     tasks = []
-    library = _library(train or truth, train is not None) if baselines else []
-    masks = np.stack([read_mask(file.mask) > 0 for file in library]) if library else None
+    library = training_cells(truth, train) if baselines else ()
     for name in names:
         mask = truths[name].mask if baselines else None
-        similar = None
-        if mask is not None and masks is not None:
-            similar = library[nearest(read_mask(mask), masks)].obj
+        similar = library.most_similar(name, read_mask(mask)) if library and mask else None
         tasks.append((predictions, name, truths[name].obj, mask, similar))
     rows: list[dict[str, Any]] = []
     for found in _map(_score_cell, tasks, jobs):
@@ -158,48 +167,35 @@ def find_truth(folder: Path, split: str | None = None) -> dict[str, Truth]:
     return {cell.name: Truth(cell.obj, cell.mask) for cell in cells if cell.obj}
 
 
-def _library(folder: Path, required: bool) -> list[CellFiles]:
-    """Training cells with objects; none if the folder has no training part, unless required."""
-    try:
-        cells = find_cells(folder, split="train", need_obj=True)
-    except FileError:
-        if required:
-            raise
-        return []
-    return cells
-
-
 def _score_cell(
     task: tuple[Path, str, Path, Path | None, Path | None],
 ) -> list[dict[str, Any]]:
     predictions, name, obj, mask, similar = task
     truth = binarise(read_obj(obj))
+    known: Measures = measure(truth)  # once for all shapes: it is half of the work
+
+    def row(shape: str, sample: int | str, body: np.ndarray) -> dict[str, Any]:
+        return {
+            "name": name,
+            "class": parse_name(name).cell_class or "",
+            "shape": shape,
+            "sample": sample,
+            **dataclasses.asdict(score(body, truth, known)),
+            "volume_voxels": volume(body),
+            "true_volume_voxels": known.volume,
+        }
+
     samples = read_samples(predictions, name)
-    scored = [_row(name, SAMPLES, k, sample, truth) for k, sample in enumerate(samples)]
+    scored = [row(SAMPLES, k, sample) for k, sample in enumerate(samples)]
     best = max(scored, key=lambda row: row["iou"])
-    scored.append(_row(name, CONSENSUS, "", read_probability(predictions, name) > 0.5, truth))
+    scored.append(row(CONSENSUS, "", read_probability(predictions, name) > 0.5))
     scored.append({**best, "shape": BEST})
     if mask is not None:
         section = read_mask(mask)
-        for kind, make in GEOMETRIC.items():
-            scored.append(_row(name, kind, "", make(section), truth))
+        scored += [row(kind, "", make(section)) for kind, make in GEOMETRIC.items()]
     if similar is not None:
-        scored.append(_row(name, "nearest", "", binarise(read_obj(similar)), truth))
+        scored.append(row(NEAREST, "", binarise(read_obj(similar))))
     return scored
-
-
-def _row(
-    name: str, shape: str, sample: int | str, body: np.ndarray, truth: np.ndarray
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "class": parse_name(name).cell_class or "",
-        "shape": shape,
-        "sample": sample,
-        **dataclasses.asdict(score(body, truth)),
-        "volume_voxels": volume(body),
-        "true_volume_voxels": volume(truth),
-    }
 
 
 def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -213,9 +209,20 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _map(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int | None) -> Iterator[Any]:
-    workers = min(jobs or os.cpu_count() or 1, len(tasks))
+    workers = min(jobs or os.cpu_count() or 1, len(tasks), MOST_PROCESSES)
     if workers == 1:
         yield from map(function, tasks)
         return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(function, tasks, chunksize=max(1, len(tasks) // (workers * 8)))
+    try:
+        with ProcessPoolExecutor(workers, initializer=_leave_interrupts) as pool:
+            yield from pool.map(function, tasks, chunksize=max(1, len(tasks) // (workers * 8)))
+    except BrokenProcessPool as error:
+        raise DisprError(
+            "A process that scored cells was ended from outside, perhaps for lack of memory; "
+            "run again with --jobs 1."
+        ) from error
+
+
+def _leave_interrupts() -> None:
+    """Let Ctrl-C reach the parent alone, which ends its processes; they would print tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,72 @@
+"""The training cells that the baseline "nearest" chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dispr.cells.folder import CellFiles, find_cells, parts
+from dispr.cells.read import read_mask
+from dispr.errors import FileError
+from dispr.scores.baselines import nearest
+
+
+class Library:
+    """Training cells by their masks.
+
+    Parameters
+    ----------
+    cells : sequence of CellFiles
+        Those without an object are passed over.
+
+    Raises
+    ------
+    FileError
+        If a mask cannot be read.
+    """
+
+    def __init__(self, cells: Sequence[CellFiles]) -> None:
+        known = [(cell.name, cell.obj, cell.mask) for cell in cells if cell.obj is not None]
+        self.names = np.array([name for name, _, _ in known], dtype=str)
+        self.objs: list[Path] = [obj for _, obj, _ in known]
+        self.masks = np.array([read_mask(mask) > 0 for _, _, mask in known], dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.objs)
+
+    def most_similar(self, name: str, mask: np.ndarray) -> Path | None:
+        """Give the object of the cell with the most similar mask, (64, 64).
+
+        The cell of this name is no candidate: a training cell would be answered with its own
+        truth. None if there is no other.
+        """
+        others = np.flatnonzero(self.names != name)
+        if not len(others):
+            return None
+        return self.objs[others[nearest(mask, self.masks[others])]]
+
+
+def training_cells(data: Path, train: Path | None = None) -> Library:
+    """Find the training cells of a data set.
+
+    Parameters
+    ----------
+    data : Path
+        Data set; its part train is taken. Where there is none, the library is empty.
+    train : Path, optional
+        Data set to take them from instead: its part train, or all of it if it has no parts.
+
+    Raises
+    ------
+    FileError
+        If `train` holds no training cells with objects, or a file cannot be read.
+    """
+    if train is None:
+        return Library(find_cells(data, split="train") if "train" in parts(data) else [])
+    split = None if set(parts(train)) == {None} else "train"
+    library = Library(find_cells(train, split=split, need_obj=True))
+    if not len(library):
+        raise FileError(f"{train} has no training cells with objects; name another data set.")
+    return library
