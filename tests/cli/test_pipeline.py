@@ -1,0 +1,65 @@
+"""Simulate, train, predict, evaluate: the commands of the README, on a tiny network."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+
+
+def dispr(*arguments, code=0, **options):
+    command = [sys.executable, "-m", "dispr", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+TINY = ["--network-patch", 8, "--network-channel-mult", "1,1", "--network-attention-levels", ""]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pipeline")
+    dispr("simulate", "-o", root / "cells", "-n", 8, "--test-fraction", 0.25)
+    dispr("train", root / "cells", "-o", root / "run", "--steps", 3, "--batch-size", 2, *TINY)
+    return root
+
+
+def test_pipeline(trained):
+    weights = trained / "run" / "weights.safetensors"
+    command = ["predict", trained / "cells", "-o", trained / "out", "--split", "test"]
+    command += ["--weights", weights, "--ensemble", 2, "--steps", 2, "--sampler", "ddim"]
+    assert "2 cells, 4 shapes" in dispr(*command).stdout
+    assert len(list((trained / "out" / "samples").iterdir())) == 4
+    metrics = trained / "metrics.csv"
+    printed = dispr(
+        "evaluate", trained / "out", trained / "cells", "--split", "test", "-o", metrics
+    )
+    assert "best of N" in printed.stdout
+    with open(metrics, newline="") as file:
+        kinds = [row["shape"] for row in csv.DictReader(file)]
+    assert kinds.count("single samples") == 4
+    # Again: nothing is computed, nothing changes.
+    before = {p: p.stat().st_mtime_ns for p in (trained / "out" / "samples").iterdir()}
+    assert "2 cells, 4 shapes" in dispr(*command).stdout
+    assert before == {p: p.stat().st_mtime_ns for p in (trained / "out" / "samples").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--weights", "cells/simulation.json"], "cannot be read as safetensors"),
+        (["--weights", "none.safetensors"], "none.safetensors does not exist"),
+        (["--steps", "many"], '"many" is no respacing'),
+        (["--ensemble", "0"], "ensemble must be at least 1"),
+        (["--split", "validation"], '"train" and "test"'),
+        (["--device", "quantum"], "device must be auto, cpu or cuda"),
+        (["--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
+    ],
+)
+def test_bad_options(trained, arguments, sentence):
+    weights = ["--weights", "run/weights.safetensors"] if "--weights" not in arguments else []
+    command = ["predict", "cells", "-o", "bad", *weights, *arguments]
+    assert sentence in dispr(*command, code=2, cwd=trained).stderr
+    assert not (trained / "bad").exists()
