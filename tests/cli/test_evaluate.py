@@ -1,10 +1,12 @@
 import csv
+import sys
 
 import pytest
 from click.testing import CliRunner
 
 from dispr.cli.baseline import command as baseline
 from dispr.cli.evaluate import command as evaluate
+from dispr.cli.main import main
 
 
 def run(command, *arguments):
@@ -28,3 +30,51 @@ def test_baseline_and_its_scores(kind, cells_folder, tmp_path):
         rows = list(csv.DictReader(file))
     assert {row["class"] for row in rows} == {"all", "SDE"}
     assert all(0 <= float(row["iou_median"]) <= 1 for row in rows)
+
+
+def shown(output):
+    """Names of the lines of the printed table."""
+    return [line.split("  ")[0] for line in output.splitlines() if " ± " in line]
+
+
+def test_rows_that_cannot_be_are_left_out_with_a_note(cells_folder, tmp_path):
+    run(baseline, "cylinder", cells_folder, "-o", tmp_path, "--split", "test")
+    scored = ["single samples", "consensus", "best of N"]
+    output = run(evaluate, tmp_path, cells_folder / "test")
+    assert shown(output) == [*scored, "cylinder", "ellipsoid"]
+    assert "needs training cells" in output
+    output = run(evaluate, tmp_path, cells_folder / "test" / "obj")
+    assert shown(output) == scored
+    assert "Baselines need masks" in output
+    output = run(evaluate, tmp_path, cells_folder, "--no-baselines")
+    assert shown(output) == scored
+    assert "baseline" not in output.lower()
+    assert f"6 cells of {cells_folder} have no prediction." in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere", "DATA"], "nowhere holds no predictions"),
+        (["OUT", "nowhere"], "nowhere does not exist"),
+        (["OUT", "DATA", "--split", "train"], "has no object of this name"),
+        (["OUT", "DATA", "--split", "half"], 'not "half"'),
+        (["OUT", "DATA", "--train", "DATA/test/obj"], "holds no cells"),
+        (["OUT", "DATA", "--jobs", "0"], "Invalid value for '--jobs'"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    arguments, sentence, cells_folder, tmp_path, monkeypatch, capsys
+):
+    run(baseline, "cylinder", cells_folder, "-o", tmp_path / "out", "--split", "test")
+    arguments = [
+        part.replace("DATA", str(cells_folder)).replace("OUT", str(tmp_path / "out"))
+        for part in arguments
+    ]
+    metrics = tmp_path / "metrics.csv"
+    monkeypatch.setattr(sys, "argv", ["dispr", "evaluate", *arguments, "-o", str(metrics)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert not metrics.exists()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from dispr.errors import ArrayError
 from dispr.scores.baselines import cylinder, ellipsoid, nearest
 
 
@@ -13,9 +14,14 @@ def disc(a, b, angle=0.0):
 def test_cylinder():
     body = cylinder(disc(16, 16))
     planes = np.flatnonzero(body.any(axis=(1, 2)))
-    assert planes.mean() == 32
-    assert len(planes) == pytest.approx(16, abs=1)
-    assert (body[32] == (disc(16, 16) > 0)).all()
+    assert planes.tolist() == list(range(24, 40))
+    assert (body[planes] == (disc(16, 16) > 0)).all()
+
+
+def test_height_of_the_cylinder_is_the_mean_half_axis():
+    planes = np.flatnonzero(cylinder(disc(20, 10)).any(axis=(1, 2)))
+    assert len(planes) == 15
+    assert 32 in planes
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.5, 2.0])
@@ -39,18 +45,48 @@ def test_nearest():
     assert nearest(disc(15, 13), library) == 1
 
 
+@pytest.mark.parametrize("make", [cylinder, ellipsoid])
+def test_degenerate_masks(make):
+    mask = np.zeros((64, 64), np.uint8)
+    with pytest.raises(ArrayError, match="empty"):
+        make(mask)
+    mask[5, 5] = 255
+    assert np.argwhere(make(mask)).tolist() == [[32, 5, 5]]
+    assert make(np.full((64, 64), 255)).any()
+    with pytest.raises(ArrayError, match="not 64 x 64"):
+        make(mask[:32])
+
+
+def test_nearest_of_nothing():
+    with pytest.raises(ArrayError, match="no training masks"):
+        nearest(disc(5, 5), np.zeros((0, 64, 64), bool))
+
+
+KNOWN = {
+    "cylinder": [0.567, 0.334, 0.229, 0.197, 0.195],
+    "ellipsoid": [0.563, 0.663, 0.196, 0.369, 0.326],
+    "nearest": [0.634, 0.144, 0.126, 0.178, 0.083],
+}
+
+
+@pytest.mark.reference
 def test_baselines_of_the_real_test_cells(real_cells):
-    """The known scores of the 137 test cells: IoU, then volume error (means)."""
+    """The known mean scores of the 137 test cells, to the third decimal."""
+    from dataclasses import astuple
+
     from dispr.cells.folder import find_cells
     from dispr.cells.read import read_mask, read_obj
-    from dispr.scores.shape import iou, relative_error
+    from dispr.scores.library import training_cells
+    from dispr.scores.shape import measure, score
 
-    cells = find_cells(real_cells, "test", need_obj=True)
-    found = {cylinder: [], ellipsoid: []}
-    for cell in cells:
+    library = training_cells(real_cells)
+    found = {name: [] for name in KNOWN}
+    for cell in find_cells(real_cells, "test", need_obj=True):
         mask, truth = read_mask(cell.mask), read_obj(cell.obj) > 127
-        for make, scores in found.items():
-            body = make(mask)
-            scores.append([iou(body, truth), relative_error(body.sum(), truth.sum())])
-    assert np.mean(found[cylinder], axis=0) == pytest.approx([0.567, 0.334], abs=0.005)
-    assert np.mean(found[ellipsoid], axis=0) == pytest.approx([0.563, 0.663], abs=0.005)
+        measures = measure(truth)
+        similar = read_obj(library.most_similar(cell.name, mask)) > 127
+        bodies = {"cylinder": cylinder(mask), "ellipsoid": ellipsoid(mask), "nearest": similar}
+        for name, body in bodies.items():
+            found[name].append(astuple(score(body, truth, measures)))
+    for name, known in KNOWN.items():
+        assert np.mean(found[name], axis=0) == pytest.approx(known, abs=0.001), name

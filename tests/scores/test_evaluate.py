@@ -1,12 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
 from dispr.errors import FileError
-from dispr.prediction.layout import write_prediction
-from dispr.scores.evaluate import evaluate
-from dispr.scores.shape import binarise
+from dispr.prediction.layout import read_samples, write_prediction
+from dispr.scores.evaluate import Evaluation, evaluate
+from dispr.scores.shape import METRICS, binarise, score
 
 
 @pytest.fixture
@@ -58,6 +60,48 @@ def test_folder_of_objects_is_a_truth(predictions, cells_folder):
     result = evaluate(predictions, cells_folder / "test" / "obj", jobs=1)
     assert pick(result, "best of N")["iou_mean"] == 1
     assert {row["shape"] for row in result.rows} == {"single samples", "consensus", "best of N"}
+
+
+def test_training_cells_from_another_data_set(predictions, cells_folder):
+    alone = cells_folder / "test"
+    without = evaluate(predictions, alone, jobs=1)
+    assert "nearest" not in {row["shape"] for row in without.rows}
+    result = evaluate(predictions, alone, train=cells_folder, jobs=1)
+    usual = evaluate(predictions, cells_folder, split="test", jobs=1)
+    assert pick(result, "nearest") == pick(usual, "nearest")
+    with pytest.raises(FileError, match="nowhere does not exist"):
+        evaluate(predictions, alone, train=cells_folder / "nowhere")
+
+
+def test_measured_row_by_row_as_by_score(predictions, cells_folder):
+    result = evaluate(predictions, cells_folder, split="test", baselines=False, jobs=1)
+    file = find_cells(cells_folder, "test", need_obj=True)[0]
+    truth = binarise(read_obj(file.obj))
+    row = next(row for row in result.rows if row["name"] == file.name and row["sample"] == 0)
+    scores = score(read_samples(predictions, file.name)[0], truth)
+    assert {key: row[key] for key in dataclasses.asdict(scores)} == dataclasses.asdict(scores)
+    assert row["volume_voxels"] == truth[:33].sum()
+    assert row["true_volume_voxels"] == truth.sum()
+
+
+def test_number_of_samples_may_differ(predictions, cells_folder):
+    next((predictions / "samples").glob("*_2.tif")).unlink()
+    result = evaluate(predictions, cells_folder, split="test", baselines=False, jobs=1)
+    assert sum(row["shape"] == "single samples" for row in result.rows) == 3 + 2
+    assert pick(result, "single samples")["cells"] == 2
+
+
+def test_summary_by_class():
+    row = dict.fromkeys(METRICS, 0.25)
+    rows = [
+        {"name": f"{kind}{value}", "class": kind, "shape": "consensus", **row, "iou": value}
+        for kind, value in (("SDE", 0.5), ("SDE", 0.7), ("", 0.9))
+    ]
+    known, other = Evaluation(rows, 0).summary(by_class=True)
+    assert (known["class"], known["cells"], other["class"]) == ("SDE", 2, "")
+    assert known["iou_mean"] == known["iou_median"] == pytest.approx(0.6)
+    assert known["iou_sd"] == pytest.approx(0.02**0.5)
+    assert other["iou_sd"] == 0
 
 
 def test_cells_without_prediction_are_counted(predictions, cells_folder):

@@ -9,6 +9,7 @@ from dispr.scores.shape import (
     convexity,
     hull_volume,
     iou,
+    measure,
     mesh_surface,
     relative_error,
     roughness,
@@ -82,6 +83,26 @@ def test_relative_errors():
     assert relative_error(1, 0) == float("inf")
 
 
+def test_truth_measured_before_gives_the_same_scores():
+    ours, truth = ball(9), ball(12, (30, 33, 32))
+    assert score(ours, truth, measure(truth)) == score(ours, truth)
+
+
+def test_grey_volumes_and_lists_are_scored_as_what_they_depict():
+    ours, truth = box(8, 8, 8), box(8, 8, 10)
+    assert score(ours * np.float32(0.5), truth * np.uint8(200)) == score(ours, truth)
+    assert score(ours.tolist(), truth.tolist()) == score(ours, truth)
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 20), (1, 1, 20), (64, 64, 64)])
+def test_flat_and_full_bodies_are_convex(shape):
+    body = np.zeros((64, 64, 64), bool)
+    body[tuple(slice(n) for n in shape)] = True
+    assert convexity(body) == pytest.approx(1)
+    assert score(body, body).convexity_error == 0
+    assert score(body, ball(9)).iou < 0.1
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_degenerate_predictions(count):
     body = np.zeros((64, 64, 64), bool)
@@ -92,7 +113,8 @@ def test_degenerate_predictions(count):
     assert scores.iou == 0
     assert scores.volume_error > 0.99
     if count == 0:
-        assert scores.surface_error == scores.convexity_error == 1
+        assert scores.volume_error == scores.surface_error == 1
+        assert scores.roughness_error == scores.convexity_error == 1
 
 
 def test_empty_truth_and_other_shapes_are_refused():
@@ -100,6 +122,21 @@ def test_empty_truth_and_other_shapes_are_refused():
         score(ball(3), np.zeros((64, 64, 64), bool))
     with pytest.raises(ArrayError, match="differ in shape"):
         score(np.ones((4, 4, 4), bool), ball(3))
+    with pytest.raises(ArrayError, match="3D"):
+        score(ball(3)[32], ball(3)[32])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_values_that_are_no_grey_values_are_refused(value):
+    body = ball(5).astype(float)
+    body[0, 0, 0] = value
+    with pytest.raises(ArrayError, match="finite grey values"):
+        score(body, ball(5))
+
+
+def test_text_is_no_volume():
+    with pytest.raises(ArrayError, match="grey values"):
+        binarise(np.array(["a"]))
 
 
 def test_binarise():

@@ -17,8 +17,8 @@ def cylinder(mask: np.ndarray) -> np.ndarray:
     """Extrude the mask about plane 32, as high as the mean half-axis of its ellipse is long.
 
     The field words the height as a mean diameter of the ellipse; its figures are reproduced by
-    half of that, to the nearest voxel. As high as the full diameter, the cylinder would have twice
-    the volume of a red blood cell.
+    half of that, to the nearest voxel. As high as the full diameter, the cylinder would have about
+    twice the volume of a red blood cell.
 
     Parameters
     ----------

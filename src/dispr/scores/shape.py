@@ -157,8 +157,8 @@ def convexity(body: np.ndarray) -> float:
     """Volume over that of the convex hull of the voxels, 0 to 1; 0 for an empty body.
 
     The hull is of the voxels as cubes, so that a box has a convexity of 1, be it flat or a single
-    voxel. The hull of the voxels' centres would give those a volume of 0, and
-    `skimage.morphology.convex_hull_image` takes some hundred times as long.
+    voxel. The hull of the voxels' centres would have no volume there, and counting the voxels in
+    the hull (`skimage.morphology.convex_hull_image`) takes hundreds of times as long.
     """
     count = volume(body)
     if not count:

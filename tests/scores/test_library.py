@@ -1,0 +1,41 @@
+import dataclasses
+
+import pytest
+
+from dispr.cells.folder import find_cells
+from dispr.cells.read import read_mask
+from dispr.errors import FileError
+from dispr.scores.library import Library, training_cells
+
+
+def test_most_similar_is_never_the_cell_itself(cells_folder):
+    cells = find_cells(cells_folder, "train")
+    library = Library(cells)
+    mask = read_mask(cells[2].mask)
+    assert library.most_similar("another", mask) == cells[2].obj
+    assert library.most_similar(cells[2].name, mask) != cells[2].obj
+    assert Library(cells[2:3]).most_similar(cells[2].name, mask) is None
+
+
+def test_cells_without_object_are_no_candidates(cells_folder):
+    cells = find_cells(cells_folder, "train")
+    cells[0] = dataclasses.replace(cells[0], obj=None)
+    library = Library(cells)
+    assert len(library) == 5
+    assert library.most_similar("another", read_mask(cells[0].mask)) != cells[0].obj
+
+
+def test_training_cells(cells_folder):
+    assert len(training_cells(cells_folder)) == 6
+    assert len(training_cells(cells_folder / "test")) == 0
+    # A data set that is named as the one to train on may have no parts.
+    assert len(training_cells(cells_folder, cells_folder / "test")) == 2
+
+
+def test_what_was_named_must_hold_training_cells(cells_folder, tmp_path):
+    with pytest.raises(FileError, match="holds no cells"):
+        training_cells(cells_folder, tmp_path)
+    for kind in ("image", "mask", "obj"):
+        (tmp_path / "test" / kind).mkdir(parents=True)
+    with pytest.raises(FileError, match="has no folder train"):
+        training_cells(cells_folder, tmp_path)
