@@ -107,7 +107,10 @@ def run_with_progress(trainer: Any, out: Path) -> None:
             bar.set_postfix(shown, refresh=False)
         bar.update(step - bar.n)
 
-    finished = trainer.fit(show)
+    def stopping() -> None:
+        bar.write("Stopping after this step; a second Ctrl-C stops at once, without saving it.")
+
+    finished = trainer.fit(show, stopping if main else None)
     bar.close()
     if main and finished:
         click.echo(f"Done: {out / 'weights.safetensors'}")

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 
 class Stop:
-    """While entered, the first signal only sets `asked`; a second one interrupts at once."""
+    """While entered, the first signal only sets `asked`; a second one interrupts at once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_ask : callable, optional
+        Called at the first signal, to tell the user.
+    """
+
+    def __init__(self, on_ask: Callable[[], Any] | None = None) -> None:
         self.asked = False
+        self.on_ask = on_ask
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
@@ -31,3 +39,5 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if self.on_ask:
+            self.on_ask()

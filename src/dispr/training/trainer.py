@@ -156,7 +156,7 @@ class Trainer:
         """Whether all steps are done."""
         return self.step >= self.training.steps
 
-    def fit(self, on_step: OnStep | None = None) -> bool:
+    def fit(self, on_step: OnStep | None = None, on_stop: Callable[[], Any] | None = None) -> bool:
         """Train to the last step, or until Ctrl-C or SIGTERM, which save a checkpoint first.
 
         Parameters
@@ -164,6 +164,8 @@ class Trainer:
         on_step : callable, optional
             Called after each step with the number of steps done and the numbers of this step
             that were logged, if any.
+        on_stop : callable, optional
+            Called when a signal asks to stop; the step under way is finished first.
 
         Returns
         -------
@@ -174,7 +176,7 @@ class Trainer:
         saved = self.step
         began, seen = time.monotonic(), 0
         self.network.train()
-        with Stop() as stop:
+        with Stop(on_stop) as stop:
             while not self.finished and not self._any(stop.asked):
                 terms, norm = self._one_step()
                 seen += training.batch_size
