@@ -12,12 +12,13 @@ from dispr.cells.read import read_obj
 from dispr.cli.baseline import command
 from dispr.cli.main import main
 from dispr.prediction.layout import predicted_names
+from dispr.scores.shape import binarise
 
 
 def test_files_of_a_prediction(cells_folder, tmp_path):
     result = CliRunner().invoke(command, ["cylinder", str(cells_folder), "-o", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    # The made-up test cells have the names of training cells; the last one written stays.
+    assert len(predicted_names(tmp_path)) == 8
     name = predicted_names(tmp_path)[0]
     sample = tifffile.imread(tmp_path / "samples" / f"{name}_0.tif")
     probability = tifffile.imread(tmp_path / "probability" / f"{name}.tif")
@@ -25,14 +26,14 @@ def test_files_of_a_prediction(cells_folder, tmp_path):
     assert (probability == (sample > 0)).all()
     with open(tmp_path / "predictions.csv", newline="") as file:
         row = next(csv.DictReader(file))
-    assert list(row)[0] == "name"
+    assert next(iter(row)) == "name"
     assert int(row["samples"]) == 1
 
 
 def test_nearest_takes_training_cells_only(cells_folder, tmp_path):
     arguments = ["nearest", str(cells_folder), "-o", str(tmp_path), "--split", "train"]
     assert CliRunner().invoke(command, arguments).exit_code == 0
-    objs = {cell.name: read_obj(cell.obj) > 127 for cell in find_cells(cells_folder, "train")}
+    objs = {cell.name: binarise(read_obj(cell.obj)) for cell in find_cells(cells_folder, "train")}
     for name in predicted_names(tmp_path):
         body = tifffile.imread(tmp_path / "samples" / f"{name}_0.tif") > 0
         sources = [other for other, obj in objs.items() if (obj == body).all()]

@@ -84,7 +84,7 @@ def test_baselines_of_the_real_test_cells(real_cells):
     for cell in find_cells(real_cells, "test", need_obj=True):
         mask, truth = read_mask(cell.mask), read_obj(cell.obj) > 127
         measures = measure(truth)
-        similar = read_obj(library.most_similar(cell.name, mask)) > 127
+        similar = read_obj(library.most_similar(cell.mask)) > 127
         bodies = {"cylinder": cylinder(mask), "ellipsoid": ellipsoid(mask), "nearest": similar}
         for name, body in bodies.items():
             found[name].append(astuple(score(body, truth, measures)))

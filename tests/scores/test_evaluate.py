@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -112,6 +113,16 @@ def test_cells_without_prediction_are_counted(predictions, cells_folder):
 def test_prediction_without_truth(predictions, cells_folder):
     with pytest.raises(FileError, match="has no object of this name"):
         evaluate(predictions, cells_folder, split="train")
+
+
+def test_name_in_both_parts_needs_the_split(predictions, cells_folder, tmp_path_factory):
+    root = tmp_path_factory.mktemp("twice")
+    for part in ("train", "test"):
+        shutil.copytree(cells_folder / "test", root / part)
+    with pytest.raises(FileError, match="in train and one in test"):
+        evaluate(predictions, root, jobs=1)
+    result = evaluate(predictions, root, split="test", baselines=False, jobs=1)
+    assert pick(result, "best of N")["iou_mean"] == 1
 
 
 def test_no_predictions(tmp_path, cells_folder):

@@ -54,6 +54,21 @@ def test_convexity_of_a_body_with_a_notch():
     assert convexity(body) == pytest.approx(750 / 875)
 
 
+def test_surface_counts_diagonal_neighbours():
+    body = box(5, 5, 5)
+    body[10, 12, 14] = False  # the voxel inside this corner touches it by its own corner alone
+    assert surface(body) == 125 - 1 - 27 + 1
+
+
+@pytest.mark.parametrize(("thickness", "planes"), [(2, 2), (3, 2), (4, 0)])
+def test_roughness_of_slabs(thickness, planes):
+    # Weights of a Gaussian of sigma 2: 0.199 0.176 0.121 0.065. A slab of three planes keeps its
+    # middle (0.55) and loses both sides (0.497), one of two is lost, one of four stays (0.56).
+    body = np.zeros((64, 64, 64), bool)
+    body[30 : 30 + thickness] = True
+    assert roughness(body) == planes * 64 * 64
+
+
 def test_roughness_counts_what_smoothing_removes():
     smooth = ball(15)
     spiked = smooth.copy()

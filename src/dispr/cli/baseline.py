@@ -47,7 +47,7 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
     rows = []
     for file, mask in zip(tqdm(files, unit="cell", leave=False), masks, strict=True):
         if library is not None:
-            similar = library.most_similar(file.name, mask)
+            similar = library.most_similar(file.mask)
             if similar is None:
                 raise FileError(f"{data} has no training cells; name a data set with --train.")
             body = binarise(read_obj(similar))

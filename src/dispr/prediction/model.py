@@ -20,13 +20,12 @@ from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import generator
 from dispr.errors import ArrayError, ConfigError
 from dispr.model.config import ModelConfig
+from dispr.model.precision import autocast, check_precision
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.shipped import shipped_weights
 
 BATCH_SIZE = 5
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +78,7 @@ class Model:
         self.config = config
         self.about = dict(about or {})
         self.device = torch.device(device)
-        if precision not in PRECISIONS:
-            raise ConfigError(
-                f'precision must be one of {", ".join(PRECISIONS)}, not "{precision}".'
-            )
-        if precision == "fp16" and self.device.type == "cpu":
-            raise ConfigError("fp16 needs a GPU; use bf16 or fp32.")
+        check_precision(precision, self.device)
         self.precision = precision
         self.network = network.to(self.device).eval().requires_grad_(False)
 
@@ -197,7 +191,7 @@ class Model:
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
             rows = [cell for cell, _ in part]
-            with self._autocast():
+            with autocast(self.device, self.precision):
                 drawn = draw_occupancy(
                     self.network,
                     self.config,
@@ -241,13 +235,6 @@ class Model:
             return
         get_sampler(sampler or self.config.sampler)
         sampling_process(self.config, steps)
-
-    def _autocast(self) -> torch.autocast:
-        dtype = PRECISIONS[self.precision]
-        enabled = dtype != torch.float32
-        return torch.autocast(
-            self.device.type, dtype if enabled else torch.bfloat16, enabled=enabled
-        )
 
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:

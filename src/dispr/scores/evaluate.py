@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -40,10 +41,13 @@ class Truth:
         File of the true volume.
     mask : Path or None
         File of the section's mask, for the baselines.
+    twice : bool
+        Whether another cell has the same name.
     """
 
     obj: Path
     mask: Path | None = None
+    twice: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def evaluate(
     Raises
     ------
     FileError
-        If a predicted cell has no truth, or a file cannot be read.
+        If a predicted cell has no truth or more than one, or a file cannot be read.
     DisprError
         If a process was ended from outside.
     """
@@ -137,11 +141,16 @@ def evaluate(
                 f"{predictions} has a prediction of {name}, but {truth} has no object of this "
                 "name; name the data set that was predicted."
             )
+        if truths[name].twice:
+            raise FileError(
+                f"{truth} has a cell {name} in train and one in test; say with --split which part "
+                "was predicted."
+            )
     tasks = []
     library = training_cells(truth, train) if baselines else ()
     for name in names:
         mask = truths[name].mask if baselines else None
-        similar = library.most_similar(name, read_mask(mask)) if library and mask else None
+        similar = library.most_similar(mask) if library and mask else None
         tasks.append((predictions, name, truths[name].obj, mask, similar))
     rows: list[dict[str, Any]] = []
     for found in _map(_score_cell, tasks, jobs):
@@ -164,7 +173,10 @@ def find_truth(folder: Path, split: str | None = None) -> dict[str, Truth]:
         if files:
             return {name: Truth(paths[0]) for name, paths in files.items()}
     cells = find_cells(folder, split=split, need_obj=True)
-    return {cell.name: Truth(cell.obj, cell.mask) for cell in cells if cell.obj}
+    count = Counter(cell.name for cell in cells)
+    return {
+        cell.name: Truth(cell.obj, cell.mask, count[cell.name] > 1) for cell in cells if cell.obj
+    }
 
 
 def _score_cell(

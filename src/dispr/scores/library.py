@@ -28,24 +28,30 @@ class Library:
     """
 
     def __init__(self, cells: Sequence[CellFiles]) -> None:
-        known = [(cell.name, cell.obj, cell.mask) for cell in cells if cell.obj is not None]
-        self.names = np.array([name for name, _, _ in known], dtype=str)
-        self.objs: list[Path] = [obj for _, obj, _ in known]
-        self.masks = np.array([read_mask(mask) > 0 for _, _, mask in known], dtype=bool)
+        known = [(cell.mask, cell.obj) for cell in cells if cell.obj is not None]
+        self.files: list[Path] = [mask.resolve() for mask, _ in known]
+        self.objs: list[Path] = [obj for _, obj in known]
+        self.masks = np.array([read_mask(mask) > 0 for mask, _ in known], dtype=bool)
 
     def __len__(self) -> int:
         return len(self.objs)
 
-    def most_similar(self, name: str, mask: np.ndarray) -> Path | None:
-        """Give the object of the cell with the most similar mask, (64, 64).
+    def most_similar(self, mask: Path) -> Path | None:
+        """Give the object of the cell whose mask is most similar to the one in this file.
 
-        The cell of this name is no candidate: a training cell would be answered with its own
-        truth. None if there is no other.
+        The cell of the file itself is no candidate: a training cell would be answered with its
+        own truth. None if there is no other.
+
+        Raises
+        ------
+        FileError
+            If the mask cannot be read.
         """
-        others = np.flatnonzero(self.names != name)
-        if not len(others):
+        itself = mask.resolve()
+        others = [i for i, file in enumerate(self.files) if file != itself]
+        if not others:
             return None
-        return self.objs[others[nearest(mask, self.masks[others])]]
+        return self.objs[others[nearest(read_mask(mask), self.masks[others])]]
 
 
 def training_cells(data: Path, train: Path | None = None) -> Library:

@@ -119,8 +119,8 @@ class PublishedTrainer(Trainer):
             initial=initial,
             about={"flags": dataclasses.asdict(flags), **(about or {})},
         )
-        if self.accelerator.scaler is not None:
-            set_loss_scale(self.accelerator.scaler, flags.fp16_scale_growth, begin=self.step == 0)
+        if self.scaler.is_enabled():
+            set_loss_scale(self.scaler, flags.fp16_scale_growth, begin=self.step == 0)
 
     def save(self) -> None:
         """Write the checkpoint, the averaged weights, and these under the published names."""

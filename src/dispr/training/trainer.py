@@ -19,6 +19,7 @@ from dispr.diffusion.process import Process
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig, to_dict
+from dispr.model.precision import autocast, check_precision
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
@@ -39,10 +40,11 @@ OnStep = Callable[[int, dict[str, float]], None]
 class Objective(nn.Module):
     """A network with its loss, one module, so that processes can share its gradients."""
 
-    def __init__(self, network: nn.Module, config: ModelConfig) -> None:
+    def __init__(self, network: nn.Module, config: ModelConfig, precision: str) -> None:
         super().__init__()
         self.network = network
         self.process = Process(config.diffusion) if config.diffusion else None
+        self.precision = precision
 
     def forward(
         self,
@@ -53,10 +55,11 @@ class Objective(nn.Module):
         labels: Tensor | None,
     ) -> dict[str, Tensor]:
         """Give the terms of the loss of each sample, (N,) each."""
-        if self.process is None or noise is None:
-            return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
-        given = self.network.given(condition, labels)  # type: ignore[operator]
-        return training_loss(self.process, given, self.process.encode(target), t, noise)
+        with autocast(condition.device, self.precision):
+            if self.process is None or noise is None:
+                return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
+            given = self.network.given(condition, labels)  # type: ignore[operator]
+            return training_loss(self.process, given, self.process.encode(target), t, noise)
 
 
 class Trainer:
@@ -132,7 +135,7 @@ class Trainer:
         self.network = build_network(model).to(self.device)
         if initial is not None:
             fill_network(self.network, initial.state, "the file of initial weights")
-        optimizer = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=training.lr, weight_decay=training.weight_decay
         )
         self.averages = [
@@ -142,9 +145,11 @@ class Trainer:
         self.timesteps = TIMESTEP_SAMPLERS[training.schedule_sampler](
             model.diffusion.steps if model.diffusion else 1
         )
-        self.objective, self.optimizer = self.accelerator.prepare(
-            Objective(self.network, model), optimizer
+        self.objective = self.accelerator.prepare(
+            Objective(self.network, model, training.precision)
         )
+        # fp16 has a narrow range: losses are scaled up, and steps that overflow are left out.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=training.precision == "fp16")
         self.step = 0
         self._restore()
         self.log: RunLog | None = None
@@ -211,7 +216,6 @@ class Trainer:
         """Write the checkpoint and the averaged weights."""
         if not self.accelerator.is_main_process:
             return
-        scaler = self.accelerator.scaler
         save_checkpoint(
             self.run,
             {
@@ -221,7 +225,7 @@ class Trainer:
                 "optimizer": self.optimizer.state_dict(),
                 "averages": [average.state for average in self.averages],
                 "timesteps": self.timesteps.state_dict(),
-                "scaler": scaler.state_dict() if scaler is not None else {},
+                "scaler": self.scaler.state_dict(),
             },
         )
         for i, average in enumerate(self.averages):
@@ -245,8 +249,8 @@ class Trainer:
         for average, saved in zip(self.averages, state["averages"], strict=True):
             average.load(saved)
         self.timesteps.load_state_dict(state["timesteps"])
-        if self.accelerator.scaler is not None and state["scaler"]:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
 
     def _one_step(self) -> tuple[dict[str, Tensor], Tensor]:
         training, accelerator = self.training, self.accelerator
@@ -295,7 +299,8 @@ class Trainer:
             values = self.objective(
                 samples.condition, samples.target, samples.t, samples.noise, samples.labels
             )
-            self.accelerator.backward((values["loss"] * samples.weight).sum() / self.local)
+            loss = (values["loss"] * samples.weight).sum() / self.local
+            self.accelerator.backward(self.scaler.scale(loss))
             return {key: value.detach() for key, value in values.items()}
 
         if is_last:
@@ -316,8 +321,7 @@ class Trainer:
         return bool(self.accelerator.reduce(flag, "sum") > 0)
 
     def _check_finite(self, loss: float) -> None:
-        # With fp16 the scaler skips steps that overflow.
-        if not math.isfinite(loss) and self.accelerator.scaler is None:
+        if not math.isfinite(loss) and not self.scaler.is_enabled():
             raise DisprError(
                 f"The loss is not a number any more at step {self.step}; lower the learning rate "
                 f"and start anew, or take up {self.run} from its last checkpoint."
@@ -354,11 +358,10 @@ def make_accelerator(device: str, precision: str) -> Any:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("there is no CUDA device here; use the device cpu.")
     cpu = device == "cpu" or not torch.cuda.is_available()
-    if precision == "fp16" and cpu:
-        raise ConfigError("fp16 needs a GPU; use bf16 or fp32.")
+    check_precision(precision, torch.device("cpu" if cpu else "cuda"))
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)
-    return Accelerator(cpu=cpu, mixed_precision="no" if precision == "fp32" else precision)
+    return Accelerator(cpu=cpu, mixed_precision="no")  # that is ours: its choice is for good
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> str:
