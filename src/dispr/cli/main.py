@@ -49,7 +49,7 @@ def cli() -> None:
     """Predict plausible 3D cell shapes from one 2D microscopy image and its mask."""
 
 
-STOPPED = "Stopped; what was finished is kept, and the same command goes on where it was."
+STOPPED = "Stopped; finished files are kept, and the same command goes on from them."
 
 
 def main() -> None:
