@@ -19,6 +19,8 @@ demo: $(VENV)/installed
 	$(BIN)/dispr predict demo/cells --split test -o demo/predictions
 	$(BIN)/dispr evaluate demo/predictions demo/cells --split test -o demo/metrics.csv
 
+# One thread a process: as many processes as cores run at once.
+test: export OMP_NUM_THREADS = 1
 test: $(VENV)/tested
 	$(BIN)/python -m pytest -n auto
 
