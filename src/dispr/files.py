@@ -40,13 +40,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
     except OSError as error:
-        raise _write_error(target, error) from error
+        raise write_error(target, error) from error
     temporary = Path(name)
     try:
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        raise _write_error(target, error) from error
+        raise write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -62,10 +62,11 @@ def make_folder(path: str | os.PathLike[str]) -> None:
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _write_error(Path(path), error) from error
+        raise write_error(Path(path), error) from error
 
 
-def _write_error(path: Path, error: OSError) -> FileError:
+def write_error(path: Path, error: OSError) -> FileError:
+    """Say in one sentence why a file could not be written."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
         return FileError(f"Cannot write {path}: the disk is full; free some space and run again.")
     reason = (error.strerror or str(error)).lower()

@@ -24,7 +24,11 @@ def meant(**flags):
 
 def test_defaults_are_the_published_model():
     config = meant()
-    assert config == ModelConfig(UNetConfig(), DiffusionConfig(), target="any")
+    steps = config.sampling_steps
+    assert config == ModelConfig(
+        UNetConfig(), DiffusionConfig(), target="any", sampling_steps=steps
+    )
+    assert steps == "1000"
     assert (config.diffusion.low, config.diffusion.high) == (0, 1)
     assert sum(p.numel() for p in build_network(config).parameters()) == 9_772_802
 

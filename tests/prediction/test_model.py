@@ -110,8 +110,11 @@ def test_classes(sections):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"ensemble": 0}, "ensemble must be at least 1"),
+        ({"ensemble": 0}, "ensemble must be at least 1 and whole"),
         ({"sampler": "euler"}, "sampler must be one of"),
+        ({"ensemble": 2.5}, "ensemble must be at least 1 and whole"),
+        ({"steps": 2.0}, "is no respacing"),
+        ({"steps": "²"}, "is no respacing"),
         ({"steps": 51}, "51 steps cannot be kept"),
         ({"steps": "fast"}, "is no respacing"),
         ({"cell_class": "SDE"}, "not told of classes"),

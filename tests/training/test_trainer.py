@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def test_two_processes_match_one(cells_folder, tmp_path):
     arguments += ["--ema-rates", "0.5", "--diffusion-steps", 50, "--lr", 1e-4]
     for processes in (1, 2):
         command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", processes]
-        command += ["--master-port", 29517, "-m", "dispr", *arguments]
+        command += ["--standalone", "-m", "dispr", *arguments]
         command += ["-o", tmp_path / str(processes)]
         subprocess.run(
             [str(part) for part in command], check=True, capture_output=True, timeout=300
@@ -183,6 +184,46 @@ def test_classes_need_names_that_tell_them(cells_folder, tmp_path):
         dataclasses.replace(file, name=f"cell{i}")
         for i, file in enumerate(find_cells(cells_folder, split="train", need_obj=True))
     ]
-    trainer = Trainer(renamed, tmp_path / "untold", model, TRAINING, device="cpu")
     with pytest.raises(ConfigError, match="does not tell its class"):
-        trainer.fit()
+        Trainer(renamed, tmp_path / "untold", model, TRAINING, device="cpu")
+
+
+def test_half_precision_scales_its_gradients_back(cells_folder, tmp_path, monkeypatch):
+    """With a loss scale the steps stay the same, and one that overflows is left out."""
+    monkeypatch.setattr("dispr.training.trainer.check_precision", lambda *_: None)
+    norms = {}
+    for precision in ("fp32", "fp16"):
+        training = dataclasses.replace(
+            TRAINING, precision=precision, validation_interval=0, steps=2
+        )
+        trainer = make_trainer(cells_folder, tmp_path / precision, training)
+        assert trainer.scaler.is_enabled() == (precision == "fp16")
+        # The arithmetic itself stays float32, which any CPU has.
+        trainer.objective.precision = "fp32"
+        norms[precision] = [float(trainer._one_step()[1]) for _ in range(2)]
+    assert norms["fp16"] == pytest.approx(norms["fp32"], rel=1e-3)
+
+    before = [p.detach().clone() for p in trainer.network.parameters()]
+    scale = trainer.scaler.get_scale()
+    monkeypatch.setattr(trainer.scaler, "scale", lambda loss: loss * float("inf"))
+    trainer._one_step()
+    assert trainer.scaler.get_scale() < scale
+    for a, b in zip(before, trainer.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_bad_cells_and_settings_are_found_before_the_first_step(cells_folder, tmp_path):
+    for change in ({"validation_sampler": "euler"}, {"validation_steps": "1001"}):
+        with pytest.raises(ConfigError):
+            make_trainer(cells_folder, tmp_path / "a", dataclasses.replace(TRAINING, **change))
+    shutil.copytree(cells_folder, tmp_path / "cells")
+    last = sorted((tmp_path / "cells" / "train" / "obj").iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:500])
+    with pytest.raises(FileError, match=last.name):
+        make_trainer(tmp_path / "cells", tmp_path / "b")
+
+
+def test_files_of_the_user_stay(cells_folder, tmp_path):
+    (tmp_path / "my_log.csv").write_text("a,b\n1,2\n")
+    make_trainer(cells_folder, tmp_path)
+    assert (tmp_path / "my_log.csv").read_text() == "a,b\n1,2\n"

@@ -49,7 +49,7 @@ def cli() -> None:
     """Predict plausible 3D cell shapes from one 2D microscopy image and its mask."""
 
 
-STOPPED = "Stopped; finished files are kept, and the same command goes on from them."
+STOPPED = "Stopped; files that were finished are kept."
 
 
 def main() -> None:
@@ -68,6 +68,10 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
         sys.exit(2)
     except DisprError as error:
         _end(f"Error: {error}", 2)
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, without importing it
+            raise
+        _end("Error: the GPU's memory is full; lower --batch-size, or --microbatch to train.", 2)
     except OSError as error:
         # What no module foresaw of the file system: still a sentence that names the file.
         _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)

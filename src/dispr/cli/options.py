@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
@@ -83,14 +84,15 @@ def given(values: Mapping[str, Any], prefix: str, cls: type) -> dict[str, Any]:
 
 def attribute_help(cls: type) -> dict[str, str]:
     """Read the descriptions of attributes from a numpydoc docstring."""
-    section = re.split(r"Attributes\n\s*-+\n", cls.__doc__ or "")[-1]
+    # Python 3.13 takes the indentation off when it compiles; this takes it off everywhere.
+    section = re.split(r"Attributes\n-+\n", inspect.cleandoc(cls.__doc__ or ""))[-1]
     found: dict[str, str] = {}
     names: list[str] = []
     for line in section.splitlines():
         text = line.strip()
         if not text:
             continue
-        if line.startswith("    ") and not line.startswith("     ") and " : " in text:
+        if not line.startswith(" ") and " : " in text:
             names = [name.strip() for name in text.split(" : ")[0].split(",")]
         else:
             for name in names:

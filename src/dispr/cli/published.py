@@ -112,11 +112,12 @@ def sample(
     from dispr.cells.folder import find_cells
     from dispr.cli.predict import BAR
     from dispr.cli.train import training_split
+    from dispr.model.device import find_device
     from dispr.model.published import model_config
     from dispr.model.published_checkpoint import load_published
     from dispr.model.weights import build_network
     from dispr.prediction.folder import predict_folder
-    from dispr.prediction.model import Model, find_device
+    from dispr.prediction.model import Model
 
     _refuse_half_precision_on_cpu(flags, device)
     place = find_device(device)
@@ -142,7 +143,7 @@ def sample(
 
 
 def _refuse_half_precision_on_cpu(flags: PublishedFlags, device: str) -> None:
-    from dispr.prediction.model import find_device
+    from dispr.model.device import find_device
 
     if flags.use_fp16 and find_device(device).type != "cuda":
         raise ConfigError("use_fp16 needs a GPU, and this would run on a CPU; leave it False.")

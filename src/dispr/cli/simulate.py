@@ -1,4 +1,4 @@
-"""`dispr simulate`: a data set of simulated cells."""
+"""`dispr simulate`: make a data set of simulated cells."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ import click
 
 @click.command()
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder to write {train,test}/{obj,image,mask}/NAME.tif to.",
 )
-@click.option("-n", "--number", type=int, required=True, help="How many cells.")
-@click.option("--seed", default=0, show_default=True, help="Another seed gives other cells.")
-@click.option("--types", default=None, help="Types, separated by commas. Default: all, in turn.")
+@click.option("-n", "--number", default=120, show_default=True, help="Number of cells.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same cells.")
 @click.option(
-    "--test-fraction", default=0.2, show_default=True, help="Share of the cells put into test/."
+    "--types",
+    metavar="TYPE,...",
+    help="Only these types of cells, separated by commas; all published types by default.",
 )
-def command(out: Path, number: int, seed: int, types: str | None, test_fraction: float) -> None:
-    """Simulate red blood cells with known 3D shapes, in the layout of a data set.
+@click.option(
+    "--test-fraction",
+    default=0.2,
+    show_default=True,
+    help="Share of the cells of each type that go to the folder test.",
+)
+def command(output: Path, number: int, seed: int, types: str | None, test_fraction: float) -> None:
+    """Make a data set of simulated red blood cells: section, mask and 3D shape.
 
-    The types are those of the published cells, from "-1.00_spherocyte" to "E_acanthocytes".
+    Stopped before its end, the same command continues where it was.
     """
-    from tqdm import tqdm
-
     from dispr.simulate.folder import simulate_folder
 
-    with tqdm(total=max(number, 0), unit="cell", leave=False) as bar:
-        chosen = [name.strip() for name in types.split(",")] if types else None
-        simulate_folder(out, number, seed, chosen, test_fraction, on_cell=bar.update)
-    click.echo(f"{number} cells: {out}")
+    names = None if types is None else [name.strip() for name in types.split(",") if name.strip()]
+    counts = simulate_folder(output, number, seed, names, test_fraction)
+    click.echo(f"{output}: {counts['train']} training cells, {counts['test']} test cells.")

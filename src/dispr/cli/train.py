@@ -55,11 +55,13 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
     """
     from dispr.cells.folder import find_cells
     from dispr.model.weights import load_weights
+    from dispr.training.checkpoint import NAME as CHECKPOINT
     from dispr.training.trainer import Trainer
 
     recipe = change_preset(get_preset(preset), options)
     files = find_cells(data, split=training_split(data, split), need_obj=True)
-    initial = load_weights(options["init"]) if options["init"] else None
+    begun = (out / CHECKPOINT).exists()  # then the weights that it began with are not needed
+    initial = load_weights(options["init"]) if options["init"] and not begun else None
     trainer = Trainer(
         files,
         out,
@@ -160,8 +162,8 @@ def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
             num_classes=classes,
             **network_options,
         )
-    elif isinstance(network, ShapeDecoderConfig) and network_options:
-        raise ConfigError("the options --network-... do not apply to the preset shapr.")
+    elif isinstance(network, ShapeDecoderConfig) and (network_options or options.get("class_cond")):
+        raise ConfigError("--network-... and --class-cond do not apply to the preset shapr.")
     model = ModelConfig(
         network=network,
         diffusion=diffusion,

@@ -132,6 +132,8 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
             if len(range(0, steps, stride)) == count:
                 return list(range(0, steps, stride))
         raise ConfigError(f'no integer stride through {steps} steps gives the {count} of "{spec}".')
+    if isinstance(spec, float):
+        raise ConfigError(f"{spec} is no respacing; write a whole number.")
     if isinstance(spec, str):
         counts = [_positive(part, spec) for part in spec.split(",")]
     else:
@@ -144,13 +146,16 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
         if not 1 <= count <= length:
             raise ConfigError(f"{count} steps cannot be kept of a section of {length}.")
         gap = (length - 1) / (count - 1) if count > 1 else 1.0
-        kept += [start + round(gap * k) for k in range(count)]
+        place = 0.0
+        for _ in range(count):
+            kept.append(start + round(place))
+            place += gap  # added up, not multiplied: ties round as in the published program
         start += length
     return kept
 
 
 def _positive(text: str, spec: str) -> int:
-    if not text.strip().isdigit() or int(text) == 0:
+    if not text.strip().isdecimal() or int(text) == 0:
         raise ConfigError(
             f'"{spec}" is no respacing; write a number ("250"), one for each section '
             '("10,20,30") or an integer stride ("ddim25").'

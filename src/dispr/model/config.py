@@ -10,6 +10,8 @@ from typing import Any
 
 from dispr.cells.prepare import TARGETS, Target
 from dispr.diffusion.config import DiffusionConfig
+from dispr.diffusion.samplers import get_sampler
+from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
 from dispr.network.config import ShapeDecoderConfig, UNetConfig
 
@@ -34,18 +36,24 @@ class ModelConfig:
     sampler : str
         Default sampler: "ddpm", "ddim" or "dpm-solver".
     sampling_steps : str
-        Default number of steps to sample in, a respacing such as "250" or "ddim25".
+        Default number of steps to sample in, a respacing such as "250" or "ddim25"; empty for
+        all.
     """
 
     network: NetworkConfig = field(default_factory=UNetConfig)
     diffusion: DiffusionConfig | None = field(default_factory=DiffusionConfig)
     target: Target = "half"
     sampler: str = "ddpm"
-    sampling_steps: str = "1000"
+    sampling_steps: str = ""
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise ConfigError(f'target must be one of {", ".join(TARGETS)}, not "{self.target}".')
+        get_sampler(self.sampler)
+        if self.diffusion is not None and self.sampling_steps:
+            respacing(self.diffusion.steps, self.sampling_steps)
+        if self.diffusion is None and self.num_classes:
+            raise ConfigError("a deterministic model is not told of classes.")
         if isinstance(self.network, ShapeDecoderConfig):
             if self.diffusion is not None:
                 raise ConfigError("a shape decoder is deterministic and takes no diffusion.")

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from dispr.errors import FileError
-from dispr.files import atomic_path
 from dispr.model.config import ModelConfig
-from dispr.model.weights import build_network, fill_network
+from dispr.model.weights import build_network, fill_network, save_torch
 
 PARALLEL = "module."
 """What DataParallel and DistributedDataParallel put before every name."""
@@ -58,8 +57,7 @@ def load_published(path: str | os.PathLike[str], config: ModelConfig) -> dict[st
 
 def save_published(path: str | os.PathLike[str], state: Mapping[str, Tensor]) -> None:
     """Write parameters as the published program does, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save({name: value.detach().cpu() for name, value in state.items()}, temporary)
+    save_torch(path, {name: value.detach().cpu() for name, value in state.items()})
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:

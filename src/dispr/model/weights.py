@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -117,6 +118,14 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
     except ConfigError as error:
         raise FileError(f"{path} holds a model that this version cannot read: {error}") from error
     return Weights(config, state, json.loads(metadata.get("about", "{}")))
+
+
+def save_torch(path: str | os.PathLike[str], state: Any) -> None:
+    """Write tensors, numbers and text, and lists and dicts of them, by `torch.save`, atomically."""
+    buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.save(state, buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -81,7 +81,10 @@ class UNetConfig:
 
     def __post_init__(self) -> None:
         levels = len(self.channel_mult)
-        _require(levels > 0, "channel_mult must name at least one level.")
+        _require(
+            levels > 0 and all(mult > 0 for mult in self.channel_mult),
+            f"channel_mult must name a positive multiple for each level, not {self.channel_mult}.",
+        )
         _require(
             self.channels > 0 and self.channels % 32 == 0,
             f"channels must be a positive multiple of 32, not {self.channels}.",

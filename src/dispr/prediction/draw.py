@@ -75,4 +75,6 @@ def sampling_process(config: ModelConfig, steps: str | int | None = None) -> Pro
         If the steps cannot be read or are more than the process has.
     """
     assert config.diffusion is not None
-    return Process(config.diffusion).respaced(steps if steps is not None else config.sampling_steps)
+    process = Process(config.diffusion)
+    spec = config.sampling_steps if steps is None else steps
+    return process.respaced(spec) if spec != "" or steps is not None else process

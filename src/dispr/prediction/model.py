@@ -20,7 +20,7 @@ from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import generator
 from dispr.errors import ArrayError, ConfigError
 from dispr.model.config import ModelConfig
-from dispr.model.precision import autocast, check_precision
+from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.shipped import shipped_weights
@@ -227,8 +227,8 @@ class Model:
     ) -> None:
         """Refuse invalid settings with a `ConfigError` before anything is computed."""
         for name, value in (("ensemble", ensemble), ("batch_size", batch_size)):
-            if value < 1:
-                raise ConfigError(f"{name} must be at least 1, not {value}.")
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name} must be at least 1 and whole, not {value}.")
         if self.config.deterministic:
             if sampler is not None or steps is not None:
                 raise ConfigError("a deterministic model takes neither a sampler nor steps.")
@@ -298,22 +298,3 @@ def load(
     network = build_network(loaded.config)
     fill_network(network, loaded.state, str(path))
     return Model(loaded.config, network, loaded.about, place, precision)
-
-
-def find_device(device: str) -> torch.device:
-    """Find the device that a name means; "auto" is CUDA where present.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        place = torch.device(device)
-    except RuntimeError as error:
-        raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".') from error
-    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"there is no device {device} here; use cpu.")
-    return place

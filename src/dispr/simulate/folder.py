@@ -1,125 +1,154 @@
-"""Data sets of simulated cells."""
+"""Write a data set of simulated cells; resumable."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Sequence
+from math import floor
 from pathlib import Path
 from typing import Any
 
-from dispr.errors import ConfigError
-from dispr.files import atomic_path, make_folder, write_tiff
-from dispr.simulate.cell import TYPES, SimulatedCell, simulate_cell
+from dispr.cells.folder import KINDS, SPLITS, parts, tiff_files
+from dispr.errors import ConfigError, FileError
+from dispr.files import atomic_path, write_tiff
+from dispr.simulate.cell import check_numbers, check_types, simulate_cell
 
-SETTINGS = "simulation.json"
-VERSION = 1
-"""Changes when the same seed gives other cells."""
+SIMULATOR_VERSION = 1
+"""To be raised whenever a seed gives other cells than before."""
 
-
-def simulate(n: int, seed: int = 0, types: Sequence[str] | None = None) -> Iterator[SimulatedCell]:
-    """Simulate cells, the types in turn.
-
-    Cell i depends on the seed and i alone, not on n.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    seed : int
-        Another seed gives other cells.
-    types : sequence of str, optional
-        Types to choose from (`dispr.simulate.cell.TYPES`); all if not given.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such type, or n is not positive.
-    """
-    chosen = check_types(types)
-    if n < 1:
-        raise ConfigError(f"the number of cells must be at least 1, not {n}.")
-    for i in range(n):
-        yield simulate_cell(chosen[i % len(chosen)], (seed, i))
+RECORD = "simulation.json"
 
 
 def simulate_folder(
-    out: Path,
+    out: str | os.PathLike[str],
     n: int,
     seed: int = 0,
     types: Sequence[str] | None = None,
     test_fraction: float = 0.2,
-    on_cell: Callable[[], Any] | None = None,
-) -> None:
-    """Write a data set of simulated cells: `train` and `test` with `obj`, `image` and `mask`.
+    progress: bool = True,
+) -> dict[str, int]:
+    """Write `n` simulated cells to `out`/{train,test}/{obj,image,mask}/NAME.tif.
 
-    Cells that an interrupted call has written are kept.
+    Run again with the same arguments, it adds what is missing and leaves the rest alone. Cell i
+    and whether it is for testing depend on `seed`, `types` and `test_fraction`, not on `n`.
 
     Parameters
     ----------
-    out : Path
-        Folder to write.
-    n, seed, types
-        As for `simulate`.
+    out : path
+        The folder; made if it does not exist. `simulation.json` in it records the arguments.
+    n : int
+        Number of cells.
+    seed : int
+        Seed of all randomness.
+    types : sequence of str or None
+        The types, in turn; all published types if None.
     test_fraction : float
-        Share of the cells that go to `test`, 0 to 1.
-    on_cell : callable, optional
-        Called after each cell.
+        Share of the cells of each type that go to `test`, 0 to 1.
+    progress : bool
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    dict
+        Number of cells in "train" and "test".
 
     Raises
     ------
     ConfigError
-        If a setting is invalid, or the folder holds other cells.
+        If an argument is out of its range or a type is unknown.
     FileError
-        If a file cannot be written.
+        If the folder holds other cells, or cannot be written to.
     """
     chosen = check_types(types)
-    if n < 1:
-        raise ConfigError(f"the number of cells must be at least 1, not {n}.")
+    check_numbers(n, seed)
     if not 0 <= test_fraction <= 1:
-        raise ConfigError(f"the test fraction must be from 0 to 1, not {test_fraction}.")
-    settings = {
-        "version": VERSION,
+        raise ConfigError(f"The test fraction is {test_fraction}; choose 0 to 1.")
+    folder = Path(out)
+    record = {
+        "simulator": SIMULATOR_VERSION,
         "seed": seed,
         "n": n,
         "types": list(chosen),
         "test_fraction": test_fraction,
     }
-    _begin(out, settings)
-    for i in range(n):
-        cell_type = chosen[i % len(chosen)]
-        split = "test" if int((i + 1) * test_fraction) > int(i * test_fraction) else "train"
-        name = f"{cell_type}{i:06d}.tif"
-        paths = {kind: out / split / kind / name for kind in ("obj", "image", "mask")}
-        # The mask is written last: where it is, the cell is whole.
-        if not paths["mask"].is_file():
-            cell = simulate_cell(cell_type, (seed, i))
-            write_tiff(paths["obj"], cell.obj)
-            write_tiff(paths["image"], cell.image)
-            write_tiff(paths["mask"], cell.mask)
-        if on_cell:
-            on_cell()
+    plan = [(i, chosen[i % len(chosen)], split_of(i, len(chosen), test_fraction)) for i in range(n)]
+    _claim(folder, record, {(split, f"{kind}{i:06d}") for i, kind, split in plan})
+    # Both parts exist from the start, so that an interrupted run already is a data set.
+    for split in {split for _, _, split in plan}:
+        _make_folders(folder / split)
+
+    from tqdm import tqdm
+
+    for index, cell_type, split in tqdm(plan, "Simulating", unit="cell", disable=not progress):
+        paths = {kind: folder / split / kind / f"{cell_type}{index:06d}.tif" for kind in KINDS}
+        if all(path.is_file() for path in paths.values()):
+            continue
+        cell = simulate_cell(cell_type, seed, index)
+        for kind, path in paths.items():
+            write_tiff(path, getattr(cell, kind))
+    return {name: sum(split == name for _, _, split in plan) for name in SPLITS}
 
 
-def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
-    """Give the types to simulate; refuse unknown ones with a `ConfigError`."""
-    for name in types or ():
-        if name not in TYPES:
-            raise ConfigError(f'there is no type "{name}"; there are {", ".join(TYPES)}.')
-    return tuple(types) if types else TYPES
+def split_of(index: int, type_count: int, test_fraction: float) -> str:
+    """Say whether a cell is for "train" or "test".
+
+    Every type gets its share, and the types take turns, so that small sets have test cells too.
+    """
+    turn = index // type_count + index % type_count
+    is_test = floor((turn + 1) * test_fraction) > floor(turn * test_fraction)
+    return "test" if is_test else "train"
 
 
-def _begin(out: Path, settings: dict[str, Any]) -> None:
-    path = out / SETTINGS
-    if path.is_file():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            before = None
-        if before == settings:
-            return
-        raise ConfigError(f"{out} holds simulated cells of other settings; name another folder.")
-    if out.is_dir() and any(out.iterdir()):
-        raise ConfigError(f"{out} is not empty; name another folder.")
-    make_folder(out)
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+def _claim(folder: Path, record: dict[str, Any], planned: set[tuple[str, str]]) -> None:
+    """Make sure that the folder is free or of this very run, and record the run in it."""
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder} is a file; name a folder for the simulated cells.")
+    path = folder / RECORD
+    if path.exists():
+        before = _read_record(path)
+        changed = [key for key in record if before.get(key) != record[key]]
+        if changed:
+            key = changed[0]
+            raise FileError(
+                f"{folder} holds cells simulated with {key} {_text(before.get(key))} instead of "
+                f"{_text(record[key])}; name another folder, or use the same settings to resume."
+            )
+    found = {
+        (split, name)
+        for split, part in parts(folder).items()
+        for kind in KINDS
+        for name in tiff_files(part / kind)
+    }
+    if found - planned or (found and not path.exists()):
+        raise FileError(f"{folder} holds other cells; name a new folder for the simulated ones.")
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f"{path} cannot be read as the record of a simulation; name a new folder."
+        ) from error
+    if not isinstance(record, dict):
+        raise FileError(f"{path} is no record of a simulation; name a new folder.")
+    return record
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _make_folders(part: Path) -> None:
+    try:
+        for kind in KINDS:
+            (part / kind).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(
+            f"Cannot make {part}: {reason}; choose a folder that you can write to."
+        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 
 from dispr.errors import FileError
-from dispr.files import atomic_path
+from dispr.model.weights import save_torch
 
 NAME = "checkpoint.pt"
 FORMAT = 1
@@ -18,10 +17,7 @@ FORMAT = 1
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
     """Write the state of a run: tensors, numbers, text, and lists and dicts of them."""
-    buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
-    torch.save({"format": FORMAT, **state}, buffer)
-    with atomic_path(run / NAME) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    save_torch(run / NAME, {"format": FORMAT, **state})
 
 
 def load_checkpoint(run: Path) -> dict[str, Any] | None:

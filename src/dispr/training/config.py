@@ -24,7 +24,7 @@ class TrainingConfig:
         Cells a step, over all processes.
     microbatch : int
         Most cells that a process takes through the network at once; 0 for no limit. The result
-        is the same, in less memory.
+        is the same (but for dropout), in less memory.
     lr, weight_decay : float
         Of AdamW.
     lr_anneal_steps : int
@@ -97,6 +97,8 @@ class TrainingConfig:
         ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must not be negative, but is {getattr(self, name)}.")
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative, but is {self.seed}.")
         if not self.lr > 0:
             raise ConfigError(f"lr must be positive, not {self.lr}.")
         if not self.ema_rates or not all(0 <= rate < 1 for rate in self.ema_rates):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dispr.errors import ConfigError
-from dispr.files import make_folder, write_csv
+from dispr.files import make_folder, write_csv, write_error
 
 
 class RunLog:
@@ -27,7 +27,9 @@ class RunLog:
     def __init__(self, run: Path, step: int, *, tensorboard: bool = False) -> None:
         self.run = run
         make_folder(run)
-        for path in run.glob("*_log.csv"):
+        for path in (run / "train_log.csv", run / "validation_log.csv"):
+            if not path.is_file():
+                continue
             with open(path, newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if _number(row.get("step")) <= step]
             if rows:
@@ -48,11 +50,14 @@ class RunLog:
         """Append one line to `<name>_log.csv`."""
         path = self.run / f"{name}_log.csv"
         new = not path.exists()
-        with open(path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["step", *values])
-            writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+        try:
+            with open(path, "a", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                if new:
+                    writer.writerow(["step", *values])
+                writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+        except OSError as error:
+            raise write_error(path, error) from error
         if self.writer is not None:
             for key, value in values.items():
                 self.writer.add_scalar(f"{name}/{key}", value, step)

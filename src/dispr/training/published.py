@@ -122,11 +122,9 @@ class PublishedTrainer(Trainer):
         if self.scaler.is_enabled():
             set_loss_scale(self.scaler, flags.fp16_scale_growth, begin=self.step == 0)
 
-    def save(self) -> None:
-        """Write the checkpoint, the averaged weights, and these under the published names."""
-        super().save()
-        if not self.accelerator.is_main_process:
-            return
+    def write_weights(self) -> None:
+        """Write the averaged weights, also under the published names."""
+        super().write_weights()
         for i, average in enumerate(self.averages):
             name = SAVED_MODEL if i == 0 else f"savedmodel_ema_{average.rate}.pt"
             save_published(self.run / name, average.state)

@@ -3,7 +3,7 @@
 The number of a sample (step x batch size + place in the batch) and the seed decide everything that
 is random about it: which cell, how it is varied, its diffusion step and its noise. So a run is
 taken up at any step without a saved random state, and it does not matter among how many processes
-a batch is shared.
+a batch is shared. (Dropout alone is drawn for each process and microbatch.)
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import torch
 from torch import Tensor
 
 from dispr.cells.augment import augment
-from dispr.cells.classes import CLASSES
 from dispr.cells.dataset import CellDataset
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import UniformTimesteps
-from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.training.config import TrainingConfig
 
@@ -62,13 +60,7 @@ def make_samples(
     timesteps: UniformTimesteps,
     device: torch.device,
 ) -> Samples:
-    """Prepare the samples of these numbers on the device.
-
-    Raises
-    ------
-    ConfigError
-        If the model has classes and a cell's name tells none.
-    """
+    """Prepare the samples of these numbers on the device."""
     seed = training.seed
     batch = cells.batch([_cell_of(number, len(cells), seed) for number in numbers])
     image, mask, obj = (
@@ -86,15 +78,7 @@ def make_samples(
         noise = torch.stack(
             [torch.randn(target.shape[1:], generator=source, device=device) for source in sources]
         )
-    labels = None
-    if model.num_classes:
-        labels = batch["label"]
-        if int(labels.min()) < 0:
-            raise ConfigError(
-                f"the name of {batch['names'][int(labels.argmin())]} does not tell its class, "
-                f"which a model with classes needs: one of {', '.join(CLASSES)}."
-            )
-        labels = labels.to(device)
+    labels = batch["label"].to(device) if model.num_classes else None
     return Samples(
         condition_tensor(image, mask), target, t.to(device), weight.to(device), noise, labels
     )

@@ -12,15 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from dispr._version import __version__
+from dispr.cells.classes import CLASSES, parse_name
 from dispr.cells.dataset import CellDataset, validation_split
 from dispr.cells.folder import CellFiles
 from dispr.diffusion.objective import overlap_loss, training_loss
 from dispr.diffusion.process import Process
+from dispr.diffusion.samplers import get_sampler
+from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig, to_dict
-from dispr.model.precision import autocast, check_precision
+from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
+from dispr.prediction.draw import sampling_process
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
 from dispr.training.ema import MovingAverage
@@ -32,7 +36,16 @@ from dispr.training.validate import validate
 WEIGHTS = "weights.safetensors"
 
 # Settings that may differ when a run is taken up again: they do not change what a step does.
-FREE = {"steps", "log_interval", "save_interval", "microbatch"}
+FREE = {
+    "steps",
+    "log_interval",
+    "save_interval",
+    "microbatch",
+    "validation_interval",
+    "validation_cells",
+    "validation_sampler",
+    "validation_steps",
+}
 
 OnStep = Callable[[int, dict[str, float]], None]
 
@@ -118,6 +131,7 @@ class Trainer:
             raise ConfigError("there are no cells to train on.")
         self.cells = CellDataset(train_files)
         self.validation_cells = CellDataset(validation_files)
+        self._check()
         self.settings = {
             "model": to_dict(model),
             "training": {k: v for k, v in to_dict(training).items() if k not in FREE},
@@ -186,9 +200,10 @@ class Trainer:
                 terms, norm = self._one_step()
                 seen += training.batch_size
                 values: dict[str, float] = {}
-                if self.step % training.log_interval == 0 or self.finished:
+                save = self.step % training.save_interval == 0 or self.finished
+                if self.step % training.log_interval == 0 or save or stop.asked:
                     values = {key: float(value) for key, value in terms.items()}
-                    self._check_finite(values["loss"])
+                    self._check_finite(values["loss"])  # never save what has diverged
                     if self.log:
                         rates = {
                             "gradient_norm": float(norm),
@@ -196,13 +211,13 @@ class Trainer:
                             "cells_per_second": seen / (time.monotonic() - began),
                         }
                         self.log.add("train", self.step, {**values, **rates})
+                if save:
+                    self.save()
+                    saved = self.step
                 interval = training.validation_interval
                 if interval and (self.step % interval == 0 or self.finished):
                     values |= self._validate()
                     began, seen = time.monotonic(), 0
-                if self.step % training.save_interval == 0 or self.finished:
-                    self.save()
-                    saved = self.step
                 if on_step:
                     on_step(self.step, values)
             if saved != self.step:
@@ -213,9 +228,10 @@ class Trainer:
         return self.finished
 
     def save(self) -> None:
-        """Write the checkpoint and the averaged weights."""
+        """Write the averaged weights, and then the checkpoint: where it is, they are."""
         if not self.accelerator.is_main_process:
             return
+        self.write_weights()
         save_checkpoint(
             self.run,
             {
@@ -228,10 +244,27 @@ class Trainer:
                 "scaler": self.scaler.state_dict(),
             },
         )
+
+    def write_weights(self) -> None:
+        """Write the averaged weights."""
         for i, average in enumerate(self.averages):
             name = WEIGHTS if i == 0 else f"weights_ema_{average.rate}.safetensors"
             about = {**self.about, "steps": self.step, "ema_rate": average.rate}
             save_weights(self.run / name, Weights(self.model, average.state, about))
+
+    def _check(self) -> None:
+        """Find out before the first step what would end the run at a later one."""
+        training, model = self.training, self.model
+        if not model.deterministic:
+            get_sampler(training.validation_sampler or model.sampler)
+            sampling_process(model, training.validation_steps or None)
+        for cells in (self.cells, self.validation_cells):
+            for cell in (cells[i] for i in range(len(cells))):
+                if model.num_classes and parse_name(cell.name).cell_class is None:
+                    raise ConfigError(
+                        f"the name of {cell.name} does not tell its class, which a model with "
+                        f"classes needs: one of {', '.join(CLASSES)}."
+                    )
 
     def _restore(self) -> None:
         state = load_checkpoint(self.run)
@@ -258,7 +291,7 @@ class Trainer:
             group["lr"] = training.learning_rate(self.step)
         rank, world = accelerator.process_index, accelerator.num_processes
         # Dropout is all that still draws from the global generator.
-        torch.manual_seed(hash((training.seed, self.step, rank)))
+        torch.manual_seed(generator("dropout", training.seed, self.step, rank).initial_seed())
         # Samples are dealt out in turn: process r takes places r, r + world, ...
         first = self.step * training.batch_size
         numbers = range(first + rank, first + training.batch_size, world)
@@ -280,10 +313,10 @@ class Trainer:
                 terms[key] = terms[key] + share if key in terms else share
             steps.append(samples.t)
             losses.append(values["loss"])
-        norm = accelerator.clip_grad_norm_(
-            self.network.parameters(), training.grad_clip or math.inf
-        )
-        self.optimizer.step()
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), training.grad_clip or math.inf)
+        self.scaler.step(self.optimizer)  # leaves the step out if a gradient overflowed
+        self.scaler.update()
         self.optimizer.zero_grad()
         for average in self.averages:
             average.update(self.network, self.step)
@@ -323,8 +356,8 @@ class Trainer:
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss) and not self.scaler.is_enabled():
             raise DisprError(
-                f"The loss is not a number any more at step {self.step}; lower the learning rate "
-                f"and start anew, or take up {self.run} from its last checkpoint."
+                f"The loss is not a number any more at step {self.step} of {self.run}; start anew "
+                "in another folder with a lower learning rate."
             )
 
     def _validate(self) -> dict[str, float]:
@@ -353,15 +386,13 @@ def make_accelerator(device: str, precision: str) -> Any:
     """
     from accelerate import Accelerator
 
-    if device not in ("auto", "cpu") and not device.startswith("cuda"):
-        raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".')
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError("there is no CUDA device here; use the device cpu.")
-    cpu = device == "cpu" or not torch.cuda.is_available()
-    check_precision(precision, torch.device("cpu" if cpu else "cuda"))
-    if device.startswith("cuda:"):
-        torch.cuda.set_device(device)
-    return Accelerator(cpu=cpu, mixed_precision="no")  # that is ours: its choice is for good
+    place = find_device(device)
+    check_precision(precision, place)
+    if place.index is not None:
+        torch.cuda.set_device(place)
+    return Accelerator(
+        cpu=place.type == "cpu", mixed_precision="no"
+    )  # that is ours: its choice is for good
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Arithmetic inside a network: float32, or half precision under autocast."""
+"""Where a network computes, and in which precision."""
 
 from __future__ import annotations
 
@@ -7,6 +7,27 @@ import torch
 from dispr.errors import ConfigError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def find_device(device: str) -> torch.device:
+    """Find the device that a name means; "auto" is CUDA where present.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".') from error
+    if place.type not in ("cpu", "cuda"):
+        raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".')
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"there is no device {device} here; use cpu.")
+    return place
 
 
 def check_precision(precision: str, device: torch.device) -> None:
