@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dispr.errors import DisprError
     from dispr.prediction.model import Model, Prediction, load
     from dispr.scores.shape import score
-    from dispr.simulate.folder import simulate
+    from dispr.simulate.cell import simulate
 
 __all__ = ["DisprError", "Model", "Prediction", "__version__", "load", "score", "simulate"]
 
@@ -29,7 +29,7 @@ _HOMES = {
     "Prediction": "dispr.prediction.model",
     "load": "dispr.prediction.model",
     "score": "dispr.scores.shape",
-    "simulate": "dispr.simulate.folder",
+    "simulate": "dispr.simulate.cell",
 }
 
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from dispr.cells.classes import TYPES
 from dispr.errors import ConfigError
 from dispr.scores.shape import convexity
-from dispr.simulate.cell import TYPES, simulate_cell
+from dispr.simulate.cell import simulate_cell
 
 # Voxels: generous ranges around the medians of the published cells (36 to 53 thousand and so on).
 VOLUMES = {
@@ -18,7 +19,7 @@ VOLUMES = {
 
 @pytest.fixture(scope="module")
 def cells():
-    return {kind: [simulate_cell(kind, (5, i)) for i in range(6)] for kind in TYPES}
+    return {kind: [simulate_cell(kind, 5, i) for i in range(6)] for kind in TYPES}
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -73,5 +74,5 @@ def test_discs_lie_flat(cells):
 
 
 def test_unknown_type():
-    with pytest.raises(ConfigError, match="there is no type"):
+    with pytest.raises(ConfigError, match="platelet"):
         simulate_cell("platelet", 0)

@@ -2,24 +2,24 @@ import numpy as np
 import pytest
 
 from dispr.cells.check import check_cells
-from dispr.cells.classes import CLASSES, parse_name
+from dispr.cells.classes import CLASSES, TYPES, parse_name
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
-from dispr.errors import ConfigError
-from dispr.simulate.cell import TYPES
-from dispr.simulate.folder import simulate, simulate_folder
+from dispr.errors import ConfigError, DisprError
+from dispr.simulate import folder, simulate, simulate_folder
 
 
-def files_of(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.tif")}
+def files_of(root):
+    return {p.relative_to(root): p.read_bytes() for p in root.rglob("*.tif")}
 
 
 def test_data_set_is_sound_and_has_all_classes(tmp_path):
-    simulate_folder(tmp_path, 24, test_fraction=0.25)
+    counts = simulate_folder(tmp_path, 24, test_fraction=0.25, progress=False)
     assert not check_cells(tmp_path).faults
     cells = find_cells(tmp_path, need_obj=True)
     assert len(cells) == 24
-    assert sum(cell.split == "test" for cell in cells) == 6
+    assert counts == {split: sum(c.split == split for c in cells) for split in ("train", "test")}
+    assert counts["test"] == 6
     assert {parse_name(cell.name).cell_class for cell in cells} == set(CLASSES)
 
 
@@ -27,44 +27,48 @@ def test_cells_do_not_depend_on_their_number(tmp_path):
     few, many = list(simulate(3, seed=2)), list(simulate(5, seed=2))
     for a, b in zip(few, many, strict=False):
         assert (a.obj == b.obj).all()
-    simulate_folder(tmp_path, 3, seed=2, test_fraction=0)
-    written = sorted(find_cells(tmp_path), key=lambda cell: cell.name[-6:])
-    assert (read_cell(written[1]).obj == few[1].obj).all()
+    simulate_folder(tmp_path, 3, seed=2, test_fraction=0, progress=False)
+    written = {cell.name: read_cell(cell) for cell in find_cells(tmp_path)}
+    assert (written[few[1].name].obj == few[1].obj).all()
 
 
-def test_interrupted_run_goes_on(tmp_path):
-    simulate_folder(tmp_path / "whole", 6)
-    count = 0
+def test_interrupted_run_goes_on(tmp_path, monkeypatch):
+    simulate_folder(tmp_path / "whole", 6, progress=False)
+    write, count = folder.write_tiff, 0
 
-    def interrupt():
+    def interrupted(path, array):
         nonlocal count
         count += 1
-        if count == 3:
+        if count == 8:
             raise KeyboardInterrupt
+        write(path, array)
 
+    monkeypatch.setattr(folder, "write_tiff", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        simulate_folder(tmp_path / "cut", 6, on_cell=interrupt)
+        simulate_folder(tmp_path / "cut", 6, progress=False)
+    monkeypatch.setattr(folder, "write_tiff", write)
     kept = next((tmp_path / "cut").rglob("mask/*.tif"))
     time = kept.stat().st_mtime_ns
-    simulate_folder(tmp_path / "cut", 6)
+    simulate_folder(tmp_path / "cut", 6, progress=False)
     assert kept.stat().st_mtime_ns == time
     assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
 
 
 def test_other_cells_are_not_touched(tmp_path):
-    simulate_folder(tmp_path, 2)
-    with pytest.raises(ConfigError, match="other settings"):
-        simulate_folder(tmp_path, 2, seed=1)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "a.txt").write_text("")
-    with pytest.raises(ConfigError, match="not empty"):
-        simulate_folder(tmp_path / "mine", 2)
+    simulate_folder(tmp_path / "a", 2, progress=False)
+    with pytest.raises(DisprError, match="seed"):
+        simulate_folder(tmp_path / "a", 2, seed=1, progress=False)
+    for kind in ("image", "mask"):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        (tmp_path / "mine" / kind / "a.tif").write_text("")
+    with pytest.raises(DisprError, match="other cells"):
+        simulate_folder(tmp_path / "mine", 2, progress=False)
 
 
-def test_types(tmp_path):
+def test_types():
     assert [cell.type for cell in simulate(3, types=["E_acanthocytes"])] == ["E_acanthocytes"] * 3
     assert [cell.type for cell in simulate(12)] == list(TYPES)
-    for wrong in ({"n": 0}, {"n": 1, "types": ["ball"]}):
+    for wrong in ({"n": -1}, {"n": 1, "seed": -1}, {"n": 1, "types": ["ball"]}):
         with pytest.raises(ConfigError):
             list(simulate(**wrong))
 

@@ -1,133 +1,201 @@
-"""One simulated cell from a type and a seed."""
+"""One simulated cell from a seed: random shape, pose, size and image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
+from dispr.cells.classes import TYPES
 from dispr.errors import ConfigError
-from dispr.simulate.imaging import SECTION, section_image
-from dispr.simulate.shapes import SHAPES, Grid, turned, turned_in_plane
+from dispr.simulate.grid import Grid, Pose, random_rotation, random_waves
+from dispr.simulate.imaging import PLANE, SIZE, Microscope, confocal_section, occupancy
+from dispr.simulate.parameters import LYING_FLAT, PARAMETERS, TypeParameters
+from dispr.simulate.shapes import SHAPES, Shape
+from dispr.simulate.solids import cut
 
-SIZE = 64
-MARGIN = 1.5
-"""Voxels kept free at the edges of the volume."""
-
-TYPES = tuple(SHAPES)
-
-# Cells that lie on the slide, and are turned about the optical axis alone.
-LYING = {
-    "-1.00_spherocyte",
-    "-0.67_stomatocyte_II",
-    "-0.33_stomatocyte_I",
-    "0.00_discocyte",
-    "0.33_echinocyte_I",
-    "0.67_echinocyte_II",
-    "B_keratocytes",
-    "C_knizocytes",
-}
-
-# Share of the cells whose inside stays dark, so that their object is a shell.
-HOLLOW = {"1.00_echinocyte_III": 0.5, "E_acanthocytes": 0.3}
+_LARGEST = 60.0
+"""Extent in voxels that leaves two empty planes on every side of the box."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SimulatedCell:
-    """A simulated cell.
+    """A made-up cell in the form of the published ones.
 
     Attributes
     ----------
+    name : str
+        File name without extension: the type and six digits, such as "0.00_discocyte000003".
     type : str
-        One of `TYPES`.
-    image, mask : ndarray
-        (64, 64) uint8; the mask is plane 32 of the object.
-    obj : ndarray
-        (64, 64, 64) uint8, ZYX, grey at the border; voxels of about 0.172 um.
+        One of `dispr.cells.classes.TYPES`.
+    image, mask : (64, 64) uint8 arrays, YX
+        Confocal section at plane 32, and its segmentation: plane 32 of `obj`.
+    obj : (64, 64, 64) uint8 array, ZYX
+        The cell: 255 inside, grey at the border, 0 outside.
     """
 
+    name: str
     type: str
     image: np.ndarray
     mask: np.ndarray
     obj: np.ndarray
 
 
-def simulate_cell(cell_type: str, seed: int | tuple[int, ...]) -> SimulatedCell:
-    """Simulate one cell of a type; the same seed gives the same cell.
+def simulate(n: int, seed: int = 0, types: Sequence[str] | None = None) -> Iterator[SimulatedCell]:
+    """Simulate `n` cells; cell i does not depend on n.
 
     Parameters
     ----------
-    cell_type : str
-        One of `TYPES`.
-    seed : int or tuple of int
-        Draws shape, pose, size and image.
+    n : int
+        Number of cells.
+    seed : int
+        Seed of all randomness; the same seed gives the same cells.
+    types : sequence of str or None
+        The types, in turn; all published types if None.
+
+    Yields
+    ------
+    SimulatedCell
 
     Raises
     ------
     ConfigError
-        If there is no such type.
+        If n or seed is negative or a type is unknown.
     """
-    if cell_type not in SHAPES:
-        raise ConfigError(f'there is no type "{cell_type}"; there are {", ".join(TYPES)}.')
-    rng = np.random.default_rng(seed)
-    distance = _distance(cell_type, rng)
-    if rng.random() < HOLLOW.get(cell_type, 0.0):
-        distance = np.maximum(distance, -distance - rng.uniform(6.0, 9.0))
-    occupancy = np.clip(0.5 - distance / 1.6, 0, 1)
-    obj = np.rint(occupancy * 255).astype(np.uint8)
-    return SimulatedCell(cell_type, section_image(distance, rng), obj[SECTION].copy(), obj)
+    chosen = check_types(types)
+    check_numbers(n, seed)
+    return (simulate_cell(chosen[i % len(chosen)], seed, i) for i in range(n))
 
 
-def _distance(cell_type: str, rng: np.random.Generator) -> np.ndarray:
-    """Signed distance of a random cell, centred on plane 32 and clear of the edges."""
-    # Drawn first: the field is evaluated again if the cell must be moved or shrunk.
-    seeds = rng.integers(2**63, size=3)
-    shift, scale = np.zeros(3), 1.0
-    for _ in range(6):
-        grid = _bent(_grid(shift, scale), np.random.default_rng(seeds[0]))
-        pose = np.random.default_rng(seeds[1])
-        grid = (turned_in_plane if cell_type in LYING else turned)(grid, pose)
-        field = SHAPES[cell_type](grid, np.random.default_rng(seeds[2]))
-        coarse = field / np.sqrt(sum(g**2 for g in np.gradient(field, 2.0)) + 0.04)
-        coarse = np.clip(coarse, -12, 12).astype(np.float32)
-        low, high = _extent(coarse)
-        if (high - low).max() <= SIZE - 2 * MARGIN and np.abs((low + high) / 2).max() < 0.6:
-            break
-        shift = shift + (low + high) / 2
-        scale *= min(1.0, (SIZE - 2 * MARGIN - 1) / float((high - low).max()))
-    return ndimage.zoom(coarse, 2, order=1, mode="nearest", grid_mode=True)
+def simulate_cell(cell_type: str, seed: int = 0, index: int = 0) -> SimulatedCell:
+    """Simulate the cell number `index` of a seed.
+
+    Parameters
+    ----------
+    cell_type : str
+        One of `dispr.cells.classes.TYPES`.
+    seed, index : int
+        The cell depends on these two and on its type alone.
+
+    Raises
+    ------
+    ConfigError
+        If the type is unknown, or seed or index is negative.
+    """
+    check_types([cell_type])
+    check_numbers(index, seed)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    parameters = PARAMETERS[cell_type]
+    while True:
+        shape = SHAPES[cell_type](rng)
+        depth = _place(shape, parameters, rng)
+        hollow = bool(rng.random() < parameters.hollow) and not shape.flat
+        wall = rng.normal(parameters.wall, 0.6)
+        solid = cut(depth, np.float32(wall) - depth, 1.5) if hollow else depth
+        obj = occupancy(solid)
+        if (obj[PLANE] > 127).sum() >= 50:
+            break  # seldom, a section passes between the parts of a cluster: draw another cell
+    image = _expose(depth, hollow, parameters, rng)
+    return SimulatedCell(f"{cell_type}{index:06d}", cell_type, image, obj[PLANE].copy(), obj)
 
 
-def _grid(shift: np.ndarray, scale: float) -> Grid:
-    """Coordinates of every second voxel from the centre of the volume, plane 32 being Z = 0."""
-    ticks = np.arange(0.5, SIZE, 2, dtype=np.float32)
-    z, y, x = np.meshgrid(ticks - SECTION, ticks - 31.5, ticks - 31.5, indexing="ij")
-    return tuple(  # type: ignore[return-value]
-        (axis + np.float32(by)) / np.float32(scale)
-        for axis, by in zip((z, y, x), shift, strict=True)
+def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
+    """Give the types, all published ones if None.
+
+    Raises
+    ------
+    ConfigError
+        If there are none, one is unknown or one occurs twice.
+    """
+    if types is None:
+        return TYPES
+    unknown = [name for name in types if name not in PARAMETERS]
+    if unknown or not types:
+        wrong = f"{unknown[0]} is no type of cell" if unknown else "There are no types of cells"
+        raise ConfigError(f"{wrong}; choose from {', '.join(TYPES)}.")
+    if len(set(types)) < len(types):
+        raise ConfigError(f"A type of cell is named twice in {', '.join(types)}; name each once.")
+    return tuple(types)
+
+
+def check_numbers(n: int, seed: int) -> None:
+    """Refuse numbers that cannot be counted or seeded with.
+
+    Raises
+    ------
+    ConfigError
+        If one is negative, or a name would need more than six digits.
+    """
+    if seed < 0:
+        raise ConfigError(f"The seed is {seed}; choose 0 or a larger number.")
+    if not 0 <= n <= 1_000_000:
+        raise ConfigError(f"{n} cells cannot be numbered with six digits; choose 0 to 1000000.")
+
+
+def _place(shape: Shape, parameters: TypeParameters, rng: np.random.Generator) -> np.ndarray:
+    """Turn, bend, scale and centre a shape; give its depth in the box, float32 (Z, Y, X)."""
+    spread = LYING_FLAT if shape.flat else parameters.tilt
+    tilt = None
+    if spread is not None:
+        tilt = rng.normal(*spread) + (180 if rng.random() < 0.5 else 0)
+    pose = Pose(
+        random_rotation(rng, tilt),
+        stretch_z=parameters.stretch_z,
+        waves=random_waves(rng, parameters.warp),
     )
+    target = parameters.volume * np.exp(rng.normal(0, parameters.volume_spread))
+    floor = rng.uniform(0, 2.5)
+
+    # A coarse look at the whole shape, which may still lie off the centre or be too large.
+    step = 3.0
+    coarse = np.arange(-46.5, 47, step, dtype=np.float32)
+    rough = shape.depth(Grid((coarse, coarse, coarse), pose))
+    low, high = _extent(rough, coarse, step)
+    volume = float(np.clip(rough / np.float32(step) + np.float32(0.5), 0, 1).sum()) * step**3
+    scale = min((target / volume) ** (1 / 3), _LARGEST / float((high - low).max()))
+    middle = (low + high) / 2 * scale
+
+    lattice = np.arange(SIZE, dtype=np.float32) - np.float32(SIZE / 2 - 0.5)
+    while True:
+        axes = [lattice + np.float32(m) for m in middle]
+        depth = shape.depth(Grid(axes, replace(pose, scale=scale))) * np.float32(scale)
+        low, high = _extent(depth, lattice, 0)
+        # Cells lie on the glass, at high z, which flattens them by a voxel or two.
+        glass = (np.float32(high[0] - floor) - lattice)[:, None, None]
+        depth = cut(depth, np.broadcast_to(glass, depth.shape), 2)
+        low, high = _extent(depth, lattice, 0)
+        if np.abs(np.concatenate([low, high])).max() < SIZE / 2 - 1.5:
+            break
+        # The coarse look was off by a voxel or two: move, and shrink if that is not enough.
+        middle = middle + (low + high) / 2
+        scale *= 0.97
+    return _centred(depth, low, high)
 
 
-def _bent(grid: Grid, rng: np.random.Generator) -> Grid:
-    """Deform space by a few slow waves, so that no cell is ideal."""
-    bent = [axis.copy() for axis in grid]
-    for i in range(3):
-        for _ in range(2):
-            wave = rng.normal(0, 0.055, 3).astype(np.float32)
-            phase = sum(w * axis for w, axis in zip(wave, grid, strict=True))
-            amplitude = np.float32(rng.normal(0, 1.3))
-            bent[i] += amplitude * np.sin(phase + np.float32(rng.uniform(0, 2 * np.pi)))
-    return tuple(bent)  # type: ignore[return-value]
-
-
-def _extent(coarse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest coordinate of the inside along Z, Y, X, from the centre."""
-    inside = coarse < 0
-    low, high = np.zeros(3), np.zeros(3)
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        places = np.flatnonzero(inside.any(axis=others))
-        centre = SECTION if axis == 0 else 31.5
-        low[axis], high[axis] = 2 * places[0] - 0.5 - centre, 2 * places[-1] + 1.5 - centre
+def _extent(depth: np.ndarray, axis: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give the first and last positions along z, y, x where depth is positive."""
+    inside = depth > 0
+    bounds = []
+    for k in range(3):
+        places = axis[inside.any(axis=tuple(a for a in range(3) if a != k))]
+        bounds.append((places[0] - step / 4, places[-1] + step / 4))
+    low, high = np.array(bounds).T
     return low, high
+
+
+def _centred(depth: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Shift by whole voxels so that the cell's box is centred on voxel 32 (within half one)."""
+    # Position p is voxel p + 31.5; the planes that wrap around are empty on both sides.
+    shift = np.floor(PLANE - ((low + high) / 2 + SIZE / 2 - 0.5)).astype(int)
+    return np.roll(depth, tuple(int(s) for s in shift), axis=(0, 1, 2))
+
+
+def _expose(
+    depth: np.ndarray, hollow: bool, parameters: TypeParameters, rng: np.random.Generator
+) -> np.ndarray:
+    peak = float(np.clip(rng.normal(parameters.peak, 14), 120, 250))
+    inside = rng.uniform(0.03, 0.12) if hollow else 1.0
+    membrane = 1.0 if hollow else parameters.membrane * rng.lognormal(0, 0.4)
+    scope = Microscope(background=float(np.clip(rng.normal(3.0, 1.0), 1, 6)))
+    return confocal_section(depth, membrane, inside, peak, rng, scope)

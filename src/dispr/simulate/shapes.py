@@ -1,151 +1,230 @@
-"""Analytic red blood cells as implicit functions.
+"""The shapes of red blood cells, one function a type.
 
-Each function maps coordinates about the cell's centre (Z, Y, X, in voxels of about 0.172 um) and a
-random generator to a field that is negative inside and positive outside, roughly in voxels. The
-sizes are fitted to the medians of the published cells, whose surfaces are swollen by membrane stain
-and blur; the forms follow the classes of Simionato et al. (PLoS Comput Biol 2021).
+Each draws its parameters from a random generator and returns a `Shape`. Lengths are voxels of
+0.172 um, before the cell is scaled to its volume. They were fitted by eye and by the medians of
+volume and extents to the published cells (Simionato et al. 2021), unless another source is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-Grid = tuple[np.ndarray, np.ndarray, np.ndarray]
-Shape = Callable[[Grid, np.random.Generator], np.ndarray]
+from dispr.simulate.grid import Grid, Points, random_rotation
+from dispr.simulate.solids import biconcave, blade, bowl, cut, ellipsoid, join, moved, plate
+from dispr.simulate.spicules import Spicule, even_directions, grow, surface_points
+
+Body = Callable[[Points], np.ndarray]
 
 
-def spherocyte(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Ball, a little elongated along Z by the blur, flattened where it lies."""
-    z = grid[0]
-    a = rng.normal(20.0, 1.0)
-    height = a * rng.normal(1.12, 0.04)
-    field = ellipsoid(grid, height, a * rng.normal(1, 0.02), a * rng.normal(1, 0.02))
-    return smooth_maximum(field, z - height * rng.uniform(0.85, 1.1), 2.0)
+@dataclass(frozen=True)
+class Shape:
+    """A cell in body coordinates.
+
+    Attributes
+    ----------
+    body : function
+        Depth in the body without spicules, at `Points` of any shape.
+    spicules : sequence of Spicule
+        What grows from the body.
+    blend : float
+        Width over which the foot of a spicule is rounded, in voxels.
+    flat : bool
+        Whether this cell lies flat on the glass, and is not hollow, although its type may stand.
+    """
+
+    body: Body
+    spicules: Sequence[Spicule] = ()
+    blend: float = 4.0
+    flat: bool = False
+
+    def depth(self, grid: Grid) -> np.ndarray:
+        """Give the distance to the surface, in voxels, positive inside; float32 (Z, Y, X)."""
+        return grow(self.body(grid.points), grid, self.spicules, self.blend)
 
 
-def discocyte(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Biconcave disc: the profile of Evans and Fung (Microvasc Res 1972), inflated."""
-    radius = rng.normal(24.5, 1.2)
-    return disc(
-        grid,
-        radius,
-        radius * rng.normal(1.0, 0.04),
-        rim=rng.normal(13.0, 0.8),
-        dimple=rng.uniform(0.35, 0.85),
-    )
+def spherocyte(rng: np.random.Generator) -> Shape:
+    """Make a sphere, nearly."""
+    radii = 20 * rng.normal(1, 0.02, 3)
+    return Shape(lambda p: ellipsoid(p, radii))
 
 
-def stomatocyte_i(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Disc bent to a shallow cup, open to either side."""
-    return cup(grid, rng, radius=rng.normal(25.0, 1.2), rim=rng.normal(9.0, 0.8), bend=0.65)
+def stomatocyte_ii(rng: np.random.Generator) -> Shape:
+    """Make a deep bowl with a thick wall."""
+    radius, rim, bottom = rng.normal(16, 0.8), rng.normal(6.5, 0.5), rng.normal(7.6, 0.6)
+    opening = np.deg2rad(rng.normal(100, 10))
+    return Shape(lambda p: bowl(p, radius, opening, rim, bottom))
 
 
-def stomatocyte_ii(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Deep cup: a ball with one dent."""
-    z, y, x = grid
-    a = rng.normal(21.5, 1.0)
-    up = rng.choice([-1.0, 1.0])
-    body = ellipsoid(grid, 0.9 * a, a, a * rng.normal(1, 0.03))
-    depth = rng.uniform(0.35, 0.65) * a
-    width = rng.uniform(0.4, 0.55) * a
-    dy, dx = rng.normal(0, 0.05 * a, 2)
-    dent = ellipsoid((z - up * a, y - dy, x - dx), depth + 2, width, width)
-    return smooth_maximum(body, -dent, 2.5)
+def stomatocyte_i(rng: np.random.Generator) -> Shape:
+    """Make a wide bowl, thin at the bottom and thick at the lip."""
+    opening = np.deg2rad(rng.uniform(55, 105))
+    radius = 18.5 / np.sin(min(opening, np.pi / 2)) * rng.normal(1, 0.04)
+    rim, bottom = rng.normal(7.5, 0.5), rng.uniform(2.5, 5)
+    return Shape(lambda p: bowl(p, radius, opening, rim, bottom))
 
 
-def echinocyte_i(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Disc with an irregular contour."""
-    _, y, x = grid
-    angle = np.arctan2(y, x)
-    contour = 1 + sum(
-        rng.normal(0, 0.035) * np.cos(k * angle + rng.uniform(0, 2 * np.pi)) for k in range(2, 8)
-    )
-    radius = rng.normal(25.0, 1.2)
-    return disc(
-        (grid[0], y / contour, x / contour),
-        radius,
-        radius * rng.normal(0.97, 0.04),
-        rim=rng.normal(11.0, 1.2),
-        dimple=rng.uniform(0.4, 0.9),
-    )
+def discocyte(rng: np.random.Generator) -> Shape:
+    """Make a biconcave disc."""
+    radius, rim = rng.normal(24.5, 0.7), rng.normal(10.6, 0.5)
+    centre = rng.uniform(0.5, 5.5)
+    return Shape(lambda p: biconcave(p, radius, rim, centre))
 
 
-def echinocyte_ii(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Thick disc covered with rounded bumps."""
-    body = ellipsoid(grid, rng.normal(10.8, 1.0), *rng.normal(18.7, 1.0, 2))
-    return spiculate(body, grid, rng, count=int(rng.integers(24, 36)), length=4.2, width=0.22)
+def echinocyte_i(rng: np.random.Generator) -> Shape:
+    """Make a biconcave disc whose outline is oval and angular."""
+    radius, rim = rng.normal(25, 0.7), rng.normal(9.8, 0.5)
+    centre, oval = rng.uniform(1, 4.5), 1 + abs(rng.normal(0, 0.09))
+
+    def body(p: Points) -> np.ndarray:
+        return biconcave(
+            (p[0] * np.float32(oval), p[1] / np.float32(oval), p[2]), radius, rim, centre
+        )
+
+    corners = _rim(rng, int(rng.integers(5, 10)), flatness=0.25)
+    return Shape(body, _sprout(rng, body, corners, length=2.2, base=5.0, tip=2.5), blend=6)
 
 
-def echinocyte_iii(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Ball covered with regular spicules."""
-    body = ellipsoid(grid, *rng.normal(18.0, 1.0, 3))
-    return spiculate(body, grid, rng, count=int(rng.integers(22, 34)), length=6.5, width=0.17)
+def echinocyte_ii(rng: np.random.Generator) -> Shape:
+    """Make a disc with bumps on its rim and faces."""
+    radius, rim, centre = rng.normal(20.5, 0.8), rng.normal(7.4, 0.5), rng.uniform(0.5, 3.5)
+
+    def body(p: Points) -> np.ndarray:
+        return biconcave(p, radius, rim, centre)
+
+    bumps = _rim(rng, int(rng.integers(20, 30)), flatness=0.8)
+    return Shape(body, _sprout(rng, body, bumps, length=4.2, base=4.4, tip=2.6), blend=2.5)
 
 
-def acanthocyte(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Ball with few, long, irregular spicules."""
-    body = ellipsoid(grid, *rng.normal(17.0, 1.2, 3))
-    count = int(rng.integers(5, 12))
-    return spiculate(body, grid, rng, count=count, length=8.0, width=0.25, regular=False)
+def echinocyte_iii(rng: np.random.Generator) -> Shape:
+    """Make a sphere or a thick disc covered with spicules."""
+    flat = bool(rng.random() < 0.3)
+    if flat:
+        radius, rim, centre = rng.normal(20, 0.8), rng.normal(9, 0.6), rng.uniform(4, 7)
+
+        def body(p: Points) -> np.ndarray:
+            return biconcave(p, radius, rim, centre)
+    else:
+        radii = 18 * rng.normal(1, 0.05, 3)
+
+        def body(p: Points) -> np.ndarray:
+            return ellipsoid(p, radii)
+
+    directions = even_directions(rng, int(rng.integers(26, 40)), jitter=0.12)
+    spicules = _sprout(rng, body, directions, length=4.6, base=4.0, tip=1.8)
+    return Shape(body, spicules, blend=3, flat=flat)
 
 
-def keratocyte(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Body with a bite between two horns."""
-    z, y, x = turned_in_plane(grid, rng)
-    a = rng.normal(22.5, 1.2)
-    body = ellipsoid((z, y, x), rng.normal(14.5, 1.5), a * rng.normal(0.8, 0.06), a)
-    reach = rng.uniform(0.55, 0.8) * a
-    for side in (-1.0, 1.0):
-        horn = ellipsoid((z, y + reach * 0.95, x - side * reach), 6.0, rng.uniform(6, 10), 5.0)
-        body = smooth_minimum(body, horn, 4.0)
-    bite = ellipsoid((z, y + a * 0.95, x), 30.0, rng.uniform(0.3, 0.5) * a, 0.42 * a)
-    return smooth_maximum(body, -bite, 2.0)
+def acanthocyte(rng: np.random.Generator) -> Shape:
+    """Make an oval body with a few spicules of different lengths."""
+    radii = 17 * rng.normal(1, 0.14, 3)
+
+    def body(p: Points) -> np.ndarray:
+        return ellipsoid(p, radii)
+
+    directions = even_directions(rng, int(rng.integers(5, 12)), jitter=0.3)
+    spicules = _sprout(rng, body, directions, length=6.5, base=6.0, tip=2.0, spread=0.4)
+    return Shape(body, spicules, blend=6)
 
 
-def knizocyte(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Pinched body: a ridge between two or three hollows around an axis in the plane."""
-    z, y, x = turned_in_plane(grid, rng)
-    angle = np.arctan2(z, y) + rng.uniform(0, 2 * np.pi)
-    folds = int(rng.choice([2, 3, 3]))
-    reach = 1 + rng.uniform(0.22, 0.36) * np.cos(folds * angle)
-    a = rng.normal(19.0, 1.0)
-    return ellipsoid((z / reach, y / reach, x), 1.03 * a, 0.98 * a, 1.02 * a)
+def keratocyte(rng: np.random.Generator) -> Shape:
+    """Make a flat cell with a piece bitten off, which leaves two horns."""
+    radius, rim, centre = rng.normal(21, 1), rng.normal(9.4, 0.7), rng.uniform(2.5, 6)
+    bite_radius = rng.uniform(16, 40)
+    bite_depth = rng.uniform(6, 15)
+    oval = rng.uniform(1.0, 1.25)
+    bite_x = radius + bite_radius - bite_depth
+
+    def body(p: Points) -> np.ndarray:
+        x, y = p[0] * np.float32(oval), p[1] / np.float32(oval)
+        disc = np.float32(radius) - np.sqrt(x * x + y * y)
+        off = x - np.float32(bite_x)
+        bitten = np.sqrt(off * off + y * y) - np.float32(bite_radius)
+        return plate(cut(disc, bitten, 4), p[2], rim, centre, 0.8 * radius)
+
+    # The corners of the bite, where the two circles meet; now and then only one is drawn out.
+    along = (radius**2 - bite_radius**2 + bite_x**2) / (2 * bite_x)
+    across = np.sqrt(max(radius**2 - along**2, 0))
+    spicules = []
+    for side in (-1, 1) if rng.random() < 0.8 else (1,):
+        corner = np.array([along / oval, side * across * oval, 0.0])
+        away = corner / np.linalg.norm(corner) + np.array([0.35, 0, rng.normal(0, 0.25)])
+        away /= np.linalg.norm(away)
+        foot = corner * 0.62
+        length = float(np.linalg.norm(corner - foot)) + rng.normal(3, 3)
+        spicules.append(_spicule(foot, away, length, base=6.5, tip=2.5))
+    return Shape(body, spicules, blend=5)
 
 
-def multilobate(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Three to five lobes grown together."""
-    count = int(rng.integers(3, 6))
-    field = ellipsoid(grid, *rng.normal(16.0, 1.0, 3))
-    for direction in directions(count, rng, regular=True):
-        dz, dy, dx = direction * rng.uniform(11.0, 13.5)
-        z, y, x = grid
-        radius = rng.normal(13.7, 1.2)
-        lobe = ellipsoid((z - 1.2 * dz, y - dy, x - dx), radius, radius, radius)
-        field = smooth_minimum(field, lobe, 2.5)
-    return field
+def knizocyte(rng: np.random.Generator) -> Shape:
+    """Make a triconcave cell: three blades about one axis."""
+    first = rng.uniform(0, 2 * np.pi)
+    angles = first + np.deg2rad(np.array([0, 120, 240]) + rng.normal(0, 13, 3))
+    radii = rng.normal(17.5, 1.2, 3)
+    rim, root = rng.normal(6.6, 0.5), rng.normal(5.0, 0.6)
+
+    def body(p: Points) -> np.ndarray:
+        depth = blade(p, angles[0], radii[0], rim, root)
+        for angle, radius in zip(angles[1:], radii[1:], strict=True):
+            depth = join(depth, blade(p, angle, radius, rim, root), 5)
+        return depth
+
+    return Shape(body)
 
 
-def cell_cluster(grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Two to four cells in contact, each a disc or a ball of any pose."""
-    count = int(rng.choice([2, 2, 3, 3, 4]))
-    spread = {2: 12.5, 3: 14.5, 4: 16.0}[count]
-    field: np.ndarray | None = None
-    for direction in directions(count, rng, regular=True):
-        z, y, x = (axis - shift for axis, shift in zip(grid, spread * direction, strict=True))
-        one = turned((z, y, x), rng)
-        scale = rng.normal(1.0, 0.07) * {2: 1.12, 3: 0.95, 4: 0.85}[count]
-        if rng.random() < 0.6:
-            cell = disc(one, 20.5 * scale, 20.5 * scale, rim=10.5 * scale, dimple=0.8)
+def multilobate(rng: np.random.Generator) -> Shape:
+    """Make a large rounded cell with lobes, and clefts between them."""
+    radii = 18.5 * rng.normal(1, 0.07, 3)
+    directions = even_directions(rng, int(rng.integers(3, 6)), jitter=0.3)
+    lobes = [
+        (direction * rng.uniform(12, 18), rng.uniform(7, 12) * rng.normal(1, 0.1, 3))
+        for direction in directions
+    ]
+
+    def body(p: Points) -> np.ndarray:
+        depth = ellipsoid(p, radii)
+        for centre, lobe in lobes:
+            depth = join(depth, ellipsoid(p, lobe, centre), 2)
+        return depth
+
+    return Shape(body)
+
+
+def cell_cluster(rng: np.random.Generator) -> Shape:
+    """Make two to four cells that touch, squeezed together: side by side, or stacked as discs."""
+    count = int(rng.choice([2, 3, 4], p=[0.65, 0.25, 0.1]))
+    size = (1.0, 0.86, 0.78)[count - 2]
+    stacked = rng.random() < 0.4
+    parts: list[tuple[Body, np.ndarray, np.ndarray]] = []
+    for index in range(count):
+        maker = (discocyte, stomatocyte_ii, spherocyte)[rng.choice(3, p=[0.6, 0.25, 0.15])]
+        if stacked:
+            # Discs face to face, slightly askew and aside: the start of a rouleau.
+            centre = np.array([*rng.normal(0, 4, 2), 17 * (index - (count - 1) / 2)])
+            turn = random_rotation(rng, abs(rng.normal(0, 15)))
+            maker = discocyte
         else:
-            cell = ellipsoid(one, *(16.5 * scale * rng.normal(1, 0.05, 3)))
-        field = cell if field is None else smooth_minimum(field, cell, 2.0)
-    assert field is not None
-    return field
+            angle = 2 * np.pi * (index + rng.normal(0, 0.08)) / count
+            away = rng.uniform(8, 12) * (1 if count == 2 else 1.2)
+            centre = away * np.array([np.cos(angle), np.sin(angle), rng.normal(0, 0.3)])
+            turn = random_rotation(rng, None)
+        parts.append((maker(rng).body, turn, centre))
+
+    def body(p: Points) -> np.ndarray:
+        small = (p[0] / np.float32(size), p[1] / np.float32(size), p[2] / np.float32(size))
+        depth: np.ndarray | None = None
+        for part, turn, centre in parts:
+            other = part(moved(small, turn, centre))
+            depth = other if depth is None else join(depth, other, 4)
+        assert depth is not None
+        return depth * np.float32(size)
+
+    return Shape(body)
 
 
-SHAPES: dict[str, Shape] = {
+SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
     "-1.00_spherocyte": spherocyte,
     "-0.67_stomatocyte_II": stomatocyte_ii,
     "-0.33_stomatocyte_I": stomatocyte_i,
@@ -159,104 +238,42 @@ SHAPES: dict[str, Shape] = {
     "D_multilobate_cells": multilobate,
     "E_acanthocytes": acanthocyte,
 }
+"""The function that makes a shape of each published type."""
 
 
-def ellipsoid(grid: Grid, a: float, b: float, c: float) -> np.ndarray:
-    """Ellipsoid with half-axes a, b, c along Z, Y, X."""
-    z, y, x = grid
-    return (np.sqrt((z / a) ** 2 + (y / b) ** 2 + (x / c) ** 2) - 1) * min(a, b, c)
+def _rim(rng: np.random.Generator, count: int, flatness: float) -> np.ndarray:
+    """Give even directions, pressed towards the xy plane by the factor `flatness`."""
+    directions = even_directions(rng, count, jitter=0.15) * np.array([1, 1, flatness])
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
-def disc(grid: Grid, b: float, c: float, *, rim: float, dimple: float) -> np.ndarray:
-    """Biconcave disc with half-axes b, c, half as thick as `rim` at its thickest.
-
-    `dimple` is the thickness of the middle as a share of that of the rim.
-    """
-    z, y, x = grid
-    r2 = (y / b) ** 2 + (x / c) ** 2
-    # Evans and Fung: sqrt(1 - r^2) times a polynomial in r^2, here one that is `dimple` in the
-    # middle and 1 / sqrt(1 - r^2) at its highest, near two thirds of the radius.
-    inside = np.sqrt(np.clip(1 - r2, 0, None))
-    profile = inside * (dimple + (1.42 - dimple) * np.clip(r2 / 0.55, 0, 1) ** 1.5)
-    flat = np.abs(z) - rim * np.minimum(profile, 1.0)
-    beyond = (np.sqrt(r2) - 1) * min(b, c)
-    return smooth_maximum(flat, beyond, 3.0)
-
-
-def cup(
-    grid: Grid, rng: np.random.Generator, *, radius: float, rim: float, bend: float
-) -> np.ndarray:
-    """Disc bent along Z into a bowl."""
-    z, y, x = grid
-    up = rng.choice([-1.0, 1.0])
-    height = rng.uniform(0.5, 1.2) * bend * radius
-    bowl = up * height * ((y**2 + x**2) / radius**2 - 0.4)
-    return disc((z - bowl, y, x), radius, radius * rng.normal(1, 0.04), rim=rim, dimple=0.9)
-
-
-def spiculate(
-    body: np.ndarray,
-    grid: Grid,
+def _sprout(
     rng: np.random.Generator,
-    *,
-    count: int,
+    body: Body,
+    directions: np.ndarray,
     length: float,
-    width: float,
-    regular: bool = True,
-) -> np.ndarray:
-    """Raise spicules of some length (voxels) and width (radians) from a body's surface."""
-    z, y, x = grid
-    radius = np.sqrt(z**2 + y**2 + x**2) + 1e-6
-    raised = np.zeros_like(body)
-    for d in directions(count, rng, regular=regular):
-        cosine = (z * d[0] + y * d[1] + x * d[2]) / radius
-        own = width * rng.uniform(0.8, 1.3)
-        raised += length * rng.uniform(0.5, 1.4) * np.exp((cosine - 1) / own**2)
-    return body - np.minimum(raised, 2 * length)
+    base: float,
+    tip: float,
+    spread: float = 0.2,
+) -> list[Spicule]:
+    """Let spicules rise by `length` (relative deviation `spread`) above the body's surface."""
+    points, normals = surface_points(body, directions)
+    spicules = []
+    for point, normal, direction in zip(points, normals, directions, strict=True):
+        axis = normal + 0.5 * direction
+        axis /= np.linalg.norm(axis)
+        height = max(length * rng.normal(1, spread), 0.5)
+        # The foot lies inside, so that the cone rises out of the body without a step.
+        foot = point - axis * base
+        spicules.append(_spicule(foot, axis, base + height - tip, base, tip))
+    return spicules
 
 
-def directions(count: int, rng: np.random.Generator, *, regular: bool) -> np.ndarray:
-    """Draw unit vectors, (count, 3): on a jittered, turned Fibonacci lattice, or at random."""
-    if not regular:
-        drawn = rng.normal(size=(count, 3))
-        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    i = np.arange(count) + 0.5
-    polar, azimuth = np.arccos(1 - 2 * i / count), np.pi * (1 + 5**0.5) * i
-    lattice = np.stack(
-        [np.cos(polar), np.sin(polar) * np.sin(azimuth), np.sin(polar) * np.cos(azimuth)], axis=1
+def _spicule(foot: np.ndarray, axis: np.ndarray, length: float, base: float, tip: float) -> Spicule:
+    return Spicule(
+        (float(foot[0]), float(foot[1]), float(foot[2])),
+        (float(axis[0]), float(axis[1]), float(axis[2])),
+        max(float(length), 1.0),
+        base,
+        tip,
     )
-    lattice = lattice @ rotation(rng).T + rng.normal(0, 0.25 / np.sqrt(count), (count, 3))
-    return lattice / np.linalg.norm(lattice, axis=1, keepdims=True)
-
-
-def rotation(rng: np.random.Generator) -> np.ndarray:
-    """Random rotation matrix, uniform over all poses (Haar)."""
-    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else -q
-
-
-def turned(grid: Grid, rng: np.random.Generator) -> Grid:
-    """Turn the coordinates to a random pose in space."""
-    m = rotation(rng).astype(np.float32)
-    z, y, x = grid
-    return tuple(m[i, 0] * z + m[i, 1] * y + m[i, 2] * x for i in range(3))  # type: ignore[return-value]
-
-
-def turned_in_plane(grid: Grid, rng: np.random.Generator) -> Grid:
-    """Turn the coordinates about the Z axis by a random angle."""
-    z, y, x = grid
-    angle = rng.uniform(0, 2 * np.pi)
-    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    return z, cos * y + sin * x, cos * x - sin * y
-
-
-def smooth_minimum(a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
-    """Union of two bodies, rounded over `radius` voxels where they meet."""
-    h = np.clip(0.5 + 0.5 * (b - a) / radius, 0, 1)
-    return b + (a - b) * h - radius * h * (1 - h)
-
-
-def smooth_maximum(a: np.ndarray, b: np.ndarray, radius: float) -> np.ndarray:
-    """Intersection of two bodies, rounded over `radius` voxels."""
-    return -smooth_minimum(-a, -b, radius)
