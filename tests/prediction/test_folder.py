@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -109,3 +110,24 @@ def test_namesakes_are_refused(model, cells_folder, tmp_path):
     files = [*find_cells(cells_folder), *find_cells(cells_folder, split="test")]
     with pytest.raises(ConfigError, match="have one name"):
         predict_folder(model, files, tmp_path)
+
+
+def test_corrected_cell_is_predicted_anew(model, cells_folder, tmp_path):
+    shutil.copytree(cells_folder / "test", tmp_path / "cells")
+    files = find_cells(tmp_path / "cells")
+    predict_folder(model, files, tmp_path / "out", ensemble=1)
+    before = [read_samples(tmp_path / "out", file.name) for file in files]
+    mask = tifffile.imread(files[0].mask)
+    mask[:30] = 0
+    tifffile.imwrite(files[0].mask, mask)
+    predict_folder(model, files, tmp_path / "out", ensemble=1)
+    after = [read_samples(tmp_path / "out", file.name) for file in files]
+    assert (before[0] != after[0]).any()
+    assert (before[1] == after[1]).all()
+
+
+def test_table_keeps_the_cells_of_other_calls(model, cells_folder, tmp_path):
+    for split in ("train", "test"):
+        predict_folder(model, find_cells(cells_folder, split=split), tmp_path, ensemble=1)
+    with open(tmp_path / "predictions.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import json
@@ -17,10 +18,11 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_cell
 from dispr.errors import ConfigError
 from dispr.files import atomic_path, make_folder, write_csv
-from dispr.prediction.layout import read_prediction, write_prediction
-from dispr.prediction.model import BATCH_SIZE, Model, Prediction
+from dispr.prediction.layout import probability_path, read_prediction, write_prediction
+from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
 
 SETTINGS = "prediction.json"
+TABLE = "predictions.csv"
 
 
 def predict_folder(
@@ -38,7 +40,7 @@ def predict_folder(
     """Predict cells and write their shapes, probabilities and a table.
 
     All inputs are read and checked before anything is computed. Cells that an earlier call with
-    the same settings has finished are kept.
+    the same settings has finished are kept, unless their image or mask has changed since.
 
     Parameters
     ----------
@@ -78,7 +80,11 @@ def predict_folder(
         "sampler": "" if model.config.deterministic else sampler or model.config.sampler,
         "steps": "" if model.config.deterministic else str(steps or model.config.sampling_steps),
     }
-    _begin(out, settings)
+    digests = {
+        file.name: cell_digest(cell.image, cell.mask)
+        for file, cell in zip(files, cells, strict=True)
+    }
+    same = _begin(out, settings, digests)
 
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
@@ -101,7 +107,9 @@ def predict_folder(
         }
 
     for i, file in enumerate(files):
-        before = read_prediction(out, file.name, int(str(settings["ensemble"])))
+        before = None
+        if file.name in same:
+            before = read_prediction(out, file.name, int(str(settings["ensemble"])))
         if before is None:
             todo.append(i)
         else:
@@ -130,9 +138,18 @@ def predict_folder(
     finally:
         # The table of an interrupted run lists what is there.
         table = [rows[file.name] for file in files if file.name in rows]
+        others = [row for row in _read_table(out) if row["name"] not in digests]
         if table:
-            write_csv(out / "predictions.csv", table)
+            write_csv(out / TABLE, [*others, *table])
     return table
+
+
+def _read_table(out: Path) -> list[dict[str, Any]]:
+    """Read the rows of earlier calls; none if there are none."""
+    if not (out / TABLE).is_file():
+        return []
+    with open(out / TABLE, newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row.get("name")]
 
 
 def fingerprint(model: Model) -> str:
@@ -155,22 +172,31 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
         seen[file.name] = file
 
 
-def _begin(out: Path, settings: dict[str, Any]) -> None:
-    """Claim the folder, or make sure that it holds a run with the same settings."""
+def _begin(out: Path, settings: dict[str, Any], digests: dict[str, str]) -> set[str]:
+    """Claim the folder, or make sure that it holds a run with the same settings.
+
+    Returns the names of the cells whose image and mask are those of an earlier call.
+    """
     make_folder(out)
     path = out / SETTINGS
-    before: Any = None
+    known: dict[str, str] = {}
     if path.is_file():
         try:
             before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+            known = before.pop("cells")
+        except (ValueError, KeyError, AttributeError):
             before = {}
-    if before is not None and before != settings:
         changed = [key for key in settings if before.get(key) != settings[key]]
-        raise ConfigError(
-            f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
-            f"folder, or remove samples, probability and {SETTINGS} from this one."
-        )
-    if before is None:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        if changed:
+            raise ConfigError(
+                f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
+                f"folder, or remove samples, probability and {SETTINGS} from this one."
+            )
+    with atomic_path(path) as temporary:
+        text = json.dumps({**settings, "cells": {**known, **digests}}, indent=1)
+        temporary.write_text(text, encoding="utf-8")
+    same = {name for name, digest in digests.items() if known.get(name) == digest}
+    for name in digests.keys() - same:
+        # Shapes of another image must not be taken for this one's if this call is cut short.
+        probability_path(out, name).unlink(missing_ok=True)
+    return same

@@ -18,7 +18,7 @@ from dispr.cells.classes import CLASSES
 from dispr.cells.prepare import condition_tensor
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import generator
-from dispr.errors import ArrayError, ConfigError
+from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import build_network, fill_network, load_weights
@@ -256,11 +256,13 @@ class Model:
 
 def sample_stream(seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> torch.Generator:
     """Make the random stream of sample k of a cell, from what the network sees of the cell."""
-    if image.shape != mask.shape:
-        raise ArrayError(f"image {image.shape} and mask {mask.shape} differ in shape.")
+    return generator("prediction", seed, cell_digest(image, mask), k)
+
+
+def cell_digest(image: np.ndarray, mask: np.ndarray) -> str:
+    """Give a checksum of what the network sees of a cell: the mask, and the image inside it."""
     seen = np.where(mask > 0, image, 0).astype(np.uint8)
-    digest = hashlib.sha256(mask.tobytes() + seen.tobytes()).hexdigest()
-    return generator("prediction", seed, digest, k)
+    return hashlib.sha256(mask.tobytes() + seen.tobytes()).hexdigest()
 
 
 def load(
