@@ -40,10 +40,10 @@ def command(
 ) -> None:
     """Score the shapes in PREDICTIONS against the objects of the data set TRUTH.
 
-    Prints mean and standard deviation over the cells of: IoU (higher is better), and the relative
-    errors of volume, surface, roughness and convexity (lower is better). "single samples" is over
-    all samples of all cells, "consensus" the shape that most samples agree on, and "best of N" each
-    cell's sample with the highest IoU, which needs the truth to be chosen.
+    Prints mean, standard deviation and median over the cells of: IoU (higher is better), and the
+    relative errors of volume, surface, roughness and convexity (lower is better). "single samples"
+    is over all samples of all cells, "consensus" the shape that most samples agree on, and "best of
+    N" each cell's sample with the highest IoU, which needs the truth to be chosen.
     """
     from tqdm import tqdm
 
@@ -68,6 +68,7 @@ def command(
         write_csv(out, result.rows)
         write_csv(out.with_name(f"{out.stem}_summary{out.suffix}"), summary + classes)
     click.echo(table(summary))
+    click.echo("Over the cells: mean, standard deviation behind the ±, median in brackets.")
     if len(named) > 1:
         click.echo("\nThe consensus by class:\n")
         click.echo(table([row for row in classes if row["shape"] == "consensus"], by="class"))
@@ -83,7 +84,7 @@ def command(
 
 
 def table(summary: list[dict[str, Any]], by: str = "shape") -> str:
-    """Lay out a summary as text: mean ± standard deviation, in the order of the rows."""
+    """Lay out a summary as text: mean ± standard deviation (median), in the order of the rows."""
     from tabulate import tabulate
 
     from dispr.scores.shape import METRICS
@@ -94,7 +95,11 @@ def table(summary: list[dict[str, Any]], by: str = "shape") -> str:
         [
             row[by] or "unknown",
             row["cells"],
-            *(f"{row[f'{metric}_mean']:.3f} ± {row[f'{metric}_sd']:.3f}" for metric in METRICS),
+            *(
+                f"{row[f'{metric}_mean']:.3f} ± {row[f'{metric}_sd']:.3f} "
+                f"({row[f'{metric}_median']:.3f})"
+                for metric in METRICS
+            ),
         ]
         for row in summary
     ]
