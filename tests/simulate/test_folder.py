@@ -1,78 +1,124 @@
-import numpy as np
+import json
+from pathlib import Path
+
 import pytest
 
-from dispr.cells.check import check_cells
-from dispr.cells.classes import CLASSES, TYPES, parse_name
 from dispr.cells.folder import find_cells
-from dispr.cells.read import read_cell
-from dispr.errors import ConfigError, DisprError
-from dispr.simulate import folder, simulate, simulate_folder
+from dispr.errors import ConfigError, FileError
+from dispr.files import read_tiff
+from dispr.simulate import folder, simulate_folder
+from dispr.simulate.folder import split_of
+
+TYPES = ("0.00_discocyte", "-1.00_spherocyte", "B_keratocytes")
 
 
-def files_of(root):
-    return {p.relative_to(root): p.read_bytes() for p in root.rglob("*.tif")}
+def make(out: Path, n: int = 6, **changes):
+    options = {"seed": 1, "types": TYPES, "test_fraction": 0.34, "progress": False}
+    return simulate_folder(out, n, **(options | changes))
 
 
-def test_data_set_is_sound_and_has_all_classes(tmp_path):
-    counts = simulate_folder(tmp_path, 24, test_fraction=0.25, progress=False)
-    assert not check_cells(tmp_path).faults
-    cells = find_cells(tmp_path, need_obj=True)
-    assert len(cells) == 24
-    assert counts == {split: sum(c.split == split for c in cells) for split in ("train", "test")}
-    assert counts["test"] == 6
-    assert {parse_name(cell.name).cell_class for cell in cells} == set(CLASSES)
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def test_cells_do_not_depend_on_their_number(tmp_path):
-    few, many = list(simulate(3, seed=2)), list(simulate(5, seed=2))
-    for a, b in zip(few, many, strict=False):
-        assert (a.obj == b.obj).all()
-    simulate_folder(tmp_path, 3, seed=2, test_fraction=0, progress=False)
-    written = {cell.name: read_cell(cell) for cell in find_cells(tmp_path)}
-    assert (written[few[1].name].obj == few[1].obj).all()
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("simulated")
+    make(out)
+    return out
 
 
-def test_interrupted_run_goes_on(tmp_path, monkeypatch):
-    simulate_folder(tmp_path / "whole", 6, progress=False)
-    write, count = folder.write_tiff, 0
+def test_layout_is_that_of_the_published_data(whole):
+    cells = find_cells(whole, need_obj=True)
+    assert len(cells) == 6
+    assert {cell.split for cell in cells} == {"train", "test"}
+    assert "0.00_discocyte000003" in {cell.name for cell in cells}
+    obj = read_tiff(cells[0].obj)
+    assert obj.shape == (64, 64, 64)
+    assert (read_tiff(cells[0].mask) == obj[32]).all()
+    assert json.loads((whole / "simulation.json").read_text())["n"] == 6
 
-    def interrupted(path, array):
-        nonlocal count
-        count += 1
-        if count == 8:
+
+def test_interrupted_run_resumes_to_the_same_files(whole, tmp_path, monkeypatch):
+    calls = []
+
+    def stops(kind, seed, index):
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        write(path, array)
+        calls.append(index)
+        return simulate_cell(kind, seed, index)
 
-    monkeypatch.setattr(folder, "write_tiff", interrupted)
+    simulate_cell = folder.simulate_cell
+    monkeypatch.setattr(folder, "simulate_cell", stops)
     with pytest.raises(KeyboardInterrupt):
-        simulate_folder(tmp_path / "cut", 6, progress=False)
-    monkeypatch.setattr(folder, "write_tiff", write)
-    kept = next((tmp_path / "cut").rglob("mask/*.tif"))
-    time = kept.stat().st_mtime_ns
-    simulate_folder(tmp_path / "cut", 6, progress=False)
-    assert kept.stat().st_mtime_ns == time
-    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+        make(tmp_path)
+    assert calls == [0, 1, 2]
+    next(tmp_path.rglob("image/*.tif")).unlink()  # one cell is incomplete
+
+    calls.clear()
+    monkeypatch.setattr(folder, "simulate_cell", lambda *a: calls.append(a[2]) or simulate_cell(*a))
+    make(tmp_path)
+    assert len(calls) == 4  # three that were not begun, and the incomplete one
+    assert contents(tmp_path) == contents(whole)
 
 
-def test_other_cells_are_not_touched(tmp_path):
-    simulate_folder(tmp_path / "a", 2, progress=False)
-    with pytest.raises(DisprError, match="seed"):
-        simulate_folder(tmp_path / "a", 2, seed=1, progress=False)
-    for kind in ("image", "mask"):
-        (tmp_path / "mine" / kind).mkdir(parents=True)
-        (tmp_path / "mine" / kind / "a.tif").write_text("")
-    with pytest.raises(DisprError, match="other cells"):
-        simulate_folder(tmp_path / "mine", 2, progress=False)
+def test_finished_folder_is_not_computed_again(whole, monkeypatch):
+    monkeypatch.setattr(folder, "simulate_cell", None)
+    assert make(whole) == {"train": 4, "test": 2}
 
 
-def test_types():
-    assert [cell.type for cell in simulate(3, types=["E_acanthocytes"])] == ["E_acanthocytes"] * 3
-    assert [cell.type for cell in simulate(12)] == list(TYPES)
-    for wrong in ({"n": -1}, {"n": 1, "seed": -1}, {"n": 1, "types": ["ball"]}):
-        with pytest.raises(ConfigError):
-            list(simulate(**wrong))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 2}, "seed 1 instead of 2"),
+        ({"n": 7}, "n 6 instead of 7"),
+        ({"types": TYPES[:2]}, "types .* instead of 0.00_discocyte, -1.00_spherocyte;"),
+        ({"test_fraction": 0.5}, "test_fraction 0.34 instead of 0.5"),
+    ],
+)
+def test_folder_of_another_simulation_is_refused(whole, changes, message):
+    before = contents(whole)
+    with pytest.raises(FileError, match=message):
+        make(whole, **changes)
+    assert contents(whole) == before
 
 
-def test_images_differ_between_cells_of_a_type():
-    a, b = simulate(2, types=["0.00_discocyte"])
-    assert np.abs(a.image.astype(float) - b.image).mean() > 1
+def test_folder_with_other_cells_is_refused(tmp_path):
+    other = tmp_path / "train" / "image" / "mine.tif"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"")
+    with pytest.raises(FileError, match="holds other cells"):
+        make(tmp_path)
+    assert contents(tmp_path).keys() == {str(other.relative_to(tmp_path))}
+
+
+def test_cells_added_to_a_simulation_are_noticed(tmp_path):
+    make(tmp_path, n=1)
+    (tmp_path / "train" / "image" / "mine.tif").write_bytes(b"")
+    with pytest.raises(FileError, match="holds other cells"):
+        make(tmp_path, n=1)
+
+
+def test_file_and_damaged_record_are_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(FileError, match="is a file"):
+        make(file)
+    (tmp_path / "simulation.json").write_text("{")
+    with pytest.raises(FileError, match="cannot be read as the record"):
+        make(tmp_path)
+
+
+def test_wrong_fraction_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ConfigError, match=r"test fraction is 1\.5"):
+        make(tmp_path / "new", test_fraction=1.5)
+    assert not (tmp_path / "new").exists()
+
+
+def test_every_type_has_its_share_of_test_cells():
+    splits = [split_of(i, 12, 0.2) for i in range(120)]
+    for kind in range(12):
+        assert splits[kind::12].count("test") == 2
+    assert splits[:12].count("test") == 2
+    assert {split_of(i, 12, 0.0) for i in range(50)} == {"train"}
+    assert {split_of(i, 12, 1.0) for i in range(50)} == {"test"}

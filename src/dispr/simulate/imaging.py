@@ -38,8 +38,8 @@ class Microscope:
         Standard deviation of the noise that does not depend on the signal.
     """
 
-    blur_xy: float = 1.5
-    blur_z: float = 5.0
+    blur_xy: float = 1.4
+    blur_z: float = 4.0
     membrane_width: float = 1.4
     swelling: float = 1.0
     unevenness: float = 0.09

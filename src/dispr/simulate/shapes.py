@@ -94,8 +94,8 @@ def echinocyte_ii(rng: np.random.Generator) -> Shape:
     def body(p: Points) -> np.ndarray:
         return biconcave(p, radius, rim, centre)
 
-    bumps = _rim(rng, int(rng.integers(20, 30)), flatness=0.8)
-    return Shape(body, _sprout(rng, body, bumps, length=4.2, base=4.4, tip=2.6), blend=2.5)
+    bumps = _rim(rng, int(rng.integers(28, 38)), flatness=0.8)
+    return Shape(body, _sprout(rng, body, bumps, length=3.8, base=3.6, tip=2.3), blend=2)
 
 
 def echinocyte_iii(rng: np.random.Generator) -> Shape:
@@ -179,14 +179,14 @@ def multilobate(rng: np.random.Generator) -> Shape:
     radii = 18.5 * rng.normal(1, 0.07, 3)
     directions = even_directions(rng, int(rng.integers(3, 6)), jitter=0.3)
     lobes = [
-        (direction * rng.uniform(12, 18), rng.uniform(7, 12) * rng.normal(1, 0.1, 3))
+        (direction * rng.uniform(12, 18), rng.uniform(6, 11) * rng.normal(1, 0.1, 3))
         for direction in directions
     ]
 
     def body(p: Points) -> np.ndarray:
         depth = ellipsoid(p, radii)
         for centre, lobe in lobes:
-            depth = join(depth, ellipsoid(p, lobe, centre), 2)
+            depth = join(depth, ellipsoid(p, lobe, centre), 1.5)
         return depth
 
     return Shape(body)
