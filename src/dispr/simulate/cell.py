@@ -167,7 +167,7 @@ def _place(shape: Shape, parameters: TypeParameters, rng: np.random.Generator) -
         low, high = _extent(depth, lattice, 0)
         if np.abs(np.concatenate([low, high])).max() < SIZE / 2 - 1.5:
             break
-        # The coarse look was off by a voxel or two: move, and shrink if that is not enough.
+        # The coarse look was off by a voxel or two: move, and leave a little more room.
         middle = middle + (low + high) / 2
         scale *= 0.97
     return _centred(depth, low, high)

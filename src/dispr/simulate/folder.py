@@ -46,7 +46,7 @@ def simulate_folder(
     test_fraction : float
         Share of the cells of each type that go to `test`, 0 to 1.
     progress : bool
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar on standard error, if that is a terminal.
 
     Returns
     -------
@@ -80,7 +80,9 @@ def simulate_folder(
 
     from tqdm import tqdm
 
-    for index, cell_type, split in tqdm(plan, "Simulating", unit="cell", disable=not progress):
+    for index, cell_type, split in tqdm(
+        plan, "Simulating", unit="cell", disable=None if progress else True
+    ):
         paths = {kind: folder / split / kind / f"{cell_type}{index:06d}.tif" for kind in KINDS}
         if all(path.is_file() for path in paths.values()):
             continue

@@ -199,12 +199,12 @@ def cell_cluster(rng: np.random.Generator) -> Shape:
     stacked = rng.random() < 0.4
     parts: list[tuple[Body, np.ndarray, np.ndarray]] = []
     for index in range(count):
-        maker = (discocyte, stomatocyte_ii, spherocyte)[rng.choice(3, p=[0.6, 0.25, 0.15])]
+        maker = (_squeezed_disc, stomatocyte_ii, spherocyte)[rng.choice(3, p=[0.6, 0.25, 0.15])]
         if stacked:
             # Discs face to face, slightly askew and aside: the start of a rouleau.
             centre = np.array([*rng.normal(0, 4, 2), 17 * (index - (count - 1) / 2)])
             turn = random_rotation(rng, abs(rng.normal(0, 15)))
-            maker = discocyte
+            maker = _squeezed_disc
         else:
             angle = 2 * np.pi * (index + rng.normal(0, 0.08)) / count
             away = rng.uniform(8, 12) * (1 if count == 2 else 1.2)
@@ -222,6 +222,12 @@ def cell_cluster(rng: np.random.Generator) -> Shape:
         return depth * np.float32(size)
 
     return Shape(body)
+
+
+def _squeezed_disc(rng: np.random.Generator) -> Shape:
+    """Make a disc with shallow dimples: in a cluster, cells fill the gaps between them."""
+    radius, rim, centre = rng.normal(24, 0.7), rng.normal(10.2, 0.5), rng.uniform(6.5, 9)
+    return Shape(lambda p: biconcave(p, radius, rim, centre))
 
 
 SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
