@@ -60,7 +60,10 @@ def test_published_training_line(caught, monkeypatch):
     [((data, out, flags), settings)] = caught
     assert (data, out) == (Path("data/training"), Path("results"))
     assert flags == PublishedFlags()
-    assert model_config(flags) == ModelConfig(UNetConfig(), DiffusionConfig(), target="any")
+    published_model = ModelConfig(
+        UNetConfig(), DiffusionConfig(), target="any", sampling_steps="1000"
+    )
+    assert model_config(flags) == published_model
     assert settings == {"steps": 0, "seed": 0, "device": "auto"}
 
 
