@@ -15,7 +15,8 @@ def dispr(*arguments, code=0, **options):
     return result
 
 
-TINY = ["--network-patch", 8, "--network-channel-mult", "1,1", "--network-attention-levels", ""]
+TINY = ["--network-coarse", 8, "--network-channels", 32, "--network-channel-mult", "1,1"]
+TINY += ["--network-features", 8, "--network-fine-channels", 8, "--network-encoder-channels", 8]
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,33 @@ from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.model.calibration import Calibration
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
-from dispr.network.config import UNetConfig
+from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.prediction.model import Model, load
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
 DIFFUSION = DiffusionConfig(steps=50)
+
+
+CASCADE = ModelConfig(
+    CascadeConfig(
+        coarse=8, encoder_channels=8, features=8, fine_channels=8, channels=32, channel_mult=(1, 1)
+    ),
+    DiffusionConfig(
+        steps=50,
+        prediction="occupancy",
+        variance="fixed-small",
+        loss="cross-entropy",
+        low=-1.0,
+        clip=False,
+    ),
+    sampler="dpm-solver",
+    sampling_steps="3",
+    balanced=True,
+    calibration=Calibration(0.9, 2.0, 0.1, 2.0, 0.1, 50),
+)
 
 
 def random_network(config):
@@ -32,6 +52,11 @@ def model():
 
 
 @pytest.fixture(scope="module")
+def cascade():
+    return Model(CASCADE, random_network(CASCADE))
+
+
+@pytest.fixture(scope="module")
 def sections(cells_folder):
     cells = [read_cell(file) for file in find_cells(cells_folder, split="train")]
     return np.stack([c.image for c in cells]), np.stack([c.mask for c in cells])
@@ -46,7 +71,34 @@ def test_one_cell(model, sections):
     assert (p.samples[0] != p.samples[1]).any()
 
 
-def test_batch_size_and_order_do_not_matter(model, sections):
+def test_cascade(cascade, sections):
+    image, mask = sections[0][0], sections[1][0]
+    five = cascade.predict(image, mask, ensemble=5, batch_size=2)
+    assert five.samples.shape == (5, 64, 64, 64)
+    assert (five.samples[0] != five.samples[1]).any()
+    # A sample does not depend on the size of the ensemble, though its noise balances the others'.
+    assert (cascade.predict(image, mask, ensemble=2).samples != five.samples[:2]).mean() < 1e-4
+
+
+def test_intervals(cascade, model, sections):
+    image, mask = sections[0][0], sections[1][0]
+    p = cascade.predict(image, mask, ensemble=3)
+    for quantity in ("volume", "surface"):
+        low, high = p.interval(quantity)
+        assert 0 < low < high
+    volumes = p.samples.sum((1, 2, 3))
+    assert p.interval() == cascade.config.calibration.interval("volume", volumes)
+    with pytest.raises(ConfigError, match="not calibrated"):
+        model.predict(image, mask, ensemble=2).interval()
+    with pytest.raises(ConfigError, match="quantity must be one of"):
+        p.interval("colour")
+    with pytest.raises(ConfigError, match="one by one"):
+        cascade.predict(sections[0][:2], sections[1][:2], ensemble=2).interval()
+
+
+@pytest.mark.parametrize("which", ["model", "cascade"])
+def test_batch_size_and_order_do_not_matter(which, sections, request):
+    model = request.getfixturevalue(which)
     images, masks = sections[0][:3], sections[1][:3]
     batch = model.predict(images, masks, ensemble=3, batch_size=4)
     assert batch.samples.shape == (3, 3, 64, 64, 64)

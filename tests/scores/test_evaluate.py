@@ -98,7 +98,7 @@ def test_summary_by_class():
         {"name": f"{kind}{value}", "class": kind, "shape": "consensus", **row, "iou": value}
         for kind, value in (("SDE", 0.5), ("SDE", 0.7), ("", 0.9))
     ]
-    known, other = Evaluation(rows, 0).summary(by_class=True)
+    known, other = Evaluation(rows, 0, []).summary(by_class=True)
     assert (known["class"], known["cells"], other["class"]) == ("SDE", 2, "")
     assert known["iou_mean"] == known["iou_median"] == pytest.approx(0.6)
     assert known["iou_sd"] == pytest.approx(0.02**0.5)

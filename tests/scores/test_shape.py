@@ -4,19 +4,15 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError
-from dispr.scores.shape import (
-    binarise,
+from dispr.morphology.voxels import (
     convexity,
     hull_volume,
-    iou,
-    measure,
     mesh_surface,
-    relative_error,
     roughness,
-    score,
     surface,
     volume,
 )
+from dispr.scores.shape import binarise, iou, measure, relative_error, score
 
 
 def ball(radius, centre=(32, 32, 32)):

@@ -15,8 +15,9 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
-from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
 from dispr.training.config import TrainingConfig
+from dispr.training.samples import make_samples
 from dispr.training.trainer import Trainer
 
 # Folded by 8, a network of 8^3 voxels: a step takes milliseconds.
@@ -35,6 +36,27 @@ TRAINING = TrainingConfig(
     validation_sampler="dpm-solver",
     validation_steps="2",
     log_interval=1,
+)
+
+
+CASCADE = ModelConfig(
+    CascadeConfig(
+        coarse=8,
+        encoder_channels=8,
+        features=8,
+        fine_channels=8,
+        channels=32,
+        channel_mult=(1, 1),
+        refine_share=0.5,
+    ),
+    DiffusionConfig(
+        steps=50,
+        prediction="occupancy",
+        variance="fixed-small",
+        loss="cross-entropy",
+        low=-1.0,
+        clip=False,
+    ),
 )
 
 
@@ -80,19 +102,28 @@ def test_interrupted_run_ends_in_the_same_weights(cells_folder, tmp_path, schedu
         assert_equal(weights_of(tmp_path / "whole", name), weights_of(tmp_path / "cut", name))
 
 
-def test_microbatches_do_not_change_the_result(cells_folder, tmp_path):
-    make_trainer(cells_folder, tmp_path / "a").fit()
-    make_trainer(cells_folder, tmp_path / "b", dataclasses.replace(TRAINING, microbatch=1)).fit()
+@pytest.mark.parametrize("model", [None, CASCADE], ids=["unet", "cascade"])
+def test_microbatches_do_not_change_the_result(cells_folder, tmp_path, model):
+    make_trainer(cells_folder, tmp_path / "a", model=model).fit()
+    single = dataclasses.replace(TRAINING, microbatch=1)
+    make_trainer(cells_folder, tmp_path / "b", single, model).fit()
     a, b = weights_of(tmp_path / "a"), weights_of(tmp_path / "b")
-    for key in a:
-        torch.testing.assert_close(a[key], b[key], atol=2e-4, rtol=1e-3)
+    close = [torch.isclose(a[key], b[key], atol=2e-4, rtol=1e-3).flatten() for key in a]
+    # Adam takes steps of full length even where a gradient is but rounding, such as that of a bias
+    # which normalisation takes away.
+    assert torch.cat(close).float().mean() > 0.999
 
 
-def test_two_processes_match_one(cells_folder, tmp_path):
-    arguments = ["train", cells_folder, "--preset", "paper", "--steps", 4, "--batch-size", 2]
-    arguments += ["--network-channel-mult", "1,1", "--network-attention-levels", ""]
-    arguments += ["--network-patch", 8, "--network-pooling", "isotropic", "--device", "cpu"]
-    arguments += ["--schedule-sampler", "loss-second-moment", "--validation-interval", 0]
+PAPER = ["--preset", "paper", "--network-patch", 8, "--network-pooling", "isotropic"]
+PAPER += ["--network-attention-levels", "", "--schedule-sampler", "loss-second-moment"]
+FAST = ["--preset", "fast", "--network-coarse", 8, "--network-encoder-channels", 8]
+FAST += ["--network-channels", 32, "--network-features", 8, "--network-fine-channels", 8]
+
+
+@pytest.mark.parametrize("preset", [PAPER, FAST], ids=["paper", "fast"])
+def test_two_processes_match_one(cells_folder, tmp_path, preset):
+    arguments = ["train", cells_folder, *preset, "--network-channel-mult", "1,1"]
+    arguments += ["--steps", 4, "--batch-size", 2, "--validation-interval", 0, "--device", "cpu"]
     arguments += ["--ema-rates", "0.5", "--diffusion-steps", 50, "--lr", 1e-4]
     for processes in (1, 2):
         command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", processes]
@@ -120,6 +151,35 @@ def test_training_lowers_the_loss_and_logs(cells_folder, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [*range(3, 40, 3), 40]
     assert all(0 <= float(row["iou"]) <= 1 for row in rows)
+
+
+def test_cascade_trains_and_resumes(cells_folder, tmp_path):
+    training = dataclasses.replace(TRAINING, steps=30, lr=3e-3, augment=AugmentConfig())
+    make_trainer(cells_folder, tmp_path / "whole", training, CASCADE).fit()
+    with open(tmp_path / "whole" / "train_log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for term in ("coarse", "refined"):
+        losses = [float(row[term]) for row in rows]
+        assert sum(losses[-5:]) < 0.8 * sum(losses[:5]), term
+    assert float(rows[0]["loss"]) == pytest.approx(
+        float(rows[0]["coarse"]) + float(rows[0]["refined"]), rel=1e-4
+    )
+    short = dataclasses.replace(training, steps=12)
+    make_trainer(cells_folder, tmp_path / "cut", short, CASCADE).fit()
+    make_trainer(cells_folder, tmp_path / "cut", training, CASCADE).fit()
+    assert_equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "cut"))
+
+
+def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):
+    """Half of the samples train the refiner, the same ones whatever the batch."""
+    trainer = make_trainer(cells_folder, tmp_path, model=CASCADE)
+    chosen = [
+        make_samples(
+            trainer.cells, numbers, CASCADE, TRAINING, trainer.timesteps, trainer.device
+        ).refined.tolist()
+        for numbers in ([0, 1, 2, 3], [2, 3])
+    ]
+    assert chosen == [[True, False, True, False], [True, False]]
 
 
 @pytest.mark.parametrize(

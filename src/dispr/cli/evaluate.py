@@ -67,11 +67,16 @@ def command(
     if out is not None:
         write_csv(out, result.rows)
         write_csv(out.with_name(f"{out.stem}_summary{out.suffix}"), summary + classes)
+        if result.intervals:
+            write_csv(out.with_name(f"{out.stem}_intervals{out.suffix}"), result.intervals)
     click.echo(table(summary))
     click.echo("Over the cells: mean, standard deviation behind the ±, median in brackets.")
     if len(named) > 1:
         click.echo("\nThe consensus by class:\n")
         click.echo(table([row for row in classes if row["shape"] == "consensus"], by="class"))
+    if result.intervals:
+        click.echo("\nThe stated intervals, and the CRPS of the samples over the true value:\n")
+        click.echo(interval_table(result.intervals))
     shapes = {row["shape"] for row in summary}
     if baselines and "cylinder" not in shapes:
         click.echo("\nBaselines need masks: name a data set instead of a folder of objects.")
@@ -104,3 +109,22 @@ def table(summary: list[dict[str, Any]], by: str = "shape") -> str:
         for row in summary
     ]
     return str(tabulate(lines, heads, tablefmt="simple"))
+
+
+def interval_table(scores: list[dict[str, Any]]) -> str:
+    """Lay out the scores of intervals as text."""
+    from tabulate import tabulate
+
+    lines = [
+        [
+            row["quantity"],
+            row["class"],
+            row["cells"],
+            f"{row['held']:.1%}",
+            f"{row['width']:.1%}",
+            f"{row['crps']:.3f}",
+        ]
+        for row in scores
+    ]
+    heads = ["interval of", "class", "cells", "cells held", "mean width", "CRPS"]
+    return str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))

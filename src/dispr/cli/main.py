@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
     "baseline": ("dispr.cli.baseline", "Make shapes without a network, to compare with."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),
+    "calibrate": ("dispr.cli.calibrate", "Fit a model's intervals of volume and surface."),
     "convert": ("dispr.cli.convert", "Turn a checkpoint of the published program into weights."),
     "data": ("dispr.cli.data", "Check a data set, or fetch the published one."),
     "simulate": ("dispr.cli.simulate", "Make a data set of simulated cells."),

@@ -13,10 +13,12 @@ from dispr.cells.augment import AugmentConfig
 from dispr.cli.options import config_options, given
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
-from dispr.model.config import CONDITION_CHANNELS, ModelConfig
-from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.model.config import CONDITION_CHANNELS
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
 from dispr.training.config import TrainingConfig
 from dispr.training.presets import PRESETS, Preset, get_preset
+
+UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -45,6 +47,7 @@ from dispr.training.presets import PRESETS, Preset, get_preset
 @config_options(TrainingConfig)
 @config_options(AugmentConfig, "augment")
 @config_options(UNetConfig, "network", skip=("size", "in_channels", "out_channels", "num_classes"))
+@config_options(CascadeConfig, "network", skip=("size", *UNET_FIELDS))
 @config_options(DiffusionConfig, "diffusion")
 def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> None:
     """Train a model on the cells of DATA; interrupt with Ctrl-C, repeat the command to resume.
@@ -162,9 +165,21 @@ def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
             num_classes=classes,
             **network_options,
         )
-    elif isinstance(network, ShapeDecoderConfig) and (network_options or options.get("class_cond")):
-        raise ConfigError("--network-... and --class-cond do not apply to the preset shapr.")
-    model = ModelConfig(
+    else:
+        if isinstance(network, CascadeConfig):
+            network_options |= given(options, "network", CascadeConfig)
+        known = {item.name for item in dataclasses.fields(network)}
+        strange = [
+            f"--network-{name.replace('_', '-')}" for name in network_options if name not in known
+        ]
+        strange += ["--class-cond"] if options.get("class_cond") else []
+        if strange or (isinstance(network, ShapeDecoderConfig) and network_options):
+            raise ConfigError(
+                f"{', '.join(strange) or '--network-...'} do not apply to this preset."
+            )
+        network = dataclasses.replace(network, **network_options)
+    model = dataclasses.replace(
+        preset.model,
         network=network,
         diffusion=diffusion,
         target=options.get("target") or preset.model.target,

@@ -11,7 +11,7 @@ from dispr.errors import ConfigError
 ScheduleName = Literal["linear", "cosine"]
 Prediction = Literal["epsilon", "x0", "v", "occupancy"]
 Variance = Literal["learned-range", "fixed-small", "fixed-large"]
-Loss = Literal["mse", "rescaled-mse", "kl", "rescaled-kl", "overlap"]
+Loss = Literal["mse", "rescaled-mse", "kl", "rescaled-kl", "overlap", "cross-entropy"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class DiffusionConfig:
             raise ConfigError(f"steps must be at least 2, not {self.steps}.")
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ConfigError(f"low ({self.low}) must be below high ({self.high}).")
-        if (self.loss == "overlap") != (self.prediction == "occupancy"):
+        if (self.loss in ("overlap", "cross-entropy")) != (self.prediction == "occupancy"):
             raise ConfigError('loss "overlap" and prediction "occupancy" need each other.')
         if self.learns_variance and self.prediction == "occupancy":
             raise ConfigError('prediction "occupancy" needs a fixed variance.')

@@ -42,6 +42,8 @@ def training_loss(
     output = network(x_t, process.network_time(t)).to(x0.dtype)
     if config.loss == "overlap":
         return overlap_loss(output, process.decode(x0))
+    if config.loss == "cross-entropy":
+        return {"loss": cross_entropy(output, process.decode(x0))}
     if config.loss in ("kl", "rescaled-kl"):
         vb = variational_bound(process, output, x0, x_t, t)
         return {"loss": vb * len(process.schedule) if config.loss == "rescaled-kl" else vb}
@@ -106,13 +108,16 @@ def overlap_loss(logits: Tensor, occupancy: Tensor) -> dict[str, Tensor]:
     logits, occupancy : Tensor
         (N, 1, Z, Y, X); occupancy 0 to 1.
     """
-    cross_entropy = per_sample(
-        F.binary_cross_entropy_with_logits(logits, occupancy, reduction="none")
-    )
+    entropy = cross_entropy(logits, occupancy)
     p = torch.sigmoid(logits).flatten(1)
     q = occupancy.flatten(1)
     dice = 1 - 2 * (p * q).sum(1) / (p.sum(1) + q.sum(1)).clamp(min=1e-6)
-    return {"loss": cross_entropy + dice, "cross_entropy": cross_entropy, "dice": dice}
+    return {"loss": entropy + dice, "cross_entropy": entropy, "dice": dice}
+
+
+def cross_entropy(logits: Tensor, occupancy: Tensor) -> Tensor:
+    """Mean cross-entropy of occupancy logits in nats a voxel, (N,)."""
+    return per_sample(F.binary_cross_entropy_with_logits(logits, occupancy, reduction="none"))
 
 
 def per_sample(values: Tensor) -> Tensor:

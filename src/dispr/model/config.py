@@ -13,9 +13,10 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
-from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.model.calibration import Calibration
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
 
-NetworkConfig = UNetConfig | ShapeDecoderConfig
+NetworkConfig = UNetConfig | CascadeConfig | ShapeDecoderConfig
 
 CONDITION_CHANNELS = 2  # mask, and image x mask
 
@@ -26,7 +27,7 @@ class ModelConfig:
 
     Attributes
     ----------
-    network : UNetConfig or ShapeDecoderConfig
+    network : UNetConfig, CascadeConfig or ShapeDecoderConfig
         The network.
     diffusion : DiffusionConfig or None
         The diffusion process; None for a deterministic network.
@@ -38,6 +39,11 @@ class ModelConfig:
     sampling_steps : str
         Default number of steps to sample in, a respacing such as "250" or "ddim25"; empty for
         all.
+    balanced : bool
+        Let the starting noise of every five samples of a cell add up to zero, so that their mean
+        is nearer to the mean of many (see `dispr.diffusion.streams.BalancedStream`).
+    calibration : Calibration or None
+        From the spread of the samples to intervals of volume and surface, where it was fitted.
     """
 
     network: NetworkConfig = field(default_factory=UNetConfig)
@@ -45,6 +51,8 @@ class ModelConfig:
     target: Target = "half"
     sampler: str = "ddpm"
     sampling_steps: str = ""
+    balanced: bool = False
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -58,6 +66,10 @@ class ModelConfig:
             if self.diffusion is not None:
                 raise ConfigError("a shape decoder is deterministic and takes no diffusion.")
             return
+        if isinstance(self.network, CascadeConfig):
+            if self.diffusion is None or self.diffusion.prediction != "occupancy":
+                raise ConfigError('a cascade needs a diffusion with the prediction "occupancy".')
+            return
         noisy = self.diffusion is not None
         wanted = (CONDITION_CHANNELS + noisy, self.diffusion.out_channels if self.diffusion else 1)
         if (self.network.in_channels, self.network.out_channels) != wanted:
@@ -70,6 +82,13 @@ class ModelConfig:
     def deterministic(self) -> bool:
         """Whether the network gives one answer instead of many."""
         return self.diffusion is None
+
+    @property
+    def noise_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the volume that noise is added to and taken from: (1, Z, Y, X)."""
+        network = self.network
+        edge = network.coarse if isinstance(network, CascadeConfig) else network.size
+        return (1, edge, edge, edge)
 
     @property
     def num_classes(self) -> int:
@@ -127,7 +146,8 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
 
 
 KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (UNetConfig, ShapeDecoderConfig, DiffusionConfig)
+    kind.__name__: kind
+    for kind in (UNetConfig, CascadeConfig, ShapeDecoderConfig, DiffusionConfig, Calibration)
 }
 
 

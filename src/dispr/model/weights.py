@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
 from dispr.model.config import ModelConfig, model_from_json, model_to_json
-from dispr.network.config import ShapeDecoderConfig
+from dispr.network.cascade import Cascade
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig
 from dispr.network.shape_decoder import ShapeDecoder
 from dispr.network.unet import UNet
 
@@ -47,6 +48,8 @@ def build_network(config: ModelConfig) -> nn.Module:
     """Make the network of a model with fresh parameters."""
     if isinstance(config.network, ShapeDecoderConfig):
         return ShapeDecoder(config.network)
+    if isinstance(config.network, CascadeConfig):
+        return Cascade(config.network)
     return UNet(config.network)
 
 

@@ -57,6 +57,9 @@ class UNetConfig:
         Edge of the cubes that space-to-depth folds into channels; 1 for none.
     position : bool
         Give the network each voxel's height above the section as one more channel.
+    convolve_coarse : bool
+        In upsampling, convolve before the resolution is doubled, not after as published: an
+        eighth of the arithmetic.
     """
 
     size: int = 64
@@ -78,6 +81,7 @@ class UNetConfig:
     pooling: Pooling = "in-plane"
     patch: int = 1
     position: bool = False
+    convolve_coarse: bool = False
 
     def __post_init__(self) -> None:
         levels = len(self.channel_mult)
@@ -152,3 +156,87 @@ class ShapeDecoderConfig:
             f"size {self.size} cannot be halved {self.levels} times.",
         )
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
+
+
+@dataclass(frozen=True)
+class CascadeConfig:
+    """A coarse denoiser and a refiner (see `dispr.network.cascade`).
+
+    Attributes
+    ----------
+    size : int
+        Edge of the image and of the volume in pixels and voxels.
+    coarse : int
+        Edge of the volume that is denoised.
+    encoder_channels : int
+        Channels of the 2D encoder's finest level; they double twice.
+    features : int
+        Features of the cell on the coarse grid.
+    fine_channels : int
+        Features on half the full grid, of the cell and of the refiner.
+    channels, channel_mult, num_res_blocks, attention_levels, num_head_channels, dropout
+        Of the denoiser: see `UNetConfig`.
+    refine_share : float
+        Share of the training samples that the refiner is trained on.
+    refine_noise : float
+        Largest standard deviation of the noise on the refiner's input in training.
+    """
+
+    size: int = 64
+    coarse: int = 16
+    encoder_channels: int = 32
+    features: int = 64
+    fine_channels: int = 32
+    channels: int = 64
+    channel_mult: tuple[int, ...] = (1, 2)
+    num_res_blocks: int = 1
+    attention_levels: tuple[int, ...] = (1,)
+    num_head_channels: int = 32
+    dropout: float = 0.0
+    refine_share: float = 0.25
+    refine_noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        factor = self.size // self.coarse if self.coarse > 0 else 0
+        _require(
+            factor >= 4 and factor * self.coarse == self.size and factor & (factor - 1) == 0,
+            f"coarse must be size {self.size} divided by 4, 8, ..., not {self.coarse}.",
+        )
+        for name in ("encoder_channels", "features", "fine_channels"):
+            width = getattr(self, name)
+            _require(
+                width > 0 and width % 8 == 0,
+                f"{name} must be a positive multiple of 8, for group normalisation, not {width}.",
+            )
+        _require(
+            0 < self.refine_share <= 1 and abs(1 / self.refine_share % 1) < 1e-9,
+            f"refine_share must be 1, 1/2, 1/3, ..., not {self.refine_share}.",
+        )
+        _require(
+            self.refine_noise >= 0, f"refine_noise must be 0 or more, not {self.refine_noise}."
+        )
+        _ = self.denoiser  # checks the rest
+
+    @property
+    def factor(self) -> int:
+        """Voxels along the edge of a coarse voxel."""
+        return self.size // self.coarse
+
+    @property
+    def denoiser(self) -> UNetConfig:
+        """The coarse network, which sees the features of the cell and the noisy volume."""
+        return UNetConfig(
+            size=self.coarse,
+            in_channels=self.features + 1,
+            out_channels=1,
+            channels=self.channels,
+            channel_mult=self.channel_mult,
+            num_res_blocks=self.num_res_blocks,
+            attention_levels=self.attention_levels,
+            num_head_channels=self.num_head_channels,
+            scale_shift_norm=True,
+            dropout=self.dropout,
+            pooling="isotropic",
+            position=True,
+            convolve_coarse=True,
+        )

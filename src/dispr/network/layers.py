@@ -67,15 +67,20 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Double the resolution by repetition, then convolve where `learned`."""
+    """Double the resolution by repetition, and convolve where `learned`: after, or before."""
 
-    def __init__(self, channels: int, pooling: Pooling, *, learned: bool) -> None:
+    def __init__(
+        self, channels: int, pooling: Pooling, *, learned: bool, convolve_coarse: bool = False
+    ) -> None:
         super().__init__()
         self.factor = tuple(map(float, FACTORS[pooling]))
+        self.convolve_coarse = convolve_coarse
         self.conv = nn.Conv3d(channels, channels, 3, padding=1) if learned else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Double (N, C, Z, Y, X) along the axes of the pooling."""
+        if self.convolve_coarse:
+            return F.interpolate(self.conv(x), scale_factor=self.factor, mode="nearest")
         return self.conv(F.interpolate(x, scale_factor=self.factor, mode="nearest"))
 
 

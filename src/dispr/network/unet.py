@@ -96,7 +96,12 @@ class UNet(nn.Module):
                     layers.append(
                         block(width, width, Upsample)
                         if config.resblock_updown
-                        else Upsample(width, config.pooling, learned=True)
+                        else Upsample(
+                            width,
+                            config.pooling,
+                            learned=True,
+                            convolve_coarse=config.convolve_coarse,
+                        )
                     )
                 self.output_blocks.append(TimestepSequential(*layers))
 

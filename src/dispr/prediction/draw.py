@@ -9,15 +9,16 @@ from torch import Tensor, nn
 
 from dispr.diffusion.process import Process
 from dispr.diffusion.samplers import get_sampler
-from dispr.diffusion.streams import NoiseStreams
+from dispr.diffusion.streams import NoiseStreams, Stream
 from dispr.model.config import ModelConfig
+from dispr.network.cascade import GivenCells
 
 
 def draw_occupancy(
     network: nn.Module,
     config: ModelConfig,
     condition: Tensor,
-    generators: Sequence[torch.Generator],
+    streams: Sequence[Stream],
     *,
     sampler: str | None = None,
     steps: str | int | None = None,
@@ -34,8 +35,8 @@ def draw_occupancy(
         The model that the network belongs to.
     condition : Tensor
         (N, 2, size, size), 0 to 1.
-    generators : sequence of torch.Generator
-        One a row, on the CPU: all the randomness there is.
+    streams : sequence of Stream
+        One a row: all the randomness there is.
     sampler, steps : str, optional
         Instead of the model's defaults.
     labels : Tensor, optional
@@ -54,8 +55,7 @@ def draw_occupancy(
             if on_step:
                 on_step(len(condition))
             return occupancy[:, 0]
-        size = condition.shape[-1]
-        noise = NoiseStreams(generators, (1, size, size, size), condition.device)
+        noise = NoiseStreams(streams, config.noise_shape, condition.device)
         process = sampling_process(config, steps)
         given = network.given(condition, labels)  # type: ignore[operator]
         x = condition
@@ -63,7 +63,10 @@ def draw_occupancy(
             x = x_t
             if on_step:
                 on_step(len(condition))
-        return process.decode(x)[:, 0].clamp(0, 1)
+        occupancy = process.decode(x).clamp(0, 1)
+        if isinstance(given, GivenCells):
+            occupancy = torch.sigmoid(given.refine(occupancy))
+        return occupancy[:, 0]
 
 
 def sampling_process(config: ModelConfig, steps: str | int | None = None) -> Process:

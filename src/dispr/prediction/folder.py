@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_cell
 from dispr.errors import ConfigError
 from dispr.files import atomic_path, make_folder, write_csv
+from dispr.model.calibration import QUANTITIES
+from dispr.morphology.voxels import surface
 from dispr.prediction.layout import probability_path, read_prediction, write_prediction
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
 
@@ -59,7 +62,10 @@ def predict_folder(
     -------
     list of dict
         The rows of `predictions.csv`: name, class, samples, seed, sampler, steps, volume_voxels
-        of the consensus, mean and standard deviation of the samples' volumes in voxels.
+        of the consensus, mean and standard deviation of the samples' volumes in voxels,
+        surface_voxels of the consensus (`dispr.morphology.voxels.surface`), and, empty where the
+        model is not calibrated, the 90 % intervals volume_low_voxels to volume_high_voxels and
+        surface_low_voxels to surface_high_voxels.
 
     Raises
     ------
@@ -104,6 +110,8 @@ def predict_folder(
             "volume_voxels": int(prediction.consensus.sum()),
             "volume_mean_voxels": round(float(volumes.mean()), 1),
             "volume_sd_voxels": round(float(volumes.std()), 1),
+            "surface_voxels": surface(prediction.consensus),
+            **_intervals(prediction),
         }
 
     for i, file in enumerate(files):
@@ -113,7 +121,7 @@ def predict_folder(
         if before is None:
             todo.append(i)
         else:
-            finish(i, Prediction(*before))
+            finish(i, Prediction(*before, calibration=model.config.calibration))
             report(1.0)
     share = 1 / (model.samples_of(ensemble) * model.evaluations(steps))
     try:
@@ -142,6 +150,18 @@ def predict_folder(
         if table:
             write_csv(out / TABLE, [*others, *table])
     return table
+
+
+def _intervals(prediction: Prediction) -> dict[str, Any]:
+    """Give the columns of the intervals; empty ones without calibration or with one sample."""
+    columns: dict[str, Any] = {}
+    for quantity in QUANTITIES:
+        ends = (math.nan, math.nan)
+        if prediction.calibration is not None:
+            ends = prediction.interval(quantity)
+        for side, end in zip(("low", "high"), ends, strict=True):
+            columns[f"{quantity}_{side}_voxels"] = "" if math.isnan(end) else round(end, 1)
+    return columns
 
 
 def _read_table(out: Path) -> list[dict[str, Any]]:

@@ -17,11 +17,13 @@ from dispr.cells.arrays import canonical_pair
 from dispr.cells.classes import CLASSES
 from dispr.cells.prepare import condition_tensor
 from dispr.diffusion.samplers import get_sampler
-from dispr.diffusion.streams import generator
+from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
+from dispr.model.calibration import QUANTITIES, Calibration
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import build_network, fill_network, load_weights
+from dispr.morphology.voxels import surface, volume
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.shipped import shipped_weights
 
@@ -39,15 +41,45 @@ class Prediction:
     probability : ndarray
         float32, 0 to 1, (Z, Y, X) or (N, Z, Y, X): the mean of the samples. For a deterministic
         network, which gives one sample, its own probability.
+    calibration : Calibration or None
+        What the intervals of volume and surface are made by.
     """
 
     samples: np.ndarray
     probability: np.ndarray
+    calibration: Calibration | None = None
 
     @property
     def consensus(self) -> np.ndarray:
         """The shape that most samples agree on, `probability > 0.5`, bool."""
         return self.probability > 0.5
+
+    def interval(self, quantity: str = "volume") -> tuple[float, float]:
+        """Give the interval that holds the true value of one cell with 90 % probability.
+
+        Parameters
+        ----------
+        quantity : "volume" or "surface"
+            In voxels: of the volume, or of its boundary (`dispr.morphology.voxels.surface`).
+
+        Returns
+        -------
+        low, high : float
+            See `Calibration`; NaN for a single sample.
+
+        Raises
+        ------
+        ConfigError
+            If the model was not calibrated, or this is the prediction of a batch.
+        """
+        if quantity not in QUANTITIES:
+            raise ConfigError(f'quantity must be one of {", ".join(QUANTITIES)}, not "{quantity}".')
+        if self.samples.ndim != 4:
+            raise ConfigError("intervals are of one cell; predict the cells one by one.")
+        if self.calibration is None:
+            raise ConfigError("the model was not calibrated; see dispr calibrate.")
+        measure = {"volume": volume, "surface": surface}[quantity]
+        return self.calibration.interval(quantity, [measure(sample) for sample in self.samples])
 
 
 class Model:
@@ -154,6 +186,7 @@ class Model:
         return Prediction(
             np.stack([result.samples for result in results]),
             np.stack([result.probability for result in results]),
+            self.config.calibration,
         )
 
     def predict_each(
@@ -196,7 +229,7 @@ class Model:
                     self.network,
                     self.config,
                     condition_tensor(images[rows], masks[rows]).to(self.device),
-                    [sample_stream(seed, images[cell], masks[cell], k) for cell, k in part],
+                    [self._stream(seed, images[cell], masks[cell], k) for cell, k in part],
                     sampler=sampler,
                     steps=steps,
                     labels=None if labels is None else labels[rows].to(self.device),
@@ -247,16 +280,17 @@ class Model:
             )
         return torch.tensor([CLASSES.index(c) for c in classes if c is not None])
 
+    def _stream(self, seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> Stream:
+        """Make the random stream of sample k of a cell, from what the network sees of the cell."""
+        key = ("prediction", seed, cell_digest(image, mask))
+        return BalancedStream(*key, k=k) if self.config.balanced else Stream(*key, k)
+
     def _prediction(self, occupancy: np.ndarray) -> Prediction:
         samples = occupancy > 0.5
         if self.config.deterministic:
             return Prediction(samples, occupancy[0])
-        return Prediction(samples, samples.mean(axis=0, dtype=np.float32))
-
-
-def sample_stream(seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> torch.Generator:
-    """Make the random stream of sample k of a cell, from what the network sees of the cell."""
-    return generator("prediction", seed, cell_digest(image, mask), k)
+        probability = samples.mean(axis=0, dtype=np.float32)
+        return Prediction(samples, probability, self.config.calibration)
 
 
 def cell_digest(image: np.ndarray, mask: np.ndarray) -> str:

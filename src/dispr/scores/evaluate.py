@@ -19,10 +19,12 @@ from dispr.cells.classes import parse_name
 from dispr.cells.folder import find_cells, tiff_files
 from dispr.cells.read import read_mask, read_obj
 from dispr.errors import DisprError, FileError
+from dispr.morphology.voxels import surface, volume
 from dispr.prediction.layout import predicted_names, read_probability, read_samples
 from dispr.scores.baselines import GEOMETRIC
+from dispr.scores.intervals import interval_scores, read_intervals
 from dispr.scores.library import training_cells
-from dispr.scores.shape import METRICS, Measures, binarise, measure, score, volume
+from dispr.scores.shape import METRICS, Measures, binarise, measure, score
 
 SAMPLES, CONSENSUS, BEST = "single samples", "consensus", "best of N"
 NEAREST = "nearest"
@@ -59,13 +61,17 @@ class Evaluation:
     rows : list of dict
         One for each scored shape: name, class, shape ("single samples", "consensus", "best of N"
         or the name of a baseline), sample (its number), the five metrics, volume_voxels and
-        true_volume_voxels.
+        true_volume_voxels, surface_voxels and true_surface_voxels.
     not_predicted : int
         Cells of the truth that have no prediction.
+    intervals : list of dict
+        How the stated intervals agree with the truth (see `interval_scores`); empty where the
+        predictions state none.
     """
 
     rows: list[dict[str, Any]]
     not_predicted: int
+    intervals: list[dict[str, Any]]
 
     def summary(self, by_class: bool = False) -> list[dict[str, Any]]:
         """Mean, standard deviation and median of the metrics over the cells.
@@ -157,7 +163,10 @@ def evaluate(
         rows += found
         if on_cell:
             on_cell()
-    return Evaluation(rows, len(truths.keys() - set(names)))
+    intervals = interval_scores(
+        [row for row in rows if row["shape"] == SAMPLES], read_intervals(predictions)
+    )
+    return Evaluation(rows, len(truths.keys() - set(names)), intervals)
 
 
 def find_truth(folder: Path, split: str | None = None) -> dict[str, Truth]:
@@ -195,6 +204,8 @@ def _score_cell(
             **dataclasses.asdict(score(body, truth, known)),
             "volume_voxels": volume(body),
             "true_volume_voxels": known.volume,
+            "surface_voxels": surface(body),
+            "true_surface_voxels": known.surface,
         }
 
     samples = read_samples(predictions, name)

@@ -21,6 +21,7 @@ from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import UniformTimesteps
 from dispr.model.config import ModelConfig
+from dispr.network.config import CascadeConfig
 from dispr.training.config import TrainingConfig
 
 
@@ -39,9 +40,11 @@ class Samples:
     weight : Tensor
         Weights of the losses, (N,).
     noise : Tensor or None
-        Standard normal, of the shape of the target; None for a deterministic model.
+        Standard normal, (N, *model.noise_shape); None for a deterministic model.
     labels : Tensor or None
         Classes, (N,) long; None for a model without.
+    refined : Tensor or None
+        Whether to train the refiner of a cascade on a sample, (N,) bool; None for other networks.
     """
 
     condition: Tensor
@@ -50,6 +53,7 @@ class Samples:
     weight: Tensor
     noise: Tensor | None
     labels: Tensor | None
+    refined: Tensor | None
 
 
 def make_samples(
@@ -76,11 +80,21 @@ def make_samples(
         # Drawn on the device, which is much faster than moving it there.
         sources = [generator("noise", seed, number, device=device) for number in numbers]
         noise = torch.stack(
-            [torch.randn(target.shape[1:], generator=source, device=device) for source in sources]
+            [torch.randn(model.noise_shape, generator=source, device=device) for source in sources]
         )
     labels = batch["label"].to(device) if model.num_classes else None
+    refined = None
+    if isinstance(model.network, CascadeConfig):
+        every = round(1 / model.network.refine_share)
+        refined = torch.tensor([number % every == 0 for number in numbers], device=device)
     return Samples(
-        condition_tensor(image, mask), target, t.to(device), weight.to(device), noise, labels
+        condition=condition_tensor(image, mask),
+        target=target,
+        t=t.to(device),
+        weight=weight.to(device),
+        noise=noise,
+        labels=labels,
+        refined=refined,
     )
 
 

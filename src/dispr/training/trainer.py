@@ -24,7 +24,9 @@ from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig, to_dict
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
+from dispr.network.cascade import Cascade
 from dispr.prediction.draw import sampling_process
+from dispr.training.cascade import cascade_loss
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
 from dispr.training.ema import MovingAverage
@@ -66,11 +68,16 @@ class Objective(nn.Module):
         t: Tensor,
         noise: Tensor | None,
         labels: Tensor | None,
+        refined: Tensor | None,
     ) -> dict[str, Tensor]:
         """Give the terms of the loss of each sample, (N,) each."""
         with autocast(condition.device, self.precision):
             if self.process is None or noise is None:
                 return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
+            if isinstance(self.network, Cascade) and refined is not None:
+                return cascade_loss(
+                    self.network, self.process, condition, target, t, noise, refined
+                )
             given = self.network.given(condition, labels)  # type: ignore[operator]
             return training_loss(self.process, given, self.process.encode(target), t, noise)
 
@@ -330,7 +337,12 @@ class Trainer:
 
         def run() -> dict[str, Tensor]:
             values = self.objective(
-                samples.condition, samples.target, samples.t, samples.noise, samples.labels
+                samples.condition,
+                samples.target,
+                samples.t,
+                samples.noise,
+                samples.labels,
+                samples.refined,
             )
             loss = (values["loss"] * samples.weight).sum() / self.local
             self.accelerator.backward(self.scaler.scale(loss))

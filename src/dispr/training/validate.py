@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dispr.cells.dataset import CellDataset
 from dispr.cells.prepare import condition_tensor, occupancy
-from dispr.diffusion.streams import generator
+from dispr.diffusion.streams import Stream
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.prediction.draw import draw_occupancy
@@ -61,7 +61,7 @@ def validate(
             network,
             config,
             condition_tensor(batch["image"], batch["mask"]).to(device),
-            [generator("validation", name) for name in batch["names"]],
+            [Stream("validation", name) for name in batch["names"]],
             sampler=sampler or None,
             steps=steps or None,
             labels=batch["label"].to(device) if config.num_classes else None,

@@ -1,0 +1,64 @@
+"""Measures of a shape that is a boolean volume of voxels, (Z, Y, X)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+
+
+def volume(body: np.ndarray) -> int:
+    """Count the occupied voxels."""
+    return int(np.count_nonzero(body))
+
+
+def surface(body: np.ndarray) -> int:
+    """Count the occupied voxels with an empty one among their 26 neighbours.
+
+    Voxels beyond the volume count as neither.
+    """
+    return volume(body & ndimage.binary_dilation(~body, np.ones((3, 3, 3), bool)))
+
+
+def roughness(body: np.ndarray, sigma: float = 2.0) -> int:
+    """Count the voxels that smoothing by a Gaussian and thresholding at one half would change."""
+    smooth = ndimage.gaussian_filter(body.astype(np.float32), sigma) > 0.5
+    return int(np.count_nonzero(smooth != body))
+
+
+def convexity(body: np.ndarray) -> float:
+    """Volume over that of the convex hull of the voxels, 0 to 1; 0 for an empty body.
+
+    The hull is of the voxels as cubes, so that a box has a convexity of 1, be it flat or a single
+    voxel. The hull of the voxels' centres would have no volume there, and counting the voxels in
+    the hull (`skimage.morphology.convex_hull_image`) takes hundreds of times as long.
+    """
+    count = volume(body)
+    if not count:
+        return 0.0
+    return min(count / hull_volume(body), 1.0)
+
+
+def hull_volume(body: np.ndarray) -> float:
+    """Volume of the convex hull of the occupied voxels as unit cubes."""
+    # Only the ends of each row along X can be corners of the hull.
+    z, y = np.nonzero(body.any(axis=2))
+    rows = body[z, y]
+    first = rows.argmax(axis=1)
+    last = body.shape[2] - rows[:, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([z, y, first], 1), np.stack([z, y, last], 1)]).astype(float)
+    corners = np.concatenate([ends + np.array([dz, dy, 0]) for dz in (0, 1) for dy in (0, 1)])
+    try:
+        return float(ConvexHull(corners).volume)
+    except QhullError:  # cannot happen for cubes, which have an extent along each axis
+        return float(volume(body))
+
+
+def mesh_surface(body: np.ndarray) -> float:
+    """Area of the marching-cubes surface in voxel faces, the measure of older papers."""
+    from skimage.measure import marching_cubes, mesh_surface_area
+
+    if not body.any():
+        return 0.0
+    vertices, faces, *_ = marching_cubes(np.pad(body, 1).astype(np.float32), 0.5)
+    return float(mesh_surface_area(vertices, faces))

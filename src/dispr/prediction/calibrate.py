@@ -1,0 +1,90 @@
+"""Fit a model's intervals to cells whose shape is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.folder import CellFiles
+from dispr.cells.prepare import occupancy
+from dispr.cells.read import read_cell
+from dispr.errors import ConfigError
+from dispr.model.calibration import Calibration, fit_calibration
+from dispr.morphology.voxels import surface, volume
+from dispr.prediction.model import Model
+
+ENSEMBLE = 5
+
+
+def calibrate(
+    model: Model,
+    files: Sequence[CellFiles],
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+    on_progress: Callable[[int], Any] | None = None,
+) -> Calibration:
+    """Predict cells with known shapes and fit the intervals of volume and surface to them.
+
+    Parameters
+    ----------
+    model : Model
+        A diffusion model.
+    files : sequence of CellFiles
+        Cells with objects, which the model was not trained on.
+    level : float
+        Share of cells whose true value the intervals shall hold.
+    seed : int
+        Of the samples.
+    on_progress : callable, optional
+        Called with 1 after each cell.
+
+    Raises
+    ------
+    ConfigError
+        If the model is deterministic or there are too few cells.
+    FileError
+        If a cell cannot be read.
+    """
+    if model.config.deterministic:
+        raise ConfigError("a deterministic model has no spread to calibrate.")
+    cells = [read_cell(file) for file in files]
+    measures = {"volume": volume, "surface": surface}
+    samples: dict[str, list[list[float]]] = {quantity: [] for quantity in measures}
+    truth: dict[str, list[float]] = {quantity: [] for quantity in measures}
+    if cells:
+        predictions = model.predict_each(
+            np.stack([cell.image for cell in cells]),
+            np.stack([cell.mask for cell in cells]),
+            ensemble=ENSEMBLE,
+            seed=seed,
+        )
+        for cell, prediction in zip(cells, predictions, strict=True):
+            assert cell.obj is not None  # read_cell has refused a cell without
+            body = occupancy(cell.obj)[0, 0].numpy() > 0.5
+            for quantity, measure in measures.items():
+                samples[quantity].append([measure(sample) for sample in prediction.samples])
+                truth[quantity].append(measure(body))
+            if on_progress:
+                on_progress(1)
+    return fit_calibration(samples, truth, level)
+
+
+def unseen(model: Model, files: Sequence[CellFiles]) -> list[CellFiles]:
+    """Leave out the cells that the model was trained on, as its weights tell by name.
+
+    Raises
+    ------
+    ConfigError
+        If none is left.
+    """
+    seen = set(model.about.get("training_cells", ()))
+    left = [file for file in files if file.name not in seen]
+    if not left:
+        raise ConfigError(
+            "the model was trained on all of these cells; calibrate it on others, or train with "
+            "a validation part."
+        )
+    return left

@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pytest
+
+from dispr.errors import ConfigError
+from dispr.model.calibration import Calibration, fit_calibration
+
+CALIBRATION = Calibration(0.9, 2.0, 0.1, 1.5, 0.2, 50)
+
+
+def ensembles(cells, seed, floor=0.05, samples=5):
+    """Draw cells whose ensembles differ in spread and are off by floor besides."""
+    rng = np.random.default_rng(seed)
+    centre = rng.uniform(9, 11, (cells, 1))
+    spread = rng.uniform(0.01, 0.3, (cells, 1))
+    values = np.exp(centre + spread * rng.standard_normal((cells, samples)))
+    truth = np.exp(
+        centre + spread * rng.standard_normal((cells, 1)) + floor * rng.standard_normal((cells, 1))
+    )
+    return values, truth[:, 0]
+
+
+def test_interval():
+    low, high = CALIBRATION.interval("volume", [90.0, 100.0, 110.0])
+    logs = np.log([90.0, 100.0, 110.0])
+    half = 2 * math.hypot(logs.std(ddof=1), 0.1)
+    assert low == pytest.approx(math.exp(logs.mean() - half))
+    assert high == pytest.approx(math.exp(logs.mean() + half))
+
+
+def test_interval_scales_with_the_unit():
+    low, high = CALIBRATION.interval("surface", [90.0, 100.0, 110.0])
+    twice = CALIBRATION.interval("surface", [180.0, 200.0, 220.0])
+    assert twice == pytest.approx((2 * low, 2 * high))
+
+
+@pytest.mark.parametrize("values", [[], [100.0], [100.0, 0.0]])
+def test_no_interval(values):
+    assert all(math.isnan(end) for end in CALIBRATION.interval("volume", values))
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_fitted_intervals_hold_the_level_on_other_cells(level):
+    values, truth = ensembles(400, seed=1)
+    both = {"volume": values, "surface": values**0.7}
+    found = fit_calibration(both, {"volume": truth, "surface": truth**0.7}, level)
+    assert found.cells == 400
+    others, true = ensembles(4000, seed=2)
+    for quantity, power in (("volume", 1.0), ("surface", 0.7)):
+        ends = np.array([found.interval(quantity, row**power) for row in others])
+        held = (ends[:, 0] <= true**power) & (true**power <= ends[:, 1])
+        assert held.mean() == pytest.approx(level, abs=0.04)
+        # The narrow ensembles' intervals hold as often as the wide ones'.
+        width = ends[:, 1] / ends[:, 0]
+        narrow = held[width < np.median(width)].mean()
+        assert narrow == pytest.approx(level, abs=0.06)
+
+
+def test_floor_is_found():
+    values, truth = ensembles(3000, seed=3, floor=0.2)
+    both = {"volume": values, "surface": values}
+    found = fit_calibration(both, {"volume": truth, "surface": truth})
+    assert 0.1 < found.volume_floor < 0.4
+
+
+def test_too_few_cells():
+    values, truth = ensembles(8, seed=1)
+    both = {"volume": values, "surface": values}
+    with pytest.raises(ConfigError, match=r"8 cells with shapes are too few .* at least 9"):
+        fit_calibration(both, {"volume": truth, "surface": truth})
+
+
+@pytest.mark.parametrize("changes", [{"level": 1.0}, {"volume_scale": 0.0}, {"surface_floor": -1}])
+def test_invalid_settings(changes):
+    settings = {
+        "level": 0.9,
+        "volume_scale": 2.0,
+        "volume_floor": 0.1,
+        "surface_scale": 2.0,
+        "surface_floor": 0.1,
+        "cells": 50,
+    }
+    with pytest.raises(ConfigError):
+        Calibration(**{**settings, **changes})

@@ -1,0 +1,85 @@
+import dataclasses
+
+import pytest
+import torch
+
+from dispr.cells.folder import find_cells
+from dispr.cli.main import cli
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import Weights, build_network, load_weights, save_weights
+from dispr.network.config import UNetConfig
+from dispr.prediction.calibrate import calibrate, unseen
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.model import Model, load
+
+CONFIG = ModelConfig(
+    UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic"),
+    DiffusionConfig(steps=50),
+    sampling_steps="2",
+)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.manual_seed(0)
+    network = build_network(CONFIG)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    path = tmp_path / "weights.safetensors"
+    save_weights(
+        path, Weights(CONFIG, network.state_dict(), {"training_cells": ["0.00_discocyte000000"]})
+    )
+    return path
+
+
+def test_cells_of_the_training_are_left_out(weights, cells_folder):
+    model = load(weights, "cpu")
+    files = find_cells(cells_folder, split="train", need_obj=True)
+    left = unseen(model, files)
+    assert [file.name for file in left] == [file.name for file in files[1:]]
+    with pytest.raises(ConfigError, match="trained on all of these cells"):
+        unseen(model, files[:1])
+
+
+def test_calibration_is_kept_and_used(weights, cells_folder, tmp_path):
+    arguments = ["calibrate", str(weights), str(cells_folder), "--level", "0.8", "--device", "cpu"]
+    cli.main(arguments, standalone_mode=False)
+    found = load_weights(weights).config.calibration
+    assert (found.level, found.cells) == (0.8, 5)
+    model = load(weights, "cpu")
+    files = find_cells(cells_folder, split="train", need_obj=True)[1:]
+    rows = predict_folder(model, files, tmp_path / "out", ensemble=5)
+    held = [
+        row["volume_low_voxels"] <= volume <= row["volume_high_voxels"]
+        for row, volume in zip(rows, true_volumes(files), strict=True)
+    ]
+    assert sum(held) >= 4  # what the level promises of the very cells it was fitted to
+    # Kept predictions state the same intervals.
+    assert predict_folder(model, files, tmp_path / "out", ensemble=5) == rows
+
+
+def true_volumes(files):
+    from dispr.cells.read import read_obj
+
+    return [(read_obj(file.obj) > 127).sum() for file in files]
+
+
+def test_no_interval_without_calibration(weights, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")
+    rows = predict_folder(load(weights, "cpu"), files, tmp_path / "out", ensemble=2)
+    assert {row["volume_low_voxels"] for row in rows} == {""}
+
+
+def test_too_few_cells(weights, cells_folder):
+    files = find_cells(cells_folder, split="test", need_obj=True)
+    with pytest.raises(ConfigError, match=r"2 cells .* too few"):
+        calibrate(load(weights, "cpu"), files)
+
+
+def test_deterministic(cells_folder):
+    network = dataclasses.replace(CONFIG.network, in_channels=2, out_channels=1)
+    config = ModelConfig(network, None)
+    with pytest.raises(ConfigError, match="no spread"):
+        calibrate(Model(config, build_network(config)), find_cells(cells_folder, split="test"))

@@ -1,0 +1,53 @@
+import math
+
+import numpy as np
+import pytest
+
+from dispr.files import write_csv
+from dispr.scores.intervals import fair_crps, interval_scores, read_intervals
+
+
+def row(name, cell_class, volume, true=100):
+    return {
+        "name": name,
+        "class": cell_class,
+        "volume_voxels": volume,
+        "true_volume_voxels": true,
+        "surface_voxels": volume,
+        "true_surface_voxels": true,
+    }
+
+
+def test_read_and_score(tmp_path):
+    table = [
+        {"name": "a", "volume_low_voxels": 90, "volume_high_voxels": 120},
+        {"name": "b", "volume_low_voxels": 101, "volume_high_voxels": 111},
+        {"name": "c", "volume_low_voxels": "", "volume_high_voxels": ""},
+    ]
+    write_csv(tmp_path / "predictions.csv", table)
+    intervals = read_intervals(tmp_path)
+    assert intervals == {"a": {"volume": (90.0, 120.0)}, "b": {"volume": (101.0, 111.0)}}
+    rows = [row(*cell, v) for cell in (("a", "x"), ("b", "y"), ("c", "y")) for v in (95, 105)]
+    everything, x, y = interval_scores(rows, intervals)
+    assert (everything["class"], everything["cells"], everything["held"]) == ("all", 2, 0.5)
+    assert everything["width"] == pytest.approx(0.2)
+    assert (x["class"], x["held"], y["class"], y["held"]) == ("x", 1.0, "y", 0.0)
+
+
+def test_no_table(tmp_path):
+    assert read_intervals(tmp_path) == {}
+    assert interval_scores([row("a", "x", 90)], {}) == []
+
+
+def test_crps():
+    assert fair_crps([1.0, 3.0], 2.0) == pytest.approx(1 - 1)
+    assert fair_crps([5.0, 5.0], 2.0) == pytest.approx(3)
+    assert math.isnan(fair_crps([5.0], 2.0))
+
+
+def test_crps_does_not_depend_on_the_size_of_the_ensemble():
+    """The fair form is that of the distribution, on average."""
+    rng = np.random.default_rng(0)
+    small = np.mean([fair_crps(rng.standard_normal(3), 0.5) for _ in range(20000)])
+    large = np.mean([fair_crps(rng.standard_normal(300), 0.5) for _ in range(200)])
+    assert small == pytest.approx(large, abs=0.02)
