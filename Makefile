@@ -18,6 +18,7 @@ demo: $(VENV)/installed
 		--types 0.00_discocyte,A_cell_clusters,B_keratocytes,C_knizocytes,D_multilobate_cells,E_acanthocytes
 	$(BIN)/dispr predict demo/cells --split test -o demo/predictions
 	$(BIN)/dispr evaluate demo/predictions demo/cells --split test -o demo/metrics.csv
+	$(BIN)/dispr plot demo/predictions demo/cells --split test -o demo/shapes.png
 
 # One thread a process: as many processes as cores run at once.
 test: export OMP_NUM_THREADS = 1

@@ -187,13 +187,13 @@ class CascadeConfig:
     encoder_channels: int = 32
     features: int = 64
     fine_channels: int = 32
-    channels: int = 64
-    channel_mult: tuple[int, ...] = (1, 2)
+    channels: int = 32
+    channel_mult: tuple[int, ...] = (1, 4)
     num_res_blocks: int = 1
-    attention_levels: tuple[int, ...] = (1,)
+    attention_levels: tuple[int, ...] = ()
     num_head_channels: int = 32
     dropout: float = 0.0
-    refine_share: float = 0.25
+    refine_share: float = 0.125
     refine_noise: float = 0.1
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ AUGMENT = AugmentConfig(flip=True, rotate=True, scale=0.1, shift=2.0, intensity=
 
 FAST_TRAINING = TrainingConfig(
     steps=5000,
-    batch_size=4,
+    batch_size=8,
     lr=4e-4,
     weight_decay=0.01,
     lr_anneal_steps=5000,
@@ -77,8 +77,8 @@ PRESETS = {
                 prediction="occupancy",
                 variance="fixed-small",
                 loss="cross-entropy",
-                low=-1.0,
-                high=1.0,
+                low=-0.3,
+                high=0.3,
                 clip=False,
             ),
             sampler="dpm-solver",

@@ -1,0 +1,54 @@
+"""`dispr plot`: a picture of predicted cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Picture to write (.png)."
+)
+@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@click.option(
+    "--cells", default=12, show_default=True, type=click.IntRange(1), help="Most cells to show."
+)
+def command(predictions: Path, data: Path, out: Path, split: str | None, cells: int) -> None:
+    """Draw the cells of PREDICTIONS with their sections from DATA, and the truth where it is there.
+
+    Each row shows the section with its mask, the probability from the side with the true outline,
+    the true shape and the samples.
+    """
+    from dispr.cells.folder import find_cells
+    from dispr.cells.read import read_cell
+    from dispr.errors import FileError
+    from dispr.files import atomic_path
+    from dispr.pictures.panel import PanelRow, panel
+    from dispr.prediction.layout import predicted_names, read_probability, read_samples
+    from dispr.scores.shape import binarise, iou
+
+    if out.suffix.lower() != ".png":
+        raise FileError(f"{out} is no name of a PNG picture; end it in .png.")
+    names = set(predicted_names(predictions))
+    files = [file for file in find_cells(data, split=split) if file.name in names]
+    if not files:
+        raise FileError(f"{data} holds none of the cells of {predictions}; name their data set.")
+    # Evenly chosen, so that cells of all classes are among them.
+    count = min(cells, len(files))
+    rows = []
+    for file in (files[i * len(files) // count] for i in range(count)):
+        cell = read_cell(file)
+        samples = read_samples(predictions, file.name)
+        probability = read_probability(predictions, file.name)
+        truth = None if cell.obj is None else binarise(cell.obj)
+        note = f"{int((probability > 0.5).sum()):,} voxels"
+        if truth is not None:
+            note += f"\ntruth {int(truth.sum()):,}\nIoU {iou(probability > 0.5, truth):.2f}"
+        rows.append(PanelRow(file.name, cell.image, cell.mask, samples, probability, truth, note))
+    with atomic_path(out) as temporary:
+        panel(rows).save(temporary, format="PNG")
+    click.echo(f"{len(rows)} cells: {out}")
