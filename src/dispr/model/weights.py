@@ -37,11 +37,14 @@ class Weights:
         Parameters by name.
     about : mapping
         Where they come from: training settings, data, steps, version. Free-form JSON.
+    path : str
+        The file they were read from; empty if none.
     """
 
     config: ModelConfig
     state: Mapping[str, Tensor]
     about: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
 
 
 def build_network(config: ModelConfig) -> nn.Module:
@@ -120,7 +123,7 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
         config = model_from_json(metadata["config"])
     except ConfigError as error:
         raise FileError(f"{path} holds a model that this version cannot read: {error}") from error
-    return Weights(config, state, json.loads(metadata.get("about", "{}")))
+    return Weights(config, state, json.loads(metadata.get("about", "{}")), str(path))
 
 
 def save_torch(path: str | os.PathLike[str], state: Any) -> None:

@@ -155,7 +155,7 @@ class Trainer:
         torch.manual_seed(training.seed)
         self.network = build_network(model).to(self.device)
         if initial is not None:
-            fill_network(self.network, initial.state, "the file of initial weights")
+            fill_network(self.network, initial.state, initial.path or "the initial weights")
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=training.lr, weight_decay=training.weight_decay
         )
