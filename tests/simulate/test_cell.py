@@ -124,3 +124,19 @@ def test_types_come_in_turn():
 def test_wrong_arguments_are_refused_at_once(arguments, message):
     with pytest.raises(ConfigError, match=message):
         simulate(**arguments)
+
+
+def test_cells_lie_with_their_preferred_side_up(cells):
+    """The share with more of the body above the middle of the box is that of the parameters."""
+    above, expected = [], []
+    for kind, parameters in PARAMETERS.items():
+        if parameters.upward is None:
+            continue
+        for cell in cells[kind]:
+            planes = (cell.obj > 127).sum((1, 2))
+            heights = np.flatnonzero(planes)
+            centre = (planes * np.arange(64)).sum() / planes.sum()
+            above.append(centre > (heights[0] + heights[-1]) / 2)
+            expected.append(parameters.upward)
+    assert len(above) > 50
+    assert np.mean(above) == pytest.approx(np.mean(expected), abs=0.12)

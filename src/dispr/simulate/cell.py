@@ -145,7 +145,7 @@ def _place(shape: Shape, parameters: TypeParameters, rng: np.random.Generator) -
         waves=random_waves(rng, parameters.warp),
     )
     target = parameters.volume * np.exp(rng.normal(0, parameters.volume_spread))
-    floor = rng.uniform(0, 2.5)
+    floor = rng.uniform(*parameters.flattening)
 
     # A coarse look at the whole shape, which may still lie off the centre or be too large.
     step = 3.0
@@ -155,11 +155,18 @@ def _place(shape: Shape, parameters: TypeParameters, rng: np.random.Generator) -
     volume = float(np.clip(rough / np.float32(step) + np.float32(0.5), 0, 1).sum()) * step**3
     scale = min((target / volume) ** (1 / 3), _LARGEST / float((high - low).max()))
     middle = (low + high) / 2 * scale
+    mirrored = False
+    if parameters.upward is not None:
+        weights = (rough > 0).sum(axis=(1, 2))
+        above = float((weights * coarse).sum() / weights.sum()) > (low[0] + high[0]) / 2
+        mirrored = above != (rng.random() < parameters.upward)
 
     lattice = np.arange(SIZE, dtype=np.float32) - np.float32(SIZE / 2 - 0.5)
     while True:
         axes = [lattice + np.float32(m) for m in middle]
         depth = shape.depth(Grid(axes, replace(pose, scale=scale))) * np.float32(scale)
+        if mirrored:
+            depth = depth[::-1]
         low, high = _extent(depth, lattice, 0)
         # Cells lie on the glass, at high z, which flattens them by a voxel or two.
         glass = (np.float32(high[0] - floor) - lattice)[:, None, None]
@@ -168,7 +175,7 @@ def _place(shape: Shape, parameters: TypeParameters, rng: np.random.Generator) -
         if np.abs(np.concatenate([low, high])).max() < SIZE / 2 - 1.5:
             break
         # The coarse look was off by a voxel or two: move, and leave a little more room.
-        middle = middle + (low + high) / 2
+        middle = middle + (low + high) / 2 * np.array([-1 if mirrored else 1, 1, 1])
         scale *= 0.97
     return _centred(depth, low, high)
 
