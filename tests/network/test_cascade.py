@@ -95,6 +95,7 @@ def test_refine_some_of_the_cells(condition):
         ({"refine_share": 0.3}, "refine_share"),
         ({"refine_share": 0.0}, "refine_share"),
         ({"refine_noise": -1.0}, "refine_noise"),
+        ({"draw_noise": -1.0}, "draw_noise"),
         ({"channels": 40}, "multiple of 32"),
     ],
 )

@@ -91,6 +91,7 @@ class GivenCells:
         self.features = features
         self._denoise = cascade.denoiser.given(features.coarse)
         self._refine = cascade.refiner
+        self.draw_noise = cascade.config.draw_noise
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Denoise (N, 1, coarse, coarse, coarse) at the steps t (N,)."""

@@ -180,6 +180,9 @@ class CascadeConfig:
         Share of the training samples that the refiner is trained on.
     refine_noise : float
         Largest standard deviation of the noise on the refiner's input in training.
+    draw_noise : float
+        Standard deviation of the noise on the refiner's input when shapes are drawn. Without any,
+        they come out smoother than cells.
     """
 
     size: int = 64
@@ -195,6 +198,7 @@ class CascadeConfig:
     dropout: float = 0.0
     refine_share: float = 0.125
     refine_noise: float = 0.1
+    draw_noise: float = 0.1
 
     def __post_init__(self) -> None:
         factor = self.size // self.coarse if self.coarse > 0 else 0
@@ -212,9 +216,9 @@ class CascadeConfig:
             0 < self.refine_share <= 1 and abs(1 / self.refine_share % 1) < 1e-9,
             f"refine_share must be 1, 1/2, 1/3, ..., not {self.refine_share}.",
         )
-        _require(
-            self.refine_noise >= 0, f"refine_noise must be 0 or more, not {self.refine_noise}."
-        )
+        for name in ("refine_noise", "draw_noise"):
+            noise = getattr(self, name)
+            _require(noise >= 0, f"{name} must be 0 or more, not {noise}.")
         _ = self.denoiser  # checks the rest
 
     @property

@@ -65,6 +65,7 @@ def draw_occupancy(
                 on_step(len(condition))
         occupancy = process.decode(x).clamp(0, 1)
         if isinstance(given, GivenCells):
+            occupancy = occupancy + given.draw_noise * noise()
             occupancy = torch.sigmoid(given.refine(occupancy))
         return occupancy[:, 0]
 
