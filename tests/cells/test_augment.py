@@ -93,7 +93,7 @@ def test_shift_moves_by_whole_voxels_and_parts(batch):
         for axis in (0, 1):
             at = torch.arange(64.0)
             centre = [(m.sum(1 - axis) * at).sum() / m.sum() for m in (batch[1][i], moved[i])]
-            assert (centre[1] - centre[0]).item() == pytest.approx(shift[axis].item(), abs=0.01)
+            assert (centre[1] - centre[0]).item() == pytest.approx(shift[axis].item(), abs=0.1)
 
 
 def test_flips_are_exact(batch):

@@ -17,7 +17,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
 from dispr.training.config import TrainingConfig
-from dispr.training.samples import make_samples
+from dispr.training.samples import cell_of, make_samples
 from dispr.training.trainer import Trainer
 
 # Folded by 8, a network of 8^3 voxels: a step takes milliseconds.
@@ -60,10 +60,10 @@ CASCADE = ModelConfig(
 )
 
 
-def make_trainer(cells_folder, run, training=TRAINING, model=None):
+def make_trainer(cells_folder, run, training=TRAINING, model=None, extra=()):
     model = model or ModelConfig(network=NETWORK, diffusion=DIFFUSION)
     files = find_cells(cells_folder, split="train", need_obj=True)
-    return Trainer(files, run, model, training, device="cpu")
+    return Trainer(files, run, model, training, extra=extra, device="cpu")
 
 
 def weights_of(run, name="weights.safetensors"):
@@ -180,6 +180,39 @@ def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):
         for numbers in ([0, 1, 2, 3], [2, 3])
     ]
     assert chosen == [[True, False, True, False], [True, False]]
+
+
+def test_extra_cells_are_trained_on_beside_ones_own(cells_folder, tmp_path):
+    """In their share, all in turn, and never to validate on."""
+    extra = find_cells(cells_folder, split="test", need_obj=True)
+    training = dataclasses.replace(TRAINING, extra_share=0.2)
+    trainer = make_trainer(cells_folder, tmp_path / "mixed", training, extra=extra)
+    own = [file.name for file in trainer.cells.files[: -len(extra)]]
+    seen = [
+        name
+        for number in range(12)
+        for name in trainer.cells.batch([cell_of(number, len(own), len(extra), 0.2, 0)])["names"]
+    ]
+    # Five of one's own and one guest an epoch.
+    assert len(own) == 5 and len(extra) == 2
+    assert all(sorted(set(seen[i : i + 6]) & set(own)) == sorted(own) for i in (0, 6))
+    guests = [name for name in seen if name not in own]
+    assert sorted(guests) == sorted(file.name for file in extra)
+    assert not {file.name for file in trainer.validation_cells.files} & set(seen)
+    trainer.fit()
+    make_trainer(cells_folder, tmp_path / "alone", training).fit()
+    mixed, alone = weights_of(tmp_path / "mixed"), weights_of(tmp_path / "alone")
+    assert any(not torch.equal(mixed[key], alone[key]) for key in mixed)
+    assert load_weights(tmp_path / "mixed" / "weights.safetensors").about["extra_cells"] == 2
+
+
+def test_validation_cells_do_not_depend_on_the_seed(cells_folder, tmp_path):
+    def validated(seed):
+        training = dataclasses.replace(TRAINING, seed=seed)
+        cells = make_trainer(cells_folder, tmp_path / str(seed), training).validation_cells
+        return [file.name for file in cells.files]
+
+    assert all(validated(0) == validated(seed) for seed in range(1, 5))
 
 
 @pytest.mark.parametrize(

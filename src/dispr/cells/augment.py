@@ -91,7 +91,8 @@ def augment(
     -------
     image, mask, obj : Tensor
         As given; the same objects if `config` varies nothing. Flips alone are exact, all else
-        interpolates linearly and takes what is outside for 0.
+        interpolates by cubic convolution (linear interpolation would smooth the surfaces that a
+        network is to learn) and takes what is outside for 0.
     """
     if len(generators) != len(image):
         raise ValueError(f"Expected {len(image)} generators, one for each cell.")
@@ -148,8 +149,12 @@ def _moved(
     # Z rides along as channels: in the plane, all sections move alike.
     planes = torch.cat([image[:, None], mask[:, None], obj], dim=1)
     planes = F.grid_sample(
-        planes, grid.to(device, planes.dtype), padding_mode="zeros", align_corners=False
-    )
+        planes,
+        grid.to(device, planes.dtype),
+        mode="bicubic",
+        padding_mode="zeros",
+        align_corners=False,
+    ).clamp(0, 255)
     image, mask, obj = planes[:, 0], planes[:, 1], planes[:, 2:]
     if config.scale > 0:
         source = SECTION + (torch.arange(depth) - SECTION)[None, :] / factor[:, None]
@@ -160,12 +165,23 @@ def _moved(
 def _resampled_z(obj: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
     """Interpolate planes of (N, Z, Y, X) at the heights `source` (N, Z); 0 beyond the volume."""
     depth = obj.shape[1]
-    obj = F.pad(obj, (0, 0, 0, 0, 1, 1))
-    source = (source + 1).clamp(0, depth + 1)
-    below = source.floor().clamp(max=depth)
+    obj = F.pad(obj, (0, 0, 0, 0, 2, 2))
+    source = (source + 2).clamp(1, depth + 2)
+    below = source.floor().clamp(max=depth + 1)
     rows = torch.arange(len(obj), device=obj.device)[:, None]
-    index = below.long()
-    return torch.lerp(obj[rows, index], obj[rows, index + 1], (source - below)[..., None, None])
+    result = torch.zeros_like(obj[:, :depth])
+    for step in (-1, 0, 1, 2):
+        weight = _cubic(source - below - step)[..., None, None]
+        result += weight * obj[rows, below.long() + step]
+    return result.clamp(0, 255)
+
+
+def _cubic(distance: torch.Tensor) -> torch.Tensor:
+    """Weight of a plane at this distance, up to 2 planes: Keys' kernel with PyTorch's a = -0.75."""
+    a, x = -0.75, distance.abs()
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((x - 5) * x + 8) * a * x - 4 * a
+    return torch.where(x <= 1, near, far)
 
 
 def _exposed(

@@ -35,6 +35,12 @@ UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
     + ". The options below change it.",
 )
 @click.option("--split", default="train", show_default=True, help="Part of the data to train on.")
+@click.option(
+    "--extra",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of more cells (simulated ones, say) to train on beside those of DATA.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
     "--init", type=click.Path(path_type=Path), default=None, help="Begin with these weights."
@@ -63,6 +69,8 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
 
     recipe = change_preset(get_preset(preset), options)
     files = find_cells(data, split=training_split(data, split), need_obj=True)
+    extra = options["extra"]
+    more = find_cells(extra, split=training_split(extra, split), need_obj=True) if extra else ()
     begun = (out / CHECKPOINT).exists()  # then the weights that it began with are not needed
     initial = load_weights(options["init"]) if options["init"] and not begun else None
     trainer = Trainer(
@@ -70,6 +78,7 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
         out,
         recipe.model,
         recipe.training,
+        extra=more,
         device=options["device"],
         initial=initial,
         tensorboard=options["tensorboard"],

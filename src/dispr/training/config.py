@@ -46,6 +46,8 @@ class TrainingConfig:
         Random variation of the cells.
     seed : int
         Of everything that is random in training.
+    extra_share : float
+        Share of the samples that are of extra cells, where there are any.
     validation_fraction : float
         Share of the cells set aside to validate on.
     validation_interval : int
@@ -74,6 +76,7 @@ class TrainingConfig:
     schedule_sampler: str = "uniform"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
+    extra_share: float = 0.2
     validation_fraction: float = 0.1
     validation_interval: int = 5000
     validation_cells: int = 16
@@ -103,10 +106,9 @@ class TrainingConfig:
             raise ConfigError(f"lr must be positive, not {self.lr}.")
         if not self.ema_rates or not all(0 <= rate < 1 for rate in self.ema_rates):
             raise ConfigError(f"ema_rates must be rates in [0, 1), not {self.ema_rates}.")
-        if not 0 <= self.validation_fraction < 1:
-            raise ConfigError(
-                f"validation_fraction must be in [0, 1), not {self.validation_fraction}."
-            )
+        for name in ("extra_share", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be in [0, 1), not {getattr(self, name)}.")
         if self.precision not in get_args(Precision):
             choices = ", ".join(get_args(Precision))
             raise ConfigError(f'precision must be one of {choices}, not "{self.precision}".')

@@ -63,10 +63,13 @@ def make_samples(
     training: TrainingConfig,
     timesteps: UniformTimesteps,
     device: torch.device,
+    extra: int = 0,
 ) -> Samples:
-    """Prepare the samples of these numbers on the device."""
+    """Prepare the samples of these numbers on the device; the last `extra` cells are extra ones."""
     seed = training.seed
-    batch = cells.batch([_cell_of(number, len(cells), seed) for number in numbers])
+    own = len(cells) - extra
+    share = training.extra_share if extra else 0.0
+    batch = cells.batch([cell_of(number, own, extra, share, seed) for number in numbers])
     image, mask, obj = (
         values.to(device).float() for values in (batch["image"], batch["mask"], batch["obj"])
     )
@@ -98,12 +101,17 @@ def make_samples(
     )
 
 
-def _cell_of(number: int, count: int, seed: int) -> int:
-    epoch, place = divmod(number, count)
-    return int(_order(epoch, count, seed)[place])
+def cell_of(number: int, own: int, extra: int, share: float, seed: int) -> int:
+    """Give the cell of a sample: from 0 one's own, from `own` the extra ones."""
+    guests = round(own * share / (1 - share))
+    epoch, place = divmod(number, own + guests)
+    return int(_order(epoch, own, extra, guests, seed)[place])
 
 
 @lru_cache(maxsize=4)
-def _order(epoch: int, count: int, seed: int) -> Tensor:
-    """Order of the cells in an epoch."""
-    return torch.randperm(count, generator=generator("order", seed, epoch))
+def _order(epoch: int, own: int, extra: int, guests: int, seed: int) -> Tensor:
+    """Order of the cells in an epoch: each of one's own, and so many guests of the extra ones."""
+    order = torch.randperm(own + guests, generator=generator("order", seed, epoch))
+    # Extra cells are taken in turn, so that all are seen equally often.
+    turns = torch.arange(epoch * guests, (epoch + 1) * guests) % max(extra, 1)
+    return torch.cat([torch.arange(own), own + turns])[order]

@@ -89,6 +89,8 @@ class Trainer:
     ----------
     files : sequence of CellFiles
         Cells with objects; a part is set aside for validation.
+    extra : sequence of CellFiles
+        More cells, to train on beside them (see `TrainingConfig.extra_share`).
     run : Path
         Folder of the run. A run found there is taken up where its checkpoint left it.
     model, training : ModelConfig, TrainingConfig
@@ -117,6 +119,7 @@ class Trainer:
         model: ModelConfig,
         training: TrainingConfig,
         *,
+        extra: Sequence[CellFiles] = (),
         device: str = "auto",
         initial: Weights | None = None,
         tensorboard: bool = False,
@@ -131,23 +134,26 @@ class Trainer:
                 f"batch_size {training.batch_size} cannot be shared among {world} processes."
             )
         self.local = training.batch_size // world
-        train_files, validation_files = validation_split(
-            files, training.validation_fraction, training.seed
-        )
+        # Not of the run's seed: runs are then compared on the same cells, and one that begins with
+        # the weights of another is not validated on cells that these were trained on.
+        train_files, validation_files = validation_split(files, training.validation_fraction)
         if not train_files:
             raise ConfigError("there are no cells to train on.")
-        self.cells = CellDataset(train_files)
+        self.cells = CellDataset([*train_files, *extra])
+        self.extra = len(extra)
         self.validation_cells = CellDataset(validation_files)
         self._check()
         self.settings = {
             "model": to_dict(model),
             "training": {k: v for k, v in to_dict(training).items() if k not in FREE},
             "cells": [file.name for file in train_files],
+            "extra_cells": len(extra),
         }
         self.about = {
             "dispr": __version__,
             "training": to_dict(training),
             "training_cells": self.settings["cells"],
+            "extra_cells": len(extra),
             "started_from": dict(initial.about) if initial else None,
             **(about or {}),
         }
@@ -313,6 +319,7 @@ class Trainer:
                 training,
                 self.timesteps,
                 self.device,
+                self.extra,
             )
             values = self._backward(samples, is_last=start + micro >= self.local)
             for key, value in values.items():
