@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from dispr.cells.blocks import blocks
 from dispr.cells.classes import CLASSES, CellName, parse_name
 from dispr.cells.folder import CellFiles
 from dispr.cells.read import Cell, read_cell
 from dispr.errors import ConfigError, FileError
-
-BLOCK = 8
-"""Most cells of a block that stays together in a split; the published numbering goes by eights."""
 
 
 class Batch(TypedDict):
@@ -135,30 +133,16 @@ def validation_split(
         by_type["" if name.number is None else name.type].append((name, file))
     validation: list[CellFiles] = []
     for kind in sorted(by_type):
-        blocks = _blocks(by_type[kind])
+        chunks = blocks(by_type[kind])
         # Types are drawn apart, so that cells of one type do not change the choice in another.
         rng = np.random.default_rng([seed, *kind.encode()])
-        target, taken, left = fraction * len(by_type[kind]), 0, len(blocks)
-        for i in rng.permutation(len(blocks)):
-            nearer = abs(taken + len(blocks[i]) - target) <= abs(taken - target)
+        target, taken, left = fraction * len(by_type[kind]), 0, len(chunks)
+        for i in rng.permutation(len(chunks)):
+            nearer = abs(taken + len(chunks[i]) - target) <= abs(taken - target)
             if left > 1 and nearer:
-                validation += blocks[i]
-                taken += len(blocks[i])
+                validation += chunks[i]
+                taken += len(chunks[i])
                 left -= 1
     chosen = {id(file) for file in validation}
     train = [file for file in files if id(file) not in chosen]
     return sorted(train, key=lambda f: f.name), sorted(validation, key=lambda f: f.name)
-
-
-def _blocks(cells: list[tuple[CellName, CellFiles]]) -> list[list[CellFiles]]:
-    """Cut the cells of one type, sorted by name, into blocks that stay together."""
-    blocks: list[list[CellFiles]] = []
-    last: int | None = None
-    for name, file in cells:
-        follows = last is not None and name.number is not None and name.number - last in (0, 1)
-        if follows and len(blocks[-1]) < BLOCK:
-            blocks[-1].append(file)
-        else:
-            blocks.append([file])
-        last = name.number
-    return blocks
