@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dispr.cells.classes import CLASSES, parse_name
 from dispr.cells.blocks import BLOCK
+from dispr.cells.classes import CLASSES, parse_name
 from dispr.cells.dataset import CellDataset, validation_split
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.errors import ConfigError, FileError
