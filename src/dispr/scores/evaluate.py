@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +14,10 @@ import numpy as np
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import find_cells, tiff_files
 from dispr.cells.read import read_mask, read_obj
-from dispr.errors import DisprError, FileError
+from dispr.errors import FileError
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.layout import predicted_names, read_probability, read_samples
+from dispr.processes import map_in_processes
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.intervals import interval_scores, read_intervals
 from dispr.scores.library import training_cells
@@ -28,9 +25,6 @@ from dispr.scores.shape import METRICS, Measures, binarise, measure, score
 
 SAMPLES, CONSENSUS, BEST = "single samples", "consensus", "best of N"
 NEAREST = "nearest"
-
-MOST_PROCESSES = 61
-"""Windows cannot wait for more."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +153,7 @@ def evaluate(
         similar = library.most_similar(mask) if library and mask else None
         tasks.append((predictions, name, truths[name].obj, mask, similar))
     rows: list[dict[str, Any]] = []
-    for found in _map(_score_cell, tasks, jobs):
+    for found in map_in_processes(_score_cell, tasks, jobs):
         rows += found
         if on_cell:
             on_cell()
@@ -229,23 +223,3 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         found[f"{metric}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
         found[f"{metric}_median"] = float(np.median(values))
     return found
-
-
-def _map(function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int | None) -> Iterator[Any]:
-    workers = min(jobs or os.cpu_count() or 1, len(tasks), MOST_PROCESSES)
-    if workers == 1:
-        yield from map(function, tasks)
-        return
-    try:
-        with ProcessPoolExecutor(workers, initializer=_leave_interrupts) as pool:
-            yield from pool.map(function, tasks, chunksize=max(1, len(tasks) // (workers * 8)))
-    except BrokenProcessPool as error:
-        raise DisprError(
-            "A process that scored cells was ended from outside, perhaps for lack of memory; "
-            "run again with --jobs 1."
-        ) from error
-
-
-def _leave_interrupts() -> None:
-    """Let Ctrl-C reach the parent alone, which ends its processes; they would print tracebacks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

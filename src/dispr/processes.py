@@ -1,0 +1,53 @@
+"""Run a function on many things in parallel processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from dispr.errors import DisprError
+
+MOST_PROCESSES = 61
+"""Windows cannot wait for more."""
+
+
+def map_in_processes(
+    function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int | None = None
+) -> Iterator[Any]:
+    """Yield the results of a function, in the order of the tasks.
+
+    Parameters
+    ----------
+    function : callable
+        A function at the top of a module, of one task.
+    tasks : sequence
+        What it is called with.
+    jobs : int, optional
+        Processes; as many as cores if not given. One runs in this process.
+
+    Raises
+    ------
+    DisprError
+        If a process was ended from outside.
+    """
+    workers = min(jobs or os.cpu_count() or 1, len(tasks), MOST_PROCESSES)
+    if workers <= 1:
+        yield from map(function, tasks)
+        return
+    try:
+        with ProcessPoolExecutor(workers, initializer=_leave_interrupts) as pool:
+            yield from pool.map(function, tasks, chunksize=max(1, len(tasks) // (workers * 8)))
+    except BrokenProcessPool as error:
+        raise DisprError(
+            "A process that worked on cells was ended from outside, perhaps for lack of memory; "
+            "run again with --jobs 1."
+        ) from error
+
+
+def _leave_interrupts() -> None:
+    """Let Ctrl-C reach the parent alone, which ends its processes; they would print tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
