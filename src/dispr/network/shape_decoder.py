@@ -36,6 +36,8 @@ class ShapeDecoder(nn.Module):
             ]
         self.decoder = nn.Sequential(*decoder)
         self.out = nn.Conv3d(widths[0], 1, 1)
+        # Begin at the share of voxels that cells fill, which would take hundreds of steps to learn.
+        nn.init.constant_(self.out.bias, -2.0)  # type: ignore[arg-type]
 
     def forward(self, condition: Tensor) -> Tensor:
         """Give the logit of the occupancy.
@@ -61,7 +63,8 @@ class ShapeDecoder(nn.Module):
 def _convolution(dimensions: int, before: int, after: int) -> nn.Sequential:
     convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
     # Groups instead of SHAPR's batches: the answer for a cell must not depend on its neighbours.
-    groups = next(g for g in (8, 4, 2, 1) if after % g == 0)
+    # Of four channels at least: normalised one by one, they forget how much of a cell there is.
+    groups = next(g for g in (8, 4, 2, 1) if after % (4 * g) == 0 or g == 1)
     return nn.Sequential(
         convolution(before, after, 3, padding=1), nn.GroupNorm(groups, after), nn.LeakyReLU(0.01)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dispr.cells.augment import AugmentConfig
 from dispr.diffusion.config import DiffusionConfig
@@ -97,7 +97,7 @@ PRESETS = {
     "shapr": Preset(
         "a deterministic 2D encoder and 3D decoder after SHAPR: one answer a cell",
         ModelConfig(network=ShapeDecoderConfig(), diffusion=None),
-        FAST_TRAINING,
+        replace(FAST_TRAINING, lr=4e-3),  # a tenth of that learns ten times slower
     ),
 }
 
