@@ -16,6 +16,7 @@ from dispr.errors import DisprError
 COMMANDS = {
     "predict": ("dispr.cli.predict", "Predict 3D shapes for a folder of 2D cells."),
     "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
+    "classify": ("dispr.cli.classify", "Tell classes of cells apart by their features."),
     "plot": ("dispr.cli.plot", "Draw predicted cells: sections and shapes."),
     "baseline": ("dispr.cli.baseline", "Make shapes without a network, to compare with."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),

@@ -1,0 +1,1 @@
+"""What the shapes are for: telling classes of cells apart by their features."""

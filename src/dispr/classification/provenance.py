@@ -1,0 +1,231 @@
+"""Which cells the model of a prediction was trained on; a leak is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dispr.classification.folds import Fold, Split
+from dispr.errors import ConfigError, FileError
+
+RECORD = "prediction.json"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A folder of predictions, and what its model knows.
+
+    Attributes
+    ----------
+    folder : Path
+        As `dispr predict` writes it.
+    seen : frozenset of str
+        The cells that the model was trained on, and that the models it began with were.
+    model : str
+        Fingerprint of the model.
+    remarks : tuple of str
+        Sentences on what the weights do not tell.
+    """
+
+    folder: Path
+    seen: frozenset[str]
+    model: str
+    remarks: tuple[str, ...] = ()
+
+    def refuse_leak(self, fold: Fold) -> None:
+        """Raise ConfigError if the model saw a cell that the fold tests."""
+        both = sorted(self.seen & set(fold.test))
+        if both:
+            raise ConfigError(
+                f"{self.folder} was predicted by a model that was trained on {len(both)} of the "
+                f"{len(fold.test)} test cells of fold {fold.number} (repeat {fold.repeat}), such "
+                f"as {both[0]}; predict with one model for each fold that was trained without its "
+                "test cells, or classify only cells that the model has not seen (--unseen)."
+            )
+
+
+def seen_cells(
+    about: Mapping[str, Any], simulated: Collection[str] = ()
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Read from the remarks in weights which cells had a part in them.
+
+    Parameters
+    ----------
+    about : mapping
+        `Weights.about`: `training_cells`, and `started_from`, the same of the weights that the
+        training began with, and so on.
+    simulated : collection of str
+        Data sets (`about["data"]`) whose cells are simulated. Their names look like those of real
+        cells and are passed over. So are those of weights that say `simulated: true`.
+
+    Returns
+    -------
+    seen : frozenset of str
+        Names of cells.
+    remarks : tuple of str
+        Sentences on what the weights do not tell.
+
+    Raises
+    ------
+    ConfigError
+        If the weights do not name their training cells.
+    """
+    seen: set[str] = set()
+    remarks: list[str] = []
+    link: Mapping[str, Any] | None = about
+    while link:
+        cells = link.get("training_cells")
+        if cells is None:
+            raise ConfigError(
+                "the weights do not name the cells that they were trained on, so that a leak "
+                "cannot be ruled out; use weights written by dispr train."
+            )
+        if link.get("simulated") is not True and link.get("data") not in simulated:
+            seen.update(cells)
+        seen.update(link.get("extra_training_cells") or ())
+        extra = link.get("extra_cells")
+        if extra and not link.get("extra_training_cells"):
+            remarks.append(
+                f"The model was also trained on {extra} extra cells that its weights do not name; "
+                "make sure that they are simulated."
+            )
+        link = link.get("started_from")
+    return frozenset(seen), tuple(remarks)
+
+
+def read_predictions(
+    folder: Path, weights: Path | None = None, simulated: Collection[str] = ()
+) -> Predictions:
+    """Find out which cells the model of a prediction folder was trained on.
+
+    Its record, `prediction.json`, holds the fingerprint of the model; the weights with this
+    fingerprint hold the names of the cells.
+
+    Parameters
+    ----------
+    folder : Path
+        As `dispr predict` writes it.
+    weights : Path, optional
+        Weights of the model. If not given: `weights.safetensors` in the folder, or those shipped
+        with the package.
+    simulated : collection of str
+        As for `seen_cells`.
+
+    Raises
+    ------
+    FileError
+        If the folder has no record, or a file cannot be read.
+    ConfigError
+        If the weights are those of another model, or do not name their training cells.
+    """
+    record = folder / RECORD
+    try:
+        known = str(json.loads(record.read_text(encoding="utf-8"))["model"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            f"{record} does not tell which model made these shapes; write them with dispr predict."
+        ) from error
+    from dispr.prediction.folder import fingerprint
+    from dispr.prediction.model import load
+
+    own = folder / "weights.safetensors"
+    path = weights or (own if own.is_file() else None)
+    model = load(path, device="cpu")
+    if fingerprint(model) != known:
+        raise ConfigError(
+            f"{folder} was predicted by another model than {path or 'the shipped one'}; name its "
+            "weights with --weights."
+        )
+    seen, remarks = seen_cells(model.about, simulated)
+    return Predictions(folder, seen, known, remarks)
+
+
+def predictions_by_fold(
+    folder: Path,
+    split: Split,
+    weights: Path | None = None,
+    simulated: Collection[str] = (),
+) -> dict[str, Predictions]:
+    """Find the predictions that each fold may use, and refuse those that leak.
+
+    Parameters
+    ----------
+    folder : Path
+        One folder of predictions for all folds, or a folder with one for each fold, named
+        "repeat_0_fold_3", or "fold_3" where there is one repeat.
+    split : Split
+        The folds.
+    weights : Path, optional
+        A file, the model of all; or a folder with `fold_3.safetensors`, or runs
+        `fold_3/weights.safetensors`, under the same names as the predictions.
+    simulated : collection of str
+        As for `seen_cells`.
+
+    Returns
+    -------
+    dict of str to Predictions
+        By `Fold.key`.
+
+    Raises
+    ------
+    FileError
+        If a folder or weights are missing.
+    ConfigError
+        If a model saw a test cell of its fold, or is not that of the predictions.
+    """
+    if (folder / "probability").is_dir():
+        one = read_predictions(folder, _one_file(weights), simulated)
+        found = {fold.key: one for fold in split}
+    else:
+        alone = len(split.folds) == 1
+        found = {}
+        for fold in split:
+            names = [fold.key, f"fold_{fold.number}"] if alone else [fold.key]
+            part = next((folder / name for name in names if (folder / name).is_dir()), None)
+            if part is None:
+                raise FileError(
+                    f"{folder} holds neither predictions (probability/NAME.tif) nor the folder "
+                    f"{names[-1]} with those for one fold; predict to it first."
+                )
+            found[fold.key] = read_predictions(part, _weights_of(weights, part.name), simulated)
+    for fold in split:
+        found[fold.key].refuse_leak(fold)
+    return found
+
+
+def leave_out_seen(names: Iterable[str], predictions: Predictions) -> list[str]:
+    """Leave out the cells that the model was trained on.
+
+    Raises
+    ------
+    ConfigError
+        If none is left.
+    """
+    left = [name for name in names if name not in predictions.seen]
+    if not left:
+        raise ConfigError(
+            f"the model of {predictions.folder} was trained on all of these cells; there are none "
+            "to test on."
+        )
+    return left
+
+
+def _one_file(weights: Path | None) -> Path | None:
+    if weights is not None and weights.is_dir():
+        raise ConfigError(
+            f"{weights} is a folder, but there is one folder of predictions for all folds; name "
+            "the weights file of its model."
+        )
+    return weights
+
+
+def _weights_of(weights: Path | None, name: str) -> Path | None:
+    if weights is None or not weights.is_dir():
+        return weights
+    for path in (weights / f"{name}.safetensors", weights / name / "weights.safetensors"):
+        if path.is_file():
+            return path
+    raise FileError(f"{weights} holds neither {name}.safetensors nor {name}/weights.safetensors.")

@@ -1,0 +1,181 @@
+"""`dispr classify`: tell the classes of cells apart by features of sections and shapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+FEATURES = (
+    "2d",
+    "truth",
+    "predicted",
+    "augmented",
+    "single",
+    "single-augmented",
+    "cylinder",
+    "ellipsoid",
+)
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--features",
+    type=click.Choice(FEATURES),
+    multiple=True,
+    default=("2d",),
+    show_default=True,
+    help="Give it several times to compare: 2d (image and mask); and beside it: truth (the true "
+    "shape), predicted (consensus, mean and spread of the predicted shapes), augmented (truth, "
+    "and predicted shapes of the rare classes' training cells as further rows), single (one "
+    "predicted shape), single-augmented, cylinder, ellipsoid.",
+)
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder that dispr predict wrote, or one that holds a folder for each fold (fold_0, ...).",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Weights of the predictions' model, which name its training cells; or a folder of runs, "
+    "fold_0/weights.safetensors, ... Default: the shipped ones.",
+)
+@click.option("--unseen", is_flag=True, help="Only cells that the model was not trained on.")
+@click.option(
+    "--simulated",
+    multiple=True,
+    metavar="NAME",
+    help="Name of a data set of simulated cells that the model was trained on.",
+)
+@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@click.option(
+    "--folds",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV file of folds (name, repeat, fold) to use instead of drawing them.",
+)
+@click.option(
+    "--scheme",
+    type=click.Choice(["runs", "random"]),
+    default="runs",
+    show_default=True,
+    help="Keep runs of consecutive numbers together, or draw cells at random as published.",
+)
+@click.option("--number-of-folds", default=5, show_default=True, help="Folds in a repeat.")
+@click.option("--repeats", default=1, show_default=True, help="Times that folds are drawn anew.")
+@click.option("--block", default=8, show_default=True, help="Most cells that stay together.")
+@click.option(
+    "--classifier",
+    type=click.Choice(["forest", "boosting"]),
+    multiple=True,
+    default=("forest",),
+    show_default=True,
+    help="Random forest or gradient boosting; both if given twice.",
+)
+@click.option(
+    "--oversampling",
+    type=click.Choice(["smote", "random", "none"]),
+    default="smote",
+    show_default=True,
+    help="How rare classes are brought to the size of the largest, in training.",
+)
+@click.option(
+    "--minority",
+    default="knizocytes,keratocytes,multilobate",
+    show_default=True,
+    help="Classes that are augmented, separated by commas.",
+)
+@click.option(
+    "--importances",
+    type=click.Choice(["impurity", "permutation"]),
+    default=None,
+    help="Of features. Default: impurity for forests, permutation for boosting.",
+)
+@click.option(
+    "--published", is_flag=True, help="The published features, trees and threshold of importance."
+)
+@click.option("--seed", default=0, show_default=True, help="Of folds and classifiers.")
+@click.option(
+    "--audit",
+    type=click.Choice(["first", "all", "none"]),
+    default="first",
+    show_default=True,
+    help="Folds that are fitted with spoiled test cells too, to see whether training notices.",
+)
+@click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw PNG files.")
+@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
+def command(data: Path, out: Path, **options: Any) -> None:
+    """Tell the cells of DATA apart by class, and compare what their features come from.
+
+    The names of the cells tell their classes. Scaling, selection of features and oversampling see
+    the training cells of a fold alone. Predicted shapes are refused where their model was trained
+    on a test cell. OUT receives report.md, tables (CSV), pictures, and folds.csv, the folds;
+    interrupt with Ctrl-C, and the same command goes on where it was.
+    """
+    from dispr.cells.folder import find_cells
+    from dispr.classification.report import score_table
+    from dispr.classification.study import Study, classify
+
+    study = Study(
+        features=tuple(dict.fromkeys(options["features"])),
+        classifiers=tuple(dict.fromkeys(options["classifier"])),
+        scheme=options["scheme"],
+        folds=options["number_of_folds"],
+        repeats=options["repeats"],
+        block=options["block"],
+        seed=options["seed"],
+        published=options["published"],
+        oversampling=options["oversampling"],
+        minority=tuple(c.strip() for c in options["minority"].split(",") if c.strip()),
+        importance=options["importances"] or "",
+        unseen=options["unseen"],
+        simulated=options["simulated"],
+    )
+    files = find_cells(data, split=options["split"])
+    with Bars() as bars:
+        results = classify(
+            files,
+            out,
+            study,
+            predictions=options["predictions"],
+            weights=options["weights"],
+            split=options["folds"],
+            pictures=options["pictures"],
+            audit=options["audit"],
+            jobs=options["jobs"],
+            progress=bars.show,
+        )
+    click.echo(score_table(results))
+    click.echo(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")
+
+
+class Bars:
+    """One progress bar for each line of work, drawn one after the other."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._line = ""
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, line: str, done: int, total: int) -> None:
+        """Move the bar of this line of work; begin it if another was shown."""
+        from tqdm import tqdm
+
+        if line != self._line:
+            self.__exit__()
+            self._bar, self._line = tqdm(total=total, desc=line, leave=False), line
+        self._bar.update(done - self._bar.n)
