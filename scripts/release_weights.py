@@ -2,7 +2,7 @@
 
 python scripts/release_weights.py red_blood_cells -o runs/release
 
-Simulates cells, trains on them, goes on with the real ones, calibrates the intervals on the
+Trains on the real cells, goes on with simulated cells among them, calibrates the intervals on the
 validation part of the real training cells, and puts the weights into the package. Each part is
 left out where it is done already, so that the same command goes on after an interruption.
 """
@@ -21,9 +21,9 @@ from dispr.cli.main import run
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs."
 )
-@click.option("--simulated", default=6000, show_default=True, help="Cells to simulate.")
-@click.option("--pretrain-steps", default=1200, show_default=True, help="0 for no pre-training.")
-@click.option("--steps", default=3000, show_default=True, help="Steps on the real cells.")
+@click.option("--simulated", default=3000, show_default=True, help="Cells to simulate.")
+@click.option("--steps", default=4200, show_default=True, help="Steps on the real cells.")
+@click.option("--mixed-steps", default=6000, show_default=True, help="Steps on both, thereafter.")
 @click.option("--seed", default=0, show_default=True, help="Of the training.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", default="bf16", show_default=True, help="fp32 or bf16.")
@@ -32,24 +32,22 @@ def main(
     data: Path,
     out: Path,
     simulated: int,
-    pretrain_steps: int,
     steps: int,
+    mixed_steps: int,
     seed: int,
     device: str,
     precision: str,
     ship: bool,
 ) -> None:
     """Train the release weights on the cells of DATA."""
-    common = ["--preset", "fast", "--seed", seed, "--device", device, "--precision", precision]
-    begin: list[object] = []
-    if pretrain_steps:
-        cells, before = out / "simulated", out / "pretrained"
-        dispr("simulate", "-o", cells, "-n", simulated, "--seed", 1000, "--test-fraction", 0)
-        arguments = ["train", cells, "-o", before, *common, "--steps", pretrain_steps]
-        dispr(*arguments, "--lr-anneal-steps", 0)
-        begin = ["--init", before / "weights.safetensors"]
-    dispr("train", data, "-o", out / "fast", *common, "--steps", steps, *begin)
-    weights, released = out / "fast" / "weights.safetensors", out / "released.safetensors"
+    common = ["--preset", "fast", "--device", device, "--precision", precision]
+    first, second, cells = out / "real", out / "mixed", out / "simulated"
+    dispr("simulate", "-o", cells, "-n", simulated, "--seed", 1000, "--test-fraction", 0)
+    dispr("train", data, "-o", first, *common, "--seed", seed, "--steps", steps)
+    begin = ["--init", first / "weights.safetensors", "--lr", 3e-4, "--seed", seed + 1]
+    mix = ["--extra", cells, "--extra-share", 0.2]
+    dispr("train", data, "-o", second, *common, *begin, *mix, "--steps", mixed_steps)
+    weights, released = second / "weights.safetensors", out / "released.safetensors"
     dispr("calibrate", weights, data, "-o", released, "--device", device, "--precision", precision)
     if ship:
         script = Path(__file__).with_name("ship_weights.py")

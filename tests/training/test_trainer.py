@@ -194,7 +194,8 @@ def test_extra_cells_are_trained_on_beside_ones_own(cells_folder, tmp_path):
         for name in trainer.cells.batch([cell_of(number, len(own), len(extra), 0.2, 0)])["names"]
     ]
     # Five of one's own and one guest an epoch.
-    assert len(own) == 5 and len(extra) == 2
+    assert len(own) == 5
+    assert len(extra) == 2
     assert all(sorted(set(seen[i : i + 6]) & set(own)) == sorted(own) for i in (0, 6))
     guests = [name for name in seen if name not in own]
     assert sorted(guests) == sorted(file.name for file in extra)
