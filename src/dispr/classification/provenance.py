@@ -76,7 +76,7 @@ def seen_cells(
     seen: set[str] = set()
     remarks: list[str] = []
     link: Mapping[str, Any] | None = about
-    while link:
+    while link is not None:
         cells = link.get("training_cells")
         if cells is None:
             raise ConfigError(

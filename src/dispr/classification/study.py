@@ -49,6 +49,8 @@ class Study:
         As for `make_split`; the seed is the classifiers' too.
     published : bool
         The published features, number of trees, filling of gaps and threshold of importance.
+    trees : int
+        Trees of the forest; 0 for the recipe's own number.
     oversampling : "smote", "random" or "none"
         How rare classes are brought to the size of the largest, inside the fold.
     minority : tuple of str
@@ -69,6 +71,7 @@ class Study:
     block: int = BLOCK
     seed: int = 0
     published: bool = False
+    trees: int = 0
     oversampling: str = "smote"
     minority: tuple[str, ...] = MINORITY
     importance: str = ""
@@ -191,6 +194,8 @@ def recipe_of(study: Study, classifier: str) -> RecipeOf:
         "oversampling": study.oversampling,
         "seed": study.seed,
     }
+    if study.trees:
+        changes["trees"] = study.trees
     if study.published:
         return lambda features: published_recipe(features, **changes)
     return lambda features: Recipe(**changes)

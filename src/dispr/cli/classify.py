@@ -80,6 +80,7 @@ FEATURES = (
     show_default=True,
     help="Random forest or gradient boosting; both if given twice.",
 )
+@click.option("--trees", default=0, help="Of the forest. Default: 500; published: 2000.")
 @click.option(
     "--oversampling",
     type=click.Choice(["smote", "random", "none"]),
@@ -133,6 +134,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
         block=options["block"],
         seed=options["seed"],
         published=options["published"],
+        trees=options["trees"],
         oversampling=options["oversampling"],
         minority=tuple(c.strip() for c in options["minority"].split(",") if c.strip()),
         importance=options["importances"] or "",
