@@ -1,0 +1,59 @@
+"""Fit the statistics of a model's training cells, for the check whether a cell is like them.
+
+    python scripts/fit_familiarity.py red_blood_cells
+
+reads the cells that the shipped weights name as their training cells, and writes the statistics
+beside these weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from dispr.cli.main import run
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Weights whose training cells are taken. Default: the shipped ones.",
+)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=None, help="JSON file to write."
+)
+def command(data: Path, weights: Path | None, out: Path | None) -> None:
+    """Fit the statistics to the cells of DATA that the model was trained on."""
+    import numpy as np
+
+    from dispr.cells.folder import find_cells
+    from dispr.cells.read import read_cell
+    from dispr.errors import ConfigError
+    from dispr.model.weights import load_weights
+    from dispr.prediction.familiarity import SHIPPED, fit_familiarity, save_familiarity
+    from dispr.prediction.shipped import shipped_weights
+
+    wanted = set(load_weights(weights or shipped_weights()[0]).about.get("training_cells", ()))
+    files = [file for file in find_cells(data) if file.name in wanted]
+    if {file.name for file in files} != wanted or not wanted:
+        raise ConfigError(
+            f"{data} has {len(files)} of the {len(wanted)} training cells that the weights name; "
+            "name the data set that they were trained on."
+        )
+    cells = [read_cell(dataclasses.replace(file, obj=None)) for file in files]
+    fitted = fit_familiarity(
+        np.stack([cell.image for cell in cells]),
+        np.stack([cell.mask for cell in cells]),
+        [cell.name for cell in cells],
+    )
+    save_familiarity(out or SHIPPED, fitted)
+    click.echo(f"Statistics of {fitted.cells} training cells: {out or SHIPPED}")
+
+
+if __name__ == "__main__":
+    run(command)
