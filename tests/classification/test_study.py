@@ -18,7 +18,7 @@ from dispr.classification.rows import training_rows
 from dispr.classification.sources import Sources
 from dispr.classification.study import Study, classify
 from dispr.errors import ConfigError, FileError
-from dispr.prediction.layout import write_prediction
+from dispr.prediction.layout import read_samples, write_prediction
 from dispr.simulate.folder import simulate_folder
 
 TYPES = ("0.00_discocyte", "B_keratocytes", "C_knizocytes")
@@ -118,6 +118,23 @@ def test_only_shapes_that_are_needed_are_measured(cells, predictions, split):
     known.data("augmented", next(iter(split)))
     ((_, table),) = [(k, t) for k, t in known._tables.items() if k[0] == "samples"]
     assert {class_of(name) for name in table.names} == {"keratocytes", "knizocytes"}
+
+
+def test_folds_with_predictions_of_their_own(cells, predictions, split, tmp_path):
+    """For augmentation, a fold's model has to predict the minority's training cells alone."""
+    found = {}
+    for fold in split:
+        folder = tmp_path / fold.key
+        for name in fold.train:
+            if class_of(name) != "SDE":
+                samples = read_samples(predictions.folder, name)
+                write_prediction(folder, name, samples, samples.mean(axis=0))
+        found[fold.key] = dataclasses.replace(predictions, folder=folder, seen=set(fold.train))
+    study = Sources(cells, found, tmp_path / "features", wanted=("augmented",), jobs=1)
+    for fold in split:
+        extra = study.data("augmented", fold).extra
+        assert set(extra.names) == {name for name in fold.train if class_of(name) != "SDE"}
+        assert (tmp_path / "features" / f"{fold.key}_samples.csv").is_file()
 
 
 def test_predictions_that_leak_are_refused(cells, predictions, split):

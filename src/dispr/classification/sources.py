@@ -142,9 +142,9 @@ class Sources:
         predictions = self._predictions(fold)
         if source == "predicted":
             consensus = self._consensus(predictions).with_prefix("consensus_")
-            spread = self._samples(predictions).over_samples()
+            spread = self._samples(predictions, fold).over_samples()
             return FoldData.of(fold, consensus.beside(spread).beside(section))
-        shapes = self._samples(predictions).beside(section)
+        shapes = self._samples(predictions, fold).beside(section)
         if source == "augmented":
             extra = shapes.rows_of(n for n in fold.train if class_of(n) in self.minority)
             return FoldData.of(fold, self.truth.beside(section), extra, self.minority)
@@ -181,14 +181,21 @@ class Sources:
             "consensus", folder, lambda: consensus_tasks(folder, names, self.published)
         )
 
-    def _samples(self, predictions: Predictions) -> FeatureTable:
+    def _samples(self, predictions: Predictions, fold: Fold) -> FeatureTable:
+        # Augmentation needs the minority's training cells alone: those of this fold, where each
+        # fold has predictions of its own.
+        alone = self._several()
         names = [
             file.name
             for file in self.files
-            if self._all_samples or class_of(file.name) in self.minority
+            if self._all_samples
+            or (class_of(file.name) in self.minority and not (alone and file.name in fold.test))
         ]
         folder = predictions.folder
         return self._table("samples", folder, lambda: sample_tasks(folder, names, self.published))
+
+    def _several(self) -> bool:
+        return len({predictions.folder for predictions in self.predictions.values()}) > 1
 
     def _table(
         self, kind: str, folder: Path | None, tasks: Callable[[], Sequence[Task]]
@@ -197,8 +204,7 @@ class Sources:
         if key not in self._tables:
             todo = tasks()
             # Predictions of several folds have folders of different names.
-            several = len({p.folder for p in self.predictions.values()}) > 1
-            name = f"{folder.name}_{kind}" if folder is not None and several else kind
+            name = f"{folder.name}_{kind}" if folder is not None and self._several() else kind
             cache = None if self.folder is None else self.folder / f"{name}.csv"
             done = 0
 

@@ -1,0 +1,120 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from dispr.classification.sources import SOURCES
+from dispr.cli.classify import FEATURES, command
+from dispr.cli.main import main
+from dispr.simulate.folder import simulate_folder
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cells")
+    types = ("0.00_discocyte", "B_keratocytes")
+    simulate_folder(root, 16, seed=1, types=types, test_fraction=0.5, progress=False)
+    return root
+
+
+def arguments(cells, out):
+    return [str(cells), "-o", str(out), "--number-of-folds", "2", "--trees", "10", "--jobs", "1"]
+
+
+def test_tables_and_pictures(cells, tmp_path):
+    result = CliRunner().invoke(
+        command,
+        [*arguments(cells, tmp_path), "--features", "2d", "--features", "cylinder"],
+    )
+    assert result.exit_code == 0, result.output
+    assert "| forest       | cylinder" in result.output
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"report.md", "summary.csv", "folds.csv", "f1.png", "confusion.png"} <= names
+
+    # The folds of one run can be used by another.
+    again = tmp_path / "again"
+    result = CliRunner().invoke(
+        command,
+        [
+            *arguments(cells, again),
+            *("--folds", str(tmp_path / "folds.csv"), "--classifier", "boosting", "--published"),
+            *("--no-pictures", "--oversampling", "none", "--audit", "all"),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    assert (again / "folds.csv").read_text() == (tmp_path / "folds.csv").read_text()
+    assert "drawn before (folds.csv)" in (again / "report.md").read_text()
+    assert not (again / "f1.png").exists()
+
+
+def test_choices_are_the_sources():
+    assert FEATURES == SOURCES
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--features", "predicted"], "name them with --predictions"),
+        (["--features", "3d"], "Invalid value for '--features'"),
+        (["--folds", "nowhere.csv"], "nowhere.csv cannot be read: no such file or directory."),
+        (["--minority", "platelets"], "platelets is none of the published classes"),
+        (["--features", "augmented", "--predictions", "nowhere"], "nowhere holds neither"),
+        (["--number-of-folds", "17"], "fill only"),
+        (["--trees", "-1"], "at least one tree"),
+    ],
+)
+def test_bad_input_is_one_sentence(options, sentence, cells, tmp_path, monkeypatch, capsys):
+    line = ["dispr", "classify", str(cells), "-o", str(tmp_path / "out"), *options]
+    monkeypatch.setattr(sys, "argv", line)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_unknown_names_are_refused(cells_folder, tmp_path, monkeypatch, capsys):
+    # All of these are discocytes.
+    monkeypatch.setattr(sys, "argv", ["dispr", "classify", str(cells_folder), "-o", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "all cells are of the class SDE" in capsys.readouterr().err
+
+
+def test_a_leak_ends_in_one_sentence(cells, tmp_path, monkeypatch, capsys):
+    from dispr.prediction.folder import fingerprint
+    from dispr.prediction.model import load
+    from dispr.prediction.shipped import shipped_weights
+
+    model = load(device="cpu")
+    folder = tmp_path / "predictions"
+    (folder / "probability").mkdir(parents=True)
+    (folder / "prediction.json").write_text(json.dumps({"model": fingerprint(model)}))
+    # A cell that bears the name of one that the shipped model was trained on.
+    seen = next(name for name in model.about["training_cells"] if name.startswith("0.00_discocyte"))
+    data = tmp_path / "data"
+    for kind in ("image", "mask"):
+        (data / kind).mkdir(parents=True)
+        files = sorted((cells / "train" / kind).glob("*.tif"))
+        for i, path in enumerate(files):
+            name = seen if i == 0 else path.stem
+            (data / kind / f"{name}.tif").write_bytes(path.read_bytes())
+    line = ["dispr", "classify", str(data), "-o", str(tmp_path / "out"), "--features", "single"]
+    line += ["--predictions", str(folder), "--weights", str(shipped_weights()[0])]
+    monkeypatch.setattr(sys, "argv", [*line, "--number-of-folds", "2"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "was predicted by a model that was trained on" in capsys.readouterr().err
+
+
+def test_help_needs_no_heavy_imports():
+    code = (
+        "import sys; import dispr.cli.classify;"
+        "sys.exit(bool({'torch', 'numpy', 'sklearn', 'matplotlib'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
