@@ -1,6 +1,7 @@
 import csv
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,8 @@ from dispr.errors import ConfigError, FileError
 def runs(kind, count, first=0):
     return [f"{kind}{first + i:06d}" for i in range(count)]
 
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "folds"
 
 NAMES = runs("0.00_discocyte", 80) + runs("1.00_echinocyte_III", 40) + runs("B_keratocytes", 24)
 
@@ -161,3 +164,10 @@ def test_classes_in_published_order():
 
 def test_count():
     assert Split(({"a": 0, "b": 2, "c": 1},)).count == 3
+
+
+@pytest.mark.parametrize("scheme", ["runs", "random"])
+def test_published_folds_are_those_that_are_drawn(scheme):
+    published = read_split(PUBLISHED / f"red_blood_cells_{scheme}.csv")
+    assert len(published.names) == 661
+    assert published.folds == make_split(published.names, scheme, repeats=3).folds

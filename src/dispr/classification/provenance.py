@@ -48,7 +48,7 @@ class Predictions:
 
 
 def seen_cells(
-    about: Mapping[str, Any], simulated: Collection[str] = ()
+    about: Mapping[str, Any], unrelated: Collection[str] = ()
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """Read from the remarks in weights which cells had a part in them.
 
@@ -57,9 +57,9 @@ def seen_cells(
     about : mapping
         `Weights.about`: `training_cells`, and `started_from`, the same of the weights that the
         training began with, and so on.
-    simulated : collection of str
-        Data sets (`about["data"]`) whose cells are simulated. Their names look like those of real
-        cells and are passed over. So are those of weights that say `simulated: true`.
+    unrelated : collection of str
+        Data sets (`about["data"]`) that share no cell with those to be classified, such as
+        simulated ones. Their cells are passed over, for equal names mean nothing there.
 
     Returns
     -------
@@ -83,21 +83,21 @@ def seen_cells(
                 "the weights do not name the cells that they were trained on, so that a leak "
                 "cannot be ruled out; use weights written by dispr train."
             )
-        if link.get("simulated") is not True and link.get("data") not in simulated:
+        if link.get("data") not in unrelated:
             seen.update(cells)
         seen.update(link.get("extra_training_cells") or ())
         extra = link.get("extra_cells")
         if extra and not link.get("extra_training_cells"):
             remarks.append(
                 f"The model was also trained on {extra} extra cells that its weights do not name; "
-                "make sure that they are simulated."
+                "make sure that none of these is among them."
             )
         link = link.get("started_from")
     return frozenset(seen), tuple(remarks)
 
 
 def read_predictions(
-    folder: Path, weights: Path | None = None, simulated: Collection[str] = ()
+    folder: Path, weights: Path | None = None, unrelated: Collection[str] = ()
 ) -> Predictions:
     """Find out which cells the model of a prediction folder was trained on.
 
@@ -111,7 +111,7 @@ def read_predictions(
     weights : Path, optional
         Weights of the model. If not given: `weights.safetensors` in the folder, or those shipped
         with the package.
-    simulated : collection of str
+    unrelated : collection of str
         As for `seen_cells`.
 
     Raises
@@ -139,7 +139,7 @@ def read_predictions(
             f"{folder} was predicted by another model than {path or 'the shipped one'}; name its "
             "weights with --weights."
         )
-    seen, remarks = seen_cells(model.about, simulated)
+    seen, remarks = seen_cells(model.about, unrelated)
     return Predictions(folder, seen, known, remarks)
 
 
@@ -147,7 +147,7 @@ def predictions_by_fold(
     folder: Path,
     split: Split,
     weights: Path | None = None,
-    simulated: Collection[str] = (),
+    unrelated: Collection[str] = (),
 ) -> dict[str, Predictions]:
     """Find the predictions that each fold may use, and refuse those that leak.
 
@@ -161,7 +161,7 @@ def predictions_by_fold(
     weights : Path, optional
         A file, the model of all; or a folder with `fold_3.safetensors`, or runs
         `fold_3/weights.safetensors`, under the same names as the predictions.
-    simulated : collection of str
+    unrelated : collection of str
         As for `seen_cells`.
 
     Returns
@@ -177,7 +177,7 @@ def predictions_by_fold(
         If a model saw a test cell of its fold, or is not that of the predictions.
     """
     if (folder / "probability").is_dir():
-        one = read_predictions(folder, _one_file(weights), simulated)
+        one = read_predictions(folder, _one_file(weights), unrelated)
         found = {fold.key: one for fold in split}
     else:
         alone = len(split.folds) == 1
@@ -190,7 +190,7 @@ def predictions_by_fold(
                     f"{folder} holds neither predictions (probability/NAME.tif) nor the folder "
                     f"{names[-1]} with those for one fold; predict to it first."
                 )
-            found[fold.key] = read_predictions(part, _weights_of(weights, part.name), simulated)
+            found[fold.key] = read_predictions(part, _weights_of(weights, part.name), unrelated)
     for fold in split:
         found[fold.key].refuse_leak(fold)
     return found

@@ -59,8 +59,8 @@ class Study:
         "impurity" or "permutation"; empty for what suits the classifier.
     unseen : bool
         Classify only cells that the predictions' model was not trained on.
-    simulated : tuple of str
-        Data sets of simulated cells that models were trained on, see `seen_cells`.
+    unrelated : tuple of str
+        Data sets that models were trained on and that share no cell with these, see `seen_cells`.
     """
 
     features: tuple[str, ...] = ("2d",)
@@ -76,7 +76,7 @@ class Study:
     minority: tuple[str, ...] = MINORITY
     importance: str = ""
     unseen: bool = False
-    simulated: tuple[str, ...] = ()
+    unrelated: tuple[str, ...] = ()
 
 
 def classify(
@@ -139,7 +139,7 @@ def classify(
     if study.unseen:
         if predictions is None or not (predictions / "probability").is_dir():
             raise ConfigError("only unseen cells: name one folder of predictions, of one model.")
-        known = read_predictions(predictions, weights, study.simulated)
+        known = read_predictions(predictions, weights, study.unrelated)
         left = set(leave_out_seen([file.name for file in files], known))
         remarks.append(
             f"{len(files) - len(left)} of {len(files)} cells are left out, which the predictions' "
@@ -152,7 +152,7 @@ def classify(
     else:
         drawn = read_split(split, names)
     found = (
-        predictions_by_fold(predictions, drawn, weights, study.simulated)
+        predictions_by_fold(predictions, drawn, weights, study.unrelated)
         if needs and predictions is not None
         else {}
     )

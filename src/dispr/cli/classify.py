@@ -50,10 +50,11 @@ FEATURES = (
 )
 @click.option("--unseen", is_flag=True, help="Only cells that the model was not trained on.")
 @click.option(
-    "--simulated",
+    "--unrelated",
     multiple=True,
     metavar="NAME",
-    help="Name of a data set of simulated cells that the model was trained on.",
+    help="Name of a data set that the model was trained on and that shares no cell with DATA, "
+    "such as a simulated one: equal names mean nothing there.",
 )
 @click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
 @click.option(
@@ -139,7 +140,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
         minority=tuple(c.strip() for c in options["minority"].split(",") if c.strip()),
         importance=options["importances"] or "",
         unseen=options["unseen"],
-        simulated=options["simulated"],
+        unrelated=options["unrelated"],
     )
     files = find_cells(data, split=options["split"])
     with Bars() as bars:
