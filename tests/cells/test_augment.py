@@ -110,6 +110,31 @@ def test_flips_are_exact(batch):
     assert len(seen) == 4
 
 
+def test_exact_cells_are_moved_and_not_interpolated(batch):
+    config = AugmentConfig(flip=True, rotate=True, scale=0.1, shift=3)
+    exact = [True, False, True, False]
+    out = augment(*batch, config, seeded(4), exact)
+    for i in range(4):
+        found = [
+            (turns, flip, y, x)
+            for turns in range(4)
+            for flip in (False, True)
+            for y in (-2, 0, 2)
+            for x in (-2, 0, 2)
+            if (as_moved(batch[2][i], turns, flip, y, x) - out[2][i]).abs().max() < 0.1
+        ]
+        assert bool(found) == exact[i]
+        if found:
+            moved = as_moved(batch[1][i], *found[0])
+            assert (moved - out[1][i]).abs().max() < 0.1
+            assert found[0] != (0, False, 0, 0)  # by the luck of this seed
+
+
+def as_moved(planes, turns, flip, y, x):
+    planes = planes.flip(-1) if flip else planes
+    return planes.rot90(turns, (-2, -1)).roll((y, x), (-2, -1))
+
+
 def test_flip_z_turns_over_about_the_section(batch):
     image, mask, obj = batch
     obj[:, 0] = 9

@@ -47,6 +47,9 @@ def test_respacing_keeps_noise_levels():
         (100, "ddim25", list(range(0, 100, 4))),
         (1000, "21", [*range(0, 500, 50), 499, *[round(49.95 * k) for k in range(11, 21)]]),
         (9, "1,2,3", [0, 3, 5, 6, 7, 8]),
+        (1000, "trailing4", [249, 499, 749, 999]),
+        (10, "trailing3", [2, 6, 9]),
+        (7, "trailing7", list(range(7))),
         (300, "10,15,20", None),
     ],
 )
@@ -59,7 +62,10 @@ def test_respacing(steps, spec, kept):
         assert ours == kept
 
 
-@pytest.mark.parametrize("spec", ["0", "-3", "fast", "ddim", "ddim333", "1001", "", "600,600"])
+@pytest.mark.parametrize(
+    "spec",
+    ["0", "-3", "fast", "ddim", "ddim333", "1001", "", "600,600", "trailing", "trailing1001"],
+)
 def test_bad_respacing(spec):
     with pytest.raises(ConfigError):
         respacing(1000, spec)

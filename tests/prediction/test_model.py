@@ -12,6 +12,7 @@ from dispr.model.calibration import Calibration
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
 from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.prediction.draw import sampling_process
 from dispr.prediction.model import Model, load
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
@@ -54,6 +55,14 @@ def model():
 @pytest.fixture(scope="module")
 def cascade():
     return Model(CASCADE, random_network(CASCADE))
+
+
+def test_a_number_of_steps_can_mean_trailing_ones():
+    config = dataclasses.replace(CASCADE, trailing=True)
+    assert sampling_process(config).schedule.timesteps.tolist() == [16, 32, 49]
+    assert sampling_process(config, 2).schedule.timesteps.tolist() == [24, 49]
+    assert sampling_process(config, "ddim10").schedule.timesteps.tolist() == list(range(0, 50, 5))
+    assert sampling_process(CASCADE, "3").schedule.timesteps.tolist() == [0, 24, 49]
 
 
 @pytest.fixture(scope="module")

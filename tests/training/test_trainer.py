@@ -11,6 +11,7 @@ import torch
 
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
+from dispr.cells.prepare import occupancy
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
@@ -180,6 +181,22 @@ def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):
         for numbers in ([0, 1, 2, 3], [2, 3])
     ]
     assert chosen == [[True, False, True, False], [True, False]]
+
+
+def test_refiner_learns_from_volumes_that_are_not_interpolated(cells_folder, tmp_path):
+    augment = AugmentConfig(rotate=True, scale=0.1, exact=1e-9)
+    training = dataclasses.replace(TRAINING, augment=augment)
+    trainer = make_trainer(cells_folder, tmp_path, training, CASCADE)
+    for number in range(4):
+        samples = make_samples(
+            trainer.cells, [number], CASCADE, training, trainer.timesteps, trainer.device
+        )
+        own = [
+            occupancy(torch.rot90(torch.as_tensor(cell.obj), turns, (1, 2)))
+            for cell in (trainer.cells[i] for i in range(len(trainer.cells)))
+            for turns in range(4)
+        ]
+        assert any(torch.equal(samples.target, one) for one in own) == (number % 2 == 0)
 
 
 def test_extra_cells_are_trained_on_beside_ones_own(cells_folder, tmp_path):

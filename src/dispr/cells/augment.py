@@ -40,6 +40,12 @@ class AugmentConfig:
         exp(-intensity) to exp(intensity).
     noise : float
         Standard deviation of Gaussian noise on the image, as a share of 255.
+    exact : float
+        Share of the training cells that are not interpolated: rotated by quarter turns, shifted by
+        even numbers of voxels, not scaled. From these a network learns the grain of the volumes
+        (the published ones were resampled from a grid half as fine again, so that every second
+        step between their planes is larger), which interpolation smooths away; the refiner of a
+        cascade learns from no others.
     """
 
     flip: bool = False
@@ -49,12 +55,19 @@ class AugmentConfig:
     shift: float = 0.0
     intensity: float = 0.0
     noise: float = 0.0
+    exact: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("flip", "flip_z", "rotate"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} must be true or false, not {getattr(self, name)!r}.")
-        for name, limit in (("scale", 0.5), ("shift", 32), ("intensity", 1), ("noise", 1)):
+        for name, limit in (
+            ("scale", 0.5),
+            ("shift", 32),
+            ("intensity", 1),
+            ("noise", 1),
+            ("exact", 1),
+        ):
             value = getattr(self, name)
             # The comparison is false for NaN too.
             if isinstance(value, bool) or not 0 <= value <= limit:
@@ -72,6 +85,7 @@ def augment(
     obj: torch.Tensor,
     config: AugmentConfig,
     generators: Sequence[torch.Generator],
+    exact: Sequence[bool] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Vary each cell of a batch by itself.
 
@@ -86,6 +100,8 @@ def augment(
     generators : sequence of torch.Generator
         One on the CPU for each cell. All that is random of a cell comes from its own, so that
         neither the batch size nor its place in the batch matters.
+    exact : sequence of bool, optional
+        Which of the cells are not to be interpolated; none if not given.
 
     Returns
     -------
@@ -106,7 +122,10 @@ def augment(
         on = torch.tensor([config.flip, config.flip, config.flip_z])
         image, mask, obj = _flipped(image, mask, obj, (flips & on).to(device))
     if config.moves:
-        image, mask, obj = _moved(image, mask, obj, config, signed)
+        kept = torch.zeros(len(image), dtype=torch.bool)
+        if exact is not None:
+            kept = torch.tensor(exact, dtype=torch.bool)
+        image, mask, obj = _moved(image, mask, obj, config, signed, kept)
     if config.intensity > 0 or config.noise > 0:
         image = _exposed(image, config, signed, generators)
     return image, mask, obj
@@ -132,6 +151,7 @@ def _moved(
     obj: torch.Tensor,
     config: AugmentConfig,
     signed: torch.Tensor,
+    exact: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rotate, scale and shift; `signed` holds uniform numbers from -1 to 1."""
     _, depth, height, width = obj.shape
@@ -139,6 +159,9 @@ def _moved(
     angle = signed[:, 0] * math.pi * config.rotate
     factor = 1 + signed[:, 1] * config.scale
     shift_y, shift_x = signed[:, 2] * config.shift, signed[:, 3] * config.shift
+    angle = torch.where(exact, _rounded(angle, math.pi / 2), angle)
+    factor = torch.where(exact, 1.0, factor)
+    shift_y, shift_x = (torch.where(exact, _rounded(s, 2.0), s) for s in (shift_y, shift_x))
     # Each new pixel is looked up at the place it came from: the inverse rotation and 1 / factor.
     # Element by element and not as a matrix product, whose rounding depends on the batch size.
     y = (torch.arange(height) - (height - 1) / 2)[None, :, None] - shift_y[:, None, None]
@@ -160,6 +183,10 @@ def _moved(
         source = SECTION + (torch.arange(depth) - SECTION)[None, :] / factor[:, None]
         obj = _resampled_z(obj, source.to(device, obj.dtype))
     return image, mask, obj
+
+
+def _rounded(values: torch.Tensor, step: float) -> torch.Tensor:
+    return torch.round(values / step) * step
 
 
 def _resampled_z(obj: torch.Tensor, source: torch.Tensor) -> torch.Tensor:

@@ -39,6 +39,9 @@ class ModelConfig:
     sampling_steps : str
         Default number of steps to sample in, a respacing such as "250" or "ddim25"; empty for
         all.
+    trailing : bool
+        Whether a plain number of steps n, here or asked for, means "trailing<n>" (see
+        `dispr.diffusion.schedule.respacing`).
     balanced : bool
         Let the starting noise of every five samples of a cell add up to zero, so that their mean
         is nearer to the mean of many (see `dispr.diffusion.streams.BalancedStream`).
@@ -51,6 +54,7 @@ class ModelConfig:
     target: Target = "half"
     sampler: str = "ddpm"
     sampling_steps: str = ""
+    trailing: bool = False
     balanced: bool = False
     calibration: Calibration | None = None
 

@@ -197,7 +197,7 @@ class CascadeConfig:
     num_head_channels: int = 32
     dropout: float = 0.0
     refine_share: float = 0.125
-    refine_noise: float = 0.2
+    refine_noise: float = 0.1
     draw_noise: float = 0.1
 
     def __post_init__(self) -> None:

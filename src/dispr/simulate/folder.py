@@ -14,7 +14,7 @@ from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path, write_tiff
 from dispr.simulate.cell import check_numbers, check_types, simulate_cell
 
-SIMULATOR_VERSION = 1
+SIMULATOR_VERSION = 2
 """To be raised whenever a seed gives other cells than before."""
 
 RECORD = "simulation.json"

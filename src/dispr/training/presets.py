@@ -33,7 +33,9 @@ class Preset:
 
 # Not mirrored in Z: spiculed cells and stomatocytes lie on the slide with a preferred side up, so
 # that a section does tell up from down.
-AUGMENT = AugmentConfig(flip=True, rotate=True, scale=0.1, shift=2.0, intensity=0.1, noise=0.02)
+AUGMENT = AugmentConfig(
+    flip=True, rotate=True, scale=0.1, shift=2.0, intensity=0.1, noise=0.02, exact=0.5
+)
 
 FAST_TRAINING = TrainingConfig(
     steps=5000,
@@ -71,6 +73,7 @@ PRESETS = {
             ),
             sampler="dpm-solver",
             sampling_steps="4",
+            trailing=True,
             balanced=True,
         ),
         FAST_TRAINING,

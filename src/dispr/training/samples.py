@@ -8,6 +8,7 @@ a batch is shared. (Dropout alone is drawn for each process and microbatch.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,14 +69,22 @@ def make_samples(
     """Prepare the samples of these numbers on the device; the last `extra` cells are extra ones."""
     seed = training.seed
     own = len(cells) - extra
-    share = training.extra_share if extra else 0.0
-    batch = cells.batch([cell_of(number, own, extra, share, seed) for number in numbers])
+    guests = training.extra_share if extra else 0.0
+    batch = cells.batch([cell_of(number, own, extra, guests, seed) for number in numbers])
     image, mask, obj = (
         values.to(device).float() for values in (batch["image"], batch["mask"], batch["obj"])
     )
     streams = [generator("sample", seed, number) for number in numbers]
     u = torch.stack([torch.rand((), generator=stream) for stream in streams])
-    image, mask, obj = augment(image, mask, obj, training.augment, streams)
+    refined = None
+    if isinstance(model.network, CascadeConfig):
+        every = round(1 / model.network.refine_share)
+        refined = [number % every == 0 for number in numbers]
+    share = training.augment.exact
+    exact = [math.floor(number * share) > math.floor((number - 1) * share) for number in numbers]
+    if refined is not None and share > 0:
+        exact = [one or other for one, other in zip(exact, refined, strict=True)]
+    image, mask, obj = augment(image, mask, obj, training.augment, streams, exact)
     t, weight = timesteps.draw(u)
     target = occupancy(obj, model.target)
     noise = None
@@ -86,10 +95,6 @@ def make_samples(
             [torch.randn(model.noise_shape, generator=source, device=device) for source in sources]
         )
     labels = batch["label"].to(device) if model.num_classes else None
-    refined = None
-    if isinstance(model.network, CascadeConfig):
-        every = round(1 / model.network.refine_share)
-        refined = torch.tensor([number % every == 0 for number in numbers], device=device)
     return Samples(
         condition=condition_tensor(image, mask),
         target=target,
@@ -97,7 +102,7 @@ def make_samples(
         weight=weight.to(device),
         noise=noise,
         labels=labels,
-        refined=refined,
+        refined=None if refined is None else torch.tensor(refined, device=device),
     )
 
 
