@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dispr._version import __version__
 from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_image, read_mask, read_obj
-from dispr.classification.measures import section_features, shape_features
+from dispr.classification.measures import fingerprint, section_features, shape_features
 from dispr.classification.table import FeatureTable, read_table
 from dispr.errors import FileError
 from dispr.files import atomic_path
@@ -59,7 +58,9 @@ class Task:
         FileError
             If a file cannot be read.
         """
-        found = hashlib.sha256(repr((self.kind, self.published, __version__)).encode())
+        found = hashlib.sha256(
+            repr((self.kind, self.published, fingerprint(self.published))).encode()
+        )
         for path in self.paths:
             try:
                 found.update(path.read_bytes())
@@ -137,8 +138,8 @@ def measure_all(
     tasks : sequence of Task
         One for each cell.
     cache : Path, optional
-        CSV file to keep the features in. What it holds of unchanged files is not measured again,
-        and an interrupted run goes on from it. Remove it after a change of the program.
+        CSV file to keep the features in. What it holds of unchanged files, by unchanged measures,
+        is not measured again, and an interrupted run goes on from it.
     jobs : int, optional
         Processes; as many as cores if not given.
     on_cell : callable, optional
