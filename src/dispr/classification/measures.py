@@ -10,6 +10,9 @@ import numpy as np
 
 import dispr
 
+PUBLISHED_SET = False
+"""Whether the published set of features can be measured; until then, all features stand for it."""
+
 
 def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float]:
     """Measure one 3D shape in voxels.
@@ -19,7 +22,7 @@ def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float
     body : ndarray
         bool, (Z, Y, X).
     published : bool
-        The published set of features instead of all.
+        The published set of features instead of all, where there is one (`PUBLISHED_SET`).
 
     Returns
     -------
@@ -42,7 +45,7 @@ def section_features(
     image, mask : ndarray
         uint8, (Y, X).
     published : bool
-        The published set of features instead of all.
+        The published set of features instead of all, where there is one (`PUBLISHED_SET`).
 
     Returns
     -------
