@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 from collections.abc import Mapping
 
 import numpy as np
 
 import dispr
 
-PUBLISHED_SET = False
-"""Whether the published set of features can be measured; until then, all features stand for it."""
+
+def has_published_set() -> bool:
+    """Tell whether the published set of features can be measured; if not, all stand for it."""
+    return importlib.util.find_spec("dispr.morphology.published") is not None
 
 
 def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float]:
@@ -22,7 +25,7 @@ def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float
     body : ndarray
         bool, (Z, Y, X).
     published : bool
-        The published set of features instead of all, where there is one (`PUBLISHED_SET`).
+        The published set of features instead of all, where there is one (`has_published_set`).
 
     Returns
     -------
@@ -30,6 +33,10 @@ def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float
         By names that begin with "shape_" and do not depend on the shape; NaN where a feature is
         not defined.
     """
+    if published and has_published_set():
+        from dispr.morphology.published import published_shape_features
+
+        return _with_prefix("shape_", published_shape_features(body))
     measure = getattr(dispr, "measure", None)
     found = _fallback_shape(body) if measure is None else measure(body, None)
     return _with_prefix("shape_", found)
@@ -45,13 +52,17 @@ def section_features(
     image, mask : ndarray
         uint8, (Y, X).
     published : bool
-        The published set of features instead of all, where there is one (`PUBLISHED_SET`).
+        The published set of features instead of all, where there is one (`has_published_set`).
 
     Returns
     -------
     dict of str to float
         By names that begin with "section_"; NaN where a feature is not defined.
     """
+    if published and has_published_set():
+        from dispr.morphology.published import published_section_features
+
+        return _with_prefix("section_", published_section_features(image, mask))
     measure = getattr(dispr, "measure_section", None)
     found = _fallback_section(image, mask) if measure is None else measure(image, mask, None)
     return _with_prefix("section_", found)
@@ -63,10 +74,10 @@ def fingerprint(published: bool = False) -> str:
 
     Features that were measured before and kept are of no use once the program measures otherwise.
     """
-    z, y, x = np.mgrid[:24, :24, :24] - 11.5
-    body = (z / 8) ** 2 + (y / 9) ** 2 + (x / 6) ** 2 + 0.02 * x < 1
-    mask = np.where(body[12], 255, 0).astype(np.uint8)
-    image = np.clip(mask * 0.6 + 4 * (y[12] + x[12]) + 50, 0, 255).astype(np.uint8)
+    z, y, x = np.mgrid[:64, :64, :64] - 31.5
+    body = (z / 18) ** 2 + (y / 24) ** 2 + (x / 16) ** 2 + 0.02 * x < 1
+    mask = np.where(body[32], 255, 0).astype(np.uint8)
+    image = np.clip(mask * 0.6 + 2 * (y[32] + x[32]) + 40, 0, 255).astype(np.uint8)
     features = {**shape_features(body, published), **section_features(image, mask, published)}
     text = "\n".join(f"{name} {value:.6g}" for name, value in features.items())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
