@@ -139,8 +139,21 @@ def _truncation_seen() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-def write_tiff(path: str | os.PathLike[str], array: np.ndarray) -> None:
+def write_tiff(
+    path: str | os.PathLike[str],
+    array: np.ndarray,
+    spacing: tuple[float, float, float] | None = None,
+) -> None:
     """Write an array (YX or ZYX) as a compressed TIFF file that ImageJ and Fiji open as a stack.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    array : ndarray
+        (Y, X) or (Z, Y, X), uint8, uint16 or float32.
+    spacing : (float, float, float), optional
+        Edges of a voxel along Z, Y and X in um, kept in the metadata as ImageJ keeps them.
 
     Raises
     ------
@@ -149,13 +162,17 @@ def write_tiff(path: str | os.PathLike[str], array: np.ndarray) -> None:
     """
     import tifffile
 
+    about: dict[str, Any] = {"axes": "ZYX" if array.ndim == 3 else "YX"}
+    options: dict[str, Any] = {}
+    if spacing is not None:
+        z, y, x = spacing
+        about["unit"] = "micron"
+        if array.ndim == 3:
+            about["spacing"] = z
+        options["resolution"] = (1 / x, 1 / y)
     with atomic_path(path) as temporary:
         tifffile.imwrite(
-            temporary,
-            array,
-            imagej=True,
-            metadata={"axes": "ZYX" if array.ndim == 3 else "YX"},
-            compression="zlib",
+            temporary, array, imagej=True, metadata=about, compression="zlib", **options
         )
 
 

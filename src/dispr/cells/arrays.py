@@ -109,6 +109,63 @@ def as_obj(array: Any, name: str = "obj") -> np.ndarray:
     return _grey(volume, name)
 
 
+def as_body(array: Any, name: str = "volume") -> np.ndarray:
+    """Check the 3D shape of one cell of any size and bring it to truth values.
+
+    Parameters
+    ----------
+    array : array-like, (Z, Y, X)
+        Boolean; integers with one value beside 0; uint8 from 0 to 255; or floating point from 0 to
+        1, such as a probability. Inside is what exceeds half of the range.
+    name : str
+        What errors call the array.
+
+    Returns
+    -------
+    array, (Z, Y, X), bool
+
+    Raises
+    ------
+    ArrayError
+        If this is not one finite 3D volume, or no voxel is inside.
+    """
+    volume = _numbers(array, name)
+    if volume.ndim != 3:
+        raise ArrayError(
+            f"{name} has the shape {volume.shape}; give one volume (Z, Y, X), and the shapes of "
+            "an ensemble one by one."
+        )
+    if volume.dtype.kind == "f" and volume.any() and float(volume.max()) <= 0.5:
+        raise ArrayError(f"{name} is empty: no value is above 0.5.")
+    # The threshold of floating point is exactly one half, as that of the consensus.
+    if volume.dtype.kind == "f" and set(np.unique(volume)) != {0, 255}:
+        return _unit(volume, name) > 0.5 if volume.any() else _grey(volume, name)
+    return volume if volume.dtype == bool and volume.any() else _grey(volume, name) > 127
+
+
+def section_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Check an image and its mask of any size, and keep the size and the grey values.
+
+    Parameters
+    ----------
+    image, mask : array-like, (Y, X)
+        At least 8 x 8. The image in any grey values; the mask as `as_mask` takes it.
+
+    Returns
+    -------
+    image : array, (Y, X), float64
+    mask : array, (Y, X), bool
+
+    Raises
+    ------
+    ArrayError
+        If an array is refused or their shapes differ.
+    """
+    grey, inside = _section(image, "image"), _section(mask, "mask")
+    same_shape(grey, inside)
+    return grey.astype(np.float64), _grey(inside, "mask") > 127
+
+
 def canonical_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     """Check images and their masks, one or a batch of them.
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from dispr.cells.arrays import as_image, as_mask, as_obj, same_shape
 from dispr.cells.folder import CellFiles
-from dispr.errors import ArrayError, FileError
+from dispr.cells.metadata import read_voxel_size
+from dispr.cells.spacing import as_pixel_size, close, resized_pixel_size
+from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import read_tiff
 
 
@@ -84,6 +86,50 @@ def read_cell(files: CellFiles) -> Cell:
         raise FileError(str(error)) from error
     obj = None if files.obj is None else read_obj(files.obj)
     return Cell(files.name, image, mask, obj)
+
+
+def read_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float | None:
+    """Find the size of the pixels of a cell's section at 64 x 64, and so of its voxels.
+
+    Parameters
+    ----------
+    files : CellFiles
+        The cell. Its image's metadata say the size of its pixels; its mask's, where these do not.
+    pixel_size : float, optional
+        Edge of a pixel of the image as it is in the file, in um, instead of what the metadata say.
+
+    Returns
+    -------
+    float or None
+        Edge in um of a pixel once the image is padded to a square and resized; None if nobody
+        knows.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read, image and mask state different sizes, or pixels are not square.
+    ConfigError
+        If the given size is no positive number.
+    """
+    found = as_pixel_size(pixel_size)
+    if found is None:
+        try:
+            stated = [
+                read_voxel_size(path).pixel_size(os.fspath(path))
+                for path in (files.image, files.mask)
+            ]
+        except ConfigError as error:
+            raise FileError(str(error)) from error
+        known = [size for size in stated if size is not None]
+        if not known:
+            return None
+        if len(known) == 2 and not close(*known):
+            raise FileError(
+                f"{files.image} states pixels of {known[0]:.6g} um but {files.mask} of "
+                f"{known[1]:.6g} um; correct the metadata, or give the pixel size."
+            )
+        found = known[0]
+    return resized_pixel_size(found, read_tiff(files.image).shape)
 
 
 def _checked(check: Any, array: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
