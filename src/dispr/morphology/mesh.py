@@ -1,0 +1,235 @@
+"""The smooth surface of a body of voxels, as a mesh, and its curvature.
+
+Marching cubes on the voxels themselves leaves steps, and an area 8 % too large. Here the body is
+smoothed first, a little, and cut at the level that keeps its volume.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from dispr.cells.spacing import Spacing
+
+SMOOTHING = 0.85
+"""Standard deviation in voxels of the Gaussian before marching cubes. Measured on balls, tori,
+ellipsoids and shells, this keeps the area within 2 %; 0.5 leaves steps (4 % too much), and 1.5
+takes 4 % off a disc five voxels thick."""
+
+CURVATURE_SMOOTHING = 2.0
+"""The same for the second derivatives, which steps disturb more. On a ball of 20 voxels the mean
+curvature then scatters by 12 %, with 1.5 by 28 %."""
+
+MARGIN = 4
+"""Empty voxels around the body: the surface, and the differences that are taken there, lie within.
+The Gaussians' tails need not, for all is empty beyond."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """The surface of a body.
+
+    Attributes
+    ----------
+    vertices : ndarray
+        (V, 3) float64, in units of the spacing, (Z, Y, X) from the centre of the first voxel of
+        the box that was cut out.
+    faces : ndarray
+        (F, 3) int: triangles.
+    indices : ndarray
+        (V, 3) float64: the vertices in voxels.
+    body : ndarray
+        bool: the box, with empty voxels around the body.
+    spacing : tuple of float
+        Edges of a voxel along Z, Y, X.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    indices: np.ndarray
+    body: np.ndarray
+    spacing: Spacing
+
+    @cached_property
+    def crosses(self) -> np.ndarray:
+        """Normals of the triangles, as long as twice their area, (F, 3)."""
+        corners = self.vertices[self.faces]
+        return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """Areas of the triangles, (F,)."""
+        return np.linalg.norm(self.crosses, axis=1) / 2
+
+    @property
+    def area(self) -> float:
+        """Area of the surface."""
+        return float(self.areas.sum())
+
+    @property
+    def volume(self) -> float:
+        """Volume inside, by the divergence theorem."""
+        first = self.vertices[self.faces[:, 0]]
+        return abs(float(np.einsum("ij,ij->", first, self.crosses)) / 6)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Area that belongs to each vertex, a third of its triangles', (V,)."""
+        shares = np.repeat(self.areas / 3, 3)
+        return np.bincount(self.faces.ravel(), shares, len(self.vertices))
+
+    def hull_volume(self) -> float:
+        """Volume of the convex hull."""
+        from scipy.spatial import ConvexHull
+
+        return float(ConvexHull(self.vertices).volume)
+
+    def humphrey_displacement(self) -> float:
+        """Root mean square way that the vertices go under HC smoothing (Vollmer et al. 1999)."""
+        moved = humphrey(self.vertices, self.faces) - self.vertices
+        return float(np.sqrt((moved**2).sum(axis=1).mean()))
+
+    def curvatures(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and Gaussian curvature at the vertices, positive where convex, both (V,).
+
+        Of the level sets of the smoothed body (Goldman 2005, Comput. Aided Geom. Des. 22:632, eqs.
+        4.1 and 4.2), with g its gradient and B its Hessian: H = (|g|^2 tr B - g'Bg) / (2 |g|^3) up
+        to sign, K = g' adj(B) g / |g|^4.
+        """
+        f = smoothed(self.body, CURVATURE_SMOOTHING, self.spacing)
+        g, hessian = _derivatives(f, self.indices, self.spacing)
+        length = np.maximum(np.linalg.norm(g, axis=1), 1e-12)
+        along = np.einsum("vi,vij,vj->v", g, hessian, g)
+        trace = np.trace(hessian, axis1=1, axis2=2)
+        mean = -(length**2 * trace - along) / (2 * length**3)
+        rows = hessian
+        # The adjugate of a symmetric matrix: its columns are cross products of rows.
+        adjugate = np.stack(
+            [
+                np.cross(rows[:, 1], rows[:, 2]),
+                np.cross(rows[:, 2], rows[:, 0]),
+                np.cross(rows[:, 0], rows[:, 1]),
+            ],
+            axis=1,
+        )
+        gaussian = np.einsum("vi,vij,vj->v", g, adjugate, g) / length**4
+        # No curvature can be finer than the voxels that it was seen with.
+        finest = 1 / min(self.spacing)
+        return np.clip(mean, -finest, finest), np.clip(gaussian, -(finest**2), finest**2)
+
+
+def surface_of(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> Surface:
+    """Make the surface of a body.
+
+    Parameters
+    ----------
+    body : ndarray
+        bool, (Z, Y, X), not empty. What touches the border of the volume is closed there.
+    spacing : (float, float, float)
+        Edges of a voxel along Z, Y, X.
+    """
+    from skimage.measure import marching_cubes
+
+    box = np.pad(body[ndimage.find_objects(body.astype(np.uint8))[0]], MARGIN)
+    f = smoothed(box, SMOOTHING, spacing)
+    inside = int(np.count_nonzero(box))
+    # As many voxels are above the level as there are in the body.
+    order = np.partition(f.ravel(), [f.size - inside - 1, f.size - inside])
+    level = float(order[f.size - inside - 1] + order[f.size - inside]) / 2
+    if not order[0] < level < f.max():  # a body of few voxels that are all alike
+        level = float(f.max()) / 2
+    indices, faces, *_ = marching_cubes(f, level)
+    indices = indices.astype(np.float64)
+    return Surface(indices * np.array(spacing), faces, indices, box, spacing)
+
+
+def smoothed(body: np.ndarray, sigma: float, spacing: Spacing) -> np.ndarray:
+    """Smooth a body by a Gaussian that is nearly round in space.
+
+    Its standard deviation is sigma voxels of the geometric mean of the shortest and the longest
+    edge, and never below sigma voxels along an axis, which would leave steps.
+    """
+    width = sigma * (min(spacing) * max(spacing)) ** 0.5
+    return ndimage.gaussian_filter(
+        body.astype(np.float32),
+        [max(width / edge, sigma) for edge in spacing],
+        mode="constant",
+        truncate=3.5,
+    )
+
+
+def humphrey(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Smooth a mesh as Vollmer et al. (1999) do, by trimesh: alpha 0.1, beta 0.5, ten steps.
+
+    Parameters
+    ----------
+    vertices, faces : ndarray
+        (V, 3) and (F, 3).
+
+    Returns
+    -------
+    ndarray
+        The vertices, (V, 3) float64.
+    """
+    from scipy.sparse import coo_array, diags_array
+    from trimesh.smoothing import filter_humphrey
+
+    # The mean of a vertex's neighbours. An edge of two triangles counts once.
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    count = len(vertices)
+    near = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
+    near.data[:] = 1.0
+    degree = np.maximum(near.sum(axis=1), 1.0)
+    mesh = _Vertices(np.asarray(vertices, np.float64))
+    filter_humphrey(mesh, laplacian_operator=diags_array(1 / degree) @ near)
+    return mesh.vertices
+
+
+@dataclass
+class _Vertices:
+    """What trimesh's filter needs of a mesh, without the checks of a whole one."""
+
+    vertices: np.ndarray
+
+
+def weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: Any) -> np.ndarray:
+    """Quantiles of values that count by their weights, interpolated between the middles of them."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) - weights[order] / 2
+    return np.interp(shares, below / weights.sum(), values[order])
+
+
+def _derivatives(
+    f: np.ndarray, indices: np.ndarray, spacing: Spacing
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient (V, 3) and Hessian (V, 3, 3) at the vertices, by central differences.
+
+    A vertex of marching cubes lies on the line between two neighbouring voxels: differences are
+    taken at both and interpolated.
+    """
+    low = np.floor(indices).astype(np.intp)
+    share = (indices - low).max(axis=1)[:, None]
+    ends = low, np.ceil(indices).astype(np.intp)
+    steps = np.array([f.shape[1] * f.shape[2], f.shape[2], 1])
+    flat = f.ravel().astype(np.float64)
+    found = []
+    for end in ends:
+        at = end @ steps
+        here = flat[at]
+        first, second = np.empty((len(at), 3)), np.empty((len(at), 3, 3))
+        for i in range(3):
+            ahead, behind = flat[at + steps[i]], flat[at - steps[i]]
+            first[:, i] = (ahead - behind) / (2 * spacing[i])
+            second[:, i, i] = (ahead - 2 * here + behind) / spacing[i] ** 2
+            for j in range(i):
+                a, b = steps[i], steps[j]
+                mixed = flat[at + a + b] - flat[at + a - b] - flat[at - a + b] + flat[at - a - b]
+                second[:, i, j] = second[:, j, i] = mixed / (4 * spacing[i] * spacing[j])
+        found.append((first, second))
+    (g0, h0), (g1, h1) = found
+    return g0 + share * (g1 - g0), h0 + share[:, :, None] * (h1 - h0)
