@@ -16,11 +16,23 @@ from dispr._version import __version__
 
 if TYPE_CHECKING:
     from dispr.errors import DisprError
+    from dispr.morphology.section import measure_section
+    from dispr.morphology.shape import measure
     from dispr.prediction.model import Model, Prediction, load
     from dispr.scores.shape import score
     from dispr.simulate.cell import simulate
 
-__all__ = ["DisprError", "Model", "Prediction", "__version__", "load", "score", "simulate"]
+__all__ = [
+    "DisprError",
+    "Model",
+    "Prediction",
+    "__version__",
+    "load",
+    "measure",
+    "measure_section",
+    "score",
+    "simulate",
+]
 
 # Imported when first used: `import dispr` itself takes no time.
 _HOMES = {
@@ -28,6 +40,8 @@ _HOMES = {
     "Model": "dispr.prediction.model",
     "Prediction": "dispr.prediction.model",
     "load": "dispr.prediction.model",
+    "measure": "dispr.morphology.shape",
+    "measure_section": "dispr.morphology.section",
     "score": "dispr.scores.shape",
     "simulate": "dispr.simulate.cell",
 }

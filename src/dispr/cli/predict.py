@@ -33,6 +33,12 @@ import click
 @click.option(
     "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
 )
+@click.option(
+    "--pixel-size",
+    type=float,
+    default=None,
+    help="Edge of a pixel of the images, as they are, in um. Default: what the files say.",
+)
 def command(
     data: Path,
     out: Path,
@@ -45,12 +51,15 @@ def command(
     device: str,
     precision: str,
     batch_size: int,
+    pixel_size: float | None,
 ) -> None:
     """Predict 3D shapes for the cells of DATA.
 
     DATA holds the folders image and mask, or train/ and test/ with these. OUT receives for each
     cell NAME its shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
-    predictions.csv. Interrupt with Ctrl-C; the same command goes on where it was.
+    predictions.csv. Where the size of the pixels is known, the files state the size of their
+    voxels, and the table volumes in um3. Interrupt with Ctrl-C; the same command goes on where it
+    was.
     """
     from tqdm import tqdm
 
@@ -73,9 +82,14 @@ def command(
             sampler=sampler,
             steps=steps,
             batch_size=batch_size,
+            pixel_size=pixel_size,
             on_progress=bar.update,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
+    unknown = sum("voxel_size_um" not in row for row in rows)
+    if unknown:
+        which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
+        click.echo(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")
 
 
 BAR = "{l_bar}{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]"

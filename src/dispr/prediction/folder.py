@@ -16,12 +16,18 @@ import numpy as np
 from dispr._version import __version__
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
-from dispr.cells.read import read_cell
+from dispr.cells.read import read_cell, read_pixel_size
+from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError
 from dispr.files import atomic_path, make_folder, write_csv
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.voxels import surface
-from dispr.prediction.layout import probability_path, read_prediction, write_prediction
+from dispr.prediction.layout import (
+    probability_path,
+    read_prediction,
+    read_spacing,
+    write_prediction,
+)
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
 
 SETTINGS = "prediction.json"
@@ -38,6 +44,7 @@ def predict_folder(
     sampler: str | None = None,
     steps: str | int | None = None,
     batch_size: int = BATCH_SIZE,
+    pixel_size: float | None = None,
     on_progress: Callable[[float], Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Predict cells and write their shapes, probabilities and a table.
@@ -55,6 +62,9 @@ def predict_folder(
         Folder to write: `samples/NAME_K.tif`, `probability/NAME.tif`, `predictions.csv`.
     ensemble, seed, sampler, steps, batch_size
         As for `Model.predict`.
+    pixel_size : float, optional
+        Edge of a pixel of the images as they are in the files, in um, instead of what the files'
+        metadata say.
     on_progress : callable, optional
         Called with the number of cells, or part of one, done since the last call.
 
@@ -65,7 +75,8 @@ def predict_folder(
         of the consensus, mean and standard deviation of the samples' volumes in voxels,
         surface_voxels of the consensus (`dispr.morphology.voxels.surface`), and, empty where the
         model is not calibrated, the 90 % intervals volume_low_voxels to volume_high_voxels and
-        surface_low_voxels to surface_high_voxels.
+        surface_low_voxels to surface_high_voxels. Where the pixel size is known, also
+        voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.
 
     Raises
     ------
@@ -77,6 +88,7 @@ def predict_folder(
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
     _refuse_namesakes(files)
     cells = [read_cell(dataclasses.replace(file, obj=None)) for file in files]
+    sizes = {file.name: read_pixel_size(file, pixel_size) for file in files}
     settings = {
         "dispr": __version__,
         "model": fingerprint(model),
@@ -90,7 +102,7 @@ def predict_folder(
         file.name: cell_digest(cell.image, cell.mask)
         for file, cell in zip(files, cells, strict=True)
     }
-    same = _begin(out, settings, digests)
+    same = _begin(out, settings, digests, sizes)
 
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
@@ -113,6 +125,7 @@ def predict_folder(
             "surface_voxels": surface(prediction.consensus),
             **_intervals(prediction),
         }
+        rows[name] |= _micrometres(rows[name], prediction.voxel_size)
 
     for i, file in enumerate(files):
         before = None
@@ -121,7 +134,10 @@ def predict_folder(
         if before is None:
             todo.append(i)
         else:
-            finish(i, Prediction(*before, calibration=model.config.calibration))
+            size = sizes[file.name]
+            if not _states(read_spacing(out, file.name), size):
+                write_prediction(out, file.name, *before, size)
+            finish(i, Prediction(*before, model.config.calibration, size))
             report(1.0)
     share = 1 / (model.samples_of(ensemble) * model.evaluations(steps))
     try:
@@ -137,11 +153,14 @@ def predict_folder(
                 if model.config.num_classes
                 else None,
                 batch_size=batch_size,
+                voxel_sizes=[sizes[files[i].name] for i in todo],
                 on_step=lambda shapes: report(shapes * share),
             )
             for i, prediction in zip(todo, predictions, strict=True):
                 name = files[i].name
-                write_prediction(out, name, prediction.samples, prediction.probability)
+                write_prediction(
+                    out, name, prediction.samples, prediction.probability, prediction.voxel_size
+                )
                 finish(i, prediction)
     finally:
         # The table of an interrupted run lists what is there.
@@ -162,6 +181,28 @@ def _intervals(prediction: Prediction) -> dict[str, Any]:
         for side, end in zip(("low", "high"), ends, strict=True):
             columns[f"{quantity}_{side}_voxels"] = "" if math.isnan(end) else round(end, 1)
     return columns
+
+
+def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any]:
+    """Give the columns of volumes in um3; none without a voxel size.
+
+    There are none of the surface: a number of boundary voxels is no area.
+    """
+    if voxel_size is None:
+        return {}
+    found: dict[str, Any] = {"voxel_size_um": float(f"{voxel_size:.6g}")}
+    for kind in ("", "_mean", "_sd", "_low", "_high"):
+        voxels = row[f"volume{kind}_voxels"]
+        value = "" if voxels == "" else float(f"{voxels * voxel_size**3:.6g}")
+        found[f"volume{kind}_um3"] = value
+    return found
+
+
+def _states(stated: Spacing | None, voxel_size: float | None) -> bool:
+    """Tell whether files state this voxel size."""
+    if stated is None or voxel_size is None:
+        return stated is None and voxel_size is None
+    return all(math.isclose(edge, voxel_size, rel_tol=1e-5) for edge in stated)
 
 
 def _read_table(out: Path) -> list[dict[str, Any]]:
@@ -192,7 +233,12 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
         seen[file.name] = file
 
 
-def _begin(out: Path, settings: dict[str, Any], digests: dict[str, str]) -> set[str]:
+def _begin(
+    out: Path,
+    settings: dict[str, Any],
+    digests: dict[str, str],
+    sizes: dict[str, float | None],
+) -> set[str]:
     """Claim the folder, or make sure that it holds a run with the same settings.
 
     Returns the names of the cells whose image and mask are those of an earlier call.
@@ -200,10 +246,12 @@ def _begin(out: Path, settings: dict[str, Any], digests: dict[str, str]) -> set[
     make_folder(out)
     path = out / SETTINGS
     known: dict[str, str] = {}
+    known_sizes: dict[str, float | None] = {}
     if path.is_file():
         try:
             before = json.loads(path.read_text(encoding="utf-8"))
             known = before.pop("cells")
+            known_sizes = dict(before.get("voxel_sizes_um", {}))
         except (ValueError, KeyError, AttributeError):
             before = {}
         changed = [key for key in settings if before.get(key) != settings[key]]
@@ -213,7 +261,8 @@ def _begin(out: Path, settings: dict[str, Any], digests: dict[str, str]) -> set[
                 f"folder, or remove samples, probability and {SETTINGS} from this one."
             )
     with atomic_path(path) as temporary:
-        text = json.dumps({**settings, "cells": {**known, **digests}}, indent=1)
+        cells = {"cells": {**known, **digests}, "voxel_sizes_um": {**known_sizes, **sizes}}
+        text = json.dumps({**settings, **cells}, indent=1)
         temporary.write_text(text, encoding="utf-8")
     same = {name for name, digest in digests.items() if known.get(name) == digest}
     for name in digests.keys() - same:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dispr.cells.metadata import read_voxel_size
+from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_tiff
 
@@ -23,7 +25,13 @@ def probability_path(out: Path, name: str) -> Path:
     return out / "probability" / f"{name}.tif"
 
 
-def write_prediction(out: Path, name: str, samples: np.ndarray, probability: np.ndarray) -> None:
+def write_prediction(
+    out: Path,
+    name: str,
+    samples: np.ndarray,
+    probability: np.ndarray,
+    voxel_size: float | None = None,
+) -> None:
     """Write the shapes of a cell; the probability last, as the sign that all are there.
 
     Parameters
@@ -36,15 +44,29 @@ def write_prediction(out: Path, name: str, samples: np.ndarray, probability: np.
         bool, (K, 64, 64, 64); written as uint8, 0 and 255.
     probability : ndarray
         float, (64, 64, 64), 0 to 1; written as float32.
+    voxel_size : float, optional
+        Edge of a voxel in um, kept in the metadata of the files as ImageJ keeps it.
 
     Raises
     ------
     FileError
         If a file cannot be written.
     """
+    spacing = None if voxel_size is None else (voxel_size,) * 3
     for k, sample in enumerate(samples):
-        write_tiff(sample_path(out, name, k), sample.astype(np.uint8) * 255)
-    write_tiff(probability_path(out, name), probability.astype(np.float32))
+        write_tiff(sample_path(out, name, k), sample.astype(np.uint8) * 255, spacing)
+    write_tiff(probability_path(out, name), probability.astype(np.float32), spacing)
+
+
+def read_spacing(out: Path, name: str) -> Spacing | None:
+    """Read the size of a predicted cell's voxels in um; None if it is not known.
+
+    Raises
+    ------
+    FileError
+        If the ensemble mean is missing or no TIFF file.
+    """
+    return read_voxel_size(probability_path(out, name)).spacing
 
 
 def read_samples(out: Path, name: str) -> np.ndarray:

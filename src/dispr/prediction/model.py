@@ -16,6 +16,7 @@ from torch import nn
 from dispr.cells.arrays import canonical_pair
 from dispr.cells.classes import CLASSES
 from dispr.cells.prepare import condition_tensor
+from dispr.cells.spacing import Spacing, as_pixel_size, resized_pixel_size
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
@@ -23,6 +24,7 @@ from dispr.model.calibration import QUANTITIES, Calibration
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import build_network, fill_network, load_weights
+from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.shipped import shipped_weights
@@ -43,11 +45,19 @@ class Prediction:
         network, which gives one sample, its own probability.
     calibration : Calibration or None
         What the intervals of volume and surface are made by.
+    voxel_size : float or None
+        Edge of a voxel in um; None if it is not known.
     """
 
     samples: np.ndarray
     probability: np.ndarray
     calibration: Calibration | None = None
+    voxel_size: float | None = None
+
+    @property
+    def spacing(self) -> Spacing | None:
+        """Edges of a voxel along Z, Y and X in um, as `dispr.measure` takes them, or None."""
+        return None if self.voxel_size is None else (self.voxel_size,) * 3
 
     @property
     def consensus(self) -> np.ndarray:
@@ -80,6 +90,31 @@ class Prediction:
             raise ConfigError("the model was not calibrated; see dispr calibrate.")
         measure = {"volume": volume, "surface": surface}[quantity]
         return self.calibration.interval(quantity, [measure(sample) for sample in self.samples])
+
+    def measure(self) -> dict[str, float]:
+        """Measure the shapes of one cell, with their uncertainty.
+
+        Returns
+        -------
+        dict of str to float
+            For each measure of `dispr.measure`, such as `volume_um3` (without a voxel size,
+            `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
+            `volume_sd_um3`, `volume_low_um3` and `volume_high_um3` mean and standard deviation of
+            the samples and the ends of the 90 % interval. That of the volume, of the equivalent
+            diameter and of the boundary voxels is the calibrated one where the model has one; the
+            others are those of `dispr.morphology.ensemble.spread_interval`.
+
+        Raises
+        ------
+        ConfigError
+            If this is the prediction of a batch.
+        """
+        if self.samples.ndim != 4:
+            raise ConfigError("measures are of one cell; predict the cells one by one.")
+        intervals = None
+        if self.calibration is not None:
+            intervals = self.interval("volume"), self.interval("surface")
+        return measure_ensemble(self.consensus, self.samples, self.spacing, intervals)
 
 
 class Model:
@@ -125,6 +160,7 @@ class Model:
         steps: str | int | None = None,
         cell_class: str | Sequence[str] | None = None,
         batch_size: int = BATCH_SIZE,
+        pixel_size: float | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> Prediction:
         """Predict 3D shapes of one cell or of a batch of cells.
@@ -151,6 +187,9 @@ class Model:
             Classes of the cells, for a model that is told of them.
         batch_size : int
             Shapes to compute at once: more memory, not another result.
+        pixel_size : float, optional
+            Edge of a pixel of the sections as they are given, in um; the prediction then knows
+            the size of its voxels (`Prediction.voxel_size`), which are cubes.
         on_step : callable, optional
             Called with the number of shapes after each evaluation of the network on them.
 
@@ -166,7 +205,10 @@ class Model:
         ConfigError
             If a setting is invalid.
         """
+        edge = as_pixel_size(pixel_size)
         images, masks, single = canonical_pair(image, mask)
+        shape = np.shape(mask)
+        voxel_size = resized_pixel_size(edge, shape if single else shape[1:])
         classes = [cell_class] if isinstance(cell_class, str) else cell_class
         results = list(
             self.predict_each(
@@ -178,6 +220,7 @@ class Model:
                 steps=steps,
                 classes=classes,
                 batch_size=batch_size,
+                voxel_sizes=[voxel_size] * len(images),
                 on_step=on_step,
             )
         )
@@ -187,6 +230,7 @@ class Model:
             np.stack([result.samples for result in results]),
             np.stack([result.probability for result in results]),
             self.config.calibration,
+            voxel_size,
         )
 
     def predict_each(
@@ -200,6 +244,7 @@ class Model:
         steps: str | int | None = None,
         classes: Sequence[str | None] | None = None,
         batch_size: int = BATCH_SIZE,
+        voxel_sizes: Sequence[float | None] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]:
         """Predict cell after cell, as soon as each is done.
@@ -210,6 +255,8 @@ class Model:
             uint8, (N, 64, 64).
         ensemble, seed, sampler, steps, classes, batch_size, on_step
             As for `predict`.
+        voxel_sizes : sequence of float or None, optional
+            Edge of a voxel of each cell in um: that of a pixel at 64 x 64.
 
         Yields
         ------
@@ -221,6 +268,7 @@ class Model:
         shapes = self.samples_of(ensemble)
         todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
         waiting: list[np.ndarray] = []
+        sizes = iter(voxel_sizes or [None] * len(images))
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
             rows = [cell for cell, _ in part]
@@ -237,7 +285,7 @@ class Model:
                 )
             waiting += list(drawn.cpu().numpy())
             while len(waiting) >= shapes:
-                yield self._prediction(np.stack(waiting[:shapes]))
+                yield self._prediction(np.stack(waiting[:shapes]), next(sizes))
                 del waiting[:shapes]
 
     def samples_of(self, ensemble: int) -> int:
@@ -285,12 +333,12 @@ class Model:
         key = ("prediction", seed, cell_digest(image, mask))
         return BalancedStream(*key, k=k) if self.config.balanced else Stream(*key, k)
 
-    def _prediction(self, occupancy: np.ndarray) -> Prediction:
+    def _prediction(self, occupancy: np.ndarray, voxel_size: float | None) -> Prediction:
         samples = occupancy > 0.5
         if self.config.deterministic:
-            return Prediction(samples, occupancy[0])
+            return Prediction(samples, occupancy[0], voxel_size=voxel_size)
         probability = samples.mean(axis=0, dtype=np.float32)
-        return Prediction(samples, probability, self.config.calibration)
+        return Prediction(samples, probability, self.config.calibration, voxel_size)
 
 
 def cell_digest(image: np.ndarray, mask: np.ndarray) -> str:
