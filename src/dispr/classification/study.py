@@ -20,7 +20,6 @@ from dispr.classification.folds import (
     read_split,
     write_split,
 )
-from dispr.classification.measures import has_published_set
 from dispr.classification.pictures import write_pictures
 from dispr.classification.pipeline import Recipe, published_recipe
 from dispr.classification.provenance import (
@@ -227,7 +226,7 @@ def _remarks(study: Study, split: Split, file: Path | None) -> list[str]:
         if study.scheme == "runs"
         else "at random: neighbouring cells, often of one donor, are in training and test"
     )
-    measured = "Published" if study.published and has_published_set() else "All"
+    measured = "Published" if study.published else "All"
     published = ", published trees and threshold of importance" if study.published else ""
     return [
         f"dispr {__version__}: {len(split.names)} cells of {len(classes_of(split.names))} classes, "
