@@ -14,6 +14,9 @@ from dispr.errors import DisprError
 MOST_PROCESSES = 61
 """Windows cannot wait for more."""
 
+MOST_AT_ONCE = 4
+"""Tasks that are handed to a process together."""
+
 
 def map_in_processes(
     function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int | None = None
@@ -40,7 +43,9 @@ def map_in_processes(
         return
     try:
         with ProcessPoolExecutor(workers, initializer=_leave_interrupts) as pool:
-            yield from pool.map(function, tasks, chunksize=max(1, len(tasks) // (workers * 8)))
+            # Few at once: what a process has begun, it finishes before it ends on Ctrl-C.
+            chunk = max(1, min(len(tasks) // (workers * 8), MOST_AT_ONCE))
+            yield from pool.map(function, tasks, chunksize=chunk)
     except BrokenProcessPool as error:
         raise DisprError(
             "A process that worked on cells was ended from outside, perhaps for lack of memory; "

@@ -111,25 +111,28 @@ def read_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float 
     ConfigError
         If the given size is no positive number.
     """
-    found = as_pixel_size(pixel_size)
-    if found is None:
-        try:
-            stated = [
-                read_voxel_size(path).pixel_size(os.fspath(path))
-                for path in (files.image, files.mask)
-            ]
-        except ConfigError as error:
-            raise FileError(str(error)) from error
-        known = [size for size in stated if size is not None]
-        if not known:
-            return None
-        if len(known) == 2 and not close(*known):
-            raise FileError(
-                f"{files.image} states pixels of {known[0]:.6g} um but {files.mask} of "
-                f"{known[1]:.6g} um; correct the metadata, or give the pixel size."
-            )
-        found = known[0]
-    return resized_pixel_size(found, read_tiff(files.image).shape)
+    found = read_original_pixel_size(files, pixel_size)
+    return None if found is None else resized_pixel_size(found, read_tiff(files.image).shape)
+
+
+def read_original_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float | None:
+    """Find the size of the pixels of a cell's section as it is in its file; see above."""
+    given = as_pixel_size(pixel_size)
+    if given is not None:
+        return given
+    try:
+        stated = [
+            read_voxel_size(path).pixel_size(os.fspath(path)) for path in (files.image, files.mask)
+        ]
+    except ConfigError as error:
+        raise FileError(str(error)) from error
+    known = [size for size in stated if size is not None]
+    if len(known) == 2 and not close(*known):
+        raise FileError(
+            f"{files.image} states pixels of {known[0]:.6g} um but {files.mask} of "
+            f"{known[1]:.6g} um; correct the metadata, or give the pixel size."
+        )
+    return known[0] if known else None
 
 
 def _checked(check: Any, array: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:

@@ -15,6 +15,7 @@ from dispr.errors import DisprError
 # its command runs, so that `dispr --help` answers at once.
 COMMANDS = {
     "predict": ("dispr.cli.predict", "Predict 3D shapes for a folder of 2D cells."),
+    "measure": ("dispr.cli.measure", "Measure cells: volume, surface, curvature, thickness, ..."),
     "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
     "classify": ("dispr.cli.classify", "Tell classes of cells apart by their features."),
     "plot": ("dispr.cli.plot", "Draw predicted cells: sections and shapes."),

@@ -159,8 +159,8 @@ SHAPE_FEATURES: tuple[Feature, ...] = (
     Feature(
         "roughness_humphrey",
         "length",
-        "root mean square way of the mesh's vertices under ten steps of HC smoothing "
-        "(alpha 0.1, beta 0.5)",
+        "root mean square way along the normal of the mesh's vertices under ten steps of HC "
+        "smoothing (alpha 0.1, beta 0.5)",
         "Vollmer et al. 1999, Comput. Graph. Forum 18:131, in trimesh; older scores of the field",
         *POSITIVE,
     ),

@@ -89,9 +89,19 @@ class Surface:
         return float(ConvexHull(self.vertices).volume)
 
     def humphrey_displacement(self) -> float:
-        """Root mean square way that the vertices go under HC smoothing (Vollmer et al. 1999)."""
+        """Root mean square way of the vertices along the normal under HC smoothing.
+
+        Most of their way is in the surface, where smoothing makes triangles alike; that part says
+        nothing of the shape.
+        """
         moved = humphrey(self.vertices, self.faces) - self.vertices
-        return float(np.sqrt((moved**2).sum(axis=1).mean()))
+        normals = np.zeros_like(self.vertices)
+        for axis in range(3):
+            shares = np.repeat(self.crosses[:, axis], 3)
+            normals[:, axis] = np.bincount(self.faces.ravel(), shares, len(normals))
+        length = np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
+        along = np.einsum("vi,vi->v", moved, normals) / length
+        return float(np.sqrt((along**2).mean()))
 
     def curvatures(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and Gaussian curvature at the vertices, positive where convex, both (V,).
@@ -128,13 +138,14 @@ def surface_of(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> Surface:
     Parameters
     ----------
     body : ndarray
-        bool, (Z, Y, X), not empty. What touches the border of the volume is closed there.
+        bool, (Z, Y, X), not empty. What touches the border of the volume is closed there. It is
+        cut out first, unless it fills the volume.
     spacing : (float, float, float)
         Edges of a voxel along Z, Y, X.
     """
     from skimage.measure import marching_cubes
 
-    box = np.pad(body[ndimage.find_objects(body.astype(np.uint8))[0]], MARGIN)
+    box = np.pad(body[bounding_box(body)], MARGIN)
     f = smoothed(box, SMOOTHING, spacing)
     inside = int(np.count_nonzero(box))
     # As many voxels are above the level as there are in the body.
@@ -145,6 +156,18 @@ def surface_of(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> Surface:
     indices, faces, *_ = marching_cubes(f, level)
     indices = indices.astype(np.float64)
     return Surface(indices * np.array(spacing), faces, indices, box, spacing)
+
+
+def bounding_box(body: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
+    """Give the slices of a body that is not empty, with a margin as far as the volume goes."""
+    found = []
+    for axis, size in enumerate(body.shape):
+        others = tuple(other for other in range(body.ndim) if other != axis)
+        occupied = np.flatnonzero(body.any(axis=others))
+        found.append(
+            slice(max(int(occupied[0]) - margin, 0), min(int(occupied[-1]) + 1 + margin, size))
+        )
+    return tuple(found)
 
 
 def smoothed(body: np.ndarray, sigma: float, spacing: Spacing) -> np.ndarray:
@@ -178,11 +201,10 @@ def humphrey(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     from scipy.sparse import coo_array, diags_array
     from trimesh.smoothing import filter_humphrey
 
-    # The mean of a vertex's neighbours. An edge of two triangles counts once.
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    edges = np.concatenate([edges, edges[:, ::-1]])
+    # The mean of a vertex's neighbours. Of two triangles at an edge, one goes there, one back.
+    start, end = faces.T.ravel(), faces[:, [1, 2, 0]].T.ravel()
     count = len(vertices)
-    near = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
+    near = coo_array((np.ones(len(start)), (start, end)), (count, count)).tocsr()
     near.data[:] = 1.0
     degree = np.maximum(near.sum(axis=1), 1.0)
     mesh = _Vertices(np.asarray(vertices, np.float64))

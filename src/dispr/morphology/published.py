@@ -34,7 +34,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from dispr.morphology import voxels
-from dispr.morphology.mesh import humphrey
+from dispr.morphology.mesh import bounding_box, humphrey
 from dispr.morphology.published_features import PUBLISHED_SECTION, PUBLISHED_SHAPE, SIZE
 
 SHAPE_NAMES = tuple(feature.name for feature in PUBLISHED_SHAPE)
@@ -53,7 +53,8 @@ def published_shape_features(body: np.ndarray) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By `SHAPE_NAMES`, in voxels. `gabor` of planes that the volume does not have is 0.
+        By `SHAPE_NAMES`, in voxels. `gabor` of planes that the volume does not have is 0. What is
+        of the mesh is NaN for a volume that the body fills, which has no surface.
 
     Raises
     ------
@@ -83,14 +84,14 @@ def published_shape_features(body: np.ndarray) -> dict[str, float]:
         "zsum_std": zsum.std(),
         "zsum_max": zsum.max(),
         **_moments(body, zsum),
+        **_mesh_features(vertices, faces, body),
         **dict(zip(("glcm_diss", "glcm_corr"), _cooccurrence(zsum), strict=True)),
         **{f"inertia_eigvals{i}": value for i, value in enumerate(_inertia_eigenvalues(body))},
         "gabor_zsum": gabor_sum() * zsum.sum(),
         **{f"{name}_convexity": _lacking(plane) for name, plane in planes.items()},
         **{f"gabor{i}": gabor[i] if i < len(gabor) else 0.0 for i in range(SIZE)},
-        **_mesh_features(vertices, faces, body),
     }
-    return {name: float(found[name]) for name in SHAPE_NAMES}
+    return {name: float(found.get(name, math.nan)) for name in SHAPE_NAMES}
 
 
 def published_section_features(image: np.ndarray, mask: np.ndarray) -> dict[str, float]:
@@ -187,11 +188,7 @@ def _mesh(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Marching cubes on the voxels, open where the body touches the border, as published."""
     from skimage.measure import marching_cubes
 
-    slices = ndimage.find_objects(body.astype(np.uint8))[0]
-    box = tuple(
-        slice(max(part.start - 1, 0), min(part.stop + 1, size))
-        for part, size in zip(slices, body.shape, strict=True)
-    )
+    box = bounding_box(body, 1)
     if body[box].all():
         return np.empty((0, 3)), np.empty((0, 3), int)
     vertices, faces, *_ = marching_cubes(body[box] * np.float32(255), 127.5)
@@ -200,7 +197,7 @@ def _mesh(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _mesh_features(vertices: np.ndarray, faces: np.ndarray, body: np.ndarray) -> dict[str, float]:
     if not len(faces):
-        return dict.fromkeys((n for n in SHAPE_NAMES), math.nan)
+        return {}
     import trimesh
 
     mesh = trimesh.Trimesh(vertices, faces, process=False)

@@ -13,7 +13,7 @@ from dispr.cells.arrays import as_body
 from dispr.cells.spacing import Spacing, as_spacing
 from dispr.morphology import voxels
 from dispr.morphology.features import SHAPE_FEATURES
-from dispr.morphology.mesh import Surface, surface_of, weighted_quantiles
+from dispr.morphology.mesh import Surface, bounding_box, surface_of, weighted_quantiles
 from dispr.morphology.thickness import local_thickness
 
 UNIT: Spacing = (1.0, 1.0, 1.0)
@@ -70,28 +70,30 @@ def measure(
 
 def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
     """Measure a boolean volume (Z, Y, X) that is not empty, by names without units."""
-    mesh = surface_of(body, spacing)
-    count = voxels.volume(body)
+    box = body[bounding_box(body)]
+    mesh = surface_of(box, spacing)
+    count = voxels.volume(box)
     volume = count * math.prod(spacing)
     inside, area = mesh.volume, mesh.area
-    rough = voxels.roughness(body)
+    # As far around the body as the Gaussian reaches, so that this is the score of the volume.
+    rough = voxels.roughness(body[bounding_box(body, 9)])
     found = {
         "volume": volume,
         "surface": area,
         "equivalent_diameter": (6 * volume / math.pi) ** (1 / 3),
         "sphericity": math.pi ** (1 / 3) * (6 * inside) ** (2 / 3) / area,
         "surface_to_volume": area / volume,
-        "convexity": voxels.convexity(body),
+        "convexity": voxels.convexity(box),
         "roughness_humphrey": mesh.humphrey_displacement(),
         "roughness_gauss": float(rough),
         "roughness_gauss_share": rough / count,
-        "boundary": float(voxels.surface(body)),
-        **_axes(body, spacing),
+        "boundary": float(voxels.surface(body[bounding_box(body, 1)])),
+        **_axes(box, spacing),
         **_hull(mesh),
         **_curvature(mesh),
-        **_topology(body),
+        **_topology(box),
         **_thickness(mesh),
-        **_box(body, spacing),
+        **_box(box, spacing),
         **_about_section(body, spacing),
     }
     return {name: float(value) for name, value in found.items()}
@@ -145,7 +147,7 @@ def _topology(body: np.ndarray) -> dict[str, float]:
     """Count parts and cavities; the body's voxels touch by corners, those outside by faces."""
     from skimage.measure import euler_number
 
-    box = np.pad(body[ndimage.find_objects(body.astype(np.uint8))[0]], 1)
+    box = np.pad(body, 1)
     components = ndimage.label(box, np.ones((3, 3, 3), bool))[1]
     cavities = ndimage.label(~box)[1] - 1
     return {
@@ -165,12 +167,11 @@ def _thickness(mesh: Surface) -> dict[str, float]:
     }
 
 
-def _box(body: np.ndarray, spacing: Spacing) -> dict[str, float]:
-    sides = [part.stop - part.start for part in ndimage.find_objects(body.astype(np.uint8))[0]]
+def _box(box: np.ndarray, spacing: Spacing) -> dict[str, float]:
     found = {
-        f"extent_{axis}": n * edge for axis, n, edge in zip("zyx", sides, spacing, strict=True)
+        f"extent_{axis}": n * edge for axis, n, edge in zip("zyx", box.shape, spacing, strict=True)
     }
-    found["extent_share"] = voxels.volume(body) / math.prod(sides)
+    found["extent_share"] = voxels.volume(box) / box.size
     return found
 
 

@@ -1,0 +1,239 @@
+"""Measure the cells of a folder in parallel; an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dispr._version import __version__
+from dispr.cells.arrays import as_body
+from dispr.cells.classes import parse_name
+from dispr.cells.metadata import read_voxel_size
+from dispr.cells.spacing import Spacing, VoxelSize
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.files import make_folder, read_tiff, write_csv, write_error
+from dispr.measurements.inputs import Item
+from dispr.morphology.ensemble import measure_ensemble, summarise
+from dispr.morphology.published_features import PUBLISHED_SHAPE
+from dispr.processes import map_in_processes
+
+Row = dict[str, Any]
+NOWHERE = (math.nan, math.nan)
+
+
+class Done(NamedTuple):
+    """A cell that was measured.
+
+    Attributes
+    ----------
+    digest : str
+        Checksum of its files and of how it was measured.
+    row : dict
+        Its row of the table.
+    """
+
+    digest: str
+    row: Row
+
+
+def measure_items(
+    items: Sequence[Item],
+    out: Path,
+    *,
+    jobs: int | None = None,
+    on_cell: Callable[[], Any] | None = None,
+) -> list[Row]:
+    """Measure cells and write a table.
+
+    Rows are kept in `OUT.part` while they come in. Where that file is left from an interrupted
+    run, cells whose files and settings are the same are not measured again.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        What `dispr.measurements.inputs.find_items` found.
+    out : Path
+        CSV file to write.
+    jobs : int, optional
+        Processes; as many as cores if not given.
+    on_cell : callable, optional
+        Called after each cell.
+
+    Returns
+    -------
+    list of dict
+        The rows: name, class (and split, where there are parts), the size of the voxels or pixels
+        where it is known, and the measures. An empty text stands for what is not defined.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or measured, or the table cannot be written.
+    """
+    make_folder(out.parent)
+    part = out.with_name(out.name + ".part")
+    known = _read_part(part)
+    done: dict[int, Row] = {}
+    for i, item in enumerate(items):
+        before = known.get(_key(item))
+        if before is not None and before.digest == digest(item):
+            done[i] = before.row
+            if on_cell:
+                on_cell()
+    todo = [i for i in range(len(items)) if i not in done]
+    try:
+        file = open(part, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise write_error(part, error) from error
+    with file:
+        results = map_in_processes(measure_item, [items[i] for i in todo], jobs)
+        for i, result in zip(todo, results, strict=True):
+            done[i] = result.row
+            file.write(json.dumps([_key(items[i]), *result]) + "\n")
+            file.flush()
+            if on_cell:
+                on_cell()
+    rows = [done[i] for i in range(len(items))]
+    write_csv(out, rows)
+    part.unlink(missing_ok=True)
+    return rows
+
+
+def measure_item(item: Item) -> Done:
+    """Measure one cell.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read, or holds nothing that could be measured.
+    """
+    mark = digest(item)
+    try:
+        found = _MEASURES[item.kind](item)
+    except (ArrayError, ConfigError) as error:
+        path = item.paths[0]
+        text = str(error)
+        raise FileError(text if str(path) in text else f"{path}: {text}") from error
+    about: Row = {"name": item.name, "class": parse_name(item.name).cell_class or ""}
+    if item.split:
+        about["split"] = item.split
+    return Done(mark, about | {name: _written(value) for name, value in found.items()})
+
+
+def digest(item: Item) -> str:
+    """Give a checksum of all that a row depends on.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read.
+    """
+    settings = (__version__, item.kind, item.published, item.spacing, item.volume, item.boundary)
+    found = hashlib.sha256(repr(settings).encode())
+    for path in item.paths:
+        try:
+            found.update(path.read_bytes())
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise FileError(f"{path} cannot be read: {reason}.") from error
+    return found.hexdigest()[:16]
+
+
+def _prediction(item: Item) -> Row:
+    probability = read_tiff(item.paths[0])
+    volumes = [read_tiff(path) for path in item.paths[1:]]
+    for path, volume in zip(item.paths, (probability, *volumes), strict=True):
+        if volume.ndim != 3 or volume.shape != probability.shape:
+            raise FileError(f"{path} has the shape {volume.shape}; predict the cell again.")
+    # A shape may be empty, and then says so in the table.
+    samples = [volume > volume.max() / 2 for volume in volumes]
+    consensus = probability > 0.5
+    spacing = item.spacing or read_voxel_size(item.paths[0]).spacing
+    stated = item.volume, item.boundary
+    row: Row = {
+        "samples": len(samples),
+        "calibrated": "yes" if all(stated) else "no",
+        **_sizes(spacing, item.published),
+    }
+    if item.published:
+        known = dict(zip(("volume", "boundary_3D"), (s or NOWHERE for s in stated), strict=True))
+        of_samples = [_published(body) for body in samples]
+        return row | summarise(PUBLISHED_SHAPE, _published(consensus), of_samples, known)
+    intervals = (item.volume or NOWHERE, item.boundary or NOWHERE)
+    return row | measure_ensemble(consensus, samples, spacing, intervals)
+
+
+def _shape(item: Item) -> Row:
+    from dispr.morphology.shape import measure
+
+    path = item.paths[0]
+    body = as_body(read_tiff(path), str(path))
+    spacing = item.spacing or read_voxel_size(path).spacing
+    return _sizes(spacing, item.published) | measure(body, spacing, published=item.published)
+
+
+def _section(item: Item) -> Row:
+    from dispr.cells.folder import CellFiles
+    from dispr.cells.read import read_mask, read_original_pixel_size
+    from dispr.morphology.section import measure_section
+
+    image, mask = item.paths
+    read_mask(mask)  # whose refusals name the file
+    given = None
+    if item.spacing is not None:
+        given = VoxelSize(*item.spacing).pixel_size("a section")
+    size = read_original_pixel_size(CellFiles(item.name, image, mask), given)
+    row: Row = {} if size is None or item.published else {"pixel_size_um": size}
+    return row | measure_section(read_tiff(image), read_tiff(mask), size, published=item.published)
+
+
+_MEASURES: dict[str, Callable[[Item], Row]] = {
+    "predictions": _prediction,
+    "shapes": _shape,
+    "sections": _section,
+}
+
+
+def _published(body: np.ndarray) -> dict[str, float]:
+    from dispr.morphology.published import published_shape_features
+
+    if not body.any():
+        return dict.fromkeys((feature.name for feature in PUBLISHED_SHAPE), math.nan)
+    return published_shape_features(body)
+
+
+def _sizes(spacing: Spacing | None, published: bool) -> Row:
+    """Give the columns of the voxel size; published features are in voxels in any case."""
+    if spacing is None or published:
+        return {}
+    return {f"voxel_{axis}_um": edge for axis, edge in zip("zyx", spacing, strict=True)}
+
+
+def _written(value: Any) -> Any:
+    """Round to seven digits; an empty text for what is not defined."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if math.isfinite(value) else ""
+    return value
+
+
+def _key(item: Item) -> str:
+    return f"{item.kind} {item.split} {item.name}"
+
+
+def _read_part(path: Path) -> dict[str, Done]:
+    """Read the rows of an interrupted run; a line that was cut short is left out."""
+    found: dict[str, Done] = {}
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                key, mark, row = json.loads(line)
+                found[key] = Done(mark, dict(row))
+            except (ValueError, TypeError):
+                continue
+    return found

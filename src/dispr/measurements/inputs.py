@@ -1,0 +1,153 @@
+"""Find what there is to measure in a folder: predictions, 3D objects, or sections with masks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from dispr.cells.folder import CellFiles, find_cells, parts, tiff_files
+from dispr.cells.spacing import Spacing
+from dispr.errors import ConfigError, FileError
+from dispr.prediction.layout import predicted_names, probability_path, sample_path
+from dispr.scores.intervals import read_intervals
+
+Kind = Literal["predictions", "shapes", "sections"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One cell to measure.
+
+    Attributes
+    ----------
+    kind : "predictions", "shapes" or "sections"
+        What its files are.
+    name : str
+        Name of the cell.
+    split : str
+        "train" or "test" where it is of a part of a data set, else "".
+    paths : tuple of Path
+        Probability and samples; the object; or image and mask.
+    volume, boundary : (low, high) or None
+        Calibrated intervals of a prediction, in voxels.
+    spacing : tuple of float, optional
+        Edges of a voxel along Z, Y and X in um, which the user gave.
+    published : bool
+        Measure the published features.
+    """
+
+    kind: Kind
+    name: str
+    split: str
+    paths: tuple[Path, ...]
+    volume: tuple[float, float] | None = None
+    boundary: tuple[float, float] | None = None
+    spacing: Spacing | None = None
+    published: bool = False
+
+
+def find_items(
+    folder: Path,
+    *,
+    split: str | None = None,
+    sections: bool = False,
+    spacing: Spacing | None = None,
+    published: bool = False,
+) -> list[Item]:
+    """List the cells of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A prediction (`probability/`, `samples/`); a data set with `obj/`, or with `image/` and
+        `mask/` alone, in parts or not; or a folder of TIFF files that are 3D objects.
+    split : "train" or "test", optional
+        Part of a data set.
+    sections : bool
+        Measure images and masks of a data set also where it has objects.
+    spacing, published
+        Kept in the items.
+
+    Raises
+    ------
+    FileError
+        If the folder or a file is missing, or there is nothing to measure.
+    ConfigError
+        If an option does not go with what the folder holds.
+    """
+    if not folder.exists():
+        raise FileError(f"{folder} does not exist; check the name of the folder.")
+    if not folder.is_dir():
+        raise FileError(f"{folder} is a file; name the folder that holds it.")
+    make = partial(Item, spacing=spacing, published=published)
+    if (folder / "probability").is_dir():
+        if split is not None or sections:
+            raise ConfigError(
+                f"{folder} is a prediction, which has neither parts nor sections; measure the "
+                "data set, or leave --split and --sections out."
+            )
+        return [_prediction(folder, name, make) for name in predicted_names(folder)]
+    loose = tiff_files(folder)
+    found = parts(folder)
+    if loose and not found and not sections:
+        if split is not None:
+            raise ConfigError(f"{folder} is a folder of objects without parts; leave --split out.")
+        return [make("shapes", name, "", (_only(paths),)) for name, paths in loose.items()]
+    objects = [part for part in found.values() if tiff_files(part / "obj")]
+    if objects and not sections:
+        return _objects(folder, split, make)
+    cells = find_cells(folder, split=split)
+    return [
+        make("sections", cell.name, cell.split or "", (cell.image, cell.mask)) for cell in cells
+    ]
+
+
+def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list[Item]:
+    """List the objects of a data set, whose images and masks need not be there."""
+    has_sections = any((part / "image").is_dir() for part in parts(folder).values())
+    if has_sections:
+        cells: list[CellFiles] = find_cells(folder, split=split, need_obj=True)
+        return [make("shapes", c.name, c.split or "", (c.obj,)) for c in cells if c.obj]
+    chosen = {k: part for k, part in parts(folder).items() if split in (None, k)}
+    items = [
+        make("shapes", name, key or "", (_only(paths),))
+        for key, part in chosen.items()
+        for name, paths in tiff_files(part / "obj").items()
+    ]
+    if not items:
+        raise FileError(f"{folder} has no objects in a part {split}; name another.")
+    return items
+
+
+def _prediction(folder: Path, name: str, make: Callable[..., Item]) -> Item:
+    samples: list[Path] = []
+    while sample_path(folder, name, len(samples)).is_file():
+        samples.append(sample_path(folder, name, len(samples)))
+    if not samples:
+        raise FileError(f"{sample_path(folder, name, 0)} does not exist; predict the cell again.")
+    return make("predictions", name, "", (probability_path(folder, name), *samples))
+
+
+def with_intervals(items: list[Item], folder: Path) -> list[Item]:
+    """Add the calibrated intervals that the table of a prediction states."""
+    stated = read_intervals(folder)
+    return [
+        dataclasses.replace(
+            item,
+            volume=stated.get(item.name, {}).get("volume"),
+            boundary=stated.get(item.name, {}).get("surface"),
+        )
+        for item in items
+    ]
+
+
+def _only(paths: list[Path]) -> Path:
+    if len(paths) > 1:
+        raise FileError(
+            f"{paths[0]} and {paths[1].name} are files of one cell; remove one of them."
+        )
+    return paths[0]

@@ -1,0 +1,118 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dispr.cli.main import main
+from dispr.cli.measure import command
+from dispr.prediction.layout import write_prediction
+
+
+def run(*arguments):
+    result = CliRunner().invoke(command, [str(part) for part in arguments])
+    assert result.exception is None, result.output
+    return result.output
+
+
+def write_predictions(folder, count, voxel_size=None):
+    rng = np.random.default_rng(0)
+    z, y, x = np.mgrid[:64, :64, :64] - 32
+    for i in range(count):
+        sizes = rng.uniform(10, 20, (3, 3))
+        samples = np.stack([(z / a) ** 2 + (y / b) ** 2 + (x / c) ** 2 <= 1 for a, b, c in sizes])
+        write_prediction(folder, f"cell{i:03d}", samples, samples.mean(0), voxel_size)
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_predictions(tmp_path):
+    write_predictions(tmp_path / "out", 2, 0.2)
+    printed = run(tmp_path / "out", "-o", tmp_path / "cells.csv", "--jobs", 1)
+    assert "2 cells" in printed
+    assert "no calibrated interval" in printed
+    assert "voxel size" not in printed
+    for row in read(tmp_path / "cells.csv"):
+        assert float(row["volume_low_um3"]) <= float(row["volume_mean_um3"])
+    printed = run(tmp_path / "out", "-o", tmp_path / "um.csv", "--voxel-size", 0.4, "--jobs", 1)
+    before, after = read(tmp_path / "cells.csv"), read(tmp_path / "um.csv")
+    for one, two in zip(before, after, strict=True):
+        assert float(two["volume_um3"]) == pytest.approx(8 * float(one["volume_um3"]), rel=1e-5)
+
+
+def test_objects_and_sections(cells_folder, tmp_path):
+    out = tmp_path / "cells.csv"
+    printed = run(cells_folder, "-o", out, "--split", "test", "--jobs", 1)
+    assert "No file states the voxel size, so these are in voxels" in printed
+    assert "volume_voxels" in read(out)[0]
+    run(cells_folder, "-o", out, "--split", "test", "--jobs", 1, "--spacing", 0.3, 0.2, 0.2)
+    assert "volume_um3" in read(out)[0]
+    printed = run(cells_folder, "-o", out, "--split", "test", "--jobs", 1, "--sections")
+    assert "pixel size" in printed
+    assert "area_pixels" in read(out)[0]
+    printed = run(cells_folder, "-o", out, "--split", "test", "--jobs", 1, "--published")
+    assert "Published features are in voxels" in printed
+    assert len(read(out)[0]) == 126 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere", "-o", "a.csv"], "nowhere does not exist"),
+        (["DATA", "-o", "a.txt"], "end it in .csv"),
+        (["DATA", "-o", "a.csv", "--voxel-size", "0"], "one positive number of um"),
+        (["DATA", "-o", "a.csv", "--voxel-size", "1", "--spacing", "1", "1", "1"], "one of them"),
+        (["DATA", "-o", "a.csv", "--spacing", "1", "-1", "1"], "three (Z, Y, X)"),
+        (["DATA", "-o", "a.csv", "--spacing", "1"], "requires 3 arguments"),
+        (["DATA", "-o", "a.csv", "--split", "half"], '"train" and "test"'),
+        (["DATA", "-o", "a.csv", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["DATA", "-o", "a.csv", "--sections", "--spacing", "1", "1", "2"], "pixels of 1 x 2 um"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    arguments, sentence, cells_folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [part.replace("DATA", str(cells_folder)) for part in arguments]
+    monkeypatch.setattr(sys, "argv", ["dispr", "measure", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal to send")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_interruption(jobs, tmp_path):
+    write_predictions(tmp_path / "out", 40)
+    command = [sys.executable, "-m", "dispr", "measure", tmp_path / "out", "-o", tmp_path / "c.csv"]
+    command = [*map(str, command), "--jobs", str(jobs)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    part = tmp_path / "c.csv.part"
+    try:
+        deadline = time.monotonic() + 90
+        while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes at once
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Stopped" in errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "c.csv").exists()
+    kept = part.read_text().count("\n")
+    assert 0 < kept < 40
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert len(read(tmp_path / "c.csv")) == 40
+    assert not part.exists()

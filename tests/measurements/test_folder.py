@@ -1,0 +1,228 @@
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import tifffile
+
+import dispr
+from dispr.cells.spacing import as_spacing
+from dispr.errors import ConfigError, FileError
+from dispr.files import write_csv, write_tiff
+from dispr.measurements.folder import measure_item, measure_items
+from dispr.measurements.inputs import find_items, with_intervals
+from dispr.morphology.features import SHAPE_FEATURES
+from dispr.prediction.layout import probability_path, sample_path, write_prediction
+
+
+def boxes(*heights, edge=20):
+    bodies = np.zeros((len(heights), 64, 64, 64), bool)
+    for body, height in zip(bodies, heights, strict=True):
+        body[32 - height // 2 : 32 - height // 2 + height, 20 : 20 + edge, 20 : 20 + edge] = True
+    return bodies
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    """Three cells of four shapes; the last has no voxel that most shapes have."""
+    out = tmp_path / "predictions"
+    for name, heights in (("a", (10, 12, 14, 16)), ("b", (20, 20, 21, 22))):
+        samples = boxes(*heights)
+        write_prediction(out, name, samples, samples.mean(0), 0.25)
+    samples = np.zeros((4, 64, 64, 64), bool)
+    samples[0, :20, :20, :20] = samples[1, 30:40, 30:40, 30:40] = True
+    write_prediction(out, "c", samples, samples.mean(0), 0.25)
+    return out
+
+
+@pytest.fixture
+def table(predictions):
+    """Also with the intervals that a calibrated model states."""
+    row = {"name": "a", "volume_low_voxels": 4000, "volume_high_voxels": 7000.5}
+    row |= {"surface_low_voxels": 1500, "surface_high_voxels": 2100}
+    write_csv(predictions / "predictions.csv", [row])
+    return predictions
+
+
+def test_predictions(table, tmp_path):
+    items = with_intervals(find_items(table), table)
+    rows = measure_items(items, tmp_path / "cells.csv", jobs=1)
+    written = read(tmp_path / "cells.csv")
+    assert [row["name"] for row in written] == ["a", "b", "c"]
+    assert len(written[0]) == 7 + 5 * len(SHAPE_FEATURES)
+    a, b, c = rows
+    assert float(written[0]["volume_um3"]) == a["volume_um3"] == 12 * 400 / 64
+    assert a["volume_mean_um3"] == pytest.approx(13 * 400 / 64)
+    assert a["volume_low_um3"] == pytest.approx(4000 / 64)
+    assert a["volume_high_um3"] == pytest.approx(7000.5 / 64, rel=1e-6)
+    assert a["boundary_low_voxels"] == 1500
+    assert [row["calibrated"] for row in rows] == ["yes", "no", "no"]
+    surfaces = [dispr.measure(body, 0.25)["surface_um2"] for body in boxes(10, 12, 14, 16)]
+    assert a["surface_mean_um2"] == pytest.approx(np.mean(surfaces), rel=1e-6)
+    assert b["volume_low_um3"] < b["volume_mean_um3"] < b["volume_high_um3"]
+    assert (a["voxel_z_um"], a["voxel_x_um"], a["samples"]) == (0.25, 0.25, 4)
+    assert c["volume_um3"] == 0
+    assert c["sphericity"] == written[2]["sphericity"] == ""
+
+
+def test_the_given_voxel_size_comes_before_the_stated_one(predictions, tmp_path):
+    items = find_items(predictions, spacing=as_spacing((0.5, 0.2, 0.2)))
+    row = measure_items(items, tmp_path / "cells.csv", jobs=1)[0]
+    assert row["volume_um3"] == pytest.approx(12 * 400 * 0.02)
+    assert row["extent_z_um"] == 6
+    assert (row["voxel_z_um"], row["voxel_y_um"]) == (0.5, 0.2)
+
+
+def test_without_a_voxel_size_there_is_no_um(tmp_path):
+    samples = boxes(10, 12)
+    write_prediction(tmp_path / "out", "a", samples, samples.mean(0))
+    (row,) = measure_items(find_items(tmp_path / "out"), tmp_path / "cells.csv", jobs=1)
+    assert row["volume_mean_voxels"] == 11 * 400
+    assert not [name for name in row if {"um", "um2", "um3"} & set(name.split("_"))]
+
+
+def test_published_features_of_predictions(table, tmp_path):
+    items = with_intervals(find_items(table, published=True), table)
+    row = measure_items(items, tmp_path / "cells.csv", jobs=1)[0]
+    assert row["volume"] == 12 * 400
+    assert (row["volume_low"], row["volume_high"]) == (4000, 7000.5)
+    assert (row["boundary_3D_low"], row["boundary_3D_high"]) == (1500, 2100)
+    assert row["gabor32_mean"] == pytest.approx(row["gabor32"])
+    assert len(row) == 4 + 5 * 126
+
+
+def test_objects(tmp_path):
+    body = boxes(10)[0]
+    write_tiff(tmp_path / "cells" / "a.tif", body.astype(np.uint8) * 255, (0.5, 0.2, 0.2))
+    small = np.pad(np.ones((5, 6, 7), np.uint8), 2)
+    write_tiff(tmp_path / "cells" / "b.tif", small)  # another size, another coding, no voxel size
+    a, b = measure_items(find_items(tmp_path / "cells"), tmp_path / "cells.csv", jobs=1)
+    expected = dispr.measure(body, (0.5, 0.2, 0.2))
+    assert {name: a[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+    assert b["volume_voxels"] == 210
+    assert "volume_um3" not in b
+    assert read(tmp_path / "cells.csv")[1]["volume_um3"] == ""
+
+
+def test_data_sets(cells_folder, tmp_path):
+    items = find_items(cells_folder)
+    assert {item.kind for item in items} == {"shapes"}
+    assert [item.split for item in items] == ["train"] * 6 + ["test"] * 2
+    assert len(find_items(cells_folder, split="test")) == 2
+    sections = find_items(cells_folder, split="test", sections=True)
+    row = measure_items(sections, tmp_path / "sections.csv", jobs=1)[0]
+    image, mask = (tifffile.imread(path) for path in sections[0].paths)
+    expected = dispr.measure_section(image, mask)
+    assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+    assert (row["class"], row["split"]) == ("SDE", "test")
+    for split in ("train", "test"):  # a data set without sections
+        (tmp_path / "obj" / split).mkdir(parents=True)
+        (tmp_path / "obj" / split / "obj").symlink_to(cells_folder / split / "obj")
+    assert len(find_items(tmp_path / "obj", split="train")) == 6
+
+
+def test_sections_in_um(tmp_path):
+    mask = np.zeros((100, 80), np.uint8)
+    mask[20:60, 20:70] = 255
+    write_tiff(tmp_path / "image" / "a.tif", mask // 2, (1.0, 0.11, 0.11))
+    write_tiff(tmp_path / "mask" / "a.tif", mask)
+    (row,) = measure_items(find_items(tmp_path), tmp_path / "cells.csv", jobs=1)
+    assert row["area_um2"] == pytest.approx(2000 * 0.0121)
+    assert row["pixel_size_um"] == pytest.approx(0.11)
+    write_tiff(tmp_path / "mask" / "a.tif", mask, (1.0, 0.2, 0.2))
+    with pytest.raises(FileError, match=r"states pixels of 0\.11 um but .* of 0\.2 um"):
+        measure_item(find_items(tmp_path)[0])
+    given = find_items(tmp_path, spacing=as_spacing(0.3))[0]
+    assert measure_item(given).row["area_um2"] == pytest.approx(2000 * 0.09)
+
+
+def test_processes_give_the_same_table(predictions, tmp_path):
+    items = find_items(predictions)
+    measure_items(items, tmp_path / "one.csv", jobs=1)
+    measure_items(items, tmp_path / "two.csv", jobs=2)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch):
+    items, out = find_items(predictions), tmp_path / "cells.csv"
+    seen = []
+
+    def interrupt():
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_items(items, out, jobs=1, on_cell=interrupt)
+    assert not out.exists()
+    part = tmp_path / "cells.csv.part"
+    assert [json.loads(line)[0].split()[-1] for line in part.read_text().splitlines()] == ["a", "b"]
+    with open(part, "a") as file:
+        file.write('["predictions  c", "cut sho')
+    # A cell that was predicted anew in between is measured anew; the other one is kept.
+    samples = boxes(8, 8, 8, 8)
+    write_prediction(predictions, "a", samples, samples.mean(0), 0.25)
+    measured = []
+    monkeypatch.setattr(
+        "dispr.measurements.folder.measure_item",
+        lambda item: measured.append(item.name) or measure_item(item),
+    )
+    rows = measure_items(items, out, jobs=1)
+    assert measured == ["a", "c"]
+    assert rows[0]["volume_um3"] == 8 * 400 / 64
+    assert not part.exists()
+    assert rows == measure_items(items, tmp_path / "again.csv", jobs=1)
+
+
+def test_other_settings_are_measured_anew(predictions, tmp_path):
+    items = find_items(predictions)
+    done = measure_item(items[0])
+    line = json.dumps([f"predictions  {items[0].name}", *done]) + "\n"
+    (tmp_path / "cells.csv.part").write_text(line)
+    rows = measure_items(
+        find_items(predictions, spacing=as_spacing(1)), tmp_path / "cells.csv", jobs=1
+    )
+    assert rows[0]["volume_um3"] == 12 * 400
+
+
+def test_numbers_are_finite_or_empty(predictions, tmp_path):
+    for row in measure_items(find_items(predictions), tmp_path / "cells.csv", jobs=1):
+        for name, value in row.items():
+            assert value == "" or isinstance(value, str) or math.isfinite(value), name
+
+
+def test_faults(predictions, cells_folder, tmp_path):
+    with pytest.raises(FileError, match="does not exist"):
+        find_items(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileError, match="holds no cells"):
+        find_items(tmp_path / "empty")
+    with pytest.raises(FileError, match="is a file"):
+        find_items(predictions / "probability" / "a.tif")
+    for options in ({"split": "test"}, {"sections": True}):
+        with pytest.raises(ConfigError, match="neither parts nor sections"):
+            find_items(predictions, **options)
+    with pytest.raises(ConfigError, match="leave --split out"):
+        find_items(cells_folder / "test" / "obj", split="test")
+    sample_path(predictions, "a", 0).unlink()
+    with pytest.raises(FileError, match=r"a_0\.tif does not exist"):
+        find_items(predictions)
+    write_tiff(tmp_path / "bad" / "flat.tif", np.zeros((64, 64), np.uint8))
+    with pytest.raises(FileError, match=r"flat\.tif has the shape \(64, 64\)"):
+        measure_item(find_items(tmp_path / "bad")[0])
+    write_tiff(tmp_path / "bad" / "flat.tif", np.zeros((8, 64, 64), np.uint8))
+    with pytest.raises(FileError, match=r"flat\.tif is empty"):
+        measure_item(find_items(tmp_path / "bad")[0])
+    with pytest.raises(FileError, match=r"b\.tif.*64 x 64 x 64"):
+        write_tiff(tmp_path / "small" / "b.tif", np.ones((8, 8, 8), np.uint8))
+        measure_item(find_items(tmp_path / "small", published=True)[0])
+    tifffile.imwrite(probability_path(predictions, "b"), np.zeros((2, 64, 64), np.float32))
+    write_tiff(sample_path(predictions, "a", 0), np.ones((64, 64, 64), np.uint8))
+    with pytest.raises(FileError, match="predict the cell again"):
+        measure_item(find_items(predictions)[1])
