@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from dispr.cli.main import main
 from dispr.cli.measure import command
+from dispr.files import write_tiff
 from dispr.prediction.layout import write_prediction
 
 
@@ -38,7 +39,7 @@ def test_predictions(tmp_path):
     write_predictions(tmp_path / "out", 2, 0.2)
     printed = run(tmp_path / "out", "-o", tmp_path / "cells.csv", "--jobs", 1)
     assert "2 cells" in printed
-    assert "no calibrated interval" in printed
+    assert "Intervals of 2 cells are of the samples' spread alone" in printed
     assert "voxel size" not in printed
     for row in read(tmp_path / "cells.csv"):
         assert float(row["volume_low_um3"]) <= float(row["volume_mean_um3"])
@@ -116,3 +117,55 @@ def test_interruption(jobs, tmp_path):
     assert result.returncode == 0, result.stderr
     assert len(read(tmp_path / "c.csv")) == 40
     assert not part.exists()
+
+
+def test_intervals_fitted_to_known_cells(tmp_path):
+    """Samples that are all too large: their spread says nothing of it, known cells do."""
+    rng = np.random.default_rng(1)
+    z, y, x = np.mgrid[:64, :64, :64] - 32
+    known, new = tmp_path / "known", tmp_path / "new"
+    for i in range(24):
+        a, b, c = rng.uniform(9, 16, 3)
+
+        def body(grow, a=a, b=b, c=c):
+            return (z / (a + grow)) ** 2 + (y / (b + grow)) ** 2 + (x / (c + grow)) ** 2 <= 1
+
+        samples = np.stack([body(2 + rng.uniform(-0.3, 0.3)) for _ in range(3)])
+        write_prediction(known if i < 12 else new, f"c{i:02d}", samples, samples.mean(0), 0.5)
+        write_tiff(tmp_path / "obj" / f"c{i:02d}.tif", body(0).astype(np.uint8) * 255)
+    rules = tmp_path / "rules.json"
+    printed = run(known, "-o", rules, "--fit", tmp_path / "obj", "--jobs", 1)
+    assert "12 cells" in printed
+    run(tmp_path / "obj", "-o", tmp_path / "true.csv", "--voxel-size", 0.5, "--jobs", 1)
+    true = {row["name"]: row for row in read(tmp_path / "true.csv")}
+
+    def held(*options):
+        out = tmp_path / "cells.csv"
+        run(new, "-o", out, "--jobs", 1, *options)
+        rows = read(out)
+        ends = [(float(r["surface_low_um2"]), float(r["surface_high_um2"])) for r in rows]
+        values = [float(true[row["name"]]["surface_um2"]) for row in rows]
+        inside = [low <= value <= high for (low, high), value in zip(ends, values, strict=True)]
+        return np.mean(inside), {row["calibrated"] for row in rows}
+
+    assert held() == (pytest.approx(0, abs=0.2), {"none"})
+    share, kinds = held("--intervals", rules)
+    assert share > 0.5
+    assert kinds == {"all"}
+
+
+def test_faults_of_intervals(cells_folder, tmp_path, monkeypatch, capsys):
+    write_predictions(tmp_path / "out", 2)
+    (tmp_path / "bad.json").write_text("[]")
+    for arguments, sentence in (
+        (["out", "-o", "a.csv", "--intervals", "bad.json"], "holds no intervals"),
+        ([str(cells_folder), "-o", "a.csv", "--intervals", "bad.json"], "is no prediction"),
+        (["out", "-o", "a.csv", "--fit", str(cells_folder)], "end it in .json"),
+        (["out", "-o", "a.json", "--fit", str(cells_folder)], "has no object of this name"),
+    ):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["dispr", "measure", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        assert sentence in capsys.readouterr().err

@@ -62,7 +62,7 @@ def test_predictions(table, tmp_path):
     assert a["volume_low_um3"] == pytest.approx(4000 / 64)
     assert a["volume_high_um3"] == pytest.approx(7000.5 / 64, rel=1e-6)
     assert a["boundary_low_voxels"] == 1500
-    assert [row["calibrated"] for row in rows] == ["yes", "no", "no"]
+    assert [row["calibrated"] for row in rows] == ["volume", "none", "none"]
     surfaces = [dispr.measure(body, 0.25)["surface_um2"] for body in boxes(10, 12, 14, 16)]
     assert a["surface_mean_um2"] == pytest.approx(np.mean(surfaces), rel=1e-6)
     assert b["volume_low_um3"] < b["volume_mean_um3"] < b["volume_high_um3"]

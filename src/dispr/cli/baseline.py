@@ -30,7 +30,7 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
     from tqdm import tqdm
 
     from dispr.cells.folder import find_cells
-    from dispr.cells.read import read_mask, read_obj
+    from dispr.cells.read import read_mask, read_obj, read_pixel_size
     from dispr.errors import FileError
     from dispr.files import write_csv
     from dispr.prediction.layout import write_prediction
@@ -53,7 +53,8 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
             body = binarise(read_obj(similar))
         else:
             body = GEOMETRIC[kind](mask)
-        write_prediction(out, file.name, body[None], body.astype(np.float32))
+        size = read_pixel_size(file)
+        write_prediction(out, file.name, body[None], body.astype(np.float32), size)
         rows.append({"name": file.name, "samples": 1, "volume_voxels": int(body.sum())})
     write_csv(out / "predictions.csv", rows)
     click.echo(f"{len(rows)} cells: {out}")
