@@ -28,6 +28,21 @@ import click
     help="Edges of voxels that are no cubes, in um.",
 )
 @click.option("--sections", is_flag=True, help="Measure images and masks where objects are, too.")
+@click.option(
+    "--intervals",
+    "intervals_file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Intervals that --fit wrote. Default: those shipped, for shapes of the shipped model.",
+)
+@click.option(
+    "--fit",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="DATA",
+    help="Fit intervals to the predictions in IN of cells whose objects DATA holds, and which the "
+    "model was not trained on; write OUT (.json).",
+)
 @click.option("--published", is_flag=True, help="Measure the published features, in voxels.")
 @click.option("--split", default=None, help="Part of a data set: train or test. Default: all.")
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
@@ -37,6 +52,8 @@ def command(
     voxel_size: float | None,
     spacing: tuple[float, float, float] | None,
     sections: bool,
+    intervals_file: Path | None,
+    fit: Path | None,
     published: bool,
     split: str | None,
     jobs: int | None,
@@ -50,16 +67,22 @@ def command(
 
     For predictions, NAME_UNIT is of the shape that most samples agree on, NAME_mean_UNIT and
     NAME_sd_UNIT are mean and standard deviation of the samples, and NAME_low_UNIT to NAME_high_UNIT
-    is the 90 % interval: for the volume the model's calibrated one, for most other measures that of
-    the samples' spread. Interrupt with Ctrl-C; the same command goes on where it was.
+    is the 90 % interval: one that was fitted to known cells, or else that of the samples' spread
+    alone, as the column calibrated tells (all, volume, none). Interrupt with Ctrl-C; the same
+    command goes on where it was.
     """
     from tqdm import tqdm
 
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
+    from dispr.measurements.calibrate import shipped_intervals
     from dispr.measurements.folder import measure_items
     from dispr.measurements.inputs import find_items, with_intervals
+    from dispr.morphology.intervals import load_intervals
 
+    if fit is not None:
+        fit_to(folder, fit, out, split, jobs)
+        return
     if voxel_size is not None and spacing is not None:
         raise ConfigError("--voxel-size and --spacing say the same; give one of them.")
     if out.suffix.lower() != ".csv":
@@ -67,12 +90,36 @@ def command(
     edges = as_spacing(voxel_size if spacing is None else spacing)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
     if items[0].kind == "predictions":
-        items = with_intervals(items, folder)
+        fitted = shipped_intervals(folder) if intervals_file is None else None
+        if intervals_file is not None:
+            fitted = load_intervals(intervals_file)
+        items = with_intervals(items, folder, fitted)
+    elif intervals_file is not None:
+        raise ConfigError(f"{folder} is no prediction; leave --intervals out.")
     with tqdm(total=len(items), unit="cell", leave=False) as bar:
         rows = measure_items(items, out, jobs=jobs, on_cell=bar.update)
     click.echo(f"{len(rows)} cells, {len(rows[0])} columns: {out}")
     for line in notes(rows, items[0].kind, published):
         click.echo(line)
+
+
+def fit_to(folder: Path, truth: Path, out: Path, split: str | None, jobs: int | None) -> None:
+    """Fit intervals and write them."""
+    from tqdm import tqdm
+
+    from dispr.errors import FileError
+    from dispr.measurements.calibrate import calibrate_measures
+    from dispr.morphology.intervals import save_intervals
+    from dispr.prediction.layout import predicted_names
+
+    if out.suffix.lower() != ".json":
+        raise FileError(f"{out} is no name for intervals; end it in .json.")
+    with tqdm(total=len(predicted_names(folder)), unit="cell", leave=False) as bar:
+        found = calibrate_measures(folder, truth, split=split, jobs=jobs, on_cell=bar.update)
+    save_intervals(out, found)
+    click.echo(
+        f"{found.level:.0%} intervals of {len(found.rules)} measures, {found.cells} cells: {out}"
+    )
 
 
 def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
@@ -88,17 +135,15 @@ def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
         whose = "their" if unknown < len(rows) else "the"
         found.append(f"{which} {whose} {unit[:-1]} size, so these are in {unit}; see --voxel-size.")
     if kind == "predictions":
-        count = sum(row["calibrated"] == "yes" for row in rows)
-        if count == len(rows):
+        kinds = [row["calibrated"] for row in rows]
+        alone = "of the samples' spread alone, which hold the true value less often than 90 %"
+        if "volume" in kinds:
             found.append(
-                "Intervals of volume, equivalent diameter and boundary are calibrated; the others "
-                "are of the samples' spread alone."
+                f"Intervals of volume, equivalent diameter and boundary are calibrated; those of "
+                f"other measures are {alone}."
             )
-        else:
-            found.append(
-                f"{len(rows) - count} cells have no calibrated interval; theirs are of the "
-                "samples' spread alone."
-            )
+        if "none" in kinds:
+            found.append(f"Intervals of {kinds.count('none')} cells are {alone}.")
         empty = sum(row.get("volume_um3", row.get("volume_voxels")) == 0 for row in rows)
         if empty:
             found.append(f"{empty} cells have an empty consensus, of which little can be said.")

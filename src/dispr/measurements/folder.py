@@ -134,7 +134,10 @@ def digest(item: Item) -> str:
     FileError
         If a file cannot be read.
     """
-    settings = (__version__, item.kind, item.published, item.spacing, item.volume, item.boundary)
+    settings = (
+        *(__version__, item.kind, item.published, item.spacing),
+        *(item.volume, item.boundary, item.intervals),
+    )
     found = hashlib.sha256(repr(settings).encode())
     for path in item.paths:
         try:
@@ -158,7 +161,7 @@ def _prediction(item: Item) -> Row:
     stated = item.volume, item.boundary
     row: Row = {
         "samples": len(samples),
-        "calibrated": "yes" if all(stated) else "no",
+        "calibrated": _calibrated(item),
         **_sizes(spacing, item.published),
     }
     if item.published:
@@ -166,7 +169,14 @@ def _prediction(item: Item) -> Row:
         of_samples = [_published(body) for body in samples]
         return row | summarise(PUBLISHED_SHAPE, _published(consensus), of_samples, known)
     intervals = (item.volume or NOWHERE, item.boundary or NOWHERE)
-    return row | measure_ensemble(consensus, samples, spacing, intervals)
+    return row | measure_ensemble(consensus, samples, spacing, intervals, item.intervals)
+
+
+def _calibrated(item: Item) -> str:
+    """Say which intervals were fitted to known cells: "all", "volume" or "none" of them."""
+    if item.intervals is not None and not item.published:
+        return "all"
+    return "volume" if item.volume and item.boundary else "none"
 
 
 def _shape(item: Item) -> Row:

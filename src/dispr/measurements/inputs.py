@@ -12,6 +12,7 @@ from typing import Literal
 from dispr.cells.folder import CellFiles, find_cells, parts, tiff_files
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
+from dispr.morphology.intervals import MeasureIntervals
 from dispr.prediction.layout import predicted_names, probability_path, sample_path
 from dispr.scores.intervals import read_intervals
 
@@ -38,6 +39,8 @@ class Item:
         Edges of a voxel along Z, Y and X in um, which the user gave.
     published : bool
         Measure the published features.
+    intervals : MeasureIntervals, optional
+        Intervals of the measures of a prediction, fitted to known cells.
     """
 
     kind: Kind
@@ -48,6 +51,7 @@ class Item:
     boundary: tuple[float, float] | None = None
     spacing: Spacing | None = None
     published: bool = False
+    intervals: MeasureIntervals | None = None
 
 
 def find_items(
@@ -132,14 +136,17 @@ def _prediction(folder: Path, name: str, make: Callable[..., Item]) -> Item:
     return make("predictions", name, "", (probability_path(folder, name), *samples))
 
 
-def with_intervals(items: list[Item], folder: Path) -> list[Item]:
-    """Add the calibrated intervals that the table of a prediction states."""
+def with_intervals(
+    items: list[Item], folder: Path, intervals: MeasureIntervals | None = None
+) -> list[Item]:
+    """Add the calibrated intervals that the table of a prediction states, and fitted ones."""
     stated = read_intervals(folder)
     return [
         dataclasses.replace(
             item,
             volume=stated.get(item.name, {}).get("volume"),
             boundary=stated.get(item.name, {}).get("surface"),
+            intervals=intervals,
         )
         for item in items
     ]

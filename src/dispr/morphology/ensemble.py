@@ -9,6 +9,7 @@ import numpy as np
 
 from dispr.cells.spacing import Spacing
 from dispr.morphology.features import SHAPE_FEATURES, Feature
+from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.shape import UNIT, no_shape, shape_values
 
 LEVEL = 0.9
@@ -23,6 +24,8 @@ def summarise(
     samples: Sequence[Mapping[str, float]],
     known: Mapping[str, Interval] | None = None,
     physical: bool = False,
+    intervals: MeasureIntervals | None = None,
+    edge: float = 1.0,
 ) -> dict[str, float]:
     """Sum up the measures of one cell's shapes.
 
@@ -38,19 +41,26 @@ def summarise(
         Calibrated intervals by names of measures, in the units of the measures.
     physical : bool
         Whether the voxel size was known.
+    intervals : MeasureIntervals, optional
+        Intervals fitted to known cells.
+    edge : float
+        Edge of a voxel in the unit of the measures.
 
     Returns
     -------
     dict of str to float
         For each measure, by its name: the value of the consensus; and with `mean`, `sd`, `low` and
         `high` before the unit (`volume_mean_um3`): mean and standard deviation (n - 1) of the
-        samples, and ends of the 90 % interval: the known one, else `spread_interval`.
+        samples, and ends of the 90 % interval: the known one, else the fitted one, else
+        `spread_interval`.
     """
     row: dict[str, float] = {}
     for feature in features:
         values = np.array([sample[feature.name] for sample in samples], float)
         values = values[np.isfinite(values)]
         low, high = (known or {}).get(feature.name, (math.nan, math.nan))
+        if math.isnan(low) and intervals is not None:
+            low, high = intervals.interval(feature, values, edge)
         if math.isnan(low):
             low, high = spread_interval(values, feature.low, feature.high)
         row[feature.column(physical)] = consensus[feature.name]
@@ -68,7 +78,8 @@ def measure_ensemble(
     consensus: np.ndarray,
     samples: Sequence[np.ndarray] | np.ndarray,
     spacing: Spacing | None = None,
-    intervals: tuple[Interval, Interval] | None = None,
+    known: tuple[Interval, Interval] | None = None,
+    intervals: MeasureIntervals | None = None,
 ) -> dict[str, float]:
     """Measure the shapes of one cell and sum them up; see `summarise`.
 
@@ -80,14 +91,17 @@ def measure_ensemble(
         bool, (Z, Y, X) each.
     spacing : (float, float, float), optional
         Edges of a voxel along Z, Y, X in um.
-    intervals : ((low, high), (low, high)), optional
+    known : ((low, high), (low, high)), optional
         Calibrated intervals of the numbers of voxels and of boundary voxels.
+    intervals : MeasureIntervals, optional
+        Intervals of the other measures, fitted to known cells.
     """
     edges = spacing or UNIT
     values = [shape_values(body, edges) if body.any() else no_shape() for body in samples]
     middle = shape_values(consensus, edges) if consensus.any() else no_shape()
-    known = None if intervals is None else calibrated(*intervals, math.prod(edges))
-    return summarise(SHAPE_FEATURES, middle, values, known, spacing is not None)
+    stated = None if known is None else calibrated(*known, math.prod(edges))
+    edge = math.prod(edges) ** (1 / 3)
+    return summarise(SHAPE_FEATURES, middle, values, stated, spacing is not None, intervals, edge)
 
 
 def spread_interval(

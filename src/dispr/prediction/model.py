@@ -25,6 +25,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.morphology.ensemble import measure_ensemble
+from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.shipped import shipped_weights
@@ -91,8 +92,14 @@ class Prediction:
         measure = {"volume": volume, "surface": surface}[quantity]
         return self.calibration.interval(quantity, [measure(sample) for sample in self.samples])
 
-    def measure(self) -> dict[str, float]:
+    def measure(self, intervals: MeasureIntervals | None = None) -> dict[str, float]:
         """Measure the shapes of one cell, with their uncertainty.
+
+        Parameters
+        ----------
+        intervals : MeasureIntervals, optional
+            Intervals of this model's measures that were fitted to known cells
+            (`dispr.measurements.calibrate`).
 
         Returns
         -------
@@ -102,7 +109,8 @@ class Prediction:
             `volume_sd_um3`, `volume_low_um3` and `volume_high_um3` mean and standard deviation of
             the samples and the ends of the 90 % interval. That of the volume, of the equivalent
             diameter and of the boundary voxels is the calibrated one where the model has one; the
-            others are those of `dispr.morphology.ensemble.spread_interval`.
+            others are the fitted ones if given, else those of the samples' spread alone, which
+            hold the true value less often (`dispr.morphology.ensemble.spread_interval`).
 
         Raises
         ------
@@ -111,10 +119,10 @@ class Prediction:
         """
         if self.samples.ndim != 4:
             raise ConfigError("measures are of one cell; predict the cells one by one.")
-        intervals = None
+        known = None
         if self.calibration is not None:
-            intervals = self.interval("volume"), self.interval("surface")
-        return measure_ensemble(self.consensus, self.samples, self.spacing, intervals)
+            known = self.interval("volume"), self.interval("surface")
+        return measure_ensemble(self.consensus, self.samples, self.spacing, known, intervals)
 
 
 class Model:
