@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import ConfigError
-from dispr.model.calibration import Calibration, fit_calibration
+from dispr.model.calibration import Calibration, conformal_rank, fit_calibration
 
 CALIBRATION = Calibration(0.9, 2.0, 0.1, 1.5, 0.2, 50)
 
@@ -55,6 +55,22 @@ def test_fitted_intervals_hold_the_level_on_other_cells(level):
         width = ends[:, 1] / ends[:, 0]
         narrow = held[width < np.median(width)].mean()
         assert narrow == pytest.approx(level, abs=0.06)
+
+
+@pytest.mark.parametrize("count", [30, 59, 200])
+def test_one_fit_seldom_holds_too_little(count):
+    """Of many fits, 95 % hold at least 85 % of new cells, and all together 90 %."""
+    rng = np.random.default_rng(0)
+    errors = np.sort(np.abs(rng.standard_normal((4000, count))), axis=1)
+    ends = errors[:, conformal_rank(count, 0.9) - 1]
+    new = np.abs(rng.standard_normal(20000))
+    held = (new[None] <= ends[:200, None]).mean(1)
+    assert held.mean() > 0.895
+    assert (held >= 0.85).mean() > 0.9
+    # One rank less does not do: the choice is the smallest.
+    fewer = errors[:, conformal_rank(count, 0.9) - 2]
+    held = np.searchsorted(np.sort(new), fewer) / len(new)
+    assert (held >= 0.85).mean() < 0.955 or held.mean() < 0.9
 
 
 def test_floor_is_found():
