@@ -75,10 +75,11 @@ def command(
 
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
-    from dispr.measurements.calibrate import shipped_intervals
+    from dispr.measurements.calibrate import model_of
     from dispr.measurements.folder import measure_items
     from dispr.measurements.inputs import find_items, with_intervals
     from dispr.morphology.intervals import load_intervals
+    from dispr.prediction.shipped import shipped_intervals
 
     if fit is not None:
         fit_to(folder, fit, out, split, jobs)
@@ -90,7 +91,7 @@ def command(
     edges = as_spacing(voxel_size if spacing is None else spacing)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
     if items[0].kind == "predictions":
-        fitted = shipped_intervals(folder) if intervals_file is None else None
+        fitted = shipped_intervals(model_of(folder)) if intervals_file is None else None
         if intervals_file is not None:
             fitted = load_intervals(intervals_file)
         items = with_intervals(items, folder, fitted)

@@ -11,13 +11,9 @@ from dispr.cells.arrays import as_body
 from dispr.errors import ArrayError, FileError
 from dispr.files import read_tiff
 from dispr.measurements.inputs import Item, find_items
-from dispr.morphology.intervals import MeasureIntervals, fit_intervals, load_intervals
+from dispr.morphology.intervals import MeasureIntervals, fit_intervals
 from dispr.morphology.shape import no_shape, shape_values
-from dispr.prediction.shipped import FOLDER
 from dispr.processes import map_in_processes
-
-SHIPPED = FOLDER / "intervals.json"
-"""Intervals of the shipped model's measures."""
 
 Values = Mapping[str, float]
 
@@ -82,14 +78,6 @@ def model_of(predictions: Path) -> str:
         return str(json.loads((predictions / "prediction.json").read_text("utf-8"))["model"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def shipped_intervals(predictions: Path) -> MeasureIntervals | None:
-    """Give the intervals that come with the package, if the shipped model drew these shapes."""
-    if not SHIPPED.is_file():
-        return None
-    shipped = load_intervals(SHIPPED)
-    return shipped if shipped.model and shipped.model == model_of(predictions) else None
 
 
 def _measure(task: tuple[Item, Path]) -> tuple[list[Values], Values]:

@@ -65,12 +65,12 @@ class Surface:
         """Areas of the triangles, (F,)."""
         return np.linalg.norm(self.crosses, axis=1) / 2
 
-    @property
+    @cached_property
     def area(self) -> float:
         """Area of the surface."""
         return float(self.areas.sum())
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Volume inside, by the divergence theorem."""
         first = self.vertices[self.faces[:, 0]]
@@ -160,14 +160,20 @@ def surface_of(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> Surface:
 
 def bounding_box(body: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
     """Give the slices of a body that is not empty, with a margin as far as the volume goes."""
+    over_z, over_x = body.any(axis=0), body.any(axis=2)
     found = []
-    for axis, size in enumerate(body.shape):
-        others = tuple(other for other in range(body.ndim) if other != axis)
-        occupied = np.flatnonzero(body.any(axis=others))
-        found.append(
-            slice(max(int(occupied[0]) - margin, 0), min(int(occupied[-1]) + 1 + margin, size))
-        )
-    return tuple(found)
+    for occupied in (over_x.any(axis=1), over_x.any(axis=0), over_z.any(axis=0)):
+        places = np.flatnonzero(occupied)
+        found.append(slice(int(places[0]), int(places[-1]) + 1))
+    return widened(tuple(found), margin, body.shape)
+
+
+def widened(box: tuple[slice, ...], margin: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Widen a box as far as the volume goes."""
+    return tuple(
+        slice(max(part.start - margin, 0), min(part.stop + margin, size))
+        for part, size in zip(box, shape, strict=True)
+    )
 
 
 def smoothed(body: np.ndarray, sigma: float, spacing: Spacing) -> np.ndarray:

@@ -13,7 +13,7 @@ from dispr.cells.arrays import as_body
 from dispr.cells.spacing import Spacing, as_spacing
 from dispr.morphology import voxels
 from dispr.morphology.features import SHAPE_FEATURES
-from dispr.morphology.mesh import Surface, bounding_box, surface_of, weighted_quantiles
+from dispr.morphology.mesh import Surface, bounding_box, surface_of, weighted_quantiles, widened
 from dispr.morphology.thickness import local_thickness
 
 UNIT: Spacing = (1.0, 1.0, 1.0)
@@ -70,13 +70,14 @@ def measure(
 
 def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
     """Measure a boolean volume (Z, Y, X) that is not empty, by names without units."""
-    box = body[bounding_box(body)]
+    place = bounding_box(body)
+    box = body[place]
     mesh = surface_of(box, spacing)
     count = voxels.volume(box)
     volume = count * math.prod(spacing)
     inside, area = mesh.volume, mesh.area
     # As far around the body as the Gaussian reaches, so that this is the score of the volume.
-    rough = voxels.roughness(body[bounding_box(body, 9)])
+    rough = voxels.roughness(body[widened(place, 9, body.shape)])
     found = {
         "volume": volume,
         "surface": area,
@@ -87,7 +88,7 @@ def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
         "roughness_humphrey": mesh.humphrey_displacement(),
         "roughness_gauss": float(rough),
         "roughness_gauss_share": rough / count,
-        "boundary": float(voxels.surface(body[bounding_box(body, 1)])),
+        "boundary": float(voxels.surface(body[widened(place, 1, body.shape)])),
         **_axes(box, spacing),
         **_hull(mesh),
         **_curvature(mesh),

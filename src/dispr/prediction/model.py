@@ -28,7 +28,7 @@ from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.draw import draw_occupancy, sampling_process
-from dispr.prediction.shipped import shipped_weights
+from dispr.prediction.shipped import shipped_intervals, shipped_weights
 
 BATCH_SIZE = 5
 
@@ -98,8 +98,8 @@ class Prediction:
         Parameters
         ----------
         intervals : MeasureIntervals, optional
-            Intervals of this model's measures that were fitted to known cells
-            (`dispr.measurements.calibrate`).
+            Intervals of this model's measures that were fitted to known cells: those of
+            `Model.measure_intervals`, or of `dispr.measurements.calibrate`.
 
         Returns
         -------
@@ -295,6 +295,18 @@ class Model:
             while len(waiting) >= shapes:
                 yield self._prediction(np.stack(waiting[:shapes]), next(sizes))
                 del waiting[:shapes]
+
+    def measure_intervals(self) -> MeasureIntervals | None:
+        """Give the intervals for `Prediction.measure` that come with the shipped model.
+
+        Returns
+        -------
+        MeasureIntervals or None
+            None for other models than the shipped one; see `dispr measure --fit`.
+        """
+        from dispr.prediction.folder import fingerprint
+
+        return shipped_intervals(fingerprint(self))
 
     def samples_of(self, ensemble: int) -> int:
         """Give the number of shapes that an ensemble of this size has: 1 if deterministic."""

@@ -1,4 +1,4 @@
-"""The weights that come with the package."""
+"""The weights that come with the package, and the intervals of their measures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 from dispr.errors import FileError
+from dispr.morphology.intervals import MeasureIntervals, load_intervals
 
 FOLDER = Path(__file__).parents[1] / "weights"
 INDEX = FOLDER / "index.json"
+INTERVALS = FOLDER / "intervals.json"
 
 
 def shipped_weights(name: str = "fast") -> tuple[Path, str]:
@@ -27,3 +29,17 @@ def shipped_weights(name: str = "fast") -> tuple[Path, str]:
             "other weights."
         ) from error
     return FOLDER / entry["file"], entry["sha256"]
+
+
+def shipped_intervals(model: str) -> MeasureIntervals | None:
+    """Give the intervals of measures that come with the package, if they are of this model.
+
+    Parameters
+    ----------
+    model : str
+        Checksum of the model's parameters.
+    """
+    if not model or not INTERVALS.is_file():
+        return None
+    shipped = load_intervals(INTERVALS)
+    return shipped if shipped.model == model else None
