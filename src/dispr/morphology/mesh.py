@@ -160,9 +160,9 @@ def surface_of(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> Surface:
 
 def bounding_box(body: np.ndarray, margin: int = 0) -> tuple[slice, ...]:
     """Give the slices of a body that is not empty, with a margin as far as the volume goes."""
-    over_z, over_x = body.any(axis=0), body.any(axis=2)
+    over_z, over_x = np.any(body, axis=0), np.any(body, axis=2)
     found = []
-    for occupied in (over_x.any(axis=1), over_x.any(axis=0), over_z.any(axis=0)):
+    for occupied in (np.any(over_x, axis=1), np.any(over_x, axis=0), np.any(over_z, axis=0)):
         places = np.flatnonzero(occupied)
         found.append(slice(int(places[0]), int(places[-1]) + 1))
     return widened(tuple(found), margin, body.shape)
