@@ -21,14 +21,20 @@ def command(predictions: Path, data: Path, out: Path, split: str | None, cells: 
     """Draw the cells of PREDICTIONS with their sections from DATA, and the truth where it is there.
 
     Each row shows the section with its mask, the probability from the side with the true outline,
-    the true shape and the samples.
+    the true shape and the samples. Where the files state the size of their voxels, there is a scale
+    bar, and volumes are in um3.
     """
     from dispr.cells.folder import find_cells
     from dispr.cells.read import read_cell
     from dispr.errors import FileError
     from dispr.files import atomic_path
     from dispr.pictures.panel import PanelRow, panel
-    from dispr.prediction.layout import predicted_names, read_probability, read_samples
+    from dispr.prediction.layout import (
+        predicted_names,
+        read_probability,
+        read_samples,
+        read_spacing,
+    )
     from dispr.scores.shape import binarise, iou
 
     if out.suffix.lower() != ".png":
@@ -45,10 +51,19 @@ def command(predictions: Path, data: Path, out: Path, split: str | None, cells: 
         samples = read_samples(predictions, file.name)
         probability = read_probability(predictions, file.name)
         truth = None if cell.obj is None else binarise(cell.obj)
-        note = f"{int((probability > 0.5).sum()):,} voxels"
+        spacing = read_spacing(predictions, file.name)
+        edge = None if spacing is None else spacing[2]
+        unit = 1.0 if edge is None else edge**3
+        voxels = float((probability > 0.5).sum())
+        note = f"{voxels * unit:,.0f} {'voxels' if edge is None else 'um3'}"
         if truth is not None:
-            note += f"\ntruth {int(truth.sum()):,}\nIoU {iou(probability > 0.5, truth):.2f}"
-        rows.append(PanelRow(file.name, cell.image, cell.mask, samples, probability, truth, note))
+            note += f"\ntruth {truth.sum() * unit:,.0f}\nIoU {iou(probability > 0.5, truth):.2f}"
+        rows.append(
+            PanelRow(
+                *(file.name, cell.image, cell.mask, samples, probability, truth, note),
+                voxel_size=edge,
+            )
+        )
     with atomic_path(out) as temporary:
         panel(rows).save(temporary, format="PNG")
     click.echo(f"{len(rows)} cells: {out}")

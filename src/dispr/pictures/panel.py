@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ class PanelRow:
         (Z, Y, X) bool, where it is known.
     note : str
         More lines beside it.
+    voxel_size : float or None
+        Edge of a voxel in um, where it is known: the section then has a scale bar.
     """
 
     name: str
@@ -48,6 +51,7 @@ class PanelRow:
     probability: np.ndarray
     truth: np.ndarray | None = None
     note: str = ""
+    voxel_size: float | None = None
 
 
 def panel(rows: Sequence[PanelRow]) -> Image.Image:
@@ -82,7 +86,21 @@ def panel(rows: Sequence[PanelRow]) -> Image.Image:
 def _section(row: PanelRow) -> Image.Image:
     high = max(float(row.image.max()), 1.0)
     grey = _enlarged(row.image / high)
-    return _outlined(grey, _enlarged(row.mask > 127, order=0) > 0.5)
+    tile = _outlined(grey, _enlarged(row.mask > 127, order=0) > 0.5)
+    if row.voxel_size is not None:
+        pixel = row.voxel_size * row.image.shape[1] / TILE
+        length = bar_length(TILE * pixel / 3)
+        draw = ImageDraw.Draw(tile)
+        draw.rectangle((6, TILE - 8, 5 + round(length / pixel), TILE - 6), PAPER)
+        draw.text((6, TILE - 21), f"{length:g} um", PAPER)
+    return tile
+
+
+def bar_length(most: float) -> float:
+    """Give the longest of 1, 2, 5, 10 and so on that is not longer than this."""
+    power = 10.0 ** math.floor(math.log10(most))
+    # What rounding took off must not make it a shorter one.
+    return max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9))
 
 
 def _side(row: PanelRow) -> Image.Image:
