@@ -15,10 +15,10 @@ from scipy.spatial.distance import cdist
 
 from dispr.morphology.mesh import MARGIN, Surface
 
-POINTS = 1500
+POINTS = 1000
 """Points of the body at which the thickness is evaluated, about, on a regular lattice."""
 
-BALLS = 300
+BALLS = 200
 """Most balls that are kept: the deepest, and an even choice of the ridge's."""
 
 SLACK = 0.3

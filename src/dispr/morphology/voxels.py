@@ -41,13 +41,17 @@ def convexity(body: np.ndarray) -> float:
 
 def hull_volume(body: np.ndarray) -> float:
     """Volume of the convex hull of the occupied voxels as unit cubes."""
-    # Only the ends of each row along X can be corners of the hull.
-    z, y = np.nonzero(body.any(axis=2))
-    rows = body[z, y]
-    first = rows.argmax(axis=1)
-    last = body.shape[2] - rows[:, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([z, y, first], 1), np.stack([z, y, last], 1)]).astype(float)
-    corners = np.concatenate([ends + np.array([dz, dy, 0]) for dz in (0, 1) for dy in (0, 1)])
+    # On each line along X through corners of voxels, only the two ends can be corners of the hull.
+    size = body.shape[2]
+    occupied = np.pad(body.any(axis=2), 1)
+    first = np.where(occupied, np.pad(body.argmax(axis=2), 1), size)
+    last = np.where(occupied, size - np.pad(body[:, :, ::-1].argmax(axis=2), 1), 0)
+    # Four rows of voxels meet at such a line.
+    low = np.minimum.reduce([first[:-1, :-1], first[1:, :-1], first[:-1, 1:], first[1:, 1:]])
+    high = np.maximum.reduce([last[:-1, :-1], last[1:, :-1], last[:-1, 1:], last[1:, 1:]])
+    z, y = np.nonzero(high > low)
+    ends = [np.stack([z, y, side[z, y]], axis=1) for side in (low, high)]
+    corners = np.concatenate(ends).astype(float)
     try:
         return float(ConvexHull(corners).volume)
     except QhullError:  # cannot happen for cubes, which have an extent along each axis
