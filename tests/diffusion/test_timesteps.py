@@ -1,7 +1,11 @@
 import pytest
 import torch
 
-from dispr.diffusion.timesteps import LossSecondMomentTimesteps, UniformTimesteps
+from dispr.diffusion.timesteps import (
+    LossSecondMomentTimesteps,
+    LowNoiseTimesteps,
+    UniformTimesteps,
+)
 
 
 def test_uniform():
@@ -9,6 +13,15 @@ def test_uniform():
     steps, weights = sampler.draw(torch.tensor([0.0, 0.05, 0.15, 0.999999]))
     assert steps.tolist() == [0, 0, 1, 9]
     assert weights.tolist() == pytest.approx([1, 1, 1, 1])
+
+
+def test_low_noise_draws_squares():
+    sampler = LowNoiseTimesteps(1000)
+    assert sampler.probabilities().sum() == pytest.approx(1)
+    u = torch.tensor([0.0, 0.1005, 0.5005, 0.999999])
+    steps, weights = sampler.draw(u)
+    assert steps.tolist() == [0, 10, 250, 999]
+    assert weights.tolist() == [1, 1, 1, 1]
 
 
 def test_second_moment_is_uniform_until_all_steps_are_known():

@@ -123,6 +123,7 @@ def test_statistics_of_a_model(reference):
     names = ["a", "b"]
     assert familiarity_of({"training_cells": names}) is None
     assert familiarity_of({}) is None
+    assert familiarity_of({"familiarity": {"of": "another version"}}) is None
     found = familiarity_of({"familiarity": json.loads(json.dumps(reference.to_dict()))})
     assert found is not None
     assert found.cells == 120

@@ -8,14 +8,17 @@ import tifffile
 import torch
 
 from dispr.cells.folder import find_cells
+from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import UNetConfig
+from dispr.prediction.familiarity import fit_familiarity
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.layout import predicted_names, read_samples
 from dispr.prediction.model import Model
+from dispr.simulate.cell import simulate
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
 
@@ -131,3 +134,22 @@ def test_table_keeps_the_cells_of_other_calls(model, cells_folder, tmp_path):
         predict_folder(model, find_cells(cells_folder, split=split), tmp_path, ensemble=1)
     with open(tmp_path / "predictions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 8
+
+
+def test_cells_unlike_the_training_cells_are_warned_of(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")
+    plain = predict_folder(model, files, tmp_path / "plain", ensemble=1)
+    assert [(row["familiarity"], row["warning"]) for row in plain] == [("", "")] * 2
+
+    cells = list(simulate(60, seed=0, types=["-1.00_spherocyte"]))
+    images, masks = ([getattr(cell, kind) for cell in cells] for kind in ("image", "mask"))
+    reference = fit_familiarity(np.stack(images), np.stack(masks))
+    about = {"familiarity": reference.to_dict()}
+    knowing = Model(model.config, model.network, about)
+    rows = predict_folder(knowing, files, tmp_path / "knowing", ensemble=1)
+    for row, file in zip(rows, files, strict=True):
+        cell = read_cell(file)
+        expected = reference.score_inputs(cell.image, cell.mask)[0]
+        assert row["familiarity"] == pytest.approx(expected, abs=6e-4)
+        assert row["familiarity"] < 0.02
+        assert row["warning"].startswith("Odder than all of the 60 training cells")

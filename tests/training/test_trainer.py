@@ -17,6 +17,8 @@ from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.prediction.familiarity import digest_of, familiarity_of
+from dispr.simulate.folder import simulate_folder
 from dispr.training.config import TrainingConfig
 from dispr.training.samples import cell_of, make_samples
 from dispr.training.trainer import Trainer
@@ -338,3 +340,18 @@ def test_files_of_the_user_stay(cells_folder, tmp_path):
     (tmp_path / "my_log.csv").write_text("a,b\n1,2\n")
     make_trainer(cells_folder, tmp_path)
     assert (tmp_path / "my_log.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_weights_know_what_the_training_cells_look_like(tmp_path):
+    simulate_folder(tmp_path / "cells", 70, test_fraction=0)
+    files = find_cells(tmp_path / "cells")
+    training = dataclasses.replace(TRAINING, steps=1, validation_interval=0)
+    for count, known in ((70, True), (20, False)):
+        Trainer(
+            files[:count], tmp_path / str(count), ModelConfig(NETWORK, DIFFUSION), training
+        ).fit()
+        weights = load_weights(tmp_path / str(count) / "weights.safetensors")
+        reference = familiarity_of(weights.about)
+        assert (reference is not None) == known
+        if reference:
+            assert reference.digest == digest_of(weights.about["training_cells"])

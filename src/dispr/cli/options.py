@@ -13,12 +13,11 @@ import click
 
 
 class NumberList(click.ParamType):
-    """Numbers separated by commas, as a tuple."""
-
-    name = "numbers"
+    """Numbers, or words, separated by commas, as a tuple."""
 
     def __init__(self, kind: type) -> None:
         self.kind = kind
+        self.name = "words" if kind is str else "numbers"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -27,7 +26,7 @@ class NumberList(click.ParamType):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.kind(part) for part in value.split(",") if part.strip())
+            return tuple(self.kind(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
             self.fail(f"{value!r} is no list of numbers separated by commas.", param, ctx)
 

@@ -25,17 +25,11 @@ def command(predictions: Path, data: Path, out: Path, split: str | None, cells: 
     bar, and volumes are in um3.
     """
     from dispr.cells.folder import find_cells
-    from dispr.cells.read import read_cell
     from dispr.errors import FileError
     from dispr.files import atomic_path
-    from dispr.pictures.panel import PanelRow, panel
-    from dispr.prediction.layout import (
-        predicted_names,
-        read_probability,
-        read_samples,
-        read_spacing,
-    )
-    from dispr.scores.shape import binarise, iou
+    from dispr.pictures.panel import panel
+    from dispr.pictures.predicted import predicted_row
+    from dispr.prediction.layout import predicted_names
 
     if out.suffix.lower() != ".png":
         raise FileError(f"{out} is no name of a PNG picture; end it in .png.")
@@ -45,25 +39,7 @@ def command(predictions: Path, data: Path, out: Path, split: str | None, cells: 
         raise FileError(f"{data} holds none of the cells of {predictions}; name their data set.")
     # Evenly chosen, so that cells of all classes are among them.
     count = min(cells, len(files))
-    rows = []
-    for file in (files[i * len(files) // count] for i in range(count)):
-        cell = read_cell(file)
-        samples = read_samples(predictions, file.name)
-        probability = read_probability(predictions, file.name)
-        truth = None if cell.obj is None else binarise(cell.obj)
-        spacing = read_spacing(predictions, file.name)
-        edge = None if spacing is None else spacing[2]
-        unit = 1.0 if edge is None else edge**3
-        voxels = float((probability > 0.5).sum())
-        note = f"{voxels * unit:,.0f} {'voxels' if edge is None else 'um3'}"
-        if truth is not None:
-            note += f"\ntruth {truth.sum() * unit:,.0f}\nIoU {iou(probability > 0.5, truth):.2f}"
-        rows.append(
-            PanelRow(
-                *(file.name, cell.image, cell.mask, samples, probability, truth, note),
-                voxel_size=edge,
-            )
-        )
+    rows = [predicted_row(predictions, files[i * len(files) // count]) for i in range(count)]
     with atomic_path(out) as temporary:
         panel(rows).save(temporary, format="PNG")
     click.echo(f"{len(rows)} cells: {out}")

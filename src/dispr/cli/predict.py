@@ -57,8 +57,9 @@ def command(
 
     DATA holds the folders image and mask, or train/ and test/ with these. OUT receives for each
     cell NAME its shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
-    predictions.csv. Where the size of the pixels is known, the files state the size of their
-    voxels, and the table volumes in um3. Interrupt with Ctrl-C; the same command goes on where it
+    predictions.csv, with a warning beside cells that are unlike those of the training. Where the
+    size of the pixels is known, the files state the size of their voxels, and the table volumes in
+    um3. Interrupt with Ctrl-C; the same command goes on where it
     was.
     """
     from tqdm import tqdm
@@ -86,6 +87,13 @@ def command(
             on_progress=bar.update,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
+    odd = [row["name"] for row in rows if row["warning"]]
+    if odd:
+        names = ", ".join(odd[:3]) + (", ..." if len(odd) > 3 else "")
+        click.echo(
+            f"{len(odd)} cells ({names}) are unlike those that the model was trained on; "
+            "predictions.csv says how, in the column warning. Do not trust their shapes."
+        )
     unknown = sum("voxel_size_um" not in row for row in rows)
     if unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"

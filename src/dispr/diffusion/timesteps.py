@@ -1,4 +1,4 @@
-"""Which steps to train on: uniform, or by how much each contributes to the loss."""
+"""Which steps to train on: uniform, mostly of little noise, or by their share of the loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from torch import Tensor
 
 
 class UniformTimesteps:
-    """Every step is equally likely."""
+    """Every step is equally likely.
+
+    The weights make the mean loss that of equally likely steps, here and in what derives from
+    this, unless it says otherwise.
+    """
 
     learns = False
     """Whether the losses change the probabilities."""
@@ -30,12 +34,16 @@ class UniformTimesteps:
         steps : Tensor
             (N,) long.
         weights : Tensor
-            (N,) float32 that make the weighted loss unbiased.
+            Of the losses, (N,) float32.
         """
         p = self.probabilities()
         steps = np.searchsorted(np.cumsum(p), u.double().numpy(), side="right")
         steps = np.minimum(steps, self.steps - 1)
-        return torch.from_numpy(steps), torch.from_numpy(1 / (self.steps * p[steps])).float()
+        return torch.from_numpy(steps), torch.from_numpy(self.weights(p)[steps]).float()
+
+    def weights(self, p: np.ndarray) -> np.ndarray:
+        """Weight of the loss at each step, from their probabilities; (T,) float64 both."""
+        return 1 / (self.steps * p)
 
     def update(self, steps: Tensor, losses: Tensor) -> None:
         """Learn from the losses of a batch; nothing here."""
@@ -91,7 +99,24 @@ class LossSecondMomentTimesteps(UniformTimesteps):
         self.counts.copy_(state["counts"])
 
 
+class LowNoiseTimesteps(UniformTimesteps):
+    """Steps T u^2 of a uniform u: half of them in the first quarter, where details are decided.
+
+    Unweighted, so that details count for more in the loss too: what noise hides of them is little
+    beside what it hides of the whole shape.
+    """
+
+    def probabilities(self) -> np.ndarray:
+        """Probability of each step, (T,) float64."""
+        return np.diff(np.sqrt(np.arange(self.steps + 1) / self.steps))
+
+    def weights(self, p: np.ndarray) -> np.ndarray:
+        """Weight of the loss at each step: 1."""
+        return np.ones_like(p)
+
+
 TIMESTEP_SAMPLERS: dict[str, type[UniformTimesteps]] = {
     "uniform": UniformTimesteps,
+    "low-noise": LowNoiseTimesteps,
     "loss-second-moment": LossSecondMomentTimesteps,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,11 +96,10 @@ def describe(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.array([found[name] for name in TRAITS], np.float64)
 
 
-def describe_all(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Describe sections, (N, 64, 64) to (N, len(TRAITS))."""
-    return np.array(
-        [describe(image, mask) for image, mask in zip(images, masks, strict=True)]
-    ).reshape(len(images), len(TRAITS))
+def describe_all(images: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> np.ndarray:
+    """Describe sections, N of (64, 64) to (N, len(TRAITS))."""
+    found = [describe(image, mask) for image, mask in zip(images, masks, strict=True)]
+    return np.array(found).reshape(-1, len(TRAITS))
 
 
 def _outline(inside: np.ndarray) -> dict[str, float]:

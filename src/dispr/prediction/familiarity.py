@@ -11,6 +11,7 @@ a few kilobytes and no images.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -278,11 +279,13 @@ def familiarity_of(about: Mapping[str, Any]) -> Familiarity | None:
     Returns
     -------
     Familiarity or None
-        None where nothing is known of the training cells' looks.
+        None where nothing is known of the training cells' looks, or in terms of another version.
     """
     kept = about.get("familiarity")
     if kept is not None:
-        return from_dict(kept)
+        with contextlib.suppress(ConfigError):
+            return from_dict(kept)
+        return None
     cells = about.get("training_cells")
     if not cells or not SHIPPED.is_file():
         return None

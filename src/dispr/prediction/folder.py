@@ -16,12 +16,14 @@ import numpy as np
 from dispr._version import __version__
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
-from dispr.cells.read import read_cell, read_pixel_size
+from dispr.cells.read import Cell, read_cell, read_pixel_size
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError
 from dispr.files import atomic_path, make_folder, write_csv
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.voxels import surface
+from dispr.prediction.appearance import describe_all
+from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.layout import (
     probability_path,
     read_prediction,
@@ -75,8 +77,11 @@ def predict_folder(
         of the consensus, mean and standard deviation of the samples' volumes in voxels,
         surface_voxels of the consensus (`dispr.morphology.voxels.surface`), and, empty where the
         model is not calibrated, the 90 % intervals volume_low_voxels to volume_high_voxels and
-        surface_low_voxels to surface_high_voxels. Where the pixel size is known, also
-        voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.
+        surface_low_voxels to surface_high_voxels; familiarity, the share of training cells whose
+        sections are odder (`dispr.prediction.familiarity`), and a warning where it is too low to
+        trust the shapes, both empty where nothing is known of the model's training cells. Where
+        the pixel size is known, also voxel_size_um and the volumes as volume_um3,
+        volume_mean_um3 and so on.
 
     Raises
     ------
@@ -103,6 +108,7 @@ def predict_folder(
         for file, cell in zip(files, cells, strict=True)
     }
     same = _begin(out, settings, digests, sizes)
+    looks = _familiarity(model, cells)
 
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
@@ -124,6 +130,7 @@ def predict_folder(
             "volume_sd_voxels": round(float(volumes.std()), 1),
             "surface_voxels": surface(prediction.consensus),
             **_intervals(prediction),
+            **looks[name],
         }
         rows[name] |= _micrometres(rows[name], prediction.voxel_size)
 
@@ -169,6 +176,22 @@ def predict_folder(
         if table:
             write_csv(out / TABLE, [*others, *table])
     return table
+
+
+def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
+    """Give the columns that say how like the training cells each cell is, by its name."""
+    reference = familiarity_of(model.about)
+    if reference is None:
+        return {cell.name: {"familiarity": "", "warning": ""} for cell in cells}
+    looks = describe_all([cell.image for cell in cells], [cell.mask for cell in cells])
+    scores = reference.score_looks(looks)
+    return {
+        cell.name: {
+            "familiarity": round(float(score), 3),
+            "warning": reference.warning_of(seen),
+        }
+        for cell, seen, score in zip(cells, looks, scores, strict=True)
+    }
 
 
 def _intervals(prediction: Prediction) -> dict[str, Any]:

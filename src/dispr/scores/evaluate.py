@@ -20,7 +20,7 @@ from dispr.prediction.layout import predicted_names, read_probability, read_samp
 from dispr.processes import map_in_processes
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.intervals import interval_scores, read_intervals
-from dispr.scores.library import training_cells
+from dispr.scores.library import Library, training_cells
 from dispr.scores.shape import METRICS, Measures, binarise, measure, score
 
 SAMPLES, CONSENSUS, BEST = "single samples", "consensus", "best of N"
@@ -146,10 +146,56 @@ def evaluate(
                 f"{truth} has a cell {name} in train and one in test; say with --split which part "
                 "was predicted."
             )
+    unpredicted = len(truths.keys() - set(names))
+    if not baselines:
+        truths = {name: dataclasses.replace(truths[name], mask=None) for name in names}
+    library = training_cells(truth, train) if baselines else None
+    rows = score_cells(predictions, names, truths, library, jobs=jobs, on_cell=on_cell)
+    intervals = interval_scores(
+        [row for row in rows if row["shape"] == SAMPLES], read_intervals(predictions)
+    )
+    return Evaluation(rows, unpredicted, intervals)
+
+
+def score_cells(
+    predictions: Path,
+    names: Sequence[str],
+    truths: Mapping[str, Truth],
+    library: Library | None = None,
+    *,
+    jobs: int | None = None,
+    on_cell: Callable[[], Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Score the predicted shapes of cells, and the baselines, against the truth.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `predict` or `baseline` wrote.
+    names : sequence of str
+        The cells.
+    truths : mapping of str to Truth
+        Their true shapes, and the masks that the baselines need.
+    library : Library, optional
+        Training cells that the baseline "nearest" chooses from.
+    jobs, on_cell
+        As for `evaluate`.
+
+    Returns
+    -------
+    list of dict
+        As `Evaluation.rows`, in the order of the names.
+
+    Raises
+    ------
+    FileError
+        If a file is missing or cannot be read.
+    DisprError
+        If a process was ended from outside.
+    """
     tasks = []
-    library = training_cells(truth, train) if baselines else ()
     for name in names:
-        mask = truths[name].mask if baselines else None
+        mask = truths[name].mask
         similar = library.most_similar(mask) if library and mask else None
         tasks.append((predictions, name, truths[name].obj, mask, similar))
     rows: list[dict[str, Any]] = []
@@ -157,10 +203,7 @@ def evaluate(
         rows += found
         if on_cell:
             on_cell()
-    intervals = interval_scores(
-        [row for row in rows if row["shape"] == SAMPLES], read_intervals(predictions)
-    )
-    return Evaluation(rows, len(truths.keys() - set(names)), intervals)
+    return rows
 
 
 def find_truth(folder: Path, split: str | None = None) -> dict[str, Truth]:

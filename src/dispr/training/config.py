@@ -41,7 +41,8 @@ class TrainingConfig:
     precision : "fp32", "bf16" or "fp16"
         Arithmetic inside the network; the weights stay float32.
     schedule_sampler : str
-        How diffusion steps are drawn: "uniform" or "loss-second-moment".
+        How diffusion steps are drawn: "uniform", "low-noise" (T u^2 of a uniform u) or
+        "loss-second-moment" (by their share of the loss).
     augment : AugmentConfig
         Random variation of the cells.
     seed : int

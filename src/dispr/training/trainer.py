@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,7 @@ from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
 from dispr.network.cascade import Cascade
 from dispr.prediction.draw import sampling_process
+from dispr.prediction.familiarity import FEWEST, fit_familiarity
 from dispr.training.cascade import cascade_loss
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
@@ -262,8 +265,18 @@ class Trainer:
         """Write the averaged weights."""
         for i, average in enumerate(self.averages):
             name = WEIGHTS if i == 0 else f"weights_ema_{average.rate}.safetensors"
-            about = {**self.about, "steps": self.step, "ema_rate": average.rate}
+            about = {**self.about, **self._looks, "steps": self.step, "ema_rate": average.rate}
             save_weights(self.run / name, Weights(self.model, average.state, about))
+
+    @cached_property
+    def _looks(self) -> dict[str, Any]:
+        """Give what tells cells that are unlike the training cells, where these are enough."""
+        cells = [self.cells[i] for i in range(len(self.cells) - self.extra)]
+        if len(cells) < FEWEST:
+            return {}
+        images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
+        reference = fit_familiarity(images, masks, [cell.name for cell in cells])
+        return {"familiarity": reference.to_dict()}
 
     def _check(self) -> None:
         """Find out before the first step what would end the run at a later one."""

@@ -1,0 +1,45 @@
+"""What a panel shows of a predicted cell, read from its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dispr.cells.folder import CellFiles
+from dispr.cells.read import read_cell
+from dispr.pictures.panel import PanelRow
+from dispr.prediction.layout import read_probability, read_samples, read_spacing
+from dispr.scores.shape import binarise, iou
+
+
+def predicted_row(predictions: Path, file: CellFiles) -> PanelRow:
+    """Read the row of a panel: section, predicted shapes, and the truth where there is one.
+
+    Beside it stand the volume of the consensus, that of the truth, and the IoU of both; in um3
+    where the files state the size of their voxels, else in voxels.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `dispr predict` wrote.
+    file : CellFiles
+        One of its cells.
+
+    Raises
+    ------
+    FileError
+        If a file is missing or cannot be read.
+    """
+    cell = read_cell(file)
+    samples = read_samples(predictions, file.name)
+    probability = read_probability(predictions, file.name)
+    truth = None if cell.obj is None else binarise(cell.obj)
+    spacing = read_spacing(predictions, file.name)
+    edge = None if spacing is None else spacing[2]
+    unit = 1.0 if edge is None else edge**3
+    voxels = float((probability > 0.5).sum())
+    note = f"{voxels * unit:,.0f} {'voxels' if edge is None else 'um3'}"
+    if truth is not None:
+        note += f"\ntruth {truth.sum() * unit:,.0f}\nIoU {iou(probability > 0.5, truth):.2f}"
+    return PanelRow(
+        *(file.name, cell.image, cell.mask, samples, probability, truth, note), voxel_size=edge
+    )
