@@ -147,15 +147,19 @@ def surface_of(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> Surface:
 
     box = np.pad(body[bounding_box(body)], MARGIN)
     f = smoothed(box, SMOOTHING, spacing)
-    inside = int(np.count_nonzero(box))
-    # As many voxels are above the level as there are in the body.
+    level = keeping_level(f, int(np.count_nonzero(box)))
+    indices, faces, *_ = marching_cubes(f, level)
+    indices = indices.astype(np.float64)
+    return Surface(indices * np.array(spacing), faces, indices, box, spacing)
+
+
+def keeping_level(f: np.ndarray, inside: int) -> float:
+    """Give the level that as many voxels of a smoothed body exceed as there are in the body."""
     order = np.partition(f.ravel(), [f.size - inside - 1, f.size - inside])
     level = float(order[f.size - inside - 1] + order[f.size - inside]) / 2
     if not order[0] < level < f.max():  # a body of few voxels that are all alike
         level = float(f.max()) / 2
-    indices, faces, *_ = marching_cubes(f, level)
-    indices = indices.astype(np.float64)
-    return Surface(indices * np.array(spacing), faces, indices, box, spacing)
+    return level
 
 
 def bounding_box(body: np.ndarray, margin: int = 0) -> tuple[slice, ...]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,6 +29,9 @@ from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.shipped import shipped_intervals, shipped_weights
+
+if TYPE_CHECKING:
+    from dispr.meshes.mesh import Mesh
 
 BATCH_SIZE = 5
 
@@ -123,6 +126,37 @@ class Prediction:
         if self.calibration is not None:
             known = self.interval("volume"), self.interval("surface")
         return measure_ensemble(self.consensus, self.samples, self.spacing, known, intervals)
+
+    def mesh(self, sample: int | None = None) -> Mesh:
+        """Make a smooth, watertight mesh of one cell's shape.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Which of the samples; by default the consensus, at sub-voxel accuracy from the
+            probability.
+
+        Returns
+        -------
+        Mesh
+            In um where the voxel size is known, else in voxels; its `save` writes STL, PLY, OBJ
+            and GLB, and its `spread` tells where the samples differ.
+
+        Raises
+        ------
+        ConfigError
+            If this is the prediction of a batch, or there is no such sample.
+        ArrayError
+            If the shape is empty.
+        """
+        from dispr.meshes.mesh import mesh_of
+
+        if self.samples.ndim != 4:
+            raise ConfigError("a mesh is of one cell; predict the cells one by one.")
+        if sample is not None and not 0 <= sample < len(self.samples):
+            raise ConfigError(f"there are samples 0 to {len(self.samples) - 1}, not {sample}.")
+        shape = self.probability if sample is None else self.samples[sample]
+        return mesh_of(shape, self.spacing, self.samples)
 
 
 class Model:

@@ -1,0 +1,1 @@
+"""Shapes as smooth, closed surfaces, and their files."""

@@ -1,0 +1,88 @@
+"""Write the meshes of a folder of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.spacing import Spacing
+from dispr.meshes.files import write_mesh
+from dispr.meshes.mesh import mesh_of
+from dispr.prediction.layout import predicted_names, read_probability, read_samples, read_spacing
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_meshes` did.
+
+    Attributes
+    ----------
+    cells, files : int
+        How many.
+    units : tuple of str
+        "um", "voxels" or both.
+    empty : tuple of str
+        Names of shapes without a voxel, which have no mesh.
+    """
+
+    cells: int
+    files: int
+    units: tuple[str, ...]
+    empty: tuple[str, ...]
+
+
+def write_meshes(
+    predictions: Path,
+    out: Path,
+    form: str = "stl",
+    *,
+    with_samples: bool = False,
+    spacing: Spacing | None = None,
+    on_cell: Callable[[], Any] | None = None,
+) -> Written:
+    """Write the meshes of all cells of a folder.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `dispr predict` wrote.
+    out : Path
+        Folder to write: `NAME.FORMAT` and, with samples, `NAME_K.FORMAT`.
+    form : "stl", "ply", "obj" or "glb"
+        Format.
+    with_samples : bool
+        Write the samples beside the consensus.
+    spacing : (float, float, float), optional
+        Edges of a voxel along Z, Y and X in um, instead of what the files state.
+    on_cell : callable, optional
+        Called after each cell.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or written.
+    """
+    names = predicted_names(predictions)
+    units: list[str] = []
+    empty: list[str] = []
+    files = 0
+    for name in names:
+        samples = read_samples(predictions, name)
+        edges = spacing or read_spacing(predictions, name)
+        shapes: dict[str, np.ndarray] = {name: read_probability(predictions, name)}
+        if with_samples:
+            shapes |= {f"{name}_{k}": sample for k, sample in enumerate(samples)}
+        for stem, shape in shapes.items():
+            if not (shape > 0.5).any():
+                empty.append(stem)
+                continue
+            write_mesh(out / f"{stem}.{form}", mesh_of(shape, edges, samples))
+            files += 1
+        units.append("voxels" if edges is None else "um")
+        if on_cell:
+            on_cell()
+    return Written(len(names), files, tuple(sorted(set(units))), tuple(empty))

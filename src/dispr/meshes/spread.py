@@ -1,0 +1,54 @@
+"""How far the surfaces of an ensemble's shapes lie apart, everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from dispr.cells.spacing import Spacing
+
+
+def surface_spread(samples: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:
+    """Give the standard deviation of the distances to the samples' surfaces.
+
+    On the surface of one of the shapes this is how far the others' surfaces scatter along the
+    normal.
+
+    Parameters
+    ----------
+    samples : ndarray
+        bool, (K, Z, Y, X). Empty ones have no surface and are left out.
+    spacing : (float, float, float)
+        Edges of a voxel along Z, Y, X.
+
+    Returns
+    -------
+    ndarray
+        float32, (Z, Y, X), in units of the spacing (n - 1 in the denominator); 0 for fewer than
+        two samples.
+    """
+    bodies = [sample for sample in samples if sample.any()]
+    if len(bodies) < 2:
+        return np.zeros(samples.shape[1:], np.float32)
+    distances = np.stack([signed_distance(body, spacing) for body in bodies])
+    return distances.std(axis=0, ddof=1)
+
+
+def signed_distance(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:
+    """Give the distance of each voxel's centre to the surface, positive inside, float32.
+
+    The surface lies half-way between the centres of a voxel inside and its neighbour outside.
+    """
+    half = min(spacing) / 2
+    # Beyond the volume all is empty, so a body that touches the border has a surface there.
+    padded = np.pad(body, 1)
+    inside = ndimage.distance_transform_edt(padded, spacing)[1:-1, 1:-1, 1:-1]
+    outside = ndimage.distance_transform_edt(~body, spacing)
+    return np.where(body, inside - half, half - outside).astype(np.float32)
+
+
+def spread_at(spread: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Interpolate the spread at points, (V, 3) in voxels, (Z, Y, X); float64, (V,)."""
+    return np.asarray(
+        ndimage.map_coordinates(spread, indices.T, np.float64, order=1, mode="nearest")
+    )
