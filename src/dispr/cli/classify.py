@@ -125,6 +125,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
     from dispr.cells.folder import find_cells
     from dispr.classification.report import score_table
     from dispr.classification.study import Study, classify
+    from dispr.cli.progress import Bars
 
     study = Study(
         features=tuple(dict.fromkeys(options["features"])),
@@ -158,27 +159,3 @@ def command(data: Path, out: Path, **options: Any) -> None:
         )
     click.echo(score_table(results))
     click.echo(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")
-
-
-class Bars:
-    """One progress bar for each line of work, drawn one after the other."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._line = ""
-
-    def __enter__(self) -> Bars:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, line: str, done: int, total: int) -> None:
-        """Move the bar of this line of work; begin it if another was shown."""
-        from tqdm import tqdm
-
-        if line != self._line:
-            self.__exit__()
-            self._bar, self._line = tqdm(total=total, desc=line, leave=False), line
-        self._bar.update(done - self._bar.n)

@@ -1,0 +1,235 @@
+"""The whole study on simulated cells, with a network of no size."""
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+from dispr.cells.augment import AugmentConfig
+from dispr.cells.folder import find_cells
+from dispr.classification import extract
+from dispr.classification.folds import read_split
+from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import ConfigError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import load_weights
+from dispr.network.config import UNetConfig
+from dispr.reproduce import models
+from dispr.reproduce.plan import Places, Plan
+from dispr.reproduce.study import reproduce, simulated_cells
+from dispr.simulate.folder import simulate_folder
+from dispr.training.config import TrainingConfig
+from dispr.training.presets import PRESETS, Preset
+from dispr.training.trainer import Trainer
+
+NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
+SETTINGS = {
+    "methods": ("tiny", "one"),
+    "folds": 2,
+    "ensemble": 2,
+    "pretraining_cells": 11,
+    "pretraining_steps": 2,
+    "steps": 2,
+    "batch_size": 2,
+    "features": ("2d", "truth", "augmented"),
+    "classifiers": ("forest",),
+}
+SCHEMES = ("runs", "random")
+METRICS = ("iou", "volume_error", "surface_error", "roughness_error", "convexity_error")
+
+
+def make_plan(**changes):
+    return Plan(**{**SETTINGS, **changes})
+
+
+def quick_features(body, published=False):
+    """Measure what takes no time."""
+    return {"shape_volume": float(body.sum()), "shape_height": float(body.any((1, 2)).sum())}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    training = TrainingConfig(augment=AugmentConfig(flip=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extract, "shape_features", quick_features)
+        patch.setattr(models, "FEWEST_TO_CALIBRATE", 9)
+        model = ModelConfig(NETWORK, DiffusionConfig(steps=50), sampling_steps="2")
+        patch.setitem(PRESETS, "tiny", Preset("", model, training))
+        network = dataclasses.replace(NETWORK, in_channels=2, out_channels=1)
+        one = ModelConfig(network, diffusion=None)
+        patch.setitem(PRESETS, "one", Preset("", one, training))
+        yield
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    files = simulated_cells(out, 22, seed=5)
+    lines = []
+    report = reproduce(files, out, make_plan(), jobs=1, progress=lambda *line: lines.append(line))
+    return files, out, report, lines
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_cell_is_scored_once_by_every_method(study):
+    files, out, _, _ = study
+    for scheme in SCHEMES:
+        rows = rows_of(out / scheme / "scores.csv")
+        per_cell = {
+            "tiny, single samples": 2,
+            "tiny, consensus": 1,
+            "tiny, best of N": 1,
+            "one": 1,
+            "cylinder": 1,
+            "ellipsoid": 1,
+            "nearest": 1,
+        }
+        names = sorted(file.name for file in files)
+        for method, count in per_cell.items():
+            own = sorted(row["name"] for row in rows if row["method"] == method)
+            assert own == sorted(names * count), method
+        assert {row["method"] for row in rows} == set(per_cell)
+
+
+def test_no_model_saw_a_test_cell_of_its_fold(study):
+    files, out, _, _ = study
+    for scheme in SCHEMES:
+        for fold in read_split(out / scheme / "folds.csv", [file.name for file in files]):
+            for method in SETTINGS["methods"]:
+                weights = load_weights(Places(out).weights(scheme, method, fold.number))
+                seen = set(weights.about["training_cells"])
+                assert seen <= set(fold.train)
+                assert weights.about["started_from"]["data"] == models.SIMULATED
+
+
+@pytest.mark.parametrize("method", ["tiny", "one"])
+def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path):
+    types = ("0.00_discocyte", "B_keratocytes")
+    simulate_folder(tmp_path / "cells", 100, types=types, test_fraction=0, progress=False)
+    files = find_cells(tmp_path / "cells")
+    run, weights = tmp_path / "fold_0", tmp_path / "fold_0.safetensors"
+    plan = make_plan(steps=1)
+    for _ in range(2):  # the second time, everything is there
+        models.train_fold(files, run, weights, plan, method, None, "cpu", lambda *_: None)
+    found = load_weights(weights)
+    calibration = found.config.calibration
+    held = len(files) - len(found.about["training_cells"])
+    assert held > 0
+    assert (calibration.cells if calibration else 0) == (held if method == "tiny" else 0)
+    assert not (run / "checkpoint.pt").exists()
+
+
+def test_tables_are_means_over_folds(study):
+    _, out, _, _ = study
+    rows = [r for r in rows_of(out / "runs" / "scores.csv") if r["method"] == "cylinder"]
+    line = next(
+        r
+        for r in rows_of(out / "runs" / "shapes.csv")
+        if (r["method"], r["class"]) == ("cylinder", "all")
+    )
+    for metric in METRICS:
+        means = []
+        for fold in ("0.0", "1.0"):
+            values = [float(row[metric]) for row in rows if row["fold"] == fold]
+            means.append(sum(values) / len(values))
+        assert float(line[f"{metric}_mean"]) == pytest.approx(sum(means) / 2)
+        assert float(line[f"{metric}_sd"]) == pytest.approx(abs(means[0] - means[1]) / 2**0.5)
+
+
+def test_report_shows_what_is_there(study):
+    _, out, report, _ = study
+    text = report.read_text(encoding="utf-8")
+    assert "22 cells" in text
+    for scheme in SCHEMES:
+        for picture in ("violins.png", "examples.png", "classification/f1.png"):
+            assert f"({scheme}/{picture})" in text
+            assert (out / scheme / picture).stat().st_size > 1000
+    assert "tiny, consensus" in text
+    assert "55.2 ± 4.6 %" in text
+
+
+def test_repeated_it_only_writes_the_report(study, monkeypatch):
+    files, out, report, _ = study
+    before = report.read_text(encoding="utf-8")
+    report.unlink()
+
+    def refuse(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(Trainer, "_one_step", refuse)
+    monkeypatch.setattr("dispr.prediction.model.Model.predict_each", refuse)
+    monkeypatch.setattr("dispr.reproduce.study.score_cells", refuse)
+    reproduce(files, out, make_plan(), jobs=1)
+    assert report.read_text(encoding="utf-8") == before
+
+
+def test_interrupted_training_goes_on(tmp_path, monkeypatch):
+    files = simulated_cells(tmp_path, 22, seed=6)
+    plan = make_plan(methods=("tiny",), schemes=("runs",), features=(), steps=3)
+    fit = Trainer.fit
+    stopped = []
+
+    def cut_short(self, *arguments):
+        if "fold_1" in str(self.run) and not stopped:
+            stopped.append(self._one_step())
+            self.save()
+            return False
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "fit", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(files, tmp_path, plan, jobs=1)
+    assert stopped
+    first = Places(tmp_path).weights("runs", "tiny", 0)
+    written = first.stat().st_mtime_ns
+    reproduce(files, tmp_path, plan, jobs=1)
+    assert first.stat().st_mtime_ns == written
+    assert load_weights(Places(tmp_path).weights("runs", "tiny", 1)).about["steps"] == 3
+    assert "Classes told" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_other_settings_are_refused(study):
+    files, out, _, _ = study
+    record = json.loads((out / "study.json").read_text(encoding="utf-8"))
+    assert record["steps"] == 2
+    with pytest.raises(ConfigError, match=r"other settings \(steps\)"):
+        reproduce(files, out, make_plan(steps=3))
+    with pytest.raises(ConfigError, match=r"other settings \(cells\)"):
+        reproduce(files[1:], out, make_plan())
+
+
+def test_weights_to_begin_with_must_not_have_seen_the_cells(study, tmp_path):
+    files, out, _, _ = study
+    known = Places(out).weights("runs", "tiny", 0)
+    plan = make_plan(methods=("tiny",), schemes=("runs",), features=())
+    with pytest.raises(
+        ConfigError, match=r"fold_0.safetensors was trained on \d+ of the cells of the study"
+    ):
+        reproduce(files, tmp_path, plan, initial=known, jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": ("slow",)}, "preset must be one of"),
+        ({"methods": ()}, "at least one method"),
+        ({"schemes": ("donor",)}, 'schemes must be of runs, random, not "donor"'),
+        ({"features": ("3d",)}, "features must be of 2d"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"pretraining_steps": -1}, "must not be negative"),
+    ],
+)
+def test_bad_plans(change, message):
+    with pytest.raises(ConfigError, match=message):
+        Plan(**change)
+
+
+def test_cells_need_objects(study, tmp_path):
+    files, _, _, _ = study
+    with pytest.raises(ConfigError, match="no 3D shape"):
+        reproduce([dataclasses.replace(files[0], obj=None)], tmp_path, make_plan())
