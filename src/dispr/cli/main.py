@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
     "classify": ("dispr.cli.classify", "Tell classes of cells apart by their features."),
     "reproduce": ("dispr.cli.reproduce", "Repeat the published study: train, predict, classify."),
+    "report": ("dispr.cli.report", "Write predictions as a report for the browser."),
     "mesh": ("dispr.cli.mesh", "Write predicted shapes as meshes: STL, PLY, OBJ, GLB."),
     "plot": ("dispr.cli.plot", "Draw predicted cells: sections and shapes."),
     "baseline": ("dispr.cli.baseline", "Make shapes without a network, to compare with."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STOPS = ((43, 74, 140), (66, 133, 176), (134, 192, 178), (240, 212, 122), (236, 120, 60))
+STOPS = ((62, 98, 172), (84, 150, 192), (146, 203, 186), (245, 217, 128), (238, 118, 56))
 """sRGB, in equal steps from 0 to the top; told apart in the common kinds of colour blindness."""
 
 

@@ -1,0 +1,1 @@
+"""Predictions as a report: pages that open in any browser, without a network."""

@@ -1,0 +1,212 @@
+// One cell: the shape to turn, its samples, sections and measures.
+
+const MEASURE_NOTES = {
+  all: "The 90 % intervals were fitted to cells with known shapes.",
+  volume:
+    "The 90 % intervals of volume, equivalent diameter and boundary were fitted to cells with known shapes. " +
+    "Those of other measures are of the samples' spread alone, and hold the true value less often.",
+  none: "The 90 % intervals are of the samples' spread alone, which hold the true value less often than that.",
+};
+
+class CellView {
+  /** Show a cell; `neighbours` are the cells before and after it in the gallery, or null. */
+  constructor(cell, neighbours) {
+    this.cell = cell;
+    this.entry = cell.entry;
+    this.key = CONSENSUS;
+    this.sections = new Sections(cell);
+    this.element = el("article", { class: "cell", "aria-labelledby": "cell-title" },
+      this.heading(neighbours), this.warning(),
+      el("div", { class: "columns" }, this.stage(), this.side()),
+      this.measures());
+  }
+
+  /** Draw, once the element is on the page. */
+  start() {
+    Object.assign(this.viewer, { coloured: true, isCut: false });
+    this.viewer.look("default");
+    this.viewer.resize();
+    this.choose(CONSENSUS);
+  }
+
+  heading([before, after]) {
+    const link = (cell, text, label) =>
+      cell ? el("a", { class: "button", href: addressOf(cell), "aria-label": `${label}: ${cell.name}`, text }) : el("span", { class: "button off", "aria-hidden": "true", text });
+    return el("div", { class: "heading" },
+      el("h1", { id: "cell-title", tabindex: -1, }, breakable(this.entry.name)),
+      el("span", { class: "muted", text: this.entry.class ? className(this.entry.class) : "" }),
+      el("nav", { class: "steps", "aria-label": "Cells" }, link(before, "‹ Previous", "Previous cell"), el("a", { class: "button", href: "#cells", text: "All cells" }), link(after, "Next ›", "Next cell")));
+  }
+
+  warning() {
+    if (!this.entry.warning) return null;
+    return el("p", { class: "notice warn", role: "note" }, el("strong", { text: "⚠ Unlike the training cells. " }), this.entry.warning, " Do not trust the shape.");
+  }
+
+  stage() {
+    this.viewer = stageViewer();
+    this.viewer.cell = null;
+    this.viewer.onDraw = () => this.drawScale();
+    this.scale = el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}), el("i", {}));
+    return el("section", { class: "panel stage-panel", "aria-label": "3D shape" },
+      el("div", { class: "stage-frame" }, this.viewer.canvas, this.scale, this.spreadLegend(), this.views()),
+      el("p", { id: "stage-help", class: "muted small", text: "Drag to turn, pinch or press + and − to zoom. With the keyboard: arrow keys turn, 0 resets." }),
+      this.shapeSlider(), this.switches());
+  }
+
+  views() {
+    const button = (name, text) => el("button", { type: "button", on: { click: () => this.viewer.look(name) }, text });
+    return el("div", { class: "views", role: "group", "aria-label": "Look from" }, button("default", "Reset"), button("top", "Top"), button("front", "Front"), button("side", "Side"));
+  }
+
+  shapeSlider() {
+    const keys = this.cell.keys;
+    this.slider = el("input", { type: "range", id: "shape", min: 0, max: keys.length - 1, step: 1, value: 0, on: { input: () => this.pick(keys[Number(this.slider.value)]) } });
+    this.output = el("output", { for: "shape" });
+    this.player = el("button", { type: "button", class: "icon", on: { click: () => this.play() } });
+    this.stops = keys.map((key) => el("button", { type: "button", on: { click: () => this.pick(key) }, text: stopName(key) }));
+    this.markPlayer();
+    return el("div", { class: "shape-control" },
+      el("div", { class: "row" }, el("label", { for: "shape", text: "Shape" }), this.output),
+      el("div", { class: "row" }, keys.length > 2 ? this.player : null, this.slider),
+      el("div", { class: "stops", role: "group", "aria-label": "Shapes" }, this.stops));
+  }
+
+  switches() {
+    const check = (id, text, checked, change) => {
+      const box = el("input", { type: "checkbox", id, checked, on: { change: () => change(box.checked) } });
+      return el("label", { class: "check", for: id }, box, text);
+    };
+    return el("div", { class: "row switches" },
+      this.cell.spread ? check("coloured", "Colour by uncertainty", true, (on) => this.set({ coloured: on })) : null,
+      check("cut", this.cell.image ? "Cut at the imaged section" : "Cut in the middle", false, (on) => this.set({ isCut: on })));
+  }
+
+  spreadLegend() {
+    if (!this.cell.spread) return null;
+    const gradient = STOPS.map(css).join(",");
+    const top = spreadText(SPREAD_TOP, this.entry);
+    this.key_ = el("div", { class: "spread-legend" }, el("span", { text: "samples agree" }), el("i", { style: `background:linear-gradient(90deg,${gradient})` }), el("span", { text: `differ by ± ${top}` }));
+    return this.key_;
+  }
+
+  set(what) {
+    Object.assign(this.viewer, what);
+    if (this.key_) this.key_.hidden = !(this.viewer.coloured && this.key !== TRUTH);
+    this.viewer.redraw();
+  }
+
+  /** Show what the reader chose. */
+  pick(key) {
+    this.stop();
+    this.markPlayer();
+    this.choose(key);
+  }
+
+  /** Show the consensus, a sample or the truth. */
+  choose(key) {
+    const at = this.cell.keys.indexOf(key);
+    this.key = key;
+    this.slider.value = at;
+    const words = shapeName(key, this.entry);
+    this.output.textContent = words;
+    this.slider.setAttribute("aria-valuetext", words);
+    this.stops.forEach((stop, i) => stop.setAttribute("aria-pressed", i === at));
+    this.viewer.canvas.setAttribute("aria-label", `3D view of ${this.entry.name}: ${words}`);
+    this.viewer.show(this.cell, key);
+    this.sections.show(key);
+    this.set({});
+  }
+
+  /** Go through the samples, or stop. */
+  play() {
+    if (this.timer) this.stop();
+    else {
+      const samples = this.cell.keys.filter((key) => Number.isInteger(key));
+      const next = () => this.choose(samples[(samples.indexOf(this.key) + 1) % samples.length]);
+      this.timer = setInterval(next, 700);
+      next();
+    }
+    this.markPlayer();
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  markPlayer() {
+    this.player.textContent = this.timer ? "❚❚" : "▶";
+    this.player.setAttribute("aria-label", this.timer ? "Stop" : "Play the samples");
+  }
+
+  /** The scale bar below the shape: the projection is parallel, so it is right everywhere. */
+  drawScale() {
+    const [text, bar] = this.scale.children;
+    const { canvas } = this.viewer;
+    const pixels = (this.viewer.view().pixels * canvas.clientWidth) / canvas.width; // of a voxel
+    const edge = this.entry.edge ?? 1;
+    const length = roundLength((120 / pixels) * edge);
+    text.textContent = `${number(length)} ${this.entry.edge === null ? "voxels" : "µm"}`;
+    bar.style.width = `${(length / edge) * pixels}px`;
+  }
+
+  side() {
+    const input = this.cell.image
+      ? el("figure", {}, inputPicture(this.cell), el("figcaption", {}, el("span", { text: "Imaged section" }), el("span", { class: "outline-key mask", text: "mask" })))
+      : el("figure", {}, el("p", { class: "muted small missing", text: "The section is not in this report: it was written without the data set." }));
+    this.sections.element.prepend(input);
+    return el("section", { class: "panel", "aria-labelledby": "sections-title" },
+      el("h2", { id: "sections-title", text: "Sections" }), this.sections.element,
+      el("p", { class: "muted small" }, "Grey: share of the samples. ", el("span", { class: "outline-key mask", text: "shape that is shown" }), " ",
+        this.cell.hasTruth ? el("span", { class: "outline-key true", text: "true shape" }) : null));
+  }
+
+  measures() {
+    const main = new Set(REPORT.main);
+    const features = REPORT.features;
+    const rest = features.filter((feature) => !main.has(feature.name));
+    return el("section", { class: "panel", "aria-labelledby": "measures-title" },
+      el("h2", { id: "measures-title", text: "Measures" }),
+      this.scores(),
+      this.table(features.filter((feature) => main.has(feature.name)), "Main measures"),
+      el("details", {}, el("summary", { text: `${rest.length} more measures` }), this.table(rest, "More measures")),
+      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: "90 % interval" }), el("span", { class: "key-value", text: "consensus" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
+      el("p", { class: "muted small", text: `${MEASURE_NOTES[this.entry.calibrated]} Values are of the consensus. Point at a name to see its formula.` }));
+  }
+
+  scores() {
+    if (!this.entry.iou) return null;
+    const [consensus, mean, best] = this.entry.iou;
+    return el("p", {}, "IoU with the truth: ", el("strong", { text: consensus.toFixed(3) }), ` of the consensus, ${mean.toFixed(3)} of single samples, ${best.toFixed(3)} of the best of them.`);
+  }
+
+  table(features, caption) {
+    const truth = this.cell.hasTruth;
+    const heads = ["Measure", "Value", "90 % interval", "", ...(truth ? ["Truth"] : [])];
+    return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+      el("table", {}, el("caption", { class: "hidden", text: caption }),
+        el("thead", {}, el("tr", {}, heads.map((text, i) => el("th", { scope: "col", class: i === 3 ? "bar" : null, text })))),
+        el("tbody", {}, features.map((feature) => this.row(feature, truth)))));
+  }
+
+  row(feature, truth) {
+    const [value, low, high, , true_] = this.cell.measures[FEATURES.get(feature.name).at];
+    const unit = unitOf(feature, this.entry);
+    const outside = truth && true_ !== null && low !== null && (true_ < low || true_ > high);
+    return el("tr", {},
+      el("th", { scope: "row", title: `${feature.formula} (${feature.source})`, text: feature.label }),
+      el("td", {}, el("strong", { text: number(value) }), unit ? ` ${unit}` : ""),
+      el("td", { text: interval(low, high) }),
+      el("td", { class: "bar" }, intervalBar({ value, low, high, truth: true_ })),
+      truth ? el("td", {}, number(true_), outside ? el("span", { class: "outside", text: " outside" }) : null) : null);
+  }
+}
+
+const stopName = (key) => (key === CONSENSUS ? "Consensus" : key === TRUTH ? "Truth" : String(key + 1));
+
+function shapeName(key, entry) {
+  if (key === CONSENSUS) return entry.samples > 1 ? `Consensus of ${entry.samples} samples` : "Predicted shape";
+  if (key === TRUTH) return "True shape";
+  return `Sample ${key + 1} of ${entry.samples}`;
+}

@@ -1,0 +1,28 @@
+// Colours of surfaces and charts; those of the spread go from certain (blue) to uncertain (orange).
+
+const STOPS = [[62, 98, 172], [84, 150, 192], [146, 203, 186], [245, 217, 128], [238, 118, 56]];
+const PREDICTED = [233, 124, 106];
+const TRUE = [98, 150, 224];
+const LIGHT = normalised([-0.45, 0.6, 0.66]); // from the viewer's upper left
+
+const CLASS_COLOURS = ["#3d7fc4", "#d98b12", "#179a76", "#c265a3", "#cf5526", "#7a6fd0", "#7c8794"];
+const CLASSES = [...new Set(REPORT.cells.map((cell) => cell.class))].sort();
+const classColour = (name) => CLASS_COLOURS[CLASSES.indexOf(name) % CLASS_COLOURS.length];
+const className = (name) => (name ? name.replaceAll("_", " ") : "no class");
+
+/** The colour of a share from 0 to 1, [r, g, b] of 255. */
+function spreadColour(share) {
+  const place = clamp(share, 0, 1) * (STOPS.length - 1);
+  const i = Math.min(Math.floor(place), STOPS.length - 2);
+  return STOPS[i].map((low, channel) => low + (place - i) * (STOPS[i + 1][channel] - low));
+}
+
+function normalised(v) {
+  const length = Math.hypot(...v);
+  return v.map((value) => value / length);
+}
+
+const css = (colour) => `rgb(${colour.map(Math.round).join(",")})`;
+
+/** The spread, in voxels, that has the last colour: for all cells the same. */
+const SPREAD_TOP = Math.max(0.5, ...REPORT.cells.map((cell) => 2 * cell.spread));

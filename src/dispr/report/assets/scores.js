@@ -1,0 +1,87 @@
+// Plots of all cells, and scores where there is a truth.
+
+const METRIC_NAMES = { iou: "IoU", volume_error: "Volume error", surface_error: "Surface error", roughness_error: "Roughness error", convexity_error: "Convexity error" };
+
+function scoresView() {
+  const scored = REPORT.scores !== null;
+  return el("div", { class: "plots" },
+    el("h1", { tabindex: -1, text: scored ? "Scores and plots" : "Plots" }),
+    scored ? scoreTables() : null,
+    legend(),
+    el("div", { class: "chart-grid" },
+      scored ? agreement() : null,
+      scored ? el("section", { class: "panel" }, el("h2", { text: "IoU with the truth" }), iouStrip()) : null,
+      comparison()));
+}
+
+function scoreTables() {
+  const { summary, intervals } = REPORT.scores;
+  const metrics = Object.keys(METRIC_NAMES);
+  const heads = ["Shape", "Cells", ...metrics.map((metric) => METRIC_NAMES[metric])];
+  const rows = summary.map((row) => [row.shape, row.cells, ...metrics.map((metric) => `${row[`${metric}_mean`].toFixed(3)} ± ${row[`${metric}_sd`].toFixed(3)}`)]);
+  const held = intervals.map((row) => [row.quantity, row.class, row.cells, percent(row.held, 1), percent(row.width, 1), row.crps === null ? "–" : row.crps.toFixed(3)]);
+  return el("section", { class: "panel", "aria-labelledby": "scores-title" },
+    el("h2", { id: "scores-title", text: "Scores" }),
+    plainTable("Scores", heads, rows),
+    el("p", { class: "muted small", text: "Mean ± standard deviation over the cells. IoU: higher is better. Errors are relative; lower is better. The best of N needs the truth to be chosen." }),
+    held.length ? el("details", {}, el("summary", { text: "How often the stated intervals hold the truth" }), plainTable("Intervals", ["Interval of", "Class", "Cells", "Cells held", "Mean width", "CRPS"], held)) : null);
+}
+
+function plainTable(label, heads, rows) {
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+    el("table", {}, el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col", text })))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((text, i) => el(i ? "td" : "th", { scope: i ? null : "row", text: String(text) })))))));
+}
+
+/** A chart that one or two measures are chosen for. */
+function measureChart(title, choices, draw) {
+  const place = el("div", {});
+  const selects = choices.map(({ label, value }) => {
+    const select = el("select", { "aria-label": label, on: { change: () => update() } },
+      REPORT.main.map((name) => el("option", { value: name, selected: name === value, text: FEATURES.get(name).label })));
+    return el("label", {}, label, select);
+  });
+  const update = () => place.replaceChildren(...draw(...selects.map((label) => label.querySelector("select").value)));
+  update();
+  return el("section", { class: "panel" }, el("h2", { text: title }), el("div", { class: "toolbar" }, selects), place);
+}
+
+/** Predicted over true values. */
+function agreement() {
+  return measureChart("Predicted and true values", [{ label: "Measure", value: "volume" }], (name) => {
+    const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => {
+      const { value, low, high, truth } = mainMeasure(cell, name);
+      return { x: truth, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell), outside: low !== null && (truth < low || truth > high) };
+    });
+    const label = labelOf(name);
+    const inside = points.filter((point) => !point.outside).length;
+    return [
+      scatter({ points, xLabel: `true ${label}`, yLabel: `predicted ${label}`, title: `Predicted over true ${label}`, diagonal: true }),
+      el("p", { class: "muted small", text: `Lines are 90 % intervals: ${inside} of ${points.length} hold the truth; the others' points are hollow.` }),
+    ];
+  });
+}
+
+/** Any two measures of all cells. */
+function comparison() {
+  const choices = [{ label: "Across", value: "volume" }, { label: "Up", value: "sphericity" }];
+  return measureChart("Measures of all cells", choices, (across, up) => {
+    const points = REPORT.cells.map((cell) => {
+      const { value, low, high } = mainMeasure(cell, up);
+      return { x: mainMeasure(cell, across).value, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell) };
+    });
+    return [scatter({ points, xLabel: labelOf(across), yLabel: labelOf(up), title: `${labelOf(up)} over ${labelOf(across)}` })];
+  });
+}
+
+function iouStrip() {
+  const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => ({ value: cell.iou[0], name: cell.name, group: cell.class, href: addressOf(cell) }));
+  return strip({ points, label: "IoU of the consensus", title: "IoU by class", range: [0, 1] });
+}
+
+/** A measure with its unit; that of the first cell, as most reports have one. */
+function labelOf(name) {
+  const feature = FEATURES.get(name);
+  const unit = unitOf(feature, REPORT.cells[0]);
+  return unit ? `${feature.label.toLowerCase()} (${unit})` : feature.label.toLowerCase();
+}

@@ -1,0 +1,181 @@
+"""What a report shows of one cell: measures, scores, and its arrays as text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.classes import parse_name
+from dispr.cells.read import read_cell, read_obj
+from dispr.cells.spacing import Spacing
+from dispr.meshes.spread import surface_spread
+from dispr.morphology.ensemble import calibrated, summarise
+from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.shape import UNIT, no_shape, shape_values
+from dispr.prediction.layout import read_probability, read_samples, read_spacing
+from dispr.report.coding import (
+    mask_bits,
+    packed,
+    probability_bytes,
+    shape_planes,
+    spread_bytes,
+)
+from dispr.report.sources import Source
+from dispr.scores.shape import binarise, iou
+
+MAIN = (
+    "volume",
+    "surface",
+    "equivalent_diameter",
+    "sphericity",
+    "axis_longest",
+    "axis_middle",
+    "axis_shortest",
+    "thickness_mean",
+    "convexity",
+    "roughness_gauss_share",
+)
+"""Measures that are shown first, and that the gallery sorts by."""
+
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class CellReport:
+    """One cell of a report, ready to be written as JSON.
+
+    Attributes
+    ----------
+    index : dict
+        What the gallery and the plots show: name, class, warning, familiarity, edge (of a voxel in
+        um, or None), calibrated, iou (consensus, mean and best of the samples, or None), spread
+        (mean on the surface of the consensus, in voxels), and `main`, for each of `MAIN` [value,
+        low, high, true value].
+    body : dict
+        The rest: `measures`, for each feature [value, low, high, mean, true value]; how the arrays
+        are laid out; and `data`, the arrays as text.
+    """
+
+    index: dict[str, Any]
+    body: dict[str, Any]
+
+
+def report_cell(source: Source) -> CellReport:
+    """Gather what is shown of one cell.
+
+    Raises
+    ------
+    FileError
+        If a file is missing or cannot be read.
+    """
+    samples = read_samples(source.folder, source.name)
+    probability = read_probability(source.folder, source.name)
+    spacing = read_spacing(source.folder, source.name)
+    truth = None if source.truth is None else binarise(read_obj(source.truth))
+    spread = surface_spread(samples)
+    measures = _measures(source, samples, probability > 0.5, truth, spacing)
+    layout, data, step = _coded(source, samples, probability, truth, spread)
+    names = [feature.name for feature in SHAPE_FEATURES]
+    index = {
+        "name": source.name,
+        "class": parse_name(source.name).cell_class or "",
+        "warning": source.warning,
+        "familiarity": source.familiarity,
+        "edge": None if spacing is None else rounded(spacing[0]),
+        "samples": len(samples),
+        "calibrated": _calibrated(source),
+        "iou": None if truth is None else _ious(samples, probability > 0.5, truth),
+        "spread": rounded(_mean_on_surface(spread, probability > 0.5)),
+        "main": [[m[0], m[1], m[2], m[4]] for m in (measures[names.index(k)] for k in MAIN)],
+    }
+    body = {"measures": measures, "layout": layout, "step": rounded(step), "data": data}
+    return CellReport(index, body)
+
+
+def _coded(
+    source: Source,
+    samples: np.ndarray,
+    probability: np.ndarray,
+    truth: np.ndarray | None,
+    spread: np.ndarray,
+) -> tuple[dict[str, int], str, float]:
+    """Code the arrays; also give the number of bytes of each part, in their order."""
+    shapes = [*samples, *([] if truth is None else [truth])]
+    parts: dict[str, bytes] = {}
+    if source.section is not None:
+        cell = read_cell(source.section)
+        parts["image"] = cell.image.tobytes()
+        parts["mask"] = mask_bits(cell.mask > 127)
+    parts["shapes"] = shape_planes(shapes)
+    step = 1.0
+    if len(samples) > 1:
+        parts["spread"], step = spread_bytes(spread, shapes)
+    parts["probability"] = probability_bytes(probability, samples)
+    return {key: len(part) for key, part in parts.items()}, packed(list(parts.values())), step
+
+
+def _measures(
+    source: Source,
+    samples: np.ndarray,
+    consensus: np.ndarray,
+    truth: np.ndarray | None,
+    spacing: Spacing | None,
+) -> list[list[float | None]]:
+    """Give value, low, high, mean and true value of each feature."""
+    edges, physical = spacing or UNIT, spacing is not None
+    item = source.item
+    known = None
+    if item.volume is not None and item.boundary is not None:
+        known = calibrated(item.volume, item.boundary, math.prod(edges))
+    row = summarise(
+        SHAPE_FEATURES,
+        _values(consensus, edges),
+        [_values(sample, edges) for sample in samples],
+        known,
+        physical,
+        item.intervals,
+        math.prod(edges) ** (1 / 3),
+    )
+    true = {} if truth is None else _values(truth, edges)
+    return [
+        [
+            *(
+                rounded(row[feature.column(physical, statistic=statistic)])
+                for statistic in ("", "low", "high", "mean")
+            ),
+            rounded(true.get(feature.name, math.nan)),
+        ]
+        for feature in SHAPE_FEATURES
+    ]
+
+
+def _values(body: np.ndarray, edges: Spacing) -> dict[str, float]:
+    return shape_values(body, edges) if body.any() else no_shape()
+
+
+def _ious(samples: np.ndarray, consensus: np.ndarray, truth: np.ndarray) -> list[float | None]:
+    each = [iou(sample, truth) for sample in samples]
+    return [rounded(value) for value in (iou(consensus, truth), float(np.mean(each)), max(each))]
+
+
+def _mean_on_surface(spread: np.ndarray, body: np.ndarray) -> float:
+    """Mean over the voxels of the body that have an empty neighbour."""
+    from scipy.ndimage import binary_erosion
+
+    rim = body & ~binary_erosion(body)
+    return float(spread[rim].mean()) if rim.any() else 0.0
+
+
+def _calibrated(source: Source) -> str:
+    """Say which intervals were fitted to known cells: "all", "volume" or "none" of them."""
+    if source.item.intervals is not None:
+        return "all"
+    return "volume" if source.item.volume and source.item.boundary else "none"
+
+
+def rounded(value: float) -> float | None:
+    """Round to five digits; None for what is no number, as JSON has none."""
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

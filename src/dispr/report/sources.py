@@ -1,0 +1,123 @@
+"""Find what a report shows: predicted cells, their sections, truths, warnings and intervals."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispr.cells.folder import CellFiles, find_cells, tiff_files
+from dispr.errors import FileError
+from dispr.measurements.calibrate import model_of
+from dispr.measurements.inputs import Item, find_items, with_intervals
+from dispr.prediction.folder import TABLE
+from dispr.prediction.shipped import shipped_intervals
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where all of one cell is.
+
+    Attributes
+    ----------
+    folder : Path
+        The prediction.
+    item : Item
+        Its files, and the intervals of its measures.
+    section : CellFiles or None
+        Image and mask, where they are known.
+    truth : Path or None
+        The true shape, where it is known.
+    familiarity : float or None
+        Share of training cells that are odder; see `dispr.prediction.familiarity`.
+    warning : str
+        What is odd about the cell.
+    """
+
+    folder: Path
+    item: Item
+    section: CellFiles | None = None
+    truth: Path | None = None
+    familiarity: float | None = None
+    warning: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the cell."""
+        return self.item.name
+
+
+def find_sources(
+    predictions: Path, data: Path | None = None, split: str | None = None
+) -> list[Source]:
+    """List the cells of a prediction with all that is known of them.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `dispr predict` wrote.
+    data : Path, optional
+        The data set that was predicted, with or without objects, or a folder of objects.
+    split : "train" or "test", optional
+        Part of the data set.
+
+    Raises
+    ------
+    FileError
+        If a file or folder is missing, the data hold none of the cells, or two of one name.
+    """
+    items = find_items(predictions)
+    if items[0].kind != "predictions":
+        raise FileError(
+            f"{predictions} holds no predictions (probability/NAME.tif); predict first."
+        )
+    items = with_intervals(items, predictions, shipped_intervals(model_of(predictions)))
+    sections, truths = ({}, {}) if data is None else _known(data, split)
+    if data is not None and not any(item.name in {**sections, **truths} for item in items):
+        raise FileError(
+            f"{data} holds none of the cells of {predictions}; name the data set that was "
+            "predicted."
+        )
+    table = _table(predictions)
+    return [
+        Source(
+            predictions,
+            item,
+            sections.get(item.name),
+            truths.get(item.name),
+            _number(table.get(item.name, {}).get("familiarity")),
+            table.get(item.name, {}).get("warning") or "",
+        )
+        for item in items
+    ]
+
+
+def _known(data: Path, split: str | None) -> tuple[dict[str, CellFiles], dict[str, Path]]:
+    """Give sections and objects by name of cell."""
+    loose = tiff_files(data)
+    if loose and split is None:
+        return {}, {name: paths[0] for name, paths in loose.items()}
+    sections: dict[str, CellFiles] = {}
+    for cell in find_cells(data, split=split):
+        if cell.name in sections:
+            raise FileError(
+                f"{data} has a cell {cell.name} in train and one in test; say with --split which "
+                "part was predicted."
+            )
+        sections[cell.name] = cell
+    return sections, {name: cell.obj for name, cell in sections.items() if cell.obj}
+
+
+def _table(predictions: Path) -> dict[str, dict[str, str]]:
+    path = predictions / TABLE
+    if not path.is_file():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["name"]: row for row in csv.DictReader(file) if row.get("name")}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

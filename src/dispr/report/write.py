@@ -1,0 +1,203 @@
+"""Write the report of a folder of predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dispr._version import __version__
+from dispr.errors import FileError
+from dispr.files import atomic_path
+from dispr.morphology.features import SHAPE_FEATURES
+from dispr.prediction.folder import SETTINGS
+from dispr.processes import map_in_processes
+from dispr.report.cell import MAIN, CellReport, report_cell
+from dispr.report.page import deal, page
+from dispr.report.sources import Source, find_sources
+
+PAGE_BYTES = 4_500_000
+"""Most bytes of cells on a page; a browser on a phone still opens it at once."""
+
+
+LABELS = {
+    "axis_longest": "Longest axis",
+    "axis_middle": "Middle axis",
+    "axis_shortest": "Shortest axis",
+    "thickness_mean": "Mean thickness",
+    "roughness_gauss_share": "Roughness",
+}
+"""What measures are called where their name is not what one would say."""
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """What `write_report` wrote.
+
+    Attributes
+    ----------
+    cells : int
+        Number of cells.
+    pages : tuple of Path
+        The files, the first of which is the one to open.
+    truths, sections : int
+        How many cells had a true shape, and an image and mask.
+    """
+
+    cells: int
+    pages: tuple[Path, ...]
+    truths: int
+    sections: int
+
+
+def write_report(
+    predictions: Path,
+    data: Path | None,
+    out: Path,
+    *,
+    split: str | None = None,
+    evaluation: Any = None,
+    jobs: int | None = None,
+    page_bytes: int = PAGE_BYTES,
+    on_cell: Callable[[], Any] | None = None,
+) -> WrittenReport:
+    """Write predictions as pages to look at, which work without a network.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `dispr predict` wrote.
+    data : Path or None
+        The data set that was predicted: sections, and the truth where it has objects.
+    out : Path
+        File to write (.html). Where one file would be too large, NAME_2.html and so on stand
+        beside it, and the pages lead to each other.
+    split : "train" or "test", optional
+        Part of the data set.
+    evaluation : dispr.scores.evaluate.Evaluation, optional
+        Scores of these predictions, if they are at hand; else they are computed where there is a
+        truth.
+    jobs : int, optional
+        Processes; as many as cores if not given.
+    page_bytes : int
+        Most bytes of cells on a page.
+    on_cell : callable, optional
+        Called after each cell.
+
+    Raises
+    ------
+    FileError
+        If a file is missing, cannot be read or written, or the name does not end in .html.
+    """
+    check_name(out)
+    sources = find_sources(predictions, data, split)
+    cells: list[CellReport] = []
+    for cell in map_in_processes(report_cell, sources, jobs):
+        cells.append(cell)
+        if on_cell:
+            on_cell()
+    scores = _scores(predictions, sources, evaluation, jobs)
+    bodies = [json.dumps(cell.body) for cell in cells]
+    dealt = deal([len(body) for body in bodies], page_bytes)
+    paths = [
+        out if i == 0 else out.with_name(f"{out.stem}_{i + 1}{out.suffix}")
+        for i in range(len(dealt))
+    ]
+    index = [{**cells[i].index, "page": number} for number, part in enumerate(dealt) for i in part]
+    shared = {
+        "version": __version__,
+        "settings": _settings(predictions),
+        "folder": predictions.resolve().name,
+        "features": _features(),
+        "main": list(MAIN),
+        "cells": index,
+        "pages": [path.name for path in paths],
+        "scores": scores,
+    }
+    for number, part in enumerate(dealt):
+        here = {cells[i].index["name"]: cells[i].body for i in part}
+        text = page(f"DISPR report: {shared['folder']}", {**shared, "page": number}, here)
+        with atomic_path(paths[number]) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    truths, sections = (
+        sum(getattr(source, kind) is not None for source in sources)
+        for kind in ("truth", "section")
+    )
+    return WrittenReport(len(cells), tuple(paths), truths, sections)
+
+
+def check_name(out: Path) -> None:
+    """Refuse a name that no browser would open.
+
+    Raises
+    ------
+    FileError
+        If it does not end in .html.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise FileError(f"{out} is no name of a report; end it in .html.")
+
+
+def _scores(
+    predictions: Path, sources: Sequence[Source], evaluation: Any, jobs: int | None
+) -> dict[str, Any] | None:
+    """Give the tables of scores; None without a truth."""
+    from dispr.scores.evaluate import SAMPLES, Evaluation, Truth, score_cells
+    from dispr.scores.intervals import interval_scores, read_intervals
+
+    known = [source for source in sources if source.truth is not None]
+    if evaluation is None:
+        if not known:
+            return None
+        truths = {source.name: Truth(source.truth) for source in known if source.truth}
+        rows = score_cells(predictions, [source.name for source in known], truths, jobs=jobs)
+        single = [row for row in rows if row["shape"] == SAMPLES]
+        intervals = interval_scores(single, read_intervals(predictions))
+        evaluation = Evaluation(rows, 0, intervals)
+    return {
+        "summary": _finite(evaluation.summary()),
+        "classes": _finite(evaluation.summary(by_class=True)),
+        "intervals": _finite(evaluation.intervals),
+    }
+
+
+def _finite(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    from dispr.report.cell import rounded
+
+    return [
+        {key: rounded(value) if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
+    ]
+
+
+def _features() -> list[dict[str, Any]]:
+    """Give name, units and formula of each measure, in the order of the cells' measures."""
+    return [
+        {
+            "name": feature.name,
+            "label": LABELS.get(feature.name, feature.name.replace("_", " ").capitalize()),
+            "um": _unit(feature.unit(True)),
+            "voxel": _unit(feature.unit(False)),
+            "formula": feature.formula,
+            "source": feature.source,
+        }
+        for feature in SHAPE_FEATURES
+    ]
+
+
+def _unit(text: str) -> str:
+    return "" if text == "-" else text
+
+
+def _settings(predictions: Path) -> dict[str, str]:
+    """Give how the shapes were drawn, as far as it is known."""
+    try:
+        known = json.loads((predictions / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    keys = ("dispr", "model", "precision", "ensemble", "seed", "sampler", "steps")
+    if not isinstance(known, dict):
+        return {}
+    return {key: str(known[key]) for key in keys if known.get(key) not in (None, "")}

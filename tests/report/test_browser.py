@@ -1,0 +1,305 @@
+"""The report in a real browser: turned, slid, sorted, filtered; offline and without errors."""
+
+import io
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dispr.meshes.mesh import mesh_of
+from dispr.prediction.layout import read_probability, read_samples
+from dispr.report.page import asset
+
+chromium = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("browser.py"))))
+
+pytestmark = pytest.mark.skipif(
+    chromium.find_browser() is None or sys.platform == "win32",
+    reason="needs Chromium on the PATH, or named by the variable DISPR_BROWSER",
+)
+CELL = "#cell=B_keratocytes000002"
+
+
+def started(tmp_path_factory, flags):
+    browser = chromium.Browser(chromium.find_browser(), tmp_path_factory.mktemp("browser"), flags)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    yield from started(tmp_path_factory, chromium.SOFTWARE_GL)
+
+
+@pytest.fixture(scope="module")
+def browser_without_webgl(tmp_path_factory):
+    yield from started(tmp_path_factory, chromium.NO_GL)
+
+
+@pytest.fixture(params=["browser", "browser_without_webgl"])
+def both(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def page(browser, report):
+    """The report on a large screen; at the end nothing may have gone wrong."""
+    browser.errors.clear()
+    browser.requests.clear()
+    browser.look()
+    browser.open(report)
+    yield browser
+    unharmed(browser)
+
+
+def unharmed(browser):
+    """No error and no warning; nothing asked for but the file itself."""
+    assert browser.errors == []
+    strangers = [
+        url for url in browser.requests if not url.startswith(("file:", "data:", "about:"))
+    ]
+    assert strangers == []
+
+
+def picture(browser, selector):
+    return np.asarray(Image.open(io.BytesIO(browser.screenshot(selector=selector))).convert("RGB"))
+
+
+def differs(a, b, share=0.01):
+    """Whether more than a share of the pixels changed visibly."""
+    return (np.abs(a.astype(int) - b).max(axis=2) > 24).mean() > share
+
+
+def names(browser):
+    return browser.evaluate("[...document.querySelectorAll('.card-name')].map(e => e.textContent)")
+
+
+def test_turn_and_zoom(both, report):
+    both.look()
+    both.open(report, CELL)
+    seen = [picture(both, "#stage")]
+    ground = seen[0][5, 5].astype(int)
+    assert (np.abs(seen[0] - ground).max(axis=2) > 40).mean() > 0.1  # there is a shape
+    for act in (
+        lambda: both.drag("#stage", 120, 40),
+        lambda: both.press("ArrowLeft"),
+        lambda: both.press("ArrowUp"),
+        lambda: both.press("+"),
+    ):
+        act()
+        seen.append(picture(both, "#stage"))
+        assert differs(seen[-1], seen[-2])
+    both.press("0")
+    both.evaluate("document.activeElement.blur()")  # whose frame is not in the first picture
+    assert not differs(picture(both, "#stage"), seen[0], 0.001)  # as at the start
+    unharmed(both)
+
+
+def test_colours_and_cut(both, report):
+    both.look()
+    both.open(report, CELL)
+    before = picture(both, "#stage")
+    both.click("#coloured")
+    plain = picture(both, "#stage")
+    assert differs(plain, before, 0.05)
+    middle = plain[plain.shape[0] // 2, plain.shape[1] // 2].astype(int)
+    assert middle[0] > middle[2]  # the colour of predicted shapes is red
+    both.click("#cut")
+    assert differs(picture(both, "#stage"), plain, 0.05)
+    unharmed(both)
+
+
+def test_samples(page, report):
+    page.open(report, CELL)
+    stops = page.evaluate("[...document.querySelectorAll('.stops button')].map(b => b.textContent)")
+    assert stops == ["Consensus", "1", "2", "3", "Truth"]
+    shape, section = (
+        picture(page, "#stage"),
+        picture(page, ".sections figure:nth-of-type(3) canvas"),
+    )
+    page.fill("#shape", 2)
+    assert page.evaluate("document.querySelector('output[for=shape]').textContent") == (
+        "Sample 2 of 3"
+    )
+    assert differs(picture(page, "#stage"), shape)
+    assert differs(picture(page, ".sections figure:nth-of-type(3) canvas"), section, 0.003)
+    page.evaluate("document.querySelector('#shape').focus()")
+    page.press("ArrowRight")
+    assert "Sample 3" in page.evaluate("document.querySelector('#shape').ariaValueText")
+    page.click(".stops button:last-child")
+    assert "True shape" in page.evaluate("document.querySelector('#stage').ariaLabel")
+    page.click("button[aria-label^=Play]")
+    page.wait_for("document.querySelector('output[for=shape]').textContent.startsWith('Sample')")
+    page.click("button[aria-label=Stop]")
+
+
+def test_sections(page, report):
+    page.open(report, CELL)
+    assert page.evaluate("document.querySelectorAll('.sections canvas').length") == 4
+    planes = "[...document.querySelectorAll('.plane')].map(e => e.textContent)"
+    assert page.evaluate(planes) == ["Z 32 · 5.5 µm", "Y 32 · 5.5 µm", "X 32 · 5.5 µm"]
+    page.fill("input[aria-label='Plane along Z']", 40)
+    x, y = page.middle(".sections figure:nth-of-type(2) canvas")
+    page.mouse("mousePressed", x + 30, y, 1)
+    page.mouse("mouseReleased", x + 30, y)
+    page.settle()
+    z, _, x = page.evaluate(planes)
+    assert z.startswith("Z 40")
+    assert int(x.split()[1]) > 36
+
+
+def test_sort_and_filter(page):
+    discocyte, keratocyte, acanthocyte = names(page)
+    page.fill("#sort", "volume")
+    volumes = page.evaluate(
+        "[...document.querySelectorAll('.card-text span')].map(e => parseFloat(e.textContent))"
+        ".filter(v => v > 5)"
+    )
+    assert len(volumes) >= 3
+    order = names(page)
+    page.click("#direction")
+    assert names(page) == order[::-1]
+    page.fill("#sort", "familiarity")
+    assert names(page) == [keratocyte, acanthocyte, discocyte]
+    page.fill("#query", "CYTES0")
+    assert names(page) == [keratocyte, acanthocyte]
+    assert "2 of 3" in page.evaluate("document.querySelector('[role=status]').textContent")
+    page.fill("#query", "")
+    page.fill("#group", "SDE")
+    assert names(page) == [discocyte]
+    page.fill("#group", "*")
+    page.click("#warned")
+    assert names(page) == [keratocyte]
+    page.fill("#query", "nothing")
+    assert "change the filters" in page.evaluate("document.querySelector('.cards').textContent")
+
+
+def test_gallery_draws_and_leads_to_cells(page):
+    page.wait_for("document.querySelectorAll('[data-drawn]').length === 3")
+    drawn = (
+        "[...document.querySelectorAll('.thumbnail')].every(c => {"
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "return d.some((v, i) => i % 4 === 3 && v > 0); })"
+    )
+    page.wait_for(drawn)
+    page.click(".card")
+    page.wait_for("document.documentElement.dataset.part === 'cell'")
+    assert "0.00_discocyte" in page.evaluate("document.querySelector('h1').textContent")
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+    page.click(".steps a:last-child")
+    page.wait_for("document.querySelector('h1').textContent.startsWith('B_kera')")
+    assert 'Odder than all: "</script><b>".' in page.evaluate(
+        "document.querySelector('.notice').textContent"
+    )
+    page.evaluate("history.back()")
+    page.wait_for("document.querySelector('h1').textContent.startsWith('0.00')")
+
+
+def test_measures_and_scores(page, report):
+    page.open(report, CELL)
+    rows = page.evaluate("[...document.querySelectorAll('tbody tr')].map(r => r.textContent)")
+    assert len(rows) == 46
+    assert rows[0].startswith("Volume")
+    assert "µm³" in rows[0]
+    page.open(report, "#plots")
+    assert page.evaluate("document.querySelectorAll('.chart .point').length") == 9
+    assert "consensus" in page.evaluate("document.querySelector('table').textContent")
+    page.fill("select[aria-label=Measure]", "surface")
+    assert "surface (µm²)" in page.evaluate("document.querySelector('.chart').textContent")
+
+
+def test_phone_and_dark(page, report):
+    page.look(390, 844, mobile=True)
+    for part in ("", CELL, "#plots", "#about"):
+        page.open(report, part)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, part
+    page.open(report, CELL)
+    before = picture(page, "#stage")
+    page.swipe("#stage", 100, 30)
+    assert differs(picture(page, "#stage"), before)
+    light = picture(page, "h1")
+    page.look(dark=True)
+    page.open(report, CELL)
+    assert picture(page, "h1").mean() < 100 < light.mean()
+
+
+def test_all_controls_have_names(page, report):
+    roles = {"button", "slider", "combobox", "checkbox", "link", "searchbox", "application", "img"}
+    for part in ("", CELL, "#plots", "#about"):
+        page.open(report, part)
+        page.send("Accessibility.enable")
+        nodes = page.send("Accessibility.getFullAXTree")["nodes"]
+        found = [node for node in nodes if node.get("role", {}).get("value") in roles]
+        assert found
+        assert [n for n in found if not n.get("name", {}).get("value") and not n["ignored"]] == []
+
+
+def test_keyboard_reaches_everything(page, report):
+    page.open(report, CELL)
+    reached = set()
+    for _ in range(45):
+        page.press("Tab", settle=False)
+        reached.add(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.ariaLabel"
+                " || document.activeElement.textContent"
+            )
+        )
+    assert {"stage", "shape", "coloured", "cut", "Plane along X", "Truth", "Top"} <= reached
+
+
+def test_pages_lead_to_each_other(page, many):
+    page.open(many[0])
+    assert len(names(page)) == 3
+    page.click(".cards li:nth-child(2) a")
+    page.wait_for("location.pathname.endsWith('many_2.html')")
+    page.wait_for("document.querySelector('h1')?.textContent.startsWith('B_kera')")
+
+
+def test_mesh_is_that_of_the_volume(page, study):
+    """The page's own surface is closed, and has volume, place and spread of the mesh."""
+    name = CELL[6:]
+    samples = read_samples(study / "predictions", name)
+    mesh = mesh_of(read_probability(study / "predictions", name), samples=samples)
+    code = "".join(asset(script) for script in ("dom.js", "data.js", "surface.js"))
+    found = page.evaluate(
+        f"(async () => {{ {code}\n const cell = await loadCell('{name}');"
+        """
+        const m = cell.mesh(CONSENSUS);
+        const corner = (t, i) => {
+          const v = m.indices[3 * t + i];
+          return m.positions.subarray(3 * v, 3 * v + 3);
+        };
+        let volume = 0;
+        const edges = new Map();
+        for (let t = 0; t < m.indices.length / 3; t++) {
+          const [a, b, c] = [corner(t, 0), corner(t, 1), corner(t, 2)];
+          const cross = [b[1]*c[2]-b[2]*c[1], b[2]*c[0]-b[0]*c[2], b[0]*c[1]-b[1]*c[0]];
+          volume += (a[0]*cross[0] + a[1]*cross[1] + a[2]*cross[2]) / 6;
+          for (let i = 0; i < 3; i++) {
+            const [s, e] = [m.indices[3*t+i], m.indices[3*t+(i+1)%3]];
+            const key = s < e ? s * 1e6 + e : e * 1e6 + s;
+            edges.set(key, (edges.get(key) || 0) + 1);
+          }
+        }
+        let open = 0;
+        for (const count of edges.values()) open += count % 2;
+        const middle = [0, 1, 2].map((i) => {
+          let sum = 0;
+          for (let v = i; v < m.positions.length; v += 3) sum += m.positions[v];
+          return sum / (m.positions.length / 3);
+        });
+        const spread = m.spreads.reduce((a, b) => a + b) / m.spreads.length;
+        return {volume: Math.abs(volume), open, middle, spread}; })()"""
+    )
+    assert found["open"] == 0
+    assert found["volume"] == pytest.approx(mesh.volume, rel=0.02)
+    # X and Z as in the volume, Y turned up; about its middle.
+    middle = mesh.vertices.mean(0) - 31.5
+    np.testing.assert_allclose(found["middle"], middle * [1, -1, 1], atol=0.4)
+    assert found["spread"] == pytest.approx(mesh.spread.mean(), rel=0.1)

@@ -1,0 +1,123 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from dispr.cli.main import cli
+from dispr.errors import FileError
+from dispr.files import read_tiff
+from dispr.morphology.ensemble import measure_ensemble
+from dispr.morphology.shape import measure
+from dispr.prediction.layout import read_probability, read_samples, write_prediction
+from dispr.report.write import write_report
+from dispr.scores.shape import binarise, iou
+
+SCRIPT = re.compile(r'<script type="application/json" id="([^"]*)">(.*?)</script>', re.DOTALL)
+
+
+def content(path):
+    """Give what a page holds: the report and the cells."""
+    found = {name: json.loads(text) for name, text in SCRIPT.findall(path.read_text("utf-8"))}
+    cells = {name[5:]: body for name, body in found.items() if name.startswith("cell:")}
+    return found["report"], cells
+
+
+def test_measures_and_scores(study, report):
+    shared, cells = content(report)
+    name = "B_keratocytes000002"
+    samples = read_samples(study / "predictions", name)
+    probability = read_probability(study / "predictions", name)
+    truth = binarise(read_tiff(study / "cells" / "obj" / f"{name}.tif"))
+    row = measure_ensemble(probability > 0.5, samples, (0.172,) * 3)
+    at = [feature["name"] for feature in shared["features"]].index("surface")
+    value, low, high, mean, true = cells[name]["measures"][at]
+    assert value == pytest.approx(row["surface_um2"], rel=1e-4)
+    assert low == pytest.approx(row["surface_low_um2"], rel=1e-4)
+    assert high == pytest.approx(row["surface_high_um2"], rel=1e-4)
+    assert mean == pytest.approx(row["surface_mean_um2"], rel=1e-4)
+    assert true == pytest.approx(measure(truth, 0.172)["surface_um2"], rel=1e-4)
+    index = next(cell for cell in shared["cells"] if cell["name"] == name)
+    assert index["iou"][0] == pytest.approx(iou(probability > 0.5, truth), abs=1e-4)
+    assert index["iou"][2] == 1.0  # one sample is the truth
+    assert index["edge"] == pytest.approx(0.172)
+    assert "</script>" in index["warning"]
+    # The stated interval of the volume, in um3.
+    volume = float(samples.sum(axis=(1, 2, 3)).mean()) * 0.172**3
+    assert index["main"][0][1] == pytest.approx(0.5 * volume, rel=1e-3)
+    assert index["calibrated"] == "volume"
+    shapes = [row["shape"] for row in shared["scores"]["summary"]]
+    assert shapes == ["single samples", "consensus", "best of N"]
+    assert shared["scores"]["intervals"][0]["held"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_small_and_whole(report):
+    _, cells = content(report)
+    assert len(cells) == 3
+    assert all(len(json.dumps(body)) < 60_000 for body in cells.values())
+    text = report.read_text("utf-8")
+    # Nothing of it is elsewhere: the only addresses are names of formats.
+    assert set(re.findall(r"https?://[^\"'\s]+", text)) <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<(?:script|img|link)[^>]+(?:src|href)=\"(?!data:)", text)
+
+
+def test_pages(many):
+    assert [path.name for path in many] == ["many.html", "many_2.html", "many_3.html"]
+    for number, path in enumerate(many):
+        shared, cells = content(path)
+        assert shared["page"] == number
+        assert len(shared["cells"]) == 3  # all of them can be found on each page
+        assert [cell["page"] for cell in shared["cells"]] == [0, 1, 2]
+        assert len(cells) == 1
+
+
+def test_without_data_and_size(study, tmp_path):
+    name = "a b#%&'\""
+    samples = np.zeros((1, 64, 64, 64), bool)
+    samples[0, 20:40, 20:40, 20:40] = True
+    write_prediction(tmp_path / "p", name, samples, np.where(samples[0], 0.9, 0.2))
+    done = write_report(tmp_path / "p", None, tmp_path / "r.html", jobs=1)
+    assert (done.cells, done.truths, done.sections) == (1, 0, 0)
+    shared, _ = content(tmp_path / "r.html")
+    (cell,) = shared["cells"]
+    assert (cell["name"], cell["edge"], cell["iou"]) == (name, None, None)
+    assert cell["main"][0] == [8000, None, None, None]
+    assert shared["scores"] is None
+
+
+def test_empty_shape(tmp_path):
+    samples = np.zeros((2, 64, 64, 64), bool)
+    write_prediction(tmp_path / "p", "a", samples, samples.mean(0))
+    write_report(tmp_path / "p", None, tmp_path / "r.html", jobs=1)
+    (cell,) = content(tmp_path / "r.html")[0]["cells"]
+    assert cell["main"][0][0] == 0
+
+
+def run(*arguments):
+    cli.main(["report", *map(str, arguments)], standalone_mode=False)
+
+
+def test_command(study, tmp_path, capsys):
+    run(study / "predictions", "-o", tmp_path / "r.html", "--jobs", 1)
+    told = capsys.readouterr().out
+    assert "Report of 3 cells" in told
+    assert "Name the data set" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_command_refuses(study, tmp_path):
+    with pytest.raises(FileError, match=r"end it in \.html"):
+        run(study / "predictions", "-o", tmp_path / "r.pdf")
+    with pytest.raises(FileError, match="no predictions"):
+        run(study / "cells", "-o", tmp_path / "r.html")
+    with pytest.raises(FileError, match="does not exist"):
+        run(study / "predictions", tmp_path / "none", "-o", tmp_path / "r.html")
+    other = tmp_path / "other"
+    (other / "image").mkdir(parents=True)
+    (other / "mask").mkdir()
+    for kind in ("image", "mask"):
+        source = next((study / "cells" / kind).iterdir())
+        (other / kind / "else.tif").write_bytes(source.read_bytes())
+    with pytest.raises(FileError, match="holds none of the cells"):
+        run(study / "predictions", other, "-o", tmp_path / "r.html")
+    assert not (tmp_path / "r.html").exists()
