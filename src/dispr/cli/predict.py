@@ -1,4 +1,4 @@
-"""`dispr predict`: 3D shapes for a folder of 2D cells."""
+"""`dispr predict`: 3D shapes for a folder of 2D cells, or for the cells of fields of view."""
 
 from __future__ import annotations
 
@@ -39,6 +39,48 @@ import click
     default=None,
     help="Edge of a pixel of the images, as they are, in um. Default: what the files say.",
 )
+@click.option(
+    "--labels",
+    default=None,
+    help="Labels of the cells of a field: a file, or for a folder a path with * for the name.",
+)
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Mask of a single cell that fills the image DATA.",
+)
+@click.option(
+    "--images",
+    default=None,
+    help='Fields of a folder, by their names with one *, such as "*_membrane.tif".',
+)
+@click.option("--channel", type=int, default=None, help="Channel of a field to use, from 0.")
+@click.option(
+    "--frame",
+    default="auto",
+    show_default=True,
+    help="How much of a field a cell is seen in: auto, field, cell, or um.",
+)
+@click.option(
+    "--volume",
+    type=click.Choice(["tif", "zarr", "none"]),
+    default="tif",
+    show_default=True,
+    help="Label volume of a field: OME-TIFF, OME-Zarr or none.",
+)
+@click.option(
+    "--measures/--no-measures",
+    default=True,
+    show_default=True,
+    help="Measure the cells of a field, beyond their volumes.",
+)
+@click.option(
+    "--report/--no-report",
+    default=True,
+    show_default=True,
+    help="Write OUT/report.html, to look at in a browser.",
+)
 def command(
     data: Path,
     out: Path,
@@ -52,6 +94,14 @@ def command(
     precision: str,
     batch_size: int,
     pixel_size: float | None,
+    labels: str | None,
+    mask: Path | None,
+    images: str | None,
+    channel: int | None,
+    frame: str,
+    volume: str,
+    measures: bool,
+    report: bool,
 ) -> None:
     """Predict 3D shapes for the cells of DATA.
 
@@ -61,7 +111,47 @@ def command(
     size of the pixels is known, the files state the size of their voxels, and the table volumes in
     um3. Interrupt with Ctrl-C; the same command goes on where it
     was.
+
+    DATA may also be a field of view with many cells and --labels, an image of one cell with
+    --mask, or a folder of fields, whose images and labels are told by --images and --labels. OUT
+    then receives the cropped cells too, a table of the cells, cells.csv, and a label volume in
+    which each cell stands at its place.
     """
+    if data.is_file() or labels or mask or images:
+        from dispr.cli.fields import predict_fields_command
+        from dispr.errors import ConfigError
+
+        if split is not None:
+            raise ConfigError("--split is of a folder of cells; leave it out for fields of view.")
+        predict_fields_command(
+            data,
+            out,
+            images=images,
+            labels=labels,
+            mask=mask,
+            weights=weights,
+            device=device,
+            precision=precision,
+            settings={
+                "channel": channel,
+                "pixel_size": pixel_size,
+                "frame": frame,
+                "volume": volume,
+                "measures": measures,
+            },
+            options={
+                "ensemble": ensemble,
+                "seed": seed,
+                "sampler": sampler,
+                "steps": steps,
+                "batch_size": batch_size,
+            },
+        )
+        if report:
+            from dispr.cli.report import report_fields
+
+            report_fields(out)
+        return
     from tqdm import tqdm
 
     from dispr.cells.folder import find_cells
@@ -98,6 +188,10 @@ def command(
     if unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
         click.echo(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")
+    if report:
+        from dispr.cli.report import report_prediction
+
+        report_prediction(out, data, split=split)
 
 
 BAR = "{l_bar}{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]"

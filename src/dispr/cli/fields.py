@@ -1,0 +1,75 @@
+"""What `dispr predict` does with fields of view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dispr.cli.progress import Bars
+
+
+def predict_fields_command(
+    data: Path,
+    out: Path,
+    *,
+    images: str | None,
+    labels: str | None,
+    mask: Path | None,
+    weights: Path | None,
+    device: str,
+    precision: str,
+    settings: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    """Predict the fields that DATA names and say what came of it."""
+    from dispr.fields.find import find_fields
+    from dispr.fields.folder import (
+        FieldSettings,
+        predict_field_files,
+        predict_fields,
+        read_prepared,
+    )
+    from dispr.prediction.model import load
+
+    chosen = FieldSettings(**settings)
+    fields = find_fields(data, images, labels, mask)
+    for files in fields:
+        for note in read_prepared(files, chosen).notes:
+            click.echo(f"Note: {note}", err=True)
+        if files.labels is not None and labels is None:
+            click.echo(f"Labels of {files.image}: {files.labels}.", err=True)
+    model = load(weights, device, precision)
+    with Bars() as bars:
+        options["on_progress"] = bars.show
+        if data.is_dir():
+            rows = predict_fields(model, fields, out, chosen, **options)
+        else:
+            rows = predict_field_files(model, fields[0], out, chosen, **options)
+    for line in summary(rows, out, len(fields)):
+        click.echo(line)
+
+
+def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:
+    """Say what was predicted, and what to beware of."""
+    refused = sum("not predicted" in row["warning"] for row in rows)
+    border = sum(row["touches_border"] for row in rows)
+    odd = sum("training cells" in row["warning"] for row in rows)
+    lines = [
+        f"{len(rows) - refused} cells"
+        + (f" of {fields} fields" if fields > 1 else "")
+        + f": {out / 'cells.csv'}"
+    ]
+    if refused:
+        lines.append(f"{refused} labels were not predicted: too small or too thin.")
+    if border:
+        lines.append(f"{border} cells touch the border of their field; parts may be missing.")
+    if odd:
+        lines.append(
+            f"{odd} cells are unlike those that the model was trained on; the column warning says "
+            "how. Do not trust their shapes."
+        )
+    if not any("voxel_um" in row for row in rows):
+        lines.append("The pixel size is not known, so results are in pixels; see --pixel-size.")
+    return lines

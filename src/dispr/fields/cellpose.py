@@ -1,0 +1,137 @@
+"""Read Cellpose's `_seg.npy`, which is a pickle, without executing code.
+
+A pickle names functions that are called while it is read, so a file from elsewhere could run
+anything. Here only what rebuilds arrays, numbers, texts and plain containers is admitted, by name;
+any other name is refused before it is imported.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dispr.errors import FileError
+
+
+def holds_objects(path: Path) -> bool:
+    """Tell whether an NPY file holds Python objects, as Cellpose's do, rather than numbers.
+
+    Raises
+    ------
+    FileError
+        If the file is no NPY file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return bool(_skip_header(file).hasobject)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(
+            f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
+        ) from error
+
+
+def read_cellpose(path: Path, key: str) -> np.ndarray:
+    """Read one array of a `_seg.npy`.
+
+    Parameters
+    ----------
+    path : Path
+        What Cellpose wrote beside an image.
+    key : "masks" or "img"
+        Which: the labels, or the image, which only some versions keep.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, holds anything else than arrays, numbers, texts and containers, or
+        has no such array.
+    """
+    try:
+        with open(path, "rb") as file:
+            _skip_header(file)
+            content = _Unpickler(file).load()
+    except _RefusedError as error:
+        raise FileError(
+            f"{path} holds {error} beside arrays and plain values, which could be harmful; export "
+            "the masks from Cellpose as PNG or TIFF."
+        ) from error
+    except Exception as error:  # a damaged pickle raises many types
+        raise FileError(
+            f"{path} cannot be read as a file of Cellpose: it is damaged; save it again."
+        ) from error
+    if isinstance(content, np.ndarray) and content.shape == ():
+        content = content.item()
+    found = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(found, np.ndarray):
+        what = "masks" if key == "masks" else "image, which new versions of Cellpose leave out"
+        raise FileError(f"{path} holds no {what}; name the file that does, as {_OTHERS[key]}.")
+    return found
+
+
+_OTHERS = {"masks": "--labels", "img": "the image itself"}
+
+
+def _skip_header(file: BinaryIO) -> np.dtype:
+    """Move behind the header of an NPY file; give the type of what follows."""
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    read: Callable[..., Any] = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    return np.dtype(read(file)[2])
+
+
+class _RefusedError(Exception):
+    """Carries the name of what is not admitted."""
+
+
+def _encode(text: str, codec: str) -> bytes:
+    """Turn text to bytes: the old protocols of pickle keep bytes so."""
+    if codec != "latin1":
+        raise _RefusedError(f"the codec {codec}")
+    return text.encode("latin1")
+
+
+def _path(*parts: str) -> str:
+    """Stand in for a path, which is not needed."""
+    return "/".join(parts)
+
+
+def _admitted() -> dict[tuple[str, str], Any]:
+    names: dict[tuple[str, str], Any] = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _encode,
+    }
+    # What numpy itself names in a pickle; these functions moved between its versions 1 and 2.
+    reconstruct, scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    for package in ("numpy.core", "numpy._core"):
+        names[f"{package}.multiarray", "_reconstruct"] = reconstruct
+        names[f"{package}.multiarray", "scalar"] = scalar
+        names[f"{package}.numeric", "_frombuffer"] = _from_buffer
+    for module in ("pathlib", "pathlib._local"):
+        for kind in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"):
+            names[module, kind] = _path
+    return names
+
+
+def _from_buffer(buffer: Any, dtype: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
+    """Rebuild an array as protocol 5 keeps it."""
+    array = np.frombuffer(buffer, dtype=dtype)
+    return array.reshape(shape, order="F" if order == "F" else "C")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads arrays, numbers, texts and plain containers, and refuses everything else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Give what a name stands for, if it is admitted."""
+        try:
+            return _admitted()[module, name]
+        except KeyError as error:
+            raise _RefusedError(f"{module}.{name}") from error

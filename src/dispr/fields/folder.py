@@ -1,0 +1,312 @@
+"""Predict a field to files; an interrupted run goes on where it was.
+
+OUT holds a folder of single-cell crops (`cells/`) and the prediction of that folder, as `dispr
+predict OUT/cells -o OUT` would write it; beside them the table of the field's cells and the label
+volume in which every cell stands at its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dispr.cells.folder import CellFiles
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.fields.find import FieldFiles
+from dispr.fields.place import FieldVolume, placed_shape
+from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
+from dispr.fields.read import read_field, read_field_pixel_size, read_labels
+from dispr.fields.table import Row, cell_row, voxel_edge
+from dispr.fields.volume import check_format, write_volume
+from dispr.files import atomic_path, make_folder, write_csv, write_tiff
+from dispr.measurements.calibrate import model_of
+from dispr.measurements.folder import measure_items
+from dispr.measurements.inputs import find_items, with_intervals
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.layout import read_probability
+from dispr.prediction.model import BATCH_SIZE, Model
+from dispr.prediction.shipped import shipped_intervals
+
+RECORD = "field.json"
+TABLE = "cells.csv"
+CROPS = "cells"
+
+Report = Callable[[str, float, float], Any]
+"""Called with what is done at present, how many cells of it are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class FieldSettings:
+    """What is chosen for a field, beside what `dispr.prediction.folder.predict_folder` takes.
+
+    Attributes
+    ----------
+    channel : int, optional
+        Channel of the images, from 0.
+    pixel_size : float, optional
+        Edge of a pixel in um, instead of what the files say.
+    frame : str or float
+        See `dispr.fields.frame.choose_frames`.
+    volume : "tif", "zarr" or "none"
+        Format of the label volume.
+    measures : bool
+        Measure the shapes; without, the table has their volumes alone, and is done sooner.
+    """
+
+    channel: int | None = None
+    pixel_size: float | None = None
+    frame: str | float = "auto"
+    volume: str = "tif"
+    measures: bool = True
+
+    def __post_init__(self) -> None:
+        if self.volume != "none":
+            check_format(self.volume)
+
+
+def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
+    """Read a field from its files and find its cells.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or does not hold what it should.
+    ConfigError
+        If a setting cannot be used.
+    """
+    image = read_field(files.image, settings.channel)
+    size = read_field_pixel_size(files.image, settings.pixel_size)
+    try:
+        if files.mask is not None:
+            return prepare_single(
+                image,
+                read_labels(files.mask),
+                pixel_size=size,
+                name=files.name,
+                image_name=str(files.image),
+                mask_name=str(files.mask),
+            )
+        return prepare_field(
+            image,
+            None if files.labels is None else read_labels(files.labels),
+            pixel_size=size,
+            frame=settings.frame,
+            name=files.name,
+            image_name=str(files.image),
+            labels_name=str(files.labels or files.image),
+        )
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def predict_field_files(
+    model: Model,
+    files: FieldFiles,
+    out: Path,
+    settings: FieldSettings | None = None,
+    *,
+    ensemble: int = 5,
+    seed: int = 0,
+    sampler: str | None = None,
+    steps: str | int | None = None,
+    batch_size: int = BATCH_SIZE,
+    jobs: int | None = None,
+    on_progress: Report | None = None,
+) -> list[Row]:
+    """Predict the cells of a field and write all there is to say of them.
+
+    Parameters
+    ----------
+    model : Model
+        What to predict with.
+    files : FieldFiles
+        The field.
+    out : Path
+        Folder to write: `cells/` (crops), `samples/`, `probability/`, `predictions.csv` (as
+        `predict_folder`), `cells.csv` and `labels.ome.tif`.
+    settings : FieldSettings, optional
+        How the field is taken apart.
+    ensemble, seed, sampler, steps, batch_size
+        As for `Model.predict`.
+    jobs : int, optional
+        Processes that measure; as many as cores if not given.
+    on_progress : callable, optional
+        See `Report`.
+
+    Returns
+    -------
+    list of dict
+        The rows of `cells.csv`, in order of the labels (`dispr.fields.table.cell_row`).
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or written.
+    ConfigError
+        If a setting cannot be used, or `out` holds another field or other settings.
+    """
+    settings = settings or FieldSettings()
+    report = on_progress or (lambda work, done, total: None)
+    field = read_prepared(files, settings)
+    _claim(out, field)
+    cells = write_crops(field, out / CROPS)
+    done = 0.0
+
+    def predicted(share: float) -> None:
+        nonlocal done
+        done += share
+        report("Predicting", done, len(cells))
+
+    predictions = predict_folder(
+        model,
+        cells,
+        out,
+        ensemble=ensemble,
+        seed=seed,
+        sampler=sampler,
+        steps=steps,
+        batch_size=batch_size,
+        pixel_size=field.pixel_size,
+        on_progress=predicted,
+    )
+    about = {row["name"]: row for row in predictions}
+    measures = measure_field(field, out, jobs, report) if settings.measures else {}
+    overlaps = {}
+    if settings.volume != "none":
+        report("Placing", 0, len(cells))
+        overlaps = write_field_volume(field, out, settings.volume)
+    rows = [
+        cell_row(
+            cell,
+            field.pixel_size,
+            measures=measures.get(cell.name) or _volumes(about.get(cell.name, {})),
+            familiarity=about.get(cell.name, {}).get("familiarity", ""),
+            warning=about.get(cell.name, {}).get("warning", ""),
+            overlap=overlaps.get(cell.name, float("nan")) if overlaps else None,
+        )
+        for cell in field.cells
+    ]
+    write_csv(out / TABLE, rows)
+    return rows
+
+
+def write_crops(field: PreparedField, folder: Path) -> list[CellFiles]:
+    """Write the crops of a field's cells as a data set of single cells; list them."""
+    spacing = None if field.pixel_size is None else (field.pixel_size,) * 3
+    files = []
+    for cell in field.predictable:
+        paths = [folder / kind / f"{cell.name}.tif" for kind in ("image", "mask")]
+        if not all(path.is_file() for path in paths):
+            for path, array in zip(paths, field.crop(cell), strict=True):
+                write_tiff(path, array, spacing)
+        files.append(CellFiles(cell.name, paths[0], paths[1]))
+    return files
+
+
+def measure_field(
+    field: PreparedField, out: Path, jobs: int | None, report: Report
+) -> dict[str, Row]:
+    """Measure the predicted shapes of a field, by name; `measurements.csv` keeps them.
+
+    Lengths are um, or pixels of the field where these are of unknown size.
+    """
+    edges = {cell.name: voxel_edge(cell, field.pixel_size) for cell in field.predictable}
+    items = [
+        dataclasses.replace(item, spacing=(edges[item.name],) * 3)
+        for item in with_intervals(find_items(out), out, shipped_intervals(model_of(out)))
+        if item.name in edges
+    ]
+    done = 0
+
+    def one() -> None:
+        nonlocal done
+        done += 1
+        report("Measuring", done, len(items))
+
+    rows = measure_items(items, out / "measurements.csv", jobs=jobs, on_cell=one)
+    return {row["name"]: row for row in rows}
+
+
+def write_field_volume(field: PreparedField, out: Path, form: str) -> dict[str, float]:
+    """Write the label volume from the predicted files; give the overlap of each cell by name."""
+    cells = field.predictable
+    shapes = [
+        placed_shape(cell.label, cell.square, read_probability(out, cell.name)) for cell in cells
+    ]
+    height, width = field.image.shape
+    volume = FieldVolume(shapes, (height, width))
+    write_volume(out, volume, form, field.pixel_size)
+    return dict(zip([cell.name for cell in cells], volume.overlaps(), strict=True))
+
+
+def predict_fields(
+    model: Model,
+    fields: Sequence[FieldFiles],
+    out: Path,
+    settings: FieldSettings | None = None,
+    **options: Any,
+) -> list[Row]:
+    """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
+
+    All fields are read and checked before anything is computed.
+
+    Parameters
+    ----------
+    model, fields, out, settings
+        As for `predict_field_files`.
+    **options
+        Its other arguments.
+
+    Returns
+    -------
+    list of dict
+        The rows of all fields, each with the name of its field.
+    """
+    for files in fields:
+        read_prepared(files, settings or FieldSettings())
+    rows: list[Row] = []
+    for files in fields:
+        found = predict_field_files(model, files, out / files.name, settings, **options)
+        rows += [{"field": files.name, **row} for row in found]
+    write_csv(out / TABLE, rows)
+    return rows
+
+
+def _claim(out: Path, field: PreparedField) -> None:
+    """Make sure that the folder is free or of this very field, and record the field in it."""
+    make_folder(out)
+    path = out / RECORD
+    record = {
+        "field": field.digest(),
+        "cells": len(field.cells),
+        "pixel_size_um": field.pixel_size,
+        "frame": field.rule,
+    }
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = {}
+        if not isinstance(before, dict) or before.get("field") != record["field"]:
+            raise ConfigError(
+                f"{out} holds the cells of another image, other labels, pixels or frames; name "
+                "another folder."
+            )
+    elif (out / CROPS).exists():
+        raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _volumes(row: Row) -> Row:
+    """Take the volumes out of a row of `predictions.csv`, in um3 where the pixel size is known."""
+    unit = "um3" if "voxel_size_um" in row else "voxels"
+    return {
+        name: value
+        for name, value in row.items()
+        if name.startswith("volume") and name.endswith(unit)
+    }

@@ -1,0 +1,127 @@
+"""Where the cells of a label image are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from dispr.errors import ArrayError
+
+Box = tuple[int, int, int, int]
+"""First and behind-last row, first and behind-last column: (y0, y1, x0, x1)."""
+
+EIGHT = np.ones((3, 3), bool)
+"""Pixels that touch by a corner are of one piece."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocatedCell:
+    """One labelled cell.
+
+    Attributes
+    ----------
+    label : int
+        Its number in the label image.
+    box : (y0, y1, x0, x1)
+        The rows and columns that its pixels span, ends excluded.
+    inside : ndarray
+        bool, of the size of the box: its pixels, those of its largest piece.
+    touches_border : bool
+        Whether it reaches the outermost pixels of the field, so that a part may be missing.
+    pieces : int
+        Separate pieces that the label has.
+    """
+
+    label: int
+    box: Box
+    inside: np.ndarray
+    touches_border: bool
+    pieces: int
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return int(self.inside.sum())
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centroid, (y, x) in pixels; (0, 0) is the middle of the first pixel."""
+        y, x = np.nonzero(self.inside)
+        return float(y.mean()) + self.box[0], float(x.mean()) + self.box[2]
+
+    @property
+    def extent(self) -> int:
+        """Longer side of the box in pixels."""
+        y0, y1, x0, x1 = self.box
+        return max(y1 - y0, x1 - x0)
+
+
+def as_labels(array: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Give each cell of a field a number.
+
+    Parameters
+    ----------
+    array : ndarray
+        (Y, X): labels, or a mask with one value beside 0, whose separate pieces are then numbered.
+
+    Returns
+    -------
+    labels : ndarray
+        (Y, X), int32 or int64.
+    from_mask : bool
+        Whether this was a mask of several pieces.
+
+    Raises
+    ------
+    ArrayError
+        If nothing is labelled.
+    """
+    # Not np.unique: that sorts all pixels.
+    largest = int(array.max()) if array.size else 0
+    if largest == 0:
+        raise ArrayError("no cell is labelled; 0 is the background, and cells are above.")
+    one_value = not ((array != 0) & (array != largest)).any()
+    if one_value:
+        pieces, count = ndimage.label(array != 0, EIGHT)
+        if count > 1:
+            return pieces, True
+    return array.astype(np.int64 if largest > np.iinfo(np.int32).max else np.int32), False
+
+
+def locate_cells(labels: np.ndarray) -> list[LocatedCell]:
+    """List the cells of a label image, in order of their labels.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (Y, X), integers, 0 for the background.
+    """
+    largest = int(labels.max())
+    numbers = np.arange(1, largest + 1) if largest <= labels.size else None
+    if numbers is None:  # few numbers, some of them huge
+        values, places = np.unique(labels, return_inverse=True)
+        # With a background, its number 0 comes first.
+        first = 0 if values[0] == 0 else 1
+        labels, numbers = places.reshape(labels.shape) + first, values[1 - first :]
+    found = []
+    for k, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            found.append(_locate(labels[box] == k, int(numbers[k - 1]), box, labels.shape))
+    return found
+
+
+def _locate(
+    inside: np.ndarray, label: int, box: tuple[slice, slice], shape: tuple[int, ...]
+) -> LocatedCell:
+    pieces, count = ndimage.label(inside, EIGHT)
+    y0, x0 = box[0].start, box[1].start
+    if count > 1:
+        inside = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
+        rows, columns = inside.any(axis=1).nonzero()[0], inside.any(axis=0).nonzero()[0]
+        inside = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        y0, x0 = y0 + int(rows[0]), x0 + int(columns[0])
+    y1, x1 = y0 + inside.shape[0], x0 + inside.shape[1]
+    border = y0 == 0 or x0 == 0 or y1 == shape[0] or x1 == shape[1]
+    return LocatedCell(label, (y0, y1, x0, x1), inside.copy(), border, count)

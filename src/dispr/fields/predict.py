@@ -1,0 +1,171 @@
+"""Predict a field in memory: arrays in, cells with their shapes out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.arrays import as_image, as_mask
+from dispr.fields.place import FieldVolume, placed_shape
+from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
+from dispr.fields.table import Row, cell_row, voxel_edge
+from dispr.prediction.model import BATCH_SIZE, Model, Prediction, load
+
+
+@dataclass(frozen=True, eq=False)
+class FieldPrediction:
+    """The cells of a field and their plausible 3D shapes; made by `predict_field`.
+
+    Attributes
+    ----------
+    cells : tuple of FieldCell
+        The cells that were predicted, in order of their labels: where each is, the square of the
+        field that its shape stands on, what to beware of.
+    predictions : tuple of Prediction
+        The shapes of each, 64 x 64 x 64 voxels. Their voxel size is in um where that of the pixels
+        is known.
+    refused : tuple of FieldCell
+        Cells that could not be predicted, and why.
+    pixel_size : float or None
+        Edge of a pixel of the field in um.
+    shape : (int, int)
+        Rows and columns of the field.
+    notes : tuple of str
+        What to know of the whole field.
+    """
+
+    cells: tuple[FieldCell, ...]
+    predictions: tuple[Prediction, ...]
+    refused: tuple[FieldCell, ...]
+    pixel_size: float | None
+    shape: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+    def label_volume(self) -> np.ndarray:
+        """Put the shapes that most samples agree on back where their cells stand.
+
+        Returns
+        -------
+        ndarray
+            (Z, Y, X), uint16 or uint32: the labels, in voxels that are cubes of a pixel's edge. The
+            imaged section is plane Z // 2. See `FieldVolume` for cells that overlap.
+        """
+        volume = self._volume()
+        out = np.empty(volume.shape, volume.dtype)
+        for z, plane in enumerate(volume.planes()):
+            out[z] = plane
+        return out
+
+    def table(self, intervals: Any = None) -> list[Row]:
+        """Measure the cells.
+
+        Parameters
+        ----------
+        intervals : MeasureIntervals, optional
+            As for `Prediction.measure`: those of `Model.measure_intervals`, say.
+
+        Returns
+        -------
+        list of dict
+            A row for each cell: label, place, warning, and what `Prediction.measure` gives. Lengths
+            are in um, or in pixels of the field where their size is not known.
+        """
+        rows = []
+        for cell, prediction in zip(self.cells, self.predictions, strict=True):
+            edge = voxel_edge(cell, self.pixel_size)
+            scaled = dataclasses.replace(prediction, voxel_size=edge)
+            rows.append(cell_row(cell, self.pixel_size, measures=scaled.measure(intervals)))
+        rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]
+        return sorted(rows, key=lambda row: row["label"])
+
+    def _volume(self) -> FieldVolume:
+        shapes = [
+            placed_shape(cell.label, cell.square, prediction.probability)
+            for cell, prediction in zip(self.cells, self.predictions, strict=True)
+        ]
+        return FieldVolume(shapes, self.shape)
+
+
+def predict_field(
+    image: Any,
+    labels: Any = None,
+    *,
+    model: Model | None = None,
+    pixel_size: float | None = None,
+    frame: str | float = "auto",
+    ensemble: int = 5,
+    seed: int = 0,
+    sampler: str | None = None,
+    steps: str | int | None = None,
+    batch_size: int = BATCH_SIZE,
+    on_step: Callable[[int], None] | None = None,
+) -> FieldPrediction:
+    """Predict 3D shapes of the cells of a field of view.
+
+    Each cell gets the same shapes as from `Model.predict` of its crop. All shapes are kept in
+    memory, 2.5 MB a cell with five samples; `dispr.fields.folder` writes them to files instead.
+
+    Parameters
+    ----------
+    image : array-like
+        (Y, X), grey values of any real type.
+    labels : array-like, optional
+        (Y, X), a whole number for each cell, 0 for the background. Without them the image is
+        segmented in a simple way (`dispr.fields.segment`), which is for a first look.
+    model : Model, optional
+        What to predict with; the shipped model if not given.
+    pixel_size : float, optional
+        Edge of a pixel in um.
+    frame : "auto", "field", "cell" or float
+        How large a part of the field each cell is seen in (`dispr.fields.frame`); a number is its
+        edge in um.
+    ensemble, seed, sampler, steps, batch_size, on_step
+        As for `Model.predict`.
+
+    Raises
+    ------
+    ArrayError
+        If an array cannot be used, or no cell is labelled.
+    ConfigError
+        If a setting is invalid.
+    """
+    field = prepare_field(image, labels, pixel_size=pixel_size, frame=frame)
+    chosen = model or load()
+    cells = field.predictable
+    images, masks = canonical_crops(field)
+    predictions = chosen.predict_each(
+        images,
+        masks,
+        ensemble=ensemble,
+        seed=seed,
+        sampler=sampler,
+        steps=steps,
+        batch_size=batch_size,
+        voxel_sizes=[
+            None if field.pixel_size is None else voxel_edge(cell, field.pixel_size)
+            for cell in cells
+        ],
+        on_step=on_step,
+    )
+    height, width = field.image.shape
+    return FieldPrediction(
+        tuple(cells),
+        tuple(predictions),
+        tuple(cell for cell in field.cells if cell.refused),
+        field.pixel_size,
+        (height, width),
+        field.notes,
+    )
+
+
+def canonical_crops(field: PreparedField) -> tuple[np.ndarray, np.ndarray]:
+    """Give what the model sees of the cells of a field: images and masks, uint8, (N, 64, 64)."""
+    crops = [field.crop(cell) for cell in field.predictable]
+    return (
+        np.stack([as_image(image) for image, _ in crops]),
+        np.stack([as_mask(mask) for _, mask in crops]),
+    )

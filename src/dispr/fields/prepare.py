@@ -1,0 +1,268 @@
+"""From a field and its labels to cells that can be predicted: located, framed, cut out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.arrays import SIZE, as_mask, same_shape
+from dispr.cells.spacing import as_pixel_size
+from dispr.errors import ArrayError
+from dispr.fields.channels import one_label_image
+from dispr.fields.crop import Square, background_level, crop_cell, square_about
+from dispr.fields.frame import Frames, choose_frames
+from dispr.fields.grey import as_grey
+from dispr.fields.locate import LocatedCell, as_labels, locate_cells
+from dispr.fields.segment import segment
+
+LEAST_AREA = 64
+"""Pixels of 64 x 64 that a cell must cover to be predicted."""
+
+LEAST_PIXELS = 16
+"""Pixels of the field that a cell must cover."""
+
+BORDER = "It touches the border of the field, so a part of it may be missing."
+
+
+@dataclass(frozen=True, eq=False)
+class FieldCell:
+    """A cell of a field and how it is shown to the model.
+
+    Attributes
+    ----------
+    name : str
+        Name of its files: that of the field and its label.
+    located : LocatedCell
+        Where it is.
+    square : Square
+        The part of the field that the model sees at 64 x 64.
+    warning : str
+        What a user must know of it; empty if nothing.
+    refused : str
+        Why it cannot be predicted; empty if it can.
+    """
+
+    name: str
+    located: LocatedCell
+    square: Square
+    warning: str = ""
+    refused: str = ""
+
+    @property
+    def label(self) -> int:
+        """Its number in the label image."""
+        return self.located.label
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedField:
+    """A field whose cells can be predicted; made by `prepare_field` or `prepare_single`.
+
+    Attributes
+    ----------
+    image, labels : ndarray
+        (Y, X): uint8, uint16 or float32; and integers, 0 for the background.
+    cells : tuple of FieldCell
+        In order of their labels.
+    pixel_size : float or None
+        Edge of a pixel in um.
+    rule : str
+        What the frames were chosen by (`Frames.rule`), or "whole" for a single cell.
+    notes : tuple of str
+        What a user must know of the whole field.
+    mask : ndarray or None
+        The mask of a single cell as it was given, perhaps with a grey border.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    cells: tuple[FieldCell, ...]
+    pixel_size: float | None
+    rule: str
+    notes: tuple[str, ...] = ()
+    mask: np.ndarray | None = None
+
+    @property
+    def predictable(self) -> list[FieldCell]:
+        """The cells that are not refused."""
+        return [cell for cell in self.cells if not cell.refused]
+
+    def crop(self, cell: FieldCell) -> tuple[np.ndarray, np.ndarray]:
+        """Cut out the image and mask of a cell; those of a single cell are given back whole."""
+        if self.mask is not None:
+            return self.image, self.mask
+        image, mask, _ = crop_cell(
+            self.image, self.labels, cell.located, cell.square.edge, self._background
+        )
+        return image, mask
+
+    @property
+    def _background(self) -> float:
+        # The same for all cells: computed once, though the class is frozen.
+        if "_level" not in self.__dict__:
+            object.__setattr__(self, "_level", background_level(self.image, self.labels))
+        return float(self.__dict__["_level"])
+
+    def digest(self) -> str:
+        """Give a checksum of all that the cells' crops depend on."""
+        found = hashlib.sha256(
+            repr((self.image.dtype, self.image.shape, self.rule, self.pixel_size)).encode()
+        )
+        found.update(np.ascontiguousarray(self.image).data)
+        labels = self.labels if self.mask is None else self.mask
+        found.update(np.ascontiguousarray(labels).data)
+        found.update(repr([(c.name, c.square) for c in self.cells]).encode())
+        return found.hexdigest()[:16]
+
+
+def prepare_field(
+    image: Any,
+    labels: Any = None,
+    *,
+    pixel_size: float | None = None,
+    frame: str | float = "auto",
+    name: str = "cell",
+    image_name: str = "image",
+    labels_name: str = "labels",
+) -> PreparedField:
+    """Find the cells of a field and choose how each is shown to the model.
+
+    Parameters
+    ----------
+    image : array-like
+        (Y, X), grey values of any real type (`dispr.fields.grey`).
+    labels : array-like, optional
+        (Y, X), whole numbers, 0 for the background. Without them the image is segmented in a
+        simple way (`dispr.fields.segment`).
+    pixel_size : float, optional
+        Edge of a pixel in um.
+    frame : str or float
+        How large a part of the field each cell is seen in (`dispr.fields.frame`).
+    name : str
+        What the names of cells begin with.
+    image_name, labels_name : str
+        What errors call the arrays.
+
+    Raises
+    ------
+    ArrayError
+        If an array cannot be used, or no cell is labelled.
+    ConfigError
+        If the frame or the pixel size cannot be used.
+    """
+    edge = as_pixel_size(pixel_size)
+    grey = as_grey(image, image_name)
+    notes = []
+    if labels is None:
+        try:
+            numbers = segment(grey, edge)
+        except ArrayError as error:
+            raise ArrayError(f"{image_name}: {error}") from error
+        notes.append(
+            f"{image_name} has no labels, so its cells were told by brightness alone; look at "
+            "them, and give labels of Cellpose, StarDist or the like for results to rely on."
+        )
+    else:
+        checked = one_label_image(np.asarray(labels), name=labels_name)
+        same_shape(grey, checked, image_name, labels_name)
+        try:
+            numbers, from_mask = as_labels(checked)
+        except ArrayError as error:
+            raise ArrayError(f"{labels_name}: {error}") from error
+        if from_mask:
+            notes.append(
+                f"{labels_name} is a mask of one value: its separate pieces were taken for the "
+                "cells, so cells that touch are one."
+            )
+    located = locate_cells(numbers)
+    frames = choose_frames(
+        [cell.extent for cell in located],
+        [not cell.touches_border for cell in located],
+        edge,
+        frame,
+    )
+    cells = _field_cells(located, frames, name)
+    if all(cell.refused for cell in cells):
+        raise ArrayError(f"{labels_name}: every cell is too small to be predicted.")
+    return PreparedField(grey, numbers, cells, edge, frames.rule, tuple(notes))
+
+
+def prepare_single(
+    image: Any,
+    mask: Any,
+    *,
+    pixel_size: float | None = None,
+    name: str = "cell",
+    image_name: str = "image",
+    mask_name: str = "mask",
+) -> PreparedField:
+    """Take a crop of one cell and its mask as a field that is its own frame.
+
+    The cell is seen as by `dispr.Model.predict` of the same two arrays.
+
+    Raises
+    ------
+    ArrayError
+        If an array cannot be used.
+    """
+    edge = as_pixel_size(pixel_size)
+    grey = as_grey(image, image_name)
+    section = np.squeeze(np.asarray(mask))
+    same_shape(grey, section, image_name, mask_name)
+    as_mask(section, mask_name)  # which refuses what is no mask of one cell
+    inside = section if section.dtype == bool else section > section.max() / 2
+    (located,) = locate_cells(inside.astype(np.int32))
+    height, width = grey.shape
+    whole = max(height, width)
+    # As `dispr.cells.arrays` pads to a square.
+    square = Square(-((whole - height) // 2), -((whole - width) // 2), whole)
+    warning = BORDER if located.touches_border else ""
+    cell = FieldCell(name, located, square, warning)
+    return PreparedField(
+        grey, inside.astype(np.int32), (cell,), edge, "whole", mask=_writable(section)
+    )
+
+
+def _field_cells(
+    located: Sequence[LocatedCell], frames: Frames, name: str
+) -> tuple[FieldCell, ...]:
+    cells = []
+    for cell, edge in zip(located, frames.edges, strict=True):
+        told = []
+        if cell.touches_border:
+            told.append(BORDER)
+        if cell.pieces > 1:
+            told.append(f"Its label has {cell.pieces} pieces; the largest was predicted.")
+        if frames.rule != "cell" and edge > frames.edge:
+            told.append("It is too large for the frame of its field, so it was shown smaller.")
+        square = square_about(cell, edge)
+        refused = _refusal(cell, edge)
+        cells.append(FieldCell(f"{name}_{cell.label:04d}", cell, square, " ".join(told), refused))
+    return tuple(cells)
+
+
+def _refusal(cell: LocatedCell, edge: int) -> str:
+    """Say why a cell cannot be predicted; nothing if it can."""
+    if cell.area < LEAST_PIXELS or cell.area * (SIZE / edge) ** 2 < LEAST_AREA:
+        return "It was not predicted: it is too small to be a cell."
+    mask = np.zeros((edge, edge), bool)
+    height, width = cell.inside.shape
+    mask[:height, :width] = cell.inside
+    try:
+        as_mask(mask)
+    except ArrayError:
+        return "It was not predicted: it is too thin to be seen at 64 x 64 pixels."
+    return ""
+
+
+def _writable(mask: np.ndarray) -> np.ndarray:
+    """Bring a mask to a type that files keep: uint8, or float32 from 0 to 1."""
+    if mask.dtype == np.uint8:
+        return mask
+    if mask.dtype.kind == "f":
+        return mask.astype(np.float32)
+    return (mask != 0).astype(np.uint8) * 255

@@ -1,0 +1,92 @@
+"""The table of a field's cells: where each is, what it measures, and what to beware of."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dispr.cells.arrays import SIZE
+from dispr.fields.prepare import FieldCell
+
+Row = dict[str, Any]
+
+
+def place_columns(cell: FieldCell, pixel_size: float | None) -> Row:
+    """Give the columns of where a cell is; um where the pixel size is known."""
+    y, x = cell.located.centre
+    row: Row = {
+        "name": cell.name,
+        "label": cell.label,
+        "y_px": round(y, 2),
+        "x_px": round(x, 2),
+        "area_px": cell.located.area,
+    }
+    if pixel_size is not None:
+        row |= {
+            "y_um": _digits(y * pixel_size),
+            "x_um": _digits(x * pixel_size),
+            "area_um2": _digits(cell.located.area * pixel_size**2),
+        }
+    return row | {
+        "touches_border": int(cell.located.touches_border),
+        "frame_px": cell.square.edge,
+    }
+
+
+def voxel_edge(cell: FieldCell, pixel_size: float | None) -> float:
+    """Give the edge of a cell's voxels: in um, or in pixels of the field where that is unknown."""
+    return cell.square.edge / SIZE * (1.0 if pixel_size is None else pixel_size)
+
+
+def cell_row(
+    cell: FieldCell,
+    pixel_size: float | None,
+    *,
+    measures: Mapping[str, Any],
+    familiarity: Any = "",
+    warning: str = "",
+    overlap: float | None = None,
+) -> Row:
+    """Make the row of one cell.
+
+    Parameters
+    ----------
+    cell : FieldCell
+        The cell.
+    pixel_size : float or None
+        Edge of a pixel of the field in um.
+    measures : mapping
+        What its shapes measure, in um; in pixels of the field where the pixel size is not known,
+        which is then told by the names. Empty for a cell that was not predicted.
+    familiarity, warning
+        As in `predictions.csv`.
+    overlap : float, optional
+        Share of its voxels that another cell has in the label volume.
+    """
+    told = [text for text in (cell.refused, cell.warning, warning) if text]
+    row = place_columns(cell, pixel_size)
+    row["voxel_um" if pixel_size is not None else "voxel_px"] = _digits(
+        voxel_edge(cell, pixel_size)
+    )
+    if overlap is not None:
+        row["overlap"] = "" if math.isnan(overlap) else round(overlap, 4)
+    row |= {"familiarity": familiarity, "warning": " ".join(told)}
+    return row | {
+        _in_pixels(name) if pixel_size is None else name: value
+        for name, value in measures.items()
+        if name not in _ELSEWHERE
+    }
+
+
+_ELSEWHERE = {"name", "class", "voxel_z_um", "voxel_y_um", "voxel_x_um"}
+
+
+def _in_pixels(name: str) -> str:
+    """Rename a measure that was taken with the pixel as its unit of length."""
+    return re.sub(r"um(\d?)$", r"px\1", name)
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.6g}")

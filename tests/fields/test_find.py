@@ -1,0 +1,59 @@
+import pytest
+
+from dispr.errors import ConfigError, FileError
+from dispr.fields.find import find_fields
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
+
+
+def test_one_image(tmp_path):
+    touch(tmp_path, "a.ome.tif", "l.png")
+    (found,) = find_fields(tmp_path / "a.ome.tif", labels=str(tmp_path / "l.png"))
+    assert (found.name, found.labels) == ("a", tmp_path / "l.png")
+    (found,) = find_fields(tmp_path / "a.ome.tif")
+    assert found.labels is None
+
+
+@pytest.mark.parametrize("name", ["a_seg.npy", "a_cp_masks.tif", "a_cp_masks.png"])
+def test_labels_that_cellpose_left_beside(tmp_path, name):
+    touch(tmp_path, "a.tif", name)
+    (found,) = find_fields(tmp_path / "a.tif")
+    assert found.labels == tmp_path / name
+    (same,) = find_fields(tmp_path)
+    assert same == found
+
+
+def test_patterns(tmp_path):
+    touch(tmp_path, "a_c1.tif", "b_c1.tif", "b_c2.tif", "notes.txt", "masks/a.png", "masks/b.png")
+    found = find_fields(tmp_path, "*_c1.tif", "masks/*.png")
+    assert [f.name for f in found] == ["a", "b"]
+    assert [f.labels.name for f in found] == ["a.png", "b.png"]
+
+
+def test_labels_in_the_same_folder_are_no_images(tmp_path):
+    touch(tmp_path, "a.tif", "a_labels.tif", "b.tif", "b_labels.tif")
+    found = find_fields(tmp_path, labels="*_labels.tif")
+    assert [f.image.name for f in found] == ["a.tif", "b.tif"]
+
+
+def test_what_cannot_be_found(tmp_path):
+    touch(tmp_path, "a.tif", "b.tif", "a_l.tif")
+    with pytest.raises(FileError, match=r"b_l\.tif does not exist"):
+        find_fields(tmp_path, labels="*_l.tif")
+    with pytest.raises(ConfigError, match="one \\*"):
+        find_fields(tmp_path, labels="l.tif")
+    with pytest.raises(FileError, match="no fields"):
+        find_fields(tmp_path, "*.png")
+    with pytest.raises(FileError, match="does not exist"):
+        find_fields(tmp_path / "a.tif", labels="nowhere.tif")
+    with pytest.raises(ConfigError, match="exclude"):
+        find_fields(tmp_path / "a.tif", labels="x", mask=tmp_path)
+    with pytest.raises(ConfigError, match="single cell"):
+        find_fields(tmp_path, mask=tmp_path / "a.tif")
+    touch(tmp_path, "a.png")
+    with pytest.raises(FileError, match="one name"):
+        find_fields(tmp_path)

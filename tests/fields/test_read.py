@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from dispr.errors import ConfigError, FileError
+from dispr.fields.read import read_field, read_field_pixel_size, read_labels
+
+GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
+COLOURS = np.stack([GREY, GREY + 1000, GREY * 0]).astype(np.uint16)
+
+
+def test_formats_agree(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY)
+    tifffile.imwrite(tmp_path / "a.ome.tif", GREY, metadata={"axes": "YX"})
+    np.save(tmp_path / "a.npy", GREY)
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    for name in ("a.tif", "a.ome.tif", "a.npy", "a.png"):
+        np.testing.assert_array_equal(read_field(tmp_path / name), GREY)
+        np.testing.assert_array_equal(read_labels(tmp_path / name), GREY)
+
+
+@pytest.mark.parametrize("axes", ["CYX", "YXS", "?first", "?last"])
+def test_channel(tmp_path, axes):
+    last = axes in ("YXS", "?last")
+    array = np.moveaxis(COLOURS, 0, -1) if last else COLOURS
+    if axes.startswith("?"):
+        path = tmp_path / "a.npy"
+        np.save(path, array)
+    else:
+        path = tmp_path / "a.ome.tif"
+        options = {"photometric": "rgb"} if last else {}
+        tifffile.imwrite(path, array, metadata={"axes": axes}, **options)
+    np.testing.assert_array_equal(read_field(path, 1), GREY + 1000)
+    with pytest.raises(ConfigError, match=r"3 channels.*0 to 2"):
+        read_field(path)
+    with pytest.raises(ConfigError, match="no channel 3"):
+        read_field(path, 3)
+
+
+def test_grey_saved_in_colours_needs_no_choice(tmp_path):
+    grey = (GREY % 256).astype(np.uint8)
+    opaque = np.dstack([grey] * 3 + [np.full_like(grey, 255)])
+    Image.fromarray(opaque).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_field(tmp_path / "a.png"), grey)
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"), [("ZYX", "3 planes"), ("TYX", "3 times"), ("TCYX", r"shape \(2, 3")]
+)
+def test_stacks_are_refused(tmp_path, axes, words):
+    array = COLOURS if len(axes) == 3 else np.stack([COLOURS] * 2)
+    tifffile.imwrite(tmp_path / "a.ome.tif", array, metadata={"axes": axes})
+    with pytest.raises(FileError, match=words):
+        read_field(tmp_path / "a.ome.tif")
+
+
+def test_palette_holds_labels(tmp_path):
+    labels = (GREY % 7).astype(np.uint8)
+    picture = Image.fromarray(labels).convert("P")
+    picture.putpalette(list(range(255, -1, -1)) * 3)
+    picture.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png"), labels)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (GREY + 0.5, "fractions"),
+        (GREY.astype(int) - 1, "negative"),
+        (np.stack([GREY] * 20), "two axes"),
+    ],
+)
+def test_what_is_no_label_image(tmp_path, array, words):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(FileError, match=words):
+        read_labels(tmp_path / "a.npy")
+
+
+def test_unreadable_files_are_named(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "b.png").write_bytes(b"x")
+    (tmp_path / "c.npy").write_bytes(b"x")
+    for name, words in (("a.jpg", "format"), ("b.png", "PNG"), ("c.npy", "NPY"), ("d.tif", "not")):
+        with pytest.raises(FileError, match=f"{name}.*{words}"):
+            read_field(tmp_path / name)
+
+
+def test_pixel_size(tmp_path):
+    size = {"axes": "YX", "PhysicalSizeX": 65, "PhysicalSizeY": 65}
+    units = {"PhysicalSizeXUnit": "nm", "PhysicalSizeYUnit": "nm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", GREY, metadata=size | units)
+    assert read_field_pixel_size(tmp_path / "a.ome.tif") == pytest.approx(0.065)
+    assert read_field_pixel_size(tmp_path / "a.ome.tif", 0.2) == 0.2
+    np.save(tmp_path / "a.npy", GREY)
+    assert read_field_pixel_size(tmp_path / "a.npy") is None
