@@ -33,6 +33,7 @@ def test_pipeline(trained):
     command += ["--weights", weights, "--ensemble", 2, "--steps", 2, "--sampler", "ddim"]
     assert "2 cells, 4 shapes" in dispr(*command).stdout
     assert len(list((trained / "out" / "samples").iterdir())) == 4
+    assert (trained / "out" / "report.html").is_file()
     metrics = trained / "metrics.csv"
     printed = dispr(
         "evaluate", trained / "out", trained / "cells", "--split", "test", "-o", metrics
@@ -41,6 +42,7 @@ def test_pipeline(trained):
     with open(metrics, newline="") as file:
         kinds = [row["shape"] for row in csv.DictReader(file)]
     assert kinds.count("single samples") == 4
+    assert (trained / "metrics_report.html").is_file()
     # Again: nothing is computed, nothing changes.
     before = {p: p.stat().st_mtime_ns for p in (trained / "out" / "samples").iterdir()}
     assert "2 cells, 4 shapes" in dispr(*command).stdout

@@ -6,7 +6,7 @@ import pytest
 
 from dispr.cli.main import cli
 from dispr.errors import FileError
-from dispr.files import read_tiff
+from dispr.files import read_tiff, write_csv
 from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.shape import measure
 from dispr.prediction.layout import read_probability, read_samples, write_prediction
@@ -80,9 +80,35 @@ def test_without_data_and_size(study, tmp_path):
     assert (done.cells, done.truths, done.sections) == (1, 0, 0)
     shared, _ = content(tmp_path / "r.html")
     (cell,) = shared["cells"]
-    assert (cell["name"], cell["edge"], cell["iou"]) == (name, None, None)
+    assert (cell["name"], cell["edge"], cell["unit"]) == (name, None, "voxel")
+    assert cell["iou"] is None
     assert cell["main"][0] == [8000, None, None, None]
     assert shared["scores"] is None
+
+
+def test_field_of_view(study, tmp_path):
+    """The crops of a field are found; lengths are in its pixels where these have no size."""
+    out = tmp_path / "field"
+    for i in (1, 2):
+        body = np.zeros((1, 64, 64, 64), bool)
+        body[0, 20:40, 20:40, 20:40] = True
+        write_prediction(out, f"cell_{i}", body, body[0].astype(float))
+        for kind in ("image", "mask"):
+            source = next((study / "cells" / kind).iterdir())
+            target = out / "cells" / kind / f"cell_{i}.tif"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    rows = [
+        {"name": "cell_1", "voxel_px": 1.5, "warning": "It touches the border."},
+        {"name": "cell_2", "voxel_px": 3.0, "warning": ""},
+    ]
+    write_csv(out / "cells.csv", rows)
+    assert write_report(out, None, out / "report.html", jobs=1).sections == 2
+    first, second = content(out / "report.html")[0]["cells"]
+    assert (first["unit"], first["edge"], second["edge"]) == ("px", 1.5, 3.0)
+    assert first["main"][0][0] == pytest.approx(8000 * 1.5**3)
+    assert second["main"][0][0] == pytest.approx(8000 * 3**3)
+    assert first["warning"] == "It touches the border."
 
 
 def test_empty_shape(tmp_path):

@@ -28,6 +28,12 @@ import click
     default=None,
     help="Data set with training cells for the baseline nearest. Default: that of TRUTH.",
 )
+@click.option(
+    "--report/--no-report",
+    default=True,
+    show_default=True,
+    help="With --out, write a report to look at in a browser beside it.",
+)
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
 def command(
     predictions: Path,
@@ -36,6 +42,7 @@ def command(
     split: str | None,
     baselines: bool,
     train: Path | None,
+    report: bool,
     jobs: int | None,
 ) -> None:
     """Score the shapes in PREDICTIONS against the objects of the data set TRUTH.
@@ -86,6 +93,11 @@ def command(
         click.echo(f"\n{result.not_predicted} cells of {truth} have no prediction.")
     if out is not None:
         click.echo(f"\nScores of each cell: {out}")
+    if out is not None and report:
+        from dispr.cli.report import write
+
+        page = out.with_name(f"{out.stem}_report.html")
+        write(predictions, truth, page, split=split, evaluation=result, jobs=jobs)
 
 
 def table(summary: list[dict[str, Any]], by: str = "shape") -> str:

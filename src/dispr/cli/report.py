@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from dispr.report.write import WrittenReport
+    from dispr.scores.evaluate import Evaluation
+
+NAME = "report.html"
 
 
 @click.command()
@@ -27,27 +34,60 @@ def command(
     For each cell: its section from DATA, shapes to turn, the samples, where they differ, sections,
     measures with 90 % intervals, warnings; and scores where DATA holds the true shapes.
     """
-    report(predictions, data, out, split=split, jobs=jobs)
+    from dispr.report.write import check_name
+
+    check_name(out)
+    if not write(predictions, data, out, split=split, jobs=jobs).sections:
+        click.echo("Name the data set that was predicted, to see the sections in it.")
 
 
-def report(
+def write(
     predictions: Path,
     data: Path | None,
     out: Path,
     *,
     split: str | None = None,
+    evaluation: Evaluation | None = None,
     jobs: int | None = None,
-) -> None:
+) -> WrittenReport:
     """Write a report, and say so."""
     from tqdm import tqdm
 
     from dispr.prediction.layout import predicted_names
-    from dispr.report.write import check_name, write_report
+    from dispr.report.write import write_report
 
-    check_name(out)
     with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
-        done = write_report(predictions, data, out, split=split, jobs=jobs, on_cell=bar.update)
-    pages = f", {len(done.pages)} pages" if len(done.pages) > 1 else ""
+        done = write_report(
+            predictions,
+            data,
+            out,
+            split=split,
+            evaluation=evaluation,
+            jobs=jobs,
+            on_cell=bar.update,
+        )
+    pages = f", {len(done.pages)} files" if len(done.pages) > 1 else ""
     click.echo(f"Report of {done.cells} cells{pages}: {out}")
-    if not done.sections:
-        click.echo("Name the data set that was predicted, to see the sections in it.")
+    return done
+
+
+def report_prediction(out: Path, data: Path | None = None, *, split: str | None = None) -> None:
+    """Write the report of a prediction into its folder.
+
+    The prediction is done and whole: what keeps a report from it, such as a damaged object, which
+    no prediction needs, is said and no error.
+    """
+    from dispr.errors import DisprError
+
+    try:
+        write(out, data, out / NAME, split=split)
+    except DisprError as error:
+        click.echo(f"There is no report: {error}")
+
+
+def report_fields(out: Path) -> None:
+    """Write the report of a field of view, or of each field of a folder, into its folder."""
+    folders = [out] if (out / "probability").is_dir() else sorted(out.iterdir())
+    for folder in folders:
+        if (folder / "probability").is_dir():
+            report_prediction(folder)

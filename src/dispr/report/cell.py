@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,11 @@ class CellReport:
     Attributes
     ----------
     index : dict
-        What the gallery and the plots show: name, class, warning, familiarity, edge (of a voxel in
-        um, or None), calibrated, iou (consensus, mean and best of the samples, or None), spread
-        (mean on the surface of the consensus, in voxels), and `main`, for each of `MAIN` [value,
-        low, high, true value].
+        What the gallery and the plots show: name, class, warning, familiarity, unit of lengths
+        ("µm", "px" of a field of view, or "voxel"), edge (of a voxel in it, or None), samples
+        (their number), calibrated, iou (consensus, mean and best of the samples, or None), spread
+        (mean on the surface of the consensus, in voxels), and main, for each of `MAIN` [value, low,
+        high, true value].
     body : dict
         The rest: `measures`, for each feature [value, low, high, mean, true value]; how the arrays
         are laid out; and `data`, the arrays as text.
@@ -74,6 +75,10 @@ def report_cell(source: Source) -> CellReport:
     samples = read_samples(source.folder, source.name)
     probability = read_probability(source.folder, source.name)
     spacing = read_spacing(source.folder, source.name)
+    unit = "voxel" if spacing is None else "µm"
+    if spacing is None and source.pixels is not None:
+        # Cells of a field have voxels of several sizes; its pixels are of one.
+        spacing, unit = (source.pixels,) * 3, "px"
     truth = None if source.truth is None else binarise(read_obj(source.truth))
     spread = surface_spread(samples)
     measures = _measures(source, samples, probability > 0.5, truth, spacing)
@@ -85,6 +90,7 @@ def report_cell(source: Source) -> CellReport:
         "warning": source.warning,
         "familiarity": source.familiarity,
         "edge": None if spacing is None else rounded(spacing[0]),
+        "unit": unit,
         "samples": len(samples),
         "calibrated": _calibrated(source),
         "iou": None if truth is None else _ious(samples, probability > 0.5, truth),
@@ -106,7 +112,7 @@ def _coded(
     shapes = [*samples, *([] if truth is None else [truth])]
     parts: dict[str, bytes] = {}
     if source.section is not None:
-        cell = read_cell(source.section)
+        cell = read_cell(replace(source.section, obj=None))
         parts["image"] = cell.image.tobytes()
         parts["mask"] = mask_bits(cell.mask > 127)
     parts["shapes"] = shape_planes(shapes)

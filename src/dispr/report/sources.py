@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from dispr.measurements.calibrate import model_of
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.prediction.folder import TABLE
 from dispr.prediction.shipped import shipped_intervals
+
+CROPS, FIELD_TABLE = "cells", "cells.csv"
+"""Where the prediction of a field of view has its cells, and what it says of them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ class Source:
     familiarity : float or None
         Share of training cells that are odder; see `dispr.prediction.familiarity`.
     warning : str
-        What is odd about the cell.
+        What is odd about the cell, or about its place in a field of view.
+    pixels : float or None
+        Edge of a voxel in pixels of the field of view that the cell is from.
     """
 
     folder: Path
@@ -40,6 +46,7 @@ class Source:
     truth: Path | None = None
     familiarity: float | None = None
     warning: str = ""
+    pixels: float | None = None
 
     @property
     def name(self) -> str:
@@ -57,7 +64,8 @@ def find_sources(
     predictions : Path
         Folder that `dispr predict` wrote.
     data : Path, optional
-        The data set that was predicted, with or without objects, or a folder of objects.
+        The data set that was predicted, with or without objects, or a folder of objects. By
+        default the crops in the prediction of a field of view, where it is one.
     split : "train" or "test", optional
         Part of the data set.
 
@@ -71,6 +79,8 @@ def find_sources(
         raise FileError(
             f"{predictions} holds no predictions (probability/NAME.tif); predict first."
         )
+    if data is None and (predictions / CROPS / "image").is_dir():
+        data = predictions / CROPS
     items = with_intervals(items, predictions, shipped_intervals(model_of(predictions)))
     sections, truths = ({}, {}) if data is None else _known(data, split)
     if data is not None and not any(item.name in {**sections, **truths} for item in items):
@@ -78,18 +88,28 @@ def find_sources(
             f"{data} holds none of the cells of {predictions}; name the data set that was "
             "predicted."
         )
-    table = _table(predictions)
+    table = {**_table(predictions / TABLE), **_table(predictions / FIELD_TABLE)}
     return [
-        Source(
-            predictions,
-            item,
-            sections.get(item.name),
-            truths.get(item.name),
-            _number(table.get(item.name, {}).get("familiarity")),
-            table.get(item.name, {}).get("warning") or "",
-        )
-        for item in items
+        _source(predictions, item, sections, truths, table.get(item.name, {})) for item in items
     ]
+
+
+def _source(
+    predictions: Path,
+    item: Item,
+    sections: Mapping[str, CellFiles],
+    truths: Mapping[str, Path],
+    row: Mapping[str, str],
+) -> Source:
+    return Source(
+        predictions,
+        item,
+        sections.get(item.name),
+        truths.get(item.name),
+        _number(row.get("familiarity")),
+        row.get("warning") or "",
+        _number(row.get("voxel_px")),
+    )
 
 
 def _known(data: Path, split: str | None) -> tuple[dict[str, CellFiles], dict[str, Path]]:
@@ -108,8 +128,8 @@ def _known(data: Path, split: str | None) -> tuple[dict[str, CellFiles], dict[st
     return sections, {name: cell.obj for name, cell in sections.items() if cell.obj}
 
 
-def _table(predictions: Path) -> dict[str, dict[str, str]]:
-    path = predictions / TABLE
+def _table(path: Path) -> dict[str, dict[str, str]]:
+    """Read the rows of a table of cells by name; none if it is not there."""
     if not path.is_file():
         return {}
     with open(path, newline="", encoding="utf-8") as file:

@@ -40,7 +40,9 @@ class CellView {
 
   warning() {
     if (!this.entry.warning) return null;
-    return el("p", { class: "notice warn", role: "note" }, el("strong", { text: "⚠ Unlike the training cells. " }), this.entry.warning, " Do not trust the shape.");
+    const strange = isStrange(this.entry);
+    return el("p", { class: "notice warn", role: "note" },
+      el("strong", { text: strange ? "⚠ Unlike the training cells. " : "⚠ " }), this.entry.warning, strange ? " Do not trust the shape." : "");
   }
 
   stage() {
@@ -147,7 +149,7 @@ class CellView {
     const pixels = (this.viewer.view().pixels * canvas.clientWidth) / canvas.width; // of a voxel
     const edge = this.entry.edge ?? 1;
     const length = roundLength((120 / pixels) * edge);
-    text.textContent = `${number(length)} ${this.entry.edge === null ? "voxels" : "µm"}`;
+    text.textContent = `${number(length)} ${lengthUnit(this.entry)}`;
     bar.style.width = `${(length / edge) * pixels}px`;
   }
 

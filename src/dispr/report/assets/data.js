@@ -12,8 +12,14 @@ const CELLS = new Map(REPORT.cells.map((cell) => [cell.name, cell]));
 const FEATURES = new Map(REPORT.features.map((feature, i) => [feature.name, { ...feature, at: i }]));
 const unpacked = new Map();
 
-/** The unit of a measure of a cell: of a known voxel size, or in voxels. */
-const unitOf = (feature, cell) => (cell.edge === null ? feature.voxel : feature.um);
+/** The unit of a measure of a cell: of a known size of voxels, or in voxels. */
+const unitOf = (feature, cell) => (cell.unit === "voxel" ? feature.voxel : feature.um.replace("µm", cell.unit));
+
+/** The unit of lengths. */
+const lengthUnit = (cell) => (cell.unit === "voxel" ? "voxels" : cell.unit);
+
+/** Whether the section is unlike those of the training. */
+const isStrange = (cell) => Boolean(cell.warning) && cell.familiarity !== null && cell.familiarity < 0.02;
 
 /** A main measure of a cell: {value, low, high, truth}. */
 function mainMeasure(cell, name) {

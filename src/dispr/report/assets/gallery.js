@@ -9,10 +9,10 @@ function sortings() {
     class: { label: "Class", of: (cell) => cell.class, down: false },
   };
   for (const name of REPORT.main) {
-    found[name] = { label: FEATURES.get(name).label, of: (cell) => physical(cell, name), down: true };
+    found[name] = { label: FEATURES.get(name).label, of: (cell) => mainMeasure(cell, name).value, down: true };
   }
   found.uncertainty = { label: "Uncertainty of the volume", of: relativeWidth, down: true };
-  found.spread = { label: "Spread of the surface", of: (cell) => cell.spread, down: true };
+  found.spread = { label: "Spread of the surface", of: (cell) => cell.spread * (cell.edge ?? 1), down: true };
   if (REPORT.cells.some((cell) => cell.familiarity !== null)) {
     found.familiarity = { label: "Familiarity", of: (cell) => cell.familiarity, down: false };
   }
@@ -21,9 +21,6 @@ function sortings() {
   }
   return found;
 }
-
-/** A main measure of the consensus; cells with and without a voxel size are not mixed up. */
-const physical = (cell, name) => mainMeasure(cell, name).value;
 
 /** Width of the volume's interval over the volume. */
 function relativeWidth(cell) {
@@ -112,7 +109,7 @@ class Gallery {
     return el("li", {},
       el("a", { class: "card", href: addressOf(cell) },
         el("div", { class: "picture" }, canvas,
-          cell.warning ? el("span", { class: "badge warn", text: "⚠ unlike the training cells" }) : null,
+          cell.warning ? el("span", { class: "badge warn", text: isStrange(cell) ? "⚠ unlike the training cells" : "⚠ with a warning" }) : null,
           isHere(cell) ? null : el("span", { class: "elsewhere", text: `on page ${cell.page + 1}` })),
         el("div", { class: "card-text" },
           el("strong", { class: "card-name" }, breakable(cell.name)),
@@ -156,14 +153,14 @@ class Gallery {
   }
 }
 
-/** A length in voxels, in um where the size of the voxels is known. */
-const spreadText = (voxels, cell) => (cell.edge === null ? `${number(voxels, 2)} voxels` : `${number(voxels * cell.edge, 2)} µm`);
+/** A length in voxels, in the unit of the cell. */
+const spreadText = (voxels, cell) => `${number(voxels * (cell.edge ?? 1), 2)} ${lengthUnit(cell)}`;
 
 /** The report in a few figures. */
 function overview() {
   const figures = [];
   const warned = REPORT.cells.filter((cell) => cell.warning).length;
-  if (REPORT.cells.some((cell) => cell.familiarity !== null)) figures.push([String(warned), warned === 1 ? "cell with a warning" : "cells with a warning"]);
+  if (warned || REPORT.cells.some((cell) => cell.familiarity !== null)) figures.push([String(warned), warned === 1 ? "cell with a warning" : "cells with a warning"]);
   const scored = REPORT.cells.filter((cell) => cell.iou);
   if (scored.length) {
     const mean = scored.reduce((sum, cell) => sum + cell.iou[0], 0) / scored.length;

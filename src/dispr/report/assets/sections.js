@@ -60,7 +60,7 @@ function drawContour(canvas, valueOf, level, colour) {
 }
 
 /** Draw a bar of a round length, if the size of the voxels is known. */
-function drawScaleBar(canvas, edge) {
+function drawScaleBar(canvas, { edge, unit }) {
   if (edge === null) return;
   const context = canvas.getContext("2d");
   const length = roundLength((N * edge) / 3);
@@ -68,7 +68,7 @@ function drawScaleBar(canvas, edge) {
   context.fillStyle = "#fff";
   context.fillRect(10, canvas.height - 14, width, 4);
   context.font = "600 13px system-ui, sans-serif";
-  context.fillText(`${number(length)} µm`, 10, canvas.height - 20);
+  context.fillText(`${number(length)} ${unit}`, 10, canvas.height - 20);
 }
 
 /** The section that was imaged, with the outline of its mask. */
@@ -78,7 +78,7 @@ function inputPicture(cell, labelled = true) {
   drawGrey(canvas, (x, y) => cell.image[y * N + x] / bright);
   const inMask = (x, y) => (x >= 0 && y >= 0 && x < N && y < N ? cell.mask[y * N + x] : 0);
   drawContour(canvas, inMask, 0.5, OUTLINE);
-  if (labelled) drawScaleBar(canvas, cell.entry.edge);
+  if (labelled) drawScaleBar(canvas, cell.entry);
   return canvas;
 }
 
@@ -135,7 +135,7 @@ class Sections {
     const edge = cell.entry.edge;
     slider.value = at[axis];
     const place = `${plane.label} ${at[axis]}`;
-    output.textContent = edge === null ? place : `${place} · ${number(at[axis] * edge, 3)} µm`;
+    output.textContent = edge === null ? place : `${place} · ${number(at[axis] * edge, 3)} ${cell.entry.unit}`;
     slider.setAttribute("aria-valuetext", output.textContent);
     const row = (v) => (plane.flip ? N - 1 - v : v);
     const base = at[axis] * STRIDE[axis];
@@ -153,7 +153,7 @@ class Sections {
     };
     if (cell.hasTruth) outline(TRUTH, TRUE_OUTLINE);
     if (this.key !== TRUTH) outline(this.key, OUTLINE);
-    drawScaleBar(canvas, edge);
+    drawScaleBar(canvas, cell.entry);
   }
 
   drawCross(canvas, u, v) {
