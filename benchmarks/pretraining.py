@@ -4,7 +4,9 @@
 
 Trains the fast model on simulated cells, then on the real training cells from these weights and
 from fresh ones, equally long; once on all of them and once on a few. Prints scores on the
-validation cells, which none of the runs saw. Interrupted, the same command goes on.
+validation cells, which none of the runs saw. Interrupted, the same command goes on. `--begin` takes
+weights that learned from simulated cells before, such as `pretrained/fast/weights.safetensors` of
+dispr reproduce.
 """
 
 from pathlib import Path
@@ -30,6 +32,9 @@ from dispr.training.trainer import Trainer
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Of the runs.")
 @click.option("--simulated", default=3000, show_default=True, help="Cells to simulate.")
 @click.option("--few", default=50, show_default=True, help="Real cells of the small set.")
+@click.option(
+    "--begin", type=click.Path(path_type=Path), default=None, help="Weights to begin with."
+)
 @click.option("--pretrain-steps", default=800, show_default=True)
 @click.option("--steps", default=400, show_default=True, help="On real cells, in each run.")
 @click.option("--precision", default="fp32", show_default=True, help="fp32 or bf16.")
@@ -38,15 +43,20 @@ def main(
     out: Path,
     simulated: int,
     few: int,
+    begin: Path | None,
     pretrain_steps: int,
     steps: int,
     precision: str,
 ) -> None:
     """Compare training with and without simulated cells on the cells of DATA."""
     real, validation = validation_split(find_cells(data, "train", need_obj=True))
-    simulate_folder(out / "simulated", simulated, seed=1000, test_fraction=0)
-    made = find_cells(out / "simulated", "train", need_obj=True)
-    before = train(made, out / "pretrained", pretrain_steps, precision, None)
+    if begin is not None:
+        before = load_weights(begin)
+        pretrain_steps, simulated = before.about["steps"], len(before.about["training_cells"])
+    else:
+        simulate_folder(out / "simulated", simulated, seed=1000, test_fraction=0)
+        made = find_cells(out / "simulated", "train", need_obj=True)
+        before = train(made, out / "pretrained", pretrain_steps, precision, None)
     rows = []
     for cells in (real, spread(real, few)):
         for name, initial in (("without", None), ("with", before)):

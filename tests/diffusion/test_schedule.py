@@ -50,6 +50,9 @@ def test_respacing_keeps_noise_levels():
         (1000, "trailing4", [249, 499, 749, 999]),
         (10, "trailing3", [2, 6, 9]),
         (7, "trailing7", list(range(7))),
+        (1000, "centred4", [124, 374, 624, 874]),
+        (7, "centred7", list(range(7))),
+        (7, "centred2", [1, 4]),
         (300, "10,15,20", None),
     ],
 )
@@ -64,7 +67,19 @@ def test_respacing(steps, spec, kept):
 
 @pytest.mark.parametrize(
     "spec",
-    ["0", "-3", "fast", "ddim", "ddim333", "1001", "", "600,600", "trailing", "trailing1001"],
+    [
+        "0",
+        "-3",
+        "fast",
+        "ddim",
+        "ddim333",
+        "1001",
+        "",
+        "600,600",
+        "trailing",
+        "trailing1001",
+        "centred1001",
+    ],
 )
 def test_bad_respacing(spec):
     with pytest.raises(ConfigError):

@@ -57,8 +57,12 @@ def cascade():
     return Model(CASCADE, random_network(CASCADE))
 
 
-def test_a_number_of_steps_can_mean_trailing_ones():
-    config = dataclasses.replace(CASCADE, trailing=True)
+def test_a_number_of_steps_can_be_spaced_in_other_ways():
+    with pytest.raises(ConfigError, match="spacing must be one of even, trailing, centred"):
+        dataclasses.replace(CASCADE, spacing="odd")
+    centred = dataclasses.replace(CASCADE, spacing="centred")
+    assert sampling_process(centred, 5).schedule.timesteps.tolist() == [4, 14, 24, 34, 44]
+    config = dataclasses.replace(CASCADE, spacing="trailing")
     assert sampling_process(config).schedule.timesteps.tolist() == [16, 32, 49]
     assert sampling_process(config, 2).schedule.timesteps.tolist() == [24, 49]
     assert sampling_process(config, "ddim10").schedule.timesteps.tolist() == list(range(0, 50, 5))

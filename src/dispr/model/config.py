@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from dispr.cells.prepare import TARGETS, Target
 from dispr.diffusion.config import DiffusionConfig
@@ -15,6 +15,8 @@ from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
 from dispr.model.calibration import Calibration
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+
+Spacing = Literal["even", "trailing", "centred"]
 
 NetworkConfig = UNetConfig | CascadeConfig | ShapeDecoderConfig
 
@@ -39,9 +41,9 @@ class ModelConfig:
     sampling_steps : str
         Default number of steps to sample in, a respacing such as "250" or "ddim25"; empty for
         all.
-    trailing : bool
-        Whether a plain number of steps n, here or asked for, means "trailing<n>" (see
-        `dispr.diffusion.schedule.respacing`).
+    spacing : "even", "trailing" or "centred"
+        What a plain number of steps n means, here or asked for: "n", "trailing<n>" or
+        "centred<n>" (see `dispr.diffusion.schedule.respacing`).
     balanced : bool
         Let the starting noise of every five samples of a cell add up to zero, so that their mean
         is nearer to the mean of many (see `dispr.diffusion.streams.BalancedStream`).
@@ -54,13 +56,16 @@ class ModelConfig:
     target: Target = "half"
     sampler: str = "ddpm"
     sampling_steps: str = ""
-    trailing: bool = False
+    spacing: Spacing = "even"
     balanced: bool = False
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise ConfigError(f'target must be one of {", ".join(TARGETS)}, not "{self.target}".')
+        if self.spacing not in get_args(Spacing):
+            choices = ", ".join(get_args(Spacing))
+            raise ConfigError(f'spacing must be one of {choices}, not "{self.spacing}".')
         get_sampler(self.sampler)
         if self.diffusion is not None and self.sampling_steps:
             respacing(self.diffusion.steps, self.sampling_steps)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from dispr.diffusion.process import Process
 from dispr.diffusion.samplers import get_sampler
-from dispr.diffusion.schedule import TRAILING
 from dispr.diffusion.streams import NoiseStreams, Stream
 from dispr.model.config import ModelConfig
 from dispr.network.cascade import GivenCells
@@ -82,6 +81,6 @@ def sampling_process(config: ModelConfig, steps: str | int | None = None) -> Pro
     assert config.diffusion is not None
     process = Process(config.diffusion)
     spec = config.sampling_steps if steps is None else steps
-    if config.trailing and str(spec).isdecimal():
-        spec = f"{TRAILING}{spec}"
+    if config.spacing != "even" and str(spec).isdecimal():
+        spec = f"{config.spacing}{spec}"
     return process.respaced(spec) if spec != "" or steps is not None else process

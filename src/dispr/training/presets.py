@@ -73,7 +73,7 @@ PRESETS = {
             ),
             sampler="dpm-solver",
             sampling_steps="4",
-            trailing=True,
+            spacing="centred",
             balanced=True,
         ),
         FAST_TRAINING,
