@@ -213,6 +213,15 @@ def test_measures_and_scores(page, report):
     assert "surface (µm²)" in page.evaluate("document.querySelector('.chart').textContent")
 
 
+@pytest.mark.parametrize("part", ["", CELL, "#plots", "#about", "#cell=none", "#nonsense"])
+def test_no_part_shows_what_is_no_text(page, report, part):
+    page.open(report, part)
+    text = page.evaluate("document.body.innerText")
+    for sign in ("[object", "undefined", "NaN", "null"):
+        assert sign not in text
+    assert page.evaluate("document.querySelectorAll('h1').length") == 1
+
+
 def test_phone_and_dark(page, report):
     page.look(390, 844, mobile=True)
     for part in ("", CELL, "#plots", "#about"):

@@ -24,6 +24,7 @@ class CellView {
   /** Draw, once the element is on the page. */
   start() {
     Object.assign(this.viewer, { coloured: true, isCut: false });
+    this.viewer.fit(this.cell);
     this.viewer.look("default");
     this.viewer.resize();
     this.choose(CONSENSUS);
@@ -51,7 +52,7 @@ class CellView {
     this.viewer.onDraw = () => this.drawScale();
     this.scale = el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}), el("i", {}));
     return el("section", { class: "panel stage-panel", "aria-label": "3D shape" },
-      el("div", { class: "stage-frame" }, this.viewer.canvas, this.scale, this.spreadLegend(), this.views()),
+      el("div", { class: "stage-frame" }, this.viewer.canvas, this.scale, this.colourKey(), this.views()),
       el("p", { id: "stage-help", class: "muted small", text: "Drag to turn, pinch or press + and − to zoom. With the keyboard: arrow keys turn, 0 resets." }),
       this.shapeSlider(), this.switches());
   }
@@ -84,17 +85,15 @@ class CellView {
       check("cut", this.cell.image ? "Cut at the imaged section" : "Cut in the middle", false, (on) => this.set({ isCut: on })));
   }
 
-  spreadLegend() {
+  colourKey() {
     if (!this.cell.spread) return null;
-    const gradient = STOPS.map(css).join(",");
-    const top = spreadText(SPREAD_TOP, this.entry);
-    this.key_ = el("div", { class: "spread-legend" }, el("span", { text: "samples agree" }), el("i", { style: `background:linear-gradient(90deg,${gradient})` }), el("span", { text: `differ by ± ${top}` }));
-    return this.key_;
+    this.legend = spreadLegend(this.entry);
+    return this.legend;
   }
 
   set(what) {
     Object.assign(this.viewer, what);
-    if (this.key_) this.key_.hidden = !(this.viewer.coloured && this.key !== TRUTH);
+    if (this.legend) this.legend.hidden = !(this.viewer.coloured && this.key !== TRUTH);
     this.viewer.redraw();
   }
 

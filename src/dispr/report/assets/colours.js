@@ -24,5 +24,17 @@ function normalised(v) {
 
 const css = (colour) => `rgb(${colour.map(Math.round).join(",")})`;
 
+/** What the colours of surfaces mean; the lengths are in the unit of a cell. */
+function spreadLegend(cell) {
+  const gradient = STOPS.map(css).join(",");
+  return el("div", { class: "spread-legend" },
+    el("span", { text: "Samples differ by" }),
+    el("i", { style: `background:linear-gradient(90deg,${gradient})` }),
+    el("span", { class: "ends" }, el("span", { text: "0" }), el("span", { text: `± ${spreadText(SPREAD_TOP, cell)}` })));
+}
+
+/** A length in voxels, in the unit of the cell. */
+const spreadText = (voxels, cell) => `${number(voxels * (cell.edge ?? 1), 2)} ${lengthUnit(cell)}`;
+
 /** The spread, in voxels, that has the last colour: for all cells the same. */
 const SPREAD_TOP = Math.max(0.5, ...REPORT.cells.map((cell) => 2 * cell.spread));

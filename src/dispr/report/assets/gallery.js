@@ -61,7 +61,8 @@ class Gallery {
       el("label", { for: "query" }, "Find", search),
       CLASSES.length > 1 ? el("label", { for: "group" }, "Class", group) : null,
       el("label", { for: "sort" }, "Sort by", el("span", { class: "joined" }, sort, this.direction)),
-      anyWarning ? el("label", { for: "warned", class: "check" }, warned, "With warnings only") : null);
+      anyWarning ? el("label", { for: "warned", class: "check" }, warned, "With warnings only") : null,
+      REPORT.cells.some((cell) => cell.samples > 1) ? spreadLegend(REPORT.cells[0]) : null);
   }
 
   change(what) {
@@ -152,9 +153,6 @@ class Gallery {
     }
   }
 }
-
-/** A length in voxels, in the unit of the cell. */
-const spreadText = (voxels, cell) => `${number(voxels * (cell.edge ?? 1), 2)} ${lengthUnit(cell)}`;
 
 /** The report in a few figures. */
 function overview() {

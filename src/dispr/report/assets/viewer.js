@@ -3,7 +3,8 @@
 const SIDE = -Math.PI / 3; // tilted away from the section, to see a shape from the side
 const VIEWS = { default: [-Math.PI / 6, SIDE], top: [0, 0], front: [0, -Math.PI / 2], side: [Math.PI / 2, -Math.PI / 2] };
 const CUT_PLANE = 32; // the imaged section
-const FIT = 0.55; // share of the canvas that half of the volume's edge takes; cells are smaller
+const FILL = 0.94; // share of the canvas that a cell, or the edge of the volume, takes at most
+const LARGEST = 1.15 / N; // share of the canvas that a voxel takes at most
 const KEY_TURN = Math.PI / 18;
 
 const stage = { viewer: null };
@@ -37,8 +38,19 @@ class Viewer {
     this.coloured = true;
     this.isCut = false;
     this.zoom = 1;
+    this.scale = FILL / N; // share of the canvas that a voxel takes
     this.onDraw = null;
     this.look("default");
+  }
+
+  /** Choose a scale at which a cell fits however it is turned. */
+  fit(cell) {
+    const { positions } = cell.mesh(CONSENSUS, this.renderer.coarse);
+    let radius = 1;
+    for (let i = 0; i < positions.length; i += 3) {
+      radius = Math.max(radius, Math.hypot(positions[i], positions[i + 1], positions[i + 2]));
+    }
+    this.scale = Math.min(LARGEST, FILL / (2 * radius));
   }
 
   /** Show a shape of a cell. */
@@ -91,7 +103,7 @@ class Viewer {
     const isTruth = this.key === TRUTH;
     return {
       turn: this.turn,
-      pixels: (this.zoom * FIT * size * 2) / N,
+      pixels: this.zoom * this.scale * size,
       plain: isTruth ? TRUE : PREDICTED,
       top: this.coloured && !isTruth && this.cell.spread ? SPREAD_TOP : 0,
       cut: this.isCut ? CUT_PLANE - (N - 1) / 2 : null,
