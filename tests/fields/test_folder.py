@@ -132,6 +132,30 @@ def test_interrupted_run_goes_on(model, files, tmp_path):
     )
 
 
+def test_measures_are_taken_once(extruder, files, tmp_path):
+    settings = FieldSettings(pixel_size=SIZE, volume="none")
+    works = []
+    for _ in range(2):
+        predict_field_files(
+            extruder,
+            files,
+            tmp_path / "out",
+            settings,
+            ensemble=1,
+            jobs=1,
+            on_progress=lambda work, done, total: works.append((work, done)),
+        )
+        works.append("end")
+    first, second = works[: works.index("end")], works[works.index("end") + 1 :]
+    assert ("Measuring", 6) in first
+    assert not any(work == "Measuring" for work, _ in second[:-1])
+    before = table(tmp_path / "out" / "cells.csv")
+    # A shape that changed is measured anew, and with it all.
+    (tmp_path / "out" / "measurements.csv").unlink()
+    predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    assert table(tmp_path / "out" / "cells.csv") == before
+
+
 def test_another_field_is_refused(extruder, field, files, tmp_path):
     predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
     other = field.labels.copy()

@@ -10,6 +10,16 @@ import click
 from dispr.cli.progress import Bars
 
 
+def is_of_fields(data: Path) -> bool:
+    """Tell whether DATA is an image, or a folder of images with labels of Cellpose beside them."""
+    from dispr.cells.folder import parts
+    from dispr.fields.find import BESIDE
+
+    if not data.is_dir():
+        return data.is_file()
+    return not parts(data) and any(path.name.endswith(BESIDE) for path in data.iterdir())
+
+
 def predict_fields_command(
     data: Path,
     out: Path,
@@ -25,24 +35,20 @@ def predict_fields_command(
 ) -> None:
     """Predict the fields that DATA names and say what came of it."""
     from dispr.fields.find import find_fields
-    from dispr.fields.folder import (
-        FieldSettings,
-        predict_field_files,
-        predict_fields,
-        read_prepared,
-    )
+    from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
     from dispr.prediction.model import load
 
     chosen = FieldSettings(**settings)
     fields = find_fields(data, images, labels, mask)
-    for files in fields:
-        for note in read_prepared(files, chosen).notes:
-            click.echo(f"Note: {note}", err=True)
-        if files.labels is not None and labels is None:
-            click.echo(f"Labels of {files.image}: {files.labels}.", err=True)
+    if labels is None:
+        for files in fields:
+            if files.labels is not None:
+                click.echo(f"The labels of {files.image} are those of {files.labels}.", err=True)
     model = load(weights, device, precision)
+    model.check(**{name: options[name] for name in ("ensemble", "sampler", "steps", "batch_size")})
     with Bars() as bars:
         options["on_progress"] = bars.show
+        options["on_note"] = lambda note: click.echo(f"Note: {note}", err=True)
         if data.is_dir():
             rows = predict_fields(model, fields, out, chosen, **options)
         else:

@@ -117,8 +117,9 @@ def command(
     then receives the cropped cells too, a table of the cells, cells.csv, and a label volume in
     which each cell stands at its place.
     """
-    if data.is_file() or labels or mask or images:
-        from dispr.cli.fields import predict_fields_command
+    from dispr.cli.fields import is_of_fields, predict_fields_command
+
+    if labels or mask or images or is_of_fields(data):
         from dispr.errors import ConfigError
 
         if split is not None:

@@ -1,4 +1,4 @@
-"""`dispr simulate`: make a data set of simulated cells."""
+"""`dispr simulate`: make a data set of simulated cells, or simulated fields of view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import click
     type=click.Path(path_type=Path),
     help="Folder to write {train,test}/{obj,image,mask}/NAME.tif to.",
 )
-@click.option("-n", "--number", default=120, show_default=True, help="Number of cells.")
+@click.option(
+    "-n", "--number", default=120, show_default=True, help="Number of cells; of each field."
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same cells.")
 @click.option(
     "--types",
@@ -28,13 +30,37 @@ import click
     show_default=True,
     help="Share of the cells of each type that go to the folder test.",
 )
-def command(output: Path, number: int, seed: int, types: str | None, test_fraction: float) -> None:
+@click.option(
+    "--fields",
+    type=int,
+    default=None,
+    help="Make so many fields of touching cells instead: NAME.tif, labels/NAME.tif and, in 3D, "
+    "truth/NAME.tif.",
+)
+@click.option(
+    "--field-size", default=1024, show_default=True, help="Rows and columns of a field, in pixels."
+)
+def command(
+    output: Path,
+    number: int,
+    seed: int,
+    types: str | None,
+    test_fraction: float,
+    fields: int | None,
+    field_size: int,
+) -> None:
     """Make a data set of simulated red blood cells: section, mask and 3D shape.
 
     Stopped before its end, the same command continues where it was.
     """
+    names = None if types is None else [name.strip() for name in types.split(",") if name.strip()]
+    if fields is not None:
+        from dispr.simulate.field_folder import simulate_fields
+
+        images = simulate_fields(output, fields, number, seed, (field_size, field_size), names)
+        click.echo(f"{output}: {len(images)} fields of {number} cells.")
+        return
     from dispr.simulate.folder import simulate_folder
 
-    names = None if types is None else [name.strip() for name in types.split(",") if name.strip()]
     counts = simulate_folder(output, number, seed, names, test_fraction)
     click.echo(f"{output}: {counts['train']} training cells, {counts['test']} test cells.")

@@ -7,6 +7,7 @@ volume in which every cell stands at its place.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ from dispr.measurements.calibrate import model_of
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_probability
+from dispr.prediction.layout import probability_path, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
 from dispr.prediction.shipped import shipped_intervals
 
@@ -35,8 +36,13 @@ RECORD = "field.json"
 TABLE = "cells.csv"
 CROPS = "cells"
 
+MEASURES = "measurements.csv"
+
 Report = Callable[[str, float, float], Any]
 """Called with what is done at present, how many cells of it are done, and how many there are."""
+
+Note = Callable[[str], Any]
+"""Called with what a user must know of a field."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,7 @@ def predict_field_files(
     batch_size: int = BATCH_SIZE,
     jobs: int | None = None,
     on_progress: Report | None = None,
+    on_note: Note | None = None,
 ) -> list[Row]:
     """Predict the cells of a field and write all there is to say of them.
 
@@ -136,6 +143,8 @@ def predict_field_files(
         Processes that measure; as many as cores if not given.
     on_progress : callable, optional
         See `Report`.
+    on_note : callable, optional
+        See `Note`.
 
     Returns
     -------
@@ -152,6 +161,9 @@ def predict_field_files(
     settings = settings or FieldSettings()
     report = on_progress or (lambda work, done, total: None)
     field = read_prepared(files, settings)
+    for note in field.notes:
+        if on_note:
+            on_note(note)
     _claim(out, field)
     cells = write_crops(field, out / CROPS)
     done = 0.0
@@ -215,6 +227,9 @@ def measure_field(
     Lengths are um, or pixels of the field where these are of unknown size.
     """
     edges = {cell.name: voxel_edge(cell, field.pixel_size) for cell in field.predictable}
+    before = _measured_before(out, list(edges))
+    if before is not None:
+        return before
     items = [
         dataclasses.replace(item, spacing=(edges[item.name],) * 3)
         for item in with_intervals(find_items(out), out, shipped_intervals(model_of(out)))
@@ -227,8 +242,21 @@ def measure_field(
         done += 1
         report("Measuring", done, len(items))
 
-    rows = measure_items(items, out / "measurements.csv", jobs=jobs, on_cell=one)
+    rows = measure_items(items, out / MEASURES, jobs=jobs, on_cell=one)
     return {row["name"]: row for row in rows}
+
+
+def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
+    """Read the measures of an earlier run, if they are of all shapes as they now are."""
+    path = out / MEASURES
+    shapes = [probability_path(out, name) for name in names]
+    if not path.is_file() or (path.parent / f"{MEASURES}.part").exists():
+        return None
+    if any(shape.stat().st_mtime_ns >= path.stat().st_mtime_ns for shape in shapes):
+        return None
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = {row["name"]: dict(row) for row in csv.DictReader(file) if row.get("name")}
+    return rows if rows.keys() >= set(names) else None
 
 
 def write_field_volume(field: PreparedField, out: Path, form: str) -> dict[str, float]:
@@ -248,6 +276,8 @@ def predict_fields(
     fields: Sequence[FieldFiles],
     out: Path,
     settings: FieldSettings | None = None,
+    *,
+    on_note: Note | None = None,
     **options: Any,
 ) -> list[Row]:
     """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
@@ -256,7 +286,7 @@ def predict_fields(
 
     Parameters
     ----------
-    model, fields, out, settings
+    model, fields, out, settings, on_note
         As for `predict_field_files`.
     **options
         Its other arguments.
@@ -267,7 +297,9 @@ def predict_fields(
         The rows of all fields, each with the name of its field.
     """
     for files in fields:
-        read_prepared(files, settings or FieldSettings())
+        for note in read_prepared(files, settings or FieldSettings()).notes:
+            if on_note:
+                on_note(note)
     rows: list[Row] = []
     for files in fields:
         found = predict_field_files(model, files, out / files.name, settings, **options)

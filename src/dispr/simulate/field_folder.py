@@ -1,0 +1,84 @@
+"""Write simulated fields of view; resumable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dispr.errors import ConfigError, FileError
+from dispr.files import atomic_path, write_tiff
+from dispr.simulate.cell import check_numbers, check_types
+from dispr.simulate.field import VOXEL, simulate_field
+
+RECORD = "simulation.json"
+
+
+def simulate_fields(
+    out: Path,
+    fields: int,
+    cells: int,
+    seed: int = 0,
+    shape: tuple[int, int] = (512, 512),
+    types: Sequence[str] | None = None,
+    on_field: Callable[[], Any] | None = None,
+) -> list[Path]:
+    """Write fields of touching cells with their labels and their true 3D labels.
+
+    Field i has the seed `seed` + i. Fields whose three files are there are left alone.
+    `simulation.json` records the arguments.
+
+    Parameters
+    ----------
+    out : Path
+        Folder to write: `field_000.tif`, `labels/field_000.tif`, `truth/field_000.tif`, ...
+    fields, cells : int
+        Number of fields, and of cells in each.
+    seed, shape, types
+        As for `dispr.simulate.field.simulate_field`.
+    on_field : callable, optional
+        Called after each field.
+
+    Returns
+    -------
+    list of Path
+        The images.
+
+    Raises
+    ------
+    ConfigError
+        If the cells do not fit, a type is unknown, or a number makes no sense.
+    FileError
+        If a file cannot be written, or the folder holds other fields.
+    """
+    check_numbers(cells, seed)
+    if fields < 1:
+        raise ConfigError(f"{fields} fields cannot be simulated; choose 1 or more.")
+    _claim(out, {"cells": cells, "seed": seed, "shape": [*shape], "types": [*check_types(types)]})
+    images = []
+    for i in range(fields):
+        name = f"field_{i:03d}.tif"
+        paths = (out / "truth" / name, out / "labels" / name, out / name)
+        if not all(path.is_file() for path in paths):
+            field = simulate_field(cells, seed + i, shape, types)
+            arrays = (field.truth, field.labels, field.image)
+            for path, array in zip(paths, arrays, strict=True):
+                write_tiff(path, array, (VOXEL,) * 3)
+        images.append(paths[-1])
+        if on_field:
+            on_field()
+    return images
+
+
+def _claim(out: Path, record: dict[str, Any]) -> None:
+    """Make sure that the folder is free or of these very fields, and record them in it."""
+    path = out / RECORD
+    try:
+        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else record
+    except ValueError:
+        before = None
+    if before != record or (out.is_dir() and any(out.iterdir()) and not path.is_file()):
+        raise FileError(f"{out} holds something else than these fields; name another folder.")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
