@@ -14,6 +14,9 @@ from dispr.meshes.colours import colours_of
 from dispr.meshes.mesh import Mesh
 
 FORMATS = ("stl", "ply", "obj", "glb")
+COLOURED = ("ply", "glb")
+"""Those that hold the spread, too."""
+
 STL_HEADER = 80
 
 
@@ -55,7 +58,7 @@ def check_format(name: str, path: str = "") -> str:
 
 def encode_mesh(mesh: Mesh, form: str) -> bytes:
     """Give the content of a mesh's file in one of `FORMATS`."""
-    return _ENCODERS[form](_trimesh(mesh, coloured=form in ("ply", "glb")), mesh.unit)
+    return _ENCODERS[form](_trimesh(mesh, coloured=form in COLOURED), mesh.unit)
 
 
 def _trimesh(mesh: Mesh, coloured: bool) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.spacing import Spacing
-from dispr.meshes.files import write_mesh
+from dispr.meshes.files import COLOURED, write_mesh
 from dispr.meshes.mesh import mesh_of
 from dispr.prediction.layout import predicted_names, read_probability, read_samples, read_spacing
 
@@ -80,7 +80,8 @@ def write_meshes(
             if not (shape > 0.5).any():
                 empty.append(stem)
                 continue
-            write_mesh(out / f"{stem}.{form}", mesh_of(shape, edges, samples))
+            mesh = mesh_of(shape, edges, samples if form in COLOURED else None)
+            write_mesh(out / f"{stem}.{form}", mesh)
             files += 1
         units.append("voxels" if edges is None else "um")
         if on_cell:

@@ -6,6 +6,9 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.cells.spacing import Spacing
+from dispr.morphology.mesh import bounding_box
+
+REACH = 4
 
 
 def surface_spread(samples: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:
@@ -25,13 +28,16 @@ def surface_spread(samples: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> n
     -------
     ndarray
         float32, (Z, Y, X), in units of the spacing (n - 1 in the denominator); 0 for fewer than
-        two samples.
+        two samples, and further than `REACH` voxels from the box around all of them.
     """
+    spread = np.zeros(samples.shape[1:], np.float32)
     bodies = [sample for sample in samples if sample.any()]
     if len(bodies) < 2:
-        return np.zeros(samples.shape[1:], np.float32)
-    distances = np.stack([signed_distance(body, spacing) for body in bodies])
-    return distances.std(axis=0, ddof=1)
+        return spread
+    box = bounding_box(np.any(bodies, axis=0), REACH)
+    distances = np.stack([signed_distance(body[box], spacing) for body in bodies])
+    spread[box] = distances.std(axis=0, ddof=1)
+    return spread
 
 
 def signed_distance(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:

@@ -1,5 +1,7 @@
 // Draw a mesh on a 2D canvas, where there is no WebGL: triangles from the farthest to the nearest.
 
+const CAP_PIXELS = 4; // of the cut for a voxel
+
 class PainterRenderer {
   constructor(canvas) {
     this.canvas = canvas;
@@ -7,15 +9,25 @@ class PainterRenderer {
     this.context = canvas.getContext("2d");
     this.mesh = null;
     this.cap = document.createElement("canvas");
-    this.cap.width = this.cap.height = N;
+    this.cap.width = this.cap.height = N * CAP_PIXELS;
   }
 
   setMesh(mesh) {
     this.mesh = mesh;
   }
 
+  /** Enlarge the section, and cut it where it is half opaque. */
   setCap(picture) {
-    this.cap.getContext("2d").putImageData(picture, 0, 0);
+    const small = document.createElement("canvas");
+    small.width = small.height = N;
+    small.getContext("2d").putImageData(picture, 0, 0);
+    const side = this.cap.width;
+    const context = this.cap.getContext("2d", { willReadFrequently: true });
+    context.clearRect(0, 0, side, side);
+    context.drawImage(small, 0, 0, side, side);
+    const enlarged = context.getImageData(0, 0, side, side);
+    for (let i = 3; i < enlarged.data.length; i += 4) enlarged.data[i] = enlarged.data[i] < 128 ? 0 : 255;
+    context.putImageData(enlarged, 0, 0);
   }
 
   /** Draw; see Viewer.view. */
@@ -65,7 +77,7 @@ class PainterRenderer {
     const x = canvas.width / 2 + a * corner[0] + b * corner[1] + c * corner[2];
     const y = canvas.height / 2 - (d * corner[0] + e * corner[1] + f * corner[2]);
     context.setTransform(a, -d, -b, e, x, y);
-    context.drawImage(this.cap, 0, 0);
+    context.drawImage(this.cap, 0, 0, N, N);
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 }
