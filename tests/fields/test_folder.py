@@ -89,6 +89,7 @@ def test_same_answer_as_from_single_crops(model, files, tmp_path):
     predict_field_files(model, files, tmp_path / "field", PLAIN, ensemble=2, batch_size=3)
     crops = find_cells(tmp_path / "field" / "cells")
     assert len(crops) == 6
+    crops = crops[::2]
     predict_folder(model, crops, tmp_path / "single", ensemble=2)
     for cell in crops:
         found = read_samples(tmp_path / "field", cell.name)

@@ -43,3 +43,5 @@ def test_mask_of_one_value_is_numbered():
     assert labels.max() == 3
     with pytest.raises(ArrayError, match="no cell"):
         as_labels(mask * 0)
+    with pytest.raises(ArrayError, match="too large"):
+        as_labels(one * 2**40)

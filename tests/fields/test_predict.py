@@ -40,6 +40,14 @@ def test_without_labels_there_is_a_note(extruder, field):
     assert len(found.cells) >= 5
 
 
+def test_another_scale_than_the_training_cells_is_told(extruder, field):
+    for pixel_size, told in ((0.172, 0), (1.0, 1), (None, 0)):
+        found = dispr.predict_field(
+            field.image, field.labels, model=extruder, pixel_size=pixel_size, ensemble=1
+        )
+        assert sum("scale" in note for note in found.notes) == told
+
+
 @pytest.mark.parametrize(
     ("image", "labels", "words"),
     [

@@ -10,6 +10,9 @@ from scipy import ndimage
 from dispr.cells.arrays import SIZE
 from dispr.fields.locate import LocatedCell
 
+Window = tuple[slice, slice]
+"""Rows and columns."""
+
 HALO = 8
 """Pixels of 64 about a neighbour that its light may still reach."""
 
@@ -44,10 +47,20 @@ def square_about(cell: LocatedCell, edge: int) -> Square:
 def cut(array: np.ndarray, square: Square, beyond: float = 0) -> np.ndarray:
     """Cut a square out of an array, (Y, X) to (edge, edge), with a value beyond the field."""
     out = np.full((square.edge, square.edge), beyond, array.dtype)
-    y0, x0 = max(square.y, 0), max(square.x, 0)
-    part = array[y0 : max(square.y + square.edge, 0), x0 : max(square.x + square.edge, 0)]
-    out[y0 - square.y :, x0 - square.x :][: part.shape[0], : part.shape[1]] = part
+    there, here = overlap(square, (array.shape[0], array.shape[1]))
+    out[here] = array[there]
     return out
+
+
+def overlap(square: Square, field: tuple[int, int]) -> tuple[Window, Window]:
+    """Give the part of a square that lies in a field: in rows and columns of each."""
+    there, here = [], []
+    for first, length in zip((square.y, square.x), field, strict=True):
+        begin = min(max(first, 0), length)
+        end = max(min(first + square.edge, length), begin)
+        there.append(slice(begin, end))
+        here.append(slice(begin - first, end - first) if end > begin else slice(0, 0))
+    return (there[0], there[1]), (here[0], here[1])
 
 
 def crop_cell(
@@ -86,7 +99,8 @@ def crop_cell(
     mask[y : y + cell.inside.shape[0], x : x + cell.inside.shape[1]] = cell.inside
     away = _away_from_others(labels, mask, square)
     if away is not None:
-        seen = cut(np.ones(image.shape, bool), square) > 0
+        seen = np.zeros((edge, edge), bool)
+        seen[overlap(square, (image.shape[0], image.shape[1]))[1]] = True
         _paint_over(grey, mask, away, seen, background)
     return grey, mask.astype(np.uint8) * 255, square
 

@@ -39,7 +39,7 @@ CROPS = "cells"
 MEASURES = "measurements.csv"
 
 Report = Callable[[str, float, float], Any]
-"""Called with what is done at present, how many cells of it are done, and how many there are."""
+"""Called with what is done at present, how much of it is done, and of how much: cells or planes."""
 
 Note = Callable[[str], Any]
 """Called with what a user must know of a field."""
@@ -189,8 +189,7 @@ def predict_field_files(
     measures = measure_field(field, out, jobs, report) if settings.measures else {}
     overlaps = {}
     if settings.volume != "none":
-        report("Placing", 0, len(cells))
-        overlaps = write_field_volume(field, out, settings.volume)
+        overlaps = write_field_volume(field, out, settings.volume, report)
     rows = [
         cell_row(
             cell,
@@ -259,7 +258,9 @@ def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
     return rows if rows.keys() >= set(names) else None
 
 
-def write_field_volume(field: PreparedField, out: Path, form: str) -> dict[str, float]:
+def write_field_volume(
+    field: PreparedField, out: Path, form: str, report: Report
+) -> dict[str, float]:
     """Write the label volume from the predicted files; give the overlap of each cell by name."""
     cells = field.predictable
     shapes = [
@@ -267,7 +268,14 @@ def write_field_volume(field: PreparedField, out: Path, form: str) -> dict[str, 
     ]
     height, width = field.image.shape
     volume = FieldVolume(shapes, (height, width))
-    write_volume(out, volume, form, field.pixel_size)
+    done = 0
+
+    def one() -> None:
+        nonlocal done
+        done += 1
+        report("Placing", done, volume.shape[0])
+
+    write_volume(out, volume, form, field.pixel_size, one)
     return dict(zip([cell.name for cell in cells], volume.overlaps(), strict=True))
 
 

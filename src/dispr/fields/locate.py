@@ -82,6 +82,8 @@ def as_labels(array: np.ndarray) -> tuple[np.ndarray, bool]:
     largest = int(array.max()) if array.size else 0
     if largest == 0:
         raise ArrayError("no cell is labelled; 0 is the background, and cells are above.")
+    if largest > np.iinfo(np.uint32).max:
+        raise ArrayError(f"{largest} is too large for a label; number the cells from 1.")
     one_value = not ((array != 0) & (array != largest)).any()
     if one_value:
         pieces, count = ndimage.label(array != 0, EIGHT)

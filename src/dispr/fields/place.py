@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from dispr.cells.arrays import SIZE
-from dispr.fields.crop import Square
+from dispr.fields.crop import Square, Window, overlap
 
 HALF = 127
 """Largest quantised probability that is outside."""
@@ -87,29 +88,35 @@ class FieldVolume:
         self.focus = depth // 2
         largest = max((shape.label for shape in shapes), default=0)
         self.dtype = np.dtype(np.uint16 if largest < 2**16 else np.uint32)
-        self._claimed = np.zeros(len(self._shapes) + 1, np.int64)
-        self._held = np.zeros(len(self._shapes) + 1, np.int64)
+        self._claimed = np.zeros(len(self._shapes), np.int64)
+        self._held = np.zeros(len(self._shapes), np.int64)
 
-    def planes(self) -> Iterator[np.ndarray]:
-        """Yield the planes, (Y, X), from z = 0 on."""
+    def planes(self, on_plane: Callable[[], Any] | None = None) -> Iterator[np.ndarray]:
+        """Yield the planes, (Y, X), from z = 0 on; `on_plane` is called after each."""
         self._claimed[:], self._held[:] = 0, 0
-        labels = np.array([0, *(shape.label for shape in self._shapes)], self.dtype)
         for z in range(self.shape[0]):
-            numbers = np.zeros(self.shape[1:], np.uint32)
+            plane = np.zeros(self.shape[1:], self.dtype)
             best = np.zeros(self.shape[1:], np.float32)
-            for k, shape in enumerate(self._shapes, start=1):
-                self._claimed[k] += _paint(numbers, best, k, shape, self._place(z, shape))
-            self._held += np.bincount(numbers.ravel(), minlength=len(labels))
-            yield labels[numbers]
+            windows = []
+            for k, shape in enumerate(self._shapes):
+                window, claimed = _paint(plane, best, shape, self._place(z, shape))
+                if claimed:
+                    windows.append((k, window))
+                    self._claimed[k] += claimed
+            for k, window in windows:
+                self._held[k] += int((plane[window] == self._shapes[k].label).sum())
+            yield plane
+            if on_plane:
+                on_plane()
 
     def overlaps(self) -> list[float]:
         """Give the share of each cell's voxels that a likelier cell has, once all planes are made.
 
         Voxels beyond the field do not count; NaN for a cell that has none in it.
         """
-        claimed, held = self._claimed[1:], self._held[1:]
         return [
-            1 - int(h) / int(c) if c else float("nan") for c, h in zip(claimed, held, strict=True)
+            1 - int(held) / int(claimed) if claimed else float("nan")
+            for claimed, held in zip(self._claimed, self._held, strict=True)
         ]
 
     def _place(self, z: int, shape: PlacedShape) -> float:
@@ -117,31 +124,41 @@ class FieldVolume:
         return z + (shape.square.edge - self.shape[0]) / 2
 
 
-def _paint(numbers: np.ndarray, best: np.ndarray, number: int, shape: PlacedShape, z: float) -> int:
-    """Paint one plane of one cell; give the number of voxels that it claims in the field."""
+def _paint(plane: np.ndarray, best: np.ndarray, shape: PlacedShape, z: float) -> tuple[Window, int]:
+    """Paint one plane of one cell where it is likelier than those before.
+
+    Parameters
+    ----------
+    plane, best : ndarray
+        (Y, X): labels, and how likely each is, from 0 to 255; both are written to.
+    shape : PlacedShape
+        The cell.
+    z : float
+        Place of the plane in the cell's cube.
+
+    Returns
+    -------
+    window : (slice, slice)
+        Where in the field it was painted.
+    claimed : int
+        How many voxels there are inside the cell.
+    """
     edge = shape.square.edge
+    there, here = overlap(shape.square, (plane.shape[0], plane.shape[1]))
     depth, height, width = shape.probability.shape
     weights = _weights(z, edge)[shape.corner[0] : shape.corner[0] + depth]
     if not weights.any():
-        return 0
+        return there, 0
     across = _resampling(edge)
-    rows = across[:, shape.corner[1] : shape.corner[1] + height]
-    columns = across[:, shape.corner[2] : shape.corner[2] + width]
+    rows = across[here[0], shape.corner[1] : shape.corner[1] + height]
+    columns = across[here[1], shape.corner[2] : shape.corner[2] + width]
     section = np.tensordot(weights, shape.probability.astype(np.float32), axes=1)
-    y, x = _reached(rows), _reached(columns)
-    likely = rows[y] @ section @ columns[x].T
-    # What lies beyond the field is left out.
-    top, left = shape.square.y + y.start, shape.square.x + x.start
-    skip_y, skip_x = max(-top, 0), max(-left, 0)
-    likely = likely[skip_y:, skip_x:]
-    y0, x0 = top + skip_y, left + skip_x
-    window = (slice(y0, y0 + likely.shape[0]), slice(x0, x0 + likely.shape[1]))
-    likely = likely[: numbers[window].shape[0], : numbers[window].shape[1]]
+    likely = rows @ section @ columns.T
     claims = likely > HALF + 0.5
-    wins = claims & (likely > best[window])
-    numbers[window][wins] = number
-    best[window][wins] = likely[wins]
-    return int(claims.sum())
+    wins = claims & (likely > best[there])
+    plane[there][wins] = shape.label
+    best[there][wins] = likely[wins]
+    return there, int(claims.sum())
 
 
 def _weights(place: float, edge: int) -> np.ndarray:
@@ -160,9 +177,3 @@ def _weights(place: float, edge: int) -> np.ndarray:
 def _resampling(edge: int) -> np.ndarray:
     """Give the matrix that brings 64 samples to `edge`, (edge, 64)."""
     return np.stack([_weights(k, edge) for k in range(edge)])
-
-
-def _reached(matrix: np.ndarray) -> slice:
-    """Give the range of rows that are not all zero."""
-    found = matrix.any(axis=1).nonzero()[0]
-    return slice(int(found[0]), int(found[-1]) + 1)

@@ -14,7 +14,7 @@ from dispr.cells.spacing import as_pixel_size
 from dispr.errors import ArrayError
 from dispr.fields.channels import one_label_image
 from dispr.fields.crop import Square, background_level, crop_cell, square_about
-from dispr.fields.frame import Frames, choose_frames
+from dispr.fields.frame import TYPICAL, Frames, choose_frames
 from dispr.fields.grey import as_grey
 from dispr.fields.locate import LocatedCell, as_labels, locate_cells
 from dispr.fields.segment import segment
@@ -74,6 +74,8 @@ class PreparedField:
         What the frames were chosen by (`Frames.rule`), or "whole" for a single cell.
     notes : tuple of str
         What a user must know of the whole field.
+    background : float
+        Grey value outside of the cells.
     mask : ndarray or None
         The mask of a single cell as it was given, perhaps with a grey border.
     """
@@ -84,6 +86,7 @@ class PreparedField:
     pixel_size: float | None
     rule: str
     notes: tuple[str, ...] = ()
+    background: float = 0.0
     mask: np.ndarray | None = None
 
     @property
@@ -96,16 +99,9 @@ class PreparedField:
         if self.mask is not None:
             return self.image, self.mask
         image, mask, _ = crop_cell(
-            self.image, self.labels, cell.located, cell.square.edge, self._background
+            self.image, self.labels, cell.located, cell.square.edge, self.background
         )
         return image, mask
-
-    @property
-    def _background(self) -> float:
-        # The same for all cells: computed once, though the class is frozen.
-        if "_level" not in self.__dict__:
-            object.__setattr__(self, "_level", background_level(self.image, self.labels))
-        return float(self.__dict__["_level"])
 
     def digest(self) -> str:
         """Give a checksum of all that the cells' crops depend on."""
@@ -185,10 +181,18 @@ def prepare_field(
         edge,
         frame,
     )
+    if edge is not None and frame == "auto" and frames.rule == "field":
+        usual = frames.edge * TYPICAL / SIZE * edge
+        notes.append(
+            f"the median cell of {image_name} is {usual:.3g} um long, unlike the red blood cells "
+            "that the shipped model was trained on (5.7 to 10.8 um), so it was shown at another "
+            "scale; check the pixel size."
+        )
     cells = _field_cells(located, frames, name)
     if all(cell.refused for cell in cells):
         raise ArrayError(f"{labels_name}: every cell is too small to be predicted.")
-    return PreparedField(grey, numbers, cells, edge, frames.rule, tuple(notes))
+    level = background_level(grey, numbers)
+    return PreparedField(grey, numbers, cells, edge, frames.rule, tuple(notes), level)
 
 
 def prepare_single(

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,11 @@ def check_format(form: str) -> None:
 
 
 def write_volume(
-    folder: Path, volume: FieldVolume, form: str = "tif", pixel_size: float | None = None
+    folder: Path,
+    volume: FieldVolume,
+    form: str = "tif",
+    pixel_size: float | None = None,
+    on_plane: Callable[[], Any] | None = None,
 ) -> Path:
     """Write a label volume, all or nothing.
 
@@ -49,6 +53,8 @@ def write_volume(
         Format.
     pixel_size : float, optional
         Edge of a voxel in um.
+    on_plane : callable, optional
+        Called after each plane.
 
     Returns
     -------
@@ -65,13 +71,15 @@ def write_volume(
     check_format(form)
     path = folder / FORMATS[form]
     if form == "tif":
-        _write_tiff(path, volume, pixel_size)
+        _write_tiff(path, volume, volume.planes(on_plane), pixel_size)
     else:
-        _write_zarr(path, volume, pixel_size)
+        _write_zarr(path, volume, volume.planes(on_plane), pixel_size)
     return path
 
 
-def _write_tiff(path: Path, volume: FieldVolume, pixel_size: float | None) -> None:
+def _write_tiff(
+    path: Path, volume: FieldVolume, planes: Iterator[np.ndarray], pixel_size: float | None
+) -> None:
     import tifffile
 
     about: dict[str, Any] = {
@@ -86,7 +94,7 @@ def _write_tiff(path: Path, volume: FieldVolume, pixel_size: float | None) -> No
     with atomic_path(path) as temporary:
         tifffile.imwrite(
             temporary,
-            volume.planes(),
+            planes,
             shape=volume.shape,
             dtype=volume.dtype,
             ome=True,
@@ -97,7 +105,9 @@ def _write_tiff(path: Path, volume: FieldVolume, pixel_size: float | None) -> No
         )
 
 
-def _write_zarr(path: Path, volume: FieldVolume, pixel_size: float | None) -> None:
+def _write_zarr(
+    path: Path, volume: FieldVolume, planes: Iterator[np.ndarray], pixel_size: float | None
+) -> None:
     """Write OME-NGFF 0.4, a group with one label array of one resolution."""
     zarr = _zarr()
     with _atomic_folder(path) as temporary:
@@ -109,7 +119,7 @@ def _write_zarr(path: Path, volume: FieldVolume, pixel_size: float | None) -> No
             dtype=volume.dtype,
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )
-        for z, plane in enumerate(volume.planes()):
+        for z, plane in enumerate(planes):
             array[z] = plane
         group.attrs.update(_ngff(volume, pixel_size))
 
