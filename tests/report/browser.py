@@ -125,7 +125,7 @@ class Browser:
         elif method == "Network.requestWillBeSent":
             self.requests.append(found["request"]["url"])
 
-    def look(self, width=960, height=720, dark=False, mobile=False):
+    def look(self, width=900, height=560, dark=False, mobile=False):
         """Choose size, colours and kind of the screen."""
         self.send(
             "Emulation.setDeviceMetricsOverride",

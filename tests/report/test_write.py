@@ -99,7 +99,7 @@ def test_field_of_view(study, tmp_path):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     rows = [
-        {"name": "cell_1", "voxel_px": 1.5, "warning": "It touches the border."},
+        {"name": "cell_1", "voxel_px": 1.5, "x_px": 70, "y_px": 9, "warning": "On the border."},
         {"name": "cell_2", "voxel_px": 3.0, "warning": ""},
     ]
     write_csv(out / "cells.csv", rows)
@@ -108,7 +108,8 @@ def test_field_of_view(study, tmp_path):
     assert (first["unit"], first["edge"], second["edge"]) == ("px", 1.5, 3.0)
     assert first["main"][0][0] == pytest.approx(8000 * 1.5**3)
     assert second["main"][0][0] == pytest.approx(8000 * 3**3)
-    assert first["warning"] == "It touches the border."
+    assert first["warning"] == "On the border."
+    assert (first["place"], second["place"]) == ([70, 9], None)
 
 
 def test_empty_shape(tmp_path):

@@ -51,10 +51,10 @@ class CellReport:
     ----------
     index : dict
         What the gallery and the plots show: name, class, warning, familiarity, unit of lengths
-        ("µm", "px" of a field of view, or "voxel"), edge (of a voxel in it, or None), samples
-        (their number), calibrated, iou (consensus, mean and best of the samples, or None), spread
-        (mean on the surface of the consensus, in voxels), and main, for each of `MAIN` [value, low,
-        high, true value].
+        ("µm", "px" of a field of view, or "voxel"), edge (of a voxel in it, or None), place (x and
+        y in pixels of the field, or None), samples (their number), calibrated, iou (consensus, mean
+        and best of the samples, or None), spread (mean on the surface of the consensus, in voxels),
+        and main, for each of `MAIN` [value, low, high, true value].
     body : dict
         The rest: `measures`, for each feature [value, low, high, mean, true value]; how the arrays
         are laid out; and `data`, the arrays as text.
@@ -91,6 +91,7 @@ def report_cell(source: Source) -> CellReport:
         "familiarity": source.familiarity,
         "edge": None if spacing is None else rounded(spacing[0]),
         "unit": unit,
+        "place": source.place,
         "samples": len(samples),
         "calibrated": _calibrated(source),
         "iou": None if truth is None else _ious(samples, probability > 0.5, truth),

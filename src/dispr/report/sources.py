@@ -38,6 +38,8 @@ class Source:
         What is odd about the cell, or about its place in a field of view.
     pixels : float or None
         Edge of a voxel in pixels of the field of view that the cell is from.
+    place : (x, y) or None
+        Its middle in the field, in pixels.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class Source:
     familiarity: float | None = None
     warning: str = ""
     pixels: float | None = None
+    place: tuple[float, float] | None = None
 
     @property
     def name(self) -> str:
@@ -101,6 +104,7 @@ def _source(
     truths: Mapping[str, Path],
     row: Mapping[str, str],
 ) -> Source:
+    x, y = _number(row.get("x_px")), _number(row.get("y_px"))
     return Source(
         predictions,
         item,
@@ -109,6 +113,7 @@ def _source(
         _number(row.get("familiarity")),
         row.get("warning") or "",
         _number(row.get("voxel_px")),
+        None if x is None or y is None else (x, y),
     )
 
 

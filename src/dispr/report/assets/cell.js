@@ -35,8 +35,16 @@ class CellView {
       cell ? el("a", { class: "button", href: addressOf(cell), "aria-label": `${label}: ${cell.name}`, text }) : el("span", { class: "button off", "aria-hidden": "true", text });
     return el("div", { class: "heading" },
       el("h1", { id: "cell-title", tabindex: -1, }, breakable(this.entry.name)),
-      el("span", { class: "muted", text: this.entry.class ? className(this.entry.class) : "" }),
+      el("span", { class: "muted", text: this.origin() }),
       el("nav", { class: "steps", "aria-label": "Cells" }, link(before, "‹ Previous", "Previous cell"), el("a", { class: "button", href: "#cells", text: "All cells" }), link(after, "Next ›", "Next cell")));
+  }
+
+  /** Class, and place in the field of view, as far as they are known. */
+  origin() {
+    const { class: name, place } = this.entry;
+    const words = name ? [className(name)] : [];
+    if (place) words.push(`at x ${number(place[0])}, y ${number(place[1])} px of the field`);
+    return words.join(", ");
   }
 
   warning() {

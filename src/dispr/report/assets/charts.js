@@ -124,6 +124,22 @@ function strip({ points, label, title, range }) {
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "group", "aria-label": title }, parts);
 }
 
+/** Points at their places in an image, whose rows go down. points: [{place, name, words, group, warned, href}] */
+function placeMap(points) {
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point.place[axis]));
+  const side = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 64);
+  const pad = 0.08 * side;
+  const box = [Math.min(...xs) - pad, Math.min(...ys) - pad, Math.max(...xs) - Math.min(...xs) + 2 * pad, Math.max(...ys) - Math.min(...ys) + 2 * pad];
+  const radius = side / Math.max(36, 4 * Math.sqrt(points.length));
+  const parts = points.map(({ place, name, words, group, warned, href }) => {
+    const colour = classColour(group);
+    const label = `${name}: ${words}`;
+    return svg("a", { href, class: "point", "aria-label": label }, svg("title", { text: label }),
+      svg("circle", { cx: place[0], cy: place[1], r: radius, fill: warned ? "var(--surface)" : colour, stroke: colour, "vector-effect": "non-scaling-stroke" }));
+  });
+  return svg("svg", { viewBox: box.join(" "), class: "chart map", role: "group", "aria-label": "Cells in the field of view" }, parts);
+}
+
 /** The colours of the classes. */
 function legend() {
   if (CLASSES.length < 2) return null;

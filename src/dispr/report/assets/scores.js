@@ -11,7 +11,8 @@ function scoresView() {
     el("div", { class: "chart-grid" },
       scored ? agreement() : null,
       scored ? el("section", { class: "panel" }, el("h2", { text: "IoU with the truth" }), iouStrip()) : null,
-      comparison()));
+      comparison(),
+      fieldMap()));
 }
 
 function scoreTables() {
@@ -73,6 +74,17 @@ function comparison() {
     return [scatter({ points, xLabel: labelOf(across), yLabel: labelOf(up), title: `${labelOf(up)} over ${labelOf(across)}` })];
   });
 }
+
+/** Where the cells are in their field of view. */
+function fieldMap() {
+  const cells = REPORT.cells.filter((cell) => cell.place);
+  if (!cells.length) return null;
+  const points = cells.map((cell) => ({ place: cell.place, name: cell.name, words: volumeText(cell), group: cell.class, warned: cell.warning, href: addressOf(cell) }));
+  return el("section", { class: "panel" }, el("h2", { text: "In the field of view" }), placeMap(points),
+    el("p", { class: "muted small", text: "As in the image, rows go down. Cells with a warning are hollow." }));
+}
+
+const volumeText = (cell) => `${number(mainMeasure(cell, "volume").value)} ${unitOf(FEATURES.get("volume"), cell)}`;
 
 function iouStrip() {
   const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => ({ value: cell.iou[0], name: cell.name, group: cell.class, href: addressOf(cell) }));
