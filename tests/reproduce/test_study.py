@@ -9,7 +9,7 @@ import pytest
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
 from dispr.classification import extract
-from dispr.classification.folds import read_split
+from dispr.classification.folds import Fold, read_split
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
@@ -105,6 +105,23 @@ def test_no_model_saw_a_test_cell_of_its_fold(study):
                 seen = set(weights.about["training_cells"])
                 assert seen <= set(fold.train)
                 assert weights.about["started_from"]["data"] == models.SIMULATED
+
+
+@pytest.mark.parametrize(
+    ("features", "training_cells"),
+    [
+        (("2d", "truth"), 0),
+        (("truth", "augmented"), 1),
+        (("2d", "predicted"), 2),
+        (("augmented", "single"), 2),
+    ],
+)
+def test_shapes_are_drawn_of_the_cells_that_need_them(features, training_cells):
+    plan = make_plan(features=features)
+    fold = Fold(0, 0, ("0.00_discocyte000000", "B_keratocytes000001"), ("A_cell_clusters000002",))
+    names = [*fold.test, *fold.train[::-1][:training_cells]]
+    assert plan.cells_to_predict(fold, "tiny") == set(names)
+    assert plan.cells_to_predict(fold, "one") == set(fold.test)
 
 
 @pytest.mark.parametrize("method", ["tiny", "one"])

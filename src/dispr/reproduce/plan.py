@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import CellFiles
-from dispr.classification.folds import SCHEMES
+from dispr.classification.folds import SCHEMES, Fold, class_of
+from dispr.classification.rows import MINORITY
 from dispr.classification.sources import OF_PREDICTIONS, SOURCES
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path, make_folder
@@ -99,10 +100,15 @@ class Plan:
         """The method whose shapes cells are classified by."""
         return self.methods[0]
 
-    @property
-    def needs_all_cells(self) -> bool:
-        """Whether shapes of training cells are needed too, to learn classes from."""
-        return any(source in OF_PREDICTIONS for source in self.features)
+    def cells_to_predict(self, fold: Fold, method: str) -> set[str]:
+        """Name the cells whose shapes are needed in a fold: the test cells, to score them.
+
+        For classes, those of training cells too: of all, or of the rare classes alone where shapes
+        only augment.
+        """
+        needs = set(self.features) & set(OF_PREDICTIONS) if method == self.classified else set()
+        train = [name for name in fold.train if needs - {"augmented"} or class_of(name) in MINORITY]
+        return {*fold.test, *(train if needs else ())}
 
 
 @dataclass(frozen=True)

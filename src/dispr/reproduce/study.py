@@ -139,15 +139,15 @@ class _Work:
         return pretrain(self.places, self.plan, method, self.device, self.progress)
 
     def predict(self, scheme: str, method: str, fold: Fold, initial: Weights | None) -> None:
-        """Train the model of a fold and draw shapes: of all cells if classes are told by them."""
+        """Train the model of a fold and draw the shapes that are needed."""
         plan, places = self.plan, self.places
         weights = places.weights(scheme, method, fold.number)
         run = places.run(scheme, method, fold.number)
         train = [file for file in self.files if file.name in set(fold.train)]
         line = f"{scheme}, fold {fold.number}, {method}"
         train_fold(train, run, weights, plan, method, initial, self.device, self.progress, line)
-        everything = method == plan.classified and plan.needs_all_cells
-        wanted = [file for file in self.files if everything or file.name in set(fold.test)]
+        names = plan.cells_to_predict(fold, method)
+        wanted = [file for file in self.files if file.name in names]
         predict_folder(
             load(weights, self.device, plan.precision),
             wanted,
