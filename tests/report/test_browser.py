@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from dispr.meshes.mesh import mesh_of
-from dispr.prediction.layout import read_probability, read_samples
+from dispr.prediction.layout import read_probability, read_samples, write_prediction
 from dispr.report.page import asset
+from dispr.report.write import write_report
 
 chromium = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("browser.py"))))
 
@@ -260,6 +261,24 @@ def test_keyboard_reaches_everything(page, report):
             )
         )
     assert {"stage", "shape", "coloured", "cut", "Plane along X", "Truth", "Top"} <= reached
+
+
+def test_one_sample_under_an_odd_name(page, tmp_path):
+    name = "a b#%&'\"<i>"
+    body = np.indices((64, 64, 64)).sum(0) < 70
+    write_prediction(tmp_path / "p", name, body[None], np.where(body, 0.9, 0.1))
+    write_report(tmp_path / "p", None, tmp_path / "r.html", jobs=1)
+    page.open(tmp_path / "r.html")
+    page.click(".card")
+    page.wait_for("document.documentElement.dataset.part === 'cell'")
+    assert page.evaluate("document.querySelector('h1').textContent") == name
+    assert page.evaluate("document.querySelector('.shape-control').hidden")
+    assert not page.evaluate("!!document.querySelector('#coloured')")
+    assert "single sample" in page.evaluate("document.querySelector('#main').innerText")
+    before = picture(page, "#stage")
+    page.click("#stage")
+    page.press("ArrowLeft")
+    assert differs(picture(page, "#stage"), before)
 
 
 def test_pages_lead_to_each_other(page, many):

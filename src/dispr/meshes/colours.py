@@ -22,4 +22,5 @@ def colours_of(values: np.ndarray, top: float | None = None) -> np.ndarray:
     share = np.clip(values / (highest or 1.0), 0, 1) * (len(STOPS) - 1)
     steps, stops = np.arange(len(STOPS)), np.array(STOPS, float)
     channels = [np.interp(share, steps, stops[:, i]) for i in range(3)]
-    return np.stack([*channels, np.full(len(values), 255.0)], axis=1).round().astype(np.uint8)
+    colours = np.stack([*channels, np.full(len(values), 255.0)], axis=1)
+    return np.asarray(colours.round(), np.uint8)

@@ -74,7 +74,7 @@ def _trimesh(mesh: Mesh, coloured: bool) -> Any:
 
 def _stl(mesh: Any, unit: str) -> bytes:
     header = f"binary STL by DISPR, unit: {unit}".encode().ljust(STL_HEADER)
-    return header + mesh.export(file_type="stl")[STL_HEADER:]
+    return header + bytes(mesh.export(file_type="stl"))[STL_HEADER:]
 
 
 def _ply(mesh: Any, unit: str) -> bytes:

@@ -50,7 +50,7 @@ def signed_distance(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.
     padded = np.pad(body, 1)
     inside = ndimage.distance_transform_edt(padded, spacing)[1:-1, 1:-1, 1:-1]
     outside = ndimage.distance_transform_edt(~body, spacing)
-    return np.where(body, inside - half, half - outside).astype(np.float32)
+    return np.asarray(np.where(body, inside - half, half - outside), np.float32)
 
 
 def spread_at(spread: np.ndarray, indices: np.ndarray) -> np.ndarray:

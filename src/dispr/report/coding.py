@@ -56,7 +56,7 @@ def probability_bytes(probability: np.ndarray, samples: np.ndarray) -> bytes:
         return b""
     grey = np.round(np.clip(probability, 0, 1) * 255)
     grey = np.where(probability > 0.5, np.maximum(grey, 128), np.minimum(grey, 127))
-    return grey.astype(np.uint8).tobytes()
+    return np.asarray(grey, np.uint8).tobytes()
 
 
 def spread_bytes(spread: np.ndarray, shapes: Sequence[np.ndarray]) -> tuple[bytes, float]:

@@ -99,8 +99,7 @@ def write_report(
         if on_cell:
             on_cell()
     scores = _scores(predictions, sources, evaluation, jobs)
-    bodies = [json.dumps(cell.body) for cell in cells]
-    dealt = deal([len(body) for body in bodies], page_bytes)
+    dealt = deal([len(json.dumps(cell.body)) for cell in cells], page_bytes)
     paths = [
         out if i == 0 else out.with_name(f"{out.stem}_{i + 1}{out.suffix}")
         for i in range(len(dealt))

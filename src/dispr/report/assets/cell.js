@@ -6,6 +6,7 @@ const MEASURE_NOTES = {
     "The 90 % intervals of volume, equivalent diameter and boundary were fitted to cells with known shapes. " +
     "Those of other measures are of the samples' spread alone, and hold the true value less often.",
   none: "The 90 % intervals are of the samples' spread alone, which hold the true value less often than that.",
+  single: "A single sample says nothing of its uncertainty.",
 };
 
 class CellView {
@@ -75,11 +76,11 @@ class CellView {
     this.slider = el("input", { type: "range", id: "shape", min: 0, max: keys.length - 1, step: 1, value: 0, on: { input: () => this.pick(keys[Number(this.slider.value)]) } });
     this.output = el("output", { for: "shape" });
     this.player = el("button", { type: "button", class: "icon", on: { click: () => this.play() } });
-    this.stops = keys.map((key) => el("button", { type: "button", on: { click: () => this.pick(key) }, text: stopName(key) }));
+    this.stops = keys.map((key) => el("button", { type: "button", on: { click: () => this.pick(key) }, text: stopName(key, this.entry) }));
     this.markPlayer();
-    return el("div", { class: "shape-control" },
+    return el("div", { class: "shape-control", hidden: keys.length < 2 },
       el("div", { class: "row" }, el("label", { for: "shape", text: "Shape" }), this.output),
-      el("div", { class: "row" }, keys.length > 2 ? this.player : null, this.slider),
+      el("div", { class: "row" }, this.entry.samples > 1 ? this.player : null, this.slider),
       el("div", { class: "stops", role: "group", "aria-label": "Shapes" }, this.stops));
   }
 
@@ -180,14 +181,15 @@ class CellView {
       this.scores(),
       this.table(features.filter((feature) => main.has(feature.name)), "Main measures"),
       el("details", {}, el("summary", { text: `${rest.length} more measures` }), this.table(rest, "More measures")),
-      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: "90 % interval" }), el("span", { class: "key-value", text: "consensus" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
-      el("p", { class: "muted small", text: `${MEASURE_NOTES[this.entry.calibrated]} Values are of the consensus. Point at a name to see its formula.` }));
+      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: "90 % interval" }), el("span", { class: "key-value", text: this.entry.samples > 1 ? "consensus" : "prediction" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
+      el("p", { class: "muted small", text: `${MEASURE_NOTES[this.entry.samples > 1 ? this.entry.calibrated : "single"]} Values are of the ${this.entry.samples > 1 ? "consensus" : "predicted shape"}. Point at a name to see its formula.` }));
   }
 
   scores() {
     if (!this.entry.iou) return null;
     const [consensus, mean, best] = this.entry.iou;
-    return el("p", {}, "IoU with the truth: ", el("strong", { text: consensus.toFixed(3) }), ` of the consensus, ${mean.toFixed(3)} of single samples, ${best.toFixed(3)} of the best of them.`);
+    const samples = ` of the consensus, ${mean.toFixed(3)} of single samples, ${best.toFixed(3)} of the best of them`;
+    return el("p", {}, "IoU with the truth: ", el("strong", { text: consensus.toFixed(3) }), this.entry.samples > 1 ? `${samples}.` : ".");
   }
 
   table(features, caption) {
@@ -212,7 +214,10 @@ class CellView {
   }
 }
 
-const stopName = (key) => (key === CONSENSUS ? "Consensus" : key === TRUTH ? "Truth" : String(key + 1));
+function stopName(key, entry) {
+  if (key === CONSENSUS) return entry.samples > 1 ? "Consensus" : "Prediction";
+  return key === TRUTH ? "Truth" : String(key + 1);
+}
 
 function shapeName(key, entry) {
   if (key === CONSENSUS) return entry.samples > 1 ? `Consensus of ${entry.samples} samples` : "Predicted shape";

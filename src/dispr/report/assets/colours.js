@@ -34,7 +34,7 @@ function spreadLegend(cell) {
 }
 
 /** A length in voxels, in the unit of the cell. */
-const spreadText = (voxels, cell) => `${number(voxels * (cell.edge ?? 1), 2)} ${lengthUnit(cell)}`;
+const spreadText = (voxels, cell) => `${number(voxels * (cell.edge ?? 1), 2)}\u00a0${lengthUnit(cell)}`;
 
 /** The spread, in voxels, that has the last colour: for all cells the same. */
 const SPREAD_TOP = Math.max(0.5, ...REPORT.cells.map((cell) => 2 * cell.spread));

@@ -63,7 +63,8 @@ class Cell {
     this.measures = body.measures;
     this.step = body.step;
     this.hasTruth = entry.iou !== null;
-    this.keys = [CONSENSUS, ...Array(entry.samples).keys()];
+    // A single sample is the prediction itself.
+    this.keys = [CONSENSUS, ...(entry.samples > 1 ? Array(entry.samples).keys() : [])];
     if (this.hasTruth) this.keys.push(TRUTH);
     let at = 0;
     const part = (name) => {

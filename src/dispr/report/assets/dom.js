@@ -50,7 +50,4 @@ function roundLength(most) {
   return Math.max(...[1, 2, 5].map((step) => step * power).filter((length) => length <= most * (1 + 1e-9)));
 }
 
-/** Call a function once the browser has drawn, so that the page stays quick. */
-const afterDrawing = (call) => requestAnimationFrame(() => setTimeout(call, 0));
-
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);

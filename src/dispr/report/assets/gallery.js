@@ -114,7 +114,7 @@ class Gallery {
           isHere(cell) ? null : el("span", { class: "elsewhere", text: `on page ${cell.page + 1}` })),
         el("div", { class: "card-text" },
           el("strong", { class: "card-name" }, breakable(cell.name)),
-          el("span", {}, `${number(volume.value)} ${unit} `,
+          el("span", {}, `${number(volume.value)}\u00a0${unit} `,
             volume.low === null ? null : el("span", { class: "muted", text: `(${interval(volume.low, volume.high)})` })),
           cell.iou ? el("span", { class: "muted", text: `IoU ${cell.iou[0].toFixed(2)}` }) : null,
           sorted ? el("span", { class: "muted", text: sorted }) : null)));
@@ -140,8 +140,8 @@ class Gallery {
     const value = of(cell);
     const unit = FEATURES.has(sort) ? unitOf(FEATURES.get(sort), cell) : "";
     if (sort === "uncertainty") return `${label}: ${value === null ? "–" : percent(value)}`;
-    if (sort === "spread") return `${label}: ${spreadText(cell.spread, cell)}`;
-    return `${label}: ${number(value)} ${unit}`;
+    if (sort === "spread") return `Spread: ${spreadText(cell.spread, cell)}`;
+    return `${label}: ${number(value)}\u00a0${unit}`;
   }
 
   onSeen(entries) {
