@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from dispr.cli.main import cli
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_csv
+from dispr.measurements.folder import measure_items
+from dispr.measurements.inputs import find_items
 from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.shape import measure
 from dispr.prediction.layout import read_probability, read_samples, write_prediction
@@ -110,6 +114,34 @@ def test_field_of_view(study, tmp_path):
     assert second["main"][0][0] == pytest.approx(8000 * 3**3)
     assert first["warning"] == "On the border."
     assert (first["place"], second["place"]) == ([70, 9], None)
+
+
+def test_measures_at_hand_are_used(study, tmp_path):
+    """Those that are of these shapes, and not those from before them."""
+    folder = tmp_path / "p"
+    one = shutil.ignore_patterns("B_*", "E_*")
+    shutil.copytree(study / "predictions", folder, ignore=one)
+    table = folder / "measurements.csv"
+    items = find_items(folder)
+    rows = measure_items(items, table, jobs=1)
+    write_csv(table, [{**row, "surface_um2": 12.5, "calibrated": "all"} for row in rows])
+
+    def surface():
+        write_report(folder, None, tmp_path / "r.html", jobs=1)
+        cell = content(tmp_path / "r.html")[0]["cells"][0]
+        return cell["main"][1][0], cell["calibrated"]
+
+    assert surface() == (12.5, "all")
+    others = {"surface_um2": 12.5, "voxel_x_um": 0.3, "calibrated": "all"}
+    write_csv(table, [{**row, **others} for row in rows])
+    value, calibrated = surface()
+    assert calibrated == "volume"
+    assert value == pytest.approx(rows[0]["surface_um2"], rel=1e-4)  # of other voxels
+    write_csv(table, [{**row, "surface_um2": 12.5} for row in rows])
+    later = table.stat().st_mtime + 5
+    for path in items[0].paths:
+        os.utime(path, (later, later))
+    assert surface() == (value, "volume")  # the shapes are newer
 
 
 def test_empty_shape(tmp_path):

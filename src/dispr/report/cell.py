@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,7 +82,11 @@ def report_cell(source: Source) -> CellReport:
         spacing, unit = (source.pixels,) * 3, "px"
     truth = None if source.truth is None else binarise(read_obj(source.truth))
     spread = surface_spread(samples)
-    measures = _measures(source, samples, probability > 0.5, truth, spacing)
+    row = _measured(source, len(samples), spacing)
+    fitted = _calibrated(source, row is not None)
+    if row is None:
+        row = _ensemble(source, samples, probability > 0.5, spacing)
+    measures = _measures(row, truth, spacing)
     layout, data, step = _coded(source, samples, probability, truth, spread)
     names = [feature.name for feature in SHAPE_FEATURES]
     index = {
@@ -93,7 +98,7 @@ def report_cell(source: Source) -> CellReport:
         "unit": unit,
         "place": source.place,
         "samples": len(samples),
-        "calibrated": _calibrated(source),
+        "calibrated": fitted,
         "iou": None if truth is None else _ious(samples, probability > 0.5, truth),
         "spread": rounded(_mean_on_surface(spread, probability > 0.5)),
         "main": [[m[0], m[1], m[2], m[4]] for m in (measures[names.index(k)] for k in MAIN)],
@@ -125,27 +130,10 @@ def _coded(
 
 
 def _measures(
-    source: Source,
-    samples: np.ndarray,
-    consensus: np.ndarray,
-    truth: np.ndarray | None,
-    spacing: Spacing | None,
+    row: Mapping[str, float], truth: np.ndarray | None, spacing: Spacing | None
 ) -> list[list[float | None]]:
-    """Give value, low, high, mean and true value of each feature."""
+    """Give value, low, high, mean and true value of each feature, from a row of measures."""
     edges, physical = spacing or UNIT, spacing is not None
-    item = source.item
-    known = None
-    if item.volume is not None and item.boundary is not None:
-        known = calibrated(item.volume, item.boundary, math.prod(edges))
-    row = summarise(
-        SHAPE_FEATURES,
-        _values(consensus, edges),
-        [_values(sample, edges) for sample in samples],
-        known,
-        physical,
-        item.intervals,
-        math.prod(edges) ** (1 / 3),
-    )
     true = {} if truth is None else _values(truth, edges)
     return [
         [
@@ -157,6 +145,45 @@ def _measures(
         ]
         for feature in SHAPE_FEATURES
     ]
+
+
+def _ensemble(
+    source: Source, samples: np.ndarray, consensus: np.ndarray, spacing: Spacing | None
+) -> dict[str, float]:
+    """Measure the shapes; see `dispr.morphology.ensemble.summarise`."""
+    edges, item = spacing or UNIT, source.item
+    known = None
+    if item.volume is not None and item.boundary is not None:
+        known = calibrated(item.volume, item.boundary, math.prod(edges))
+    return summarise(
+        SHAPE_FEATURES,
+        _values(consensus, edges),
+        [_values(sample, edges) for sample in samples],
+        known,
+        spacing is not None,
+        item.intervals,
+        math.prod(edges) ** (1 / 3),
+    )
+
+
+def _measured(source: Source, samples: int, spacing: Spacing | None) -> dict[str, float] | None:
+    """Give the measures that are at hand, if they are of so many samples and of this spacing."""
+    row = source.measured
+    if row is None or row.get("samples") != str(samples):
+        return None
+    edge = row.get("voxel_x_um") or ""
+    if spacing is None or not edge:
+        same = spacing is None and not edge
+    else:
+        same = math.isclose(float(edge), spacing[2], rel_tol=1e-4)
+    columns = [
+        feature.column(spacing is not None, statistic=statistic)
+        for feature in SHAPE_FEATURES
+        for statistic in ("", "low", "high", "mean")
+    ]
+    if not same or not all(column in row for column in columns):
+        return None
+    return {column: float(row[column] or "nan") for column in columns}
 
 
 def _values(body: np.ndarray, edges: Spacing) -> dict[str, float]:
@@ -176,8 +203,13 @@ def _mean_on_surface(spread: np.ndarray, body: np.ndarray) -> float:
     return float(spread[rim].mean()) if rim.any() else 0.0
 
 
-def _calibrated(source: Source) -> str:
-    """Say which intervals were fitted to known cells: "all", "volume" or "none" of them."""
+def _calibrated(source: Source, measured: bool) -> str:
+    """Say which intervals were fitted to known cells: "all", "volume" or "none" of them.
+
+    Where measures at hand are shown, these say it.
+    """
+    if measured and source.measured is not None:
+        return source.measured.get("calibrated") or "none"
     if source.item.intervals is not None:
         return "all"
     return "volume" if source.item.volume and source.item.boundary else "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells, tiff_files
@@ -14,8 +14,8 @@ from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.prediction.folder import TABLE
 from dispr.prediction.shipped import shipped_intervals
 
-CROPS, FIELD_TABLE = "cells", "cells.csv"
-"""Where the prediction of a field of view has its cells, and what it says of them."""
+CROPS, FIELD_TABLE, MEASUREMENTS = "cells", "cells.csv", "measurements.csv"
+"""Where the prediction of a field of view has its cells, their table, and all their measures."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Source:
         Edge of a voxel in pixels of the field of view that the cell is from.
     place : (x, y) or None
         Its middle in the field, in pixels.
+    measured : mapping or None
+        Its row of the measurements that are in the folder, if they are of these shapes.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Source:
     warning: str = ""
     pixels: float | None = None
     place: tuple[float, float] | None = None
+    measured: Mapping[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -92,9 +95,21 @@ def find_sources(
             "predicted."
         )
     table = {**_table(predictions / TABLE), **_table(predictions / FIELD_TABLE)}
-    return [
+    measured = _table(predictions / MEASUREMENTS)
+    found = [
         _source(predictions, item, sections, truths, table.get(item.name, {})) for item in items
     ]
+    return [
+        replace(source, measured=measured[source.name])
+        if source.name in measured and _is_older(source.item, predictions / MEASUREMENTS)
+        else source
+        for source in found
+    ]
+
+
+def _is_older(item: Item, table: Path) -> bool:
+    """Tell whether the files of a cell were there before a table was."""
+    return all(path.stat().st_mtime_ns <= table.stat().st_mtime_ns for path in item.paths)
 
 
 def _source(
