@@ -11,14 +11,16 @@ from typing import Any
 from dispr._version import __version__
 from dispr.errors import FileError
 from dispr.files import atomic_path
+from dispr.meshes.colours import STOPS
 from dispr.morphology.features import SHAPE_FEATURES
+from dispr.prediction.familiarity import ALARM
 from dispr.prediction.folder import SETTINGS
 from dispr.processes import map_in_processes
 from dispr.report.cell import MAIN, CellReport, report_cell
 from dispr.report.page import deal, page
 from dispr.report.sources import Source, find_sources
 
-PAGE_BYTES = 4_500_000
+PAGE_BYTES = 4_000_000
 """Most bytes of cells on a page; a browser on a phone still opens it at once."""
 
 
@@ -114,6 +116,8 @@ def write_report(
         "cells": index,
         "pages": [path.name for path in paths],
         "scores": scores,
+        "alarm": ALARM,
+        "stops": STOPS,
     }
     for number, part in enumerate(dealt):
         here = {cells[i].index["name"]: cells[i].body for i in part}

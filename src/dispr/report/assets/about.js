@@ -8,7 +8,7 @@ function aboutView() {
     ["Uncertainty as colour", "How far the surfaces of the samples scatter at a place of the surface: their standard deviation, from blue (they agree) to orange. Errors that all samples share do not show in it. All cells have the same scale."],
     ["90 % interval", "Holds the true value of nine cells in ten that are like those it was fitted to. What was fitted is said below the measures."],
     ["Warning", "The section is odder than those of nearly all training cells, and its shape is not to be trusted; or the cell is cut off by the border of its field of view. What it is stands beside it."],
-    ["Familiarity", "Share of the training cells whose sections are odder than this one. A warning stands below 0.02."],
+    ["Familiarity", `Share of the training cells whose sections are odder than this one. A warning stands below ${REPORT.alarm}.`],
     ["IoU", "Voxels that prediction and truth share, over those that either holds; 1 is best."],
     ["Units", "Micrometres (µm) where the size of the pixels is known; else pixels (px) of the field of view, or voxels of cells that are from none."],
     ["Sections", "XY is seen from above as it was imaged, through plane Z 32; XZ and YZ from the side, Z up. Click into one to move the others there."],

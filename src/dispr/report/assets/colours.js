@@ -1,6 +1,6 @@
 // Colours of surfaces and charts; those of the spread go from certain (blue) to uncertain (orange).
 
-const STOPS = [[62, 98, 172], [84, 150, 192], [146, 203, 186], [245, 217, 128], [238, 118, 56]];
+const STOPS = REPORT.stops;
 const PREDICTED = [233, 124, 106];
 const TRUE = [98, 150, 224];
 const LIGHT = normalised([-0.45, 0.6, 0.66]); // from the viewer's upper left

@@ -19,7 +19,7 @@ const unitOf = (feature, cell) => (cell.unit === "voxel" ? feature.voxel : featu
 const lengthUnit = (cell) => (cell.unit === "voxel" ? "voxels" : cell.unit);
 
 /** Whether the section is unlike those of the training. */
-const isStrange = (cell) => Boolean(cell.warning) && cell.familiarity !== null && cell.familiarity < 0.02;
+const isStrange = (cell) => Boolean(cell.warning) && cell.familiarity !== null && cell.familiarity < REPORT.alarm;
 
 /** A main measure of a cell: {value, low, high, truth}. */
 function mainMeasure(cell, name) {
