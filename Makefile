@@ -16,7 +16,7 @@ demo: $(VENV)/installed
 	rm -rf demo
 	$(BIN)/dispr simulate -o demo/cells -n 6 --seed 1 --test-fraction 1 \
 		--types 0.00_discocyte,A_cell_clusters,B_keratocytes,C_knizocytes,D_multilobate_cells,E_acanthocytes
-	$(BIN)/dispr predict demo/cells --split test -o demo/predictions --no-report
+	$(BIN)/dispr predict demo/cells --split test -o demo/predictions --pixel-size 0.172 --no-report
 	$(BIN)/dispr evaluate demo/predictions demo/cells --split test -o demo/metrics.csv --no-report
 	$(BIN)/dispr plot demo/predictions demo/cells --split test -o demo/shapes.png
 	$(BIN)/dispr report demo/predictions demo/cells --split test -o demo/report.html

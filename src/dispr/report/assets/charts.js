@@ -1,6 +1,12 @@
 // Charts as SVG, whose points are links to cells.
 
-const CHART = { width: 520, height: 400, left: 64, right: 16, top: 14, bottom: 52 };
+const CHART = { width: 520, height: 400, right: 16, top: 14, bottom: 58 };
+
+/** Width of the longest of some texts; on a phone, letters are larger (see style.css). */
+function widthOf(texts) {
+  const letter = window.matchMedia("(max-width: 560px)").matches ? 11.5 : 8;
+  return letter * Math.max(...texts.map((text) => text.length));
+}
 
 /** Round ticks between two values. */
 function ticks(low, high, count = 5) {
@@ -50,15 +56,16 @@ function intervalBar({ value, low, high, truth }) {
  * of y. diagonal: whether both axes have one range, with a line where they are equal.
  */
 function scatter({ points, xLabel, yLabel, title, diagonal = false }) {
-  const { width, height, left, right, top, bottom } = CHART;
+  const { width, height, right, top, bottom } = CHART;
   const known = points.filter((point) => point.x !== null && point.y !== null);
   const xs = known.map((point) => point.x);
   const ys = known.flatMap((point) => [point.y, point.low, point.high]);
   const xRange = rangeOf(diagonal ? [...xs, ...ys] : xs);
   const yRange = diagonal ? xRange : rangeOf(ys);
+  const left = 38 + widthOf(ticks(...yRange).map((tick) => number(tick)));
   const x = scaleOf(xRange, left, width - right);
   const y = scaleOf(yRange, height - bottom, top);
-  const parts = axes(x, y, xRange, yRange, xLabel, yLabel);
+  const parts = axes(x, y, xRange, yRange, xLabel, yLabel, left);
   if (diagonal) {
     parts.push(svg("line", { x1: x(xRange[0]), y1: y(xRange[0]), x2: x(xRange[1]), y2: y(xRange[1]), class: "diagonal" }));
   }
@@ -75,12 +82,12 @@ function scatter({ points, xLabel, yLabel, title, diagonal = false }) {
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "group", "aria-label": title }, parts);
 }
 
-function axes(x, y, xRange, yRange, xLabel, yLabel) {
-  const { width, height, left, right, top, bottom } = CHART;
+function axes(x, y, xRange, yRange, xLabel, yLabel, left) {
+  const { width, height, right, top, bottom } = CHART;
   const parts = [];
-  for (const tick of ticks(...xRange)) {
+  for (const tick of ticks(...xRange, left > 90 ? 4 : 5)) {
     parts.push(svg("line", { x1: x(tick), x2: x(tick), y1: top, y2: height - bottom, class: "grid" }));
-    parts.push(svg("text", { x: x(tick), y: height - bottom + 18, "text-anchor": "middle", text: number(tick) }));
+    parts.push(svg("text", { x: x(tick), y: height - bottom + 20, "text-anchor": "middle", text: number(tick) }));
   }
   for (const tick of ticks(...yRange)) {
     parts.push(svg("line", { x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: "grid" }));
@@ -96,15 +103,15 @@ function axes(x, y, xRange, yRange, xLabel, yLabel) {
 function strip({ points, label, title, range }) {
   const groups = CLASSES.filter((group) => points.some((point) => point.group === group));
   const row = 34;
-  const left = 128;
+  const left = 14 + widthOf(groups.map(className));
   const { width, right } = CHART;
-  const height = groups.length * row + 60;
+  const height = groups.length * row + 70;
   const x = scaleOf(range || rangeOf(points.map((point) => point.value)), left, width - right);
   const bounds = range || rangeOf(points.map((point) => point.value));
   const parts = [];
   for (const tick of ticks(...bounds)) {
-    parts.push(svg("line", { x1: x(tick), x2: x(tick), y1: 8, y2: height - 46, class: "grid" }));
-    parts.push(svg("text", { x: x(tick), y: height - 28, "text-anchor": "middle", text: number(tick) }));
+    parts.push(svg("line", { x1: x(tick), x2: x(tick), y1: 8, y2: height - 56, class: "grid" }));
+    parts.push(svg("text", { x: x(tick), y: height - 36, "text-anchor": "middle", text: number(tick) }));
   }
   parts.push(svg("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle", class: "label", text: label }));
   groups.forEach((group, i) => {
