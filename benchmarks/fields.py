@@ -45,7 +45,7 @@ def accuracy(folder: Path, cells: int, seed: int, options: list[str]) -> None:
     found = [compare(row, field, volume) for row in rows]
     for name in found[0]:
         values = np.array([one[name] for one in found])
-        print(f"{name:<32} mean {values.mean():7.3f}  largest {values.max():7.3f}")
+        print(f"{name:<36} mean {values.mean():7.3f}  largest {values.max():7.3f}")
 
 
 def compare(row: dict[str, str], field, volume: np.ndarray) -> dict[str, float]:
@@ -60,7 +60,10 @@ def compare(row: dict[str, str], field, volume: np.ndarray) -> dict[str, float]:
         "centroid of mask, pixels": float(
             np.hypot(float(row["y_px"]) - section[0], float(row["x_px"]) - section[1])
         ),
-        "centre in plane, pixels": float(np.hypot(*(centres[0] - centres[1])[1:])),
+        "centre in the imaged plane, pixels": float(
+            np.hypot(*np.subtract(section, ndimage.center_of_mass(got[32])))
+        ),
+        "centre in Y and X, pixels": float(np.hypot(*(centres[0] - centres[1])[1:])),
         "centre in depth, voxels": float(abs(centres[0] - centres[1])[0]),
         "IoU": float((true & got).sum() / (true | got).sum()),
         "IoU in the imaged plane": float((true & got)[32].sum() / (true | got)[32].sum()),
@@ -75,7 +78,7 @@ def compare(row: dict[str, str], field, volume: np.ndarray) -> dict[str, float]:
 
 
 def picture(folder: Path, path: Path) -> None:
-    """Draw the field, the labels in the imaged plane, and a vertical section of them."""
+    """Draw the field and the predicted labels; below, a vertical section of truth and labels."""
     from PIL import Image
 
     image = tifffile.imread(folder / "image.tif")
@@ -87,17 +90,10 @@ def picture(folder: Path, path: Path) -> None:
     grey = np.repeat(image[..., None], 3, axis=2)
     grey[row] = (255, 160, 0)
     gap = np.full((6, image.shape[1], 3), 255, np.uint8)
-    side = np.full((len(image) + 2 * (64 + 6), 6, 3), 255, np.uint8)
-    columns = []
-    for middle, labels in ((grey, truth), (colours[volume[32]], volume)):
-        sections = [colours[labels[:, row]]]
-        other = (
-            [colours[truth[:, row]]]
-            if labels is volume
-            else [np.repeat(image[row][None, :, None].repeat(64, 0), 3, 2)]
-        )
-        columns.append(np.concatenate([middle, gap, *sections, gap, *other]))
-    Image.fromarray(np.concatenate([columns[0], side, columns[1]], axis=1)).save(path)
+    left = np.concatenate([grey, gap, colours[truth[:, row]]])
+    right = np.concatenate([colours[volume[32]], gap, colours[volume[:, row]]])
+    between = np.full((len(left), 6, 3), 255, np.uint8)
+    Image.fromarray(np.concatenate([left, between, right], axis=1)).save(path)
 
 
 def large(folder: Path, cells: int) -> None:
