@@ -1,4 +1,5 @@
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -83,6 +84,10 @@ def test_in_pixels_where_their_size_is_not_known(extruder, field, files, tmp_pat
         assert not any("_um" in name for name in row)
         height = 24 * row["frame_px"] / 64
         assert row["volume_px3"] == pytest.approx(height * true.sum(), rel=0.03)
+    measured = table(tmp_path / "out" / "measurements.csv")[0]
+    assert "surface_px2" in measured
+    assert not any(re.search(r"_um\d?$", name) for name in measured)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
 
 
 def test_same_answer_as_from_single_crops(model, files, tmp_path):

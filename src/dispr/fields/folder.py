@@ -21,7 +21,7 @@ from dispr.fields.find import FieldFiles
 from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
-from dispr.fields.table import Row, cell_row, voxel_edge
+from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge
 from dispr.fields.volume import check_format, write_volume
 from dispr.files import atomic_path, make_folder, write_csv, write_tiff
 from dispr.measurements.calibrate import model_of
@@ -241,7 +241,15 @@ def measure_field(
         done += 1
         report("Measuring", done, len(items))
 
-    rows = measure_items(items, out / MEASURES, jobs=jobs, on_cell=one)
+    if field.pixel_size is not None:
+        rows = measure_items(items, out / MEASURES, jobs=jobs, on_cell=one)
+    else:
+        # Measured as if a pixel were a um long: nobody else must see that table.
+        hidden = out / f".{MEASURES}"
+        found = measure_items(items, hidden, jobs=jobs, on_cell=one)
+        rows = [{in_pixels(name): value for name, value in row.items()} for row in found]
+        write_csv(out / MEASURES, rows)
+        hidden.unlink()
     return {row["name"]: row for row in rows}
 
 
@@ -249,7 +257,7 @@ def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
     """Read the measures of an earlier run, if they are of all shapes as they now are."""
     path = out / MEASURES
     shapes = [probability_path(out, name) for name in names]
-    if not path.is_file() or (path.parent / f"{MEASURES}.part").exists():
+    if not path.is_file() or any(not shape.is_file() for shape in shapes):
         return None
     if any(shape.stat().st_mtime_ns >= path.stat().st_mtime_ns for shape in shapes):
         return None

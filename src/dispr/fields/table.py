@@ -74,18 +74,21 @@ def cell_row(
         row["overlap"] = "" if math.isnan(overlap) else round(overlap, 4)
     row |= {"familiarity": familiarity, "warning": " ".join(told)}
     return row | {
-        _in_pixels(name) if pixel_size is None else name: value
+        in_pixels(name) if pixel_size is None else name: value
         for name, value in measures.items()
         if name not in _ELSEWHERE
     }
 
 
-_ELSEWHERE = {"name", "class", "voxel_z_um", "voxel_y_um", "voxel_x_um"}
+_ELSEWHERE = {
+    *("name", "class"),
+    *(f"voxel_{axis}_{unit}" for axis in "zyx" for unit in ("um", "px")),
+}
 
 
-def _in_pixels(name: str) -> str:
-    """Rename a measure that was taken with the pixel as its unit of length."""
-    return re.sub(r"um(\d?)$", r"px\1", name)
+def in_pixels(name: str) -> str:
+    """Rename a measure that was taken with the pixel of the field as its unit of length."""
+    return re.sub(r"_um(\d?)$", r"_px\1", name)
 
 
 def _digits(value: float) -> float:
