@@ -109,8 +109,7 @@ def command(
     cell NAME its shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
     predictions.csv, with a warning beside cells that are unlike those of the training. Where the
     size of the pixels is known, the files state the size of their voxels, and the table volumes in
-    um3. Interrupt with Ctrl-C; the same command goes on where it
-    was.
+    um3. Interrupt with Ctrl-C; the same command goes on where it was.
 
     DATA may also be a field of view with many cells and --labels, an image of one cell with
     --mask, or a folder of fields, whose images and labels are told by --images and --labels. OUT
