@@ -84,6 +84,11 @@ def test_in_pixels_where_their_size_is_not_known(extruder, field, files, tmp_pat
         assert not any("_um" in name for name in row)
         height = 24 * row["frame_px"] / 64
         assert row["volume_px3"] == pytest.approx(height * true.sum(), rel=0.03)
+    without = predict_field_files(
+        extruder, files, tmp_path / "out", FieldSettings(measures=False), ensemble=1
+    )
+    for row, plain in zip(rows, without, strict=True):
+        assert plain["volume_px3"] == pytest.approx(row["volume_px3"], rel=0.03)
     measured = table(tmp_path / "out" / "measurements.csv")[0]
     assert "surface_px2" in measured
     assert not any(re.search(r"_um\d?$", name) for name in measured)

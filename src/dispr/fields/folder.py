@@ -194,7 +194,8 @@ def predict_field_files(
         cell_row(
             cell,
             field.pixel_size,
-            measures=measures.get(cell.name) or _volumes(about.get(cell.name, {})),
+            measures=measures.get(cell.name)
+            or _volumes(about.get(cell.name, {}), voxel_edge(cell, field.pixel_size)),
             familiarity=about.get(cell.name, {}).get("familiarity", ""),
             warning=about.get(cell.name, {}).get("warning", ""),
             overlap=overlaps.get(cell.name, float("nan")) if overlaps else None,
@@ -350,11 +351,18 @@ def _claim(out: Path, field: PreparedField) -> None:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _volumes(row: Row) -> Row:
-    """Take the volumes out of a row of `predictions.csv`, in um3 where the pixel size is known."""
-    unit = "um3" if "voxel_size_um" in row else "voxels"
+def _volumes(row: Row, edge: float) -> Row:
+    """Take the volumes out of a row of `predictions.csv`.
+
+    Parameters
+    ----------
+    row : dict
+        The row; empty for a cell that was not predicted.
+    edge : float
+        Edge of a voxel, in um or in pixels of the field; in units of this are the volumes.
+    """
     return {
-        name: value
+        name.replace("_voxels", "_um3"): "" if value == "" else float(f"{value * edge**3:.6g}")
         for name, value in row.items()
-        if name.startswith("volume") and name.endswith(unit)
+        if name.startswith("volume") and name.endswith("_voxels")
     }
