@@ -23,6 +23,7 @@ COMMANDS = {
     "mesh": ("dispr.cli.mesh", "Write predicted shapes as meshes: STL, PLY, OBJ, GLB."),
     "plot": ("dispr.cli.plot", "Draw predicted cells: sections and shapes."),
     "baseline": ("dispr.cli.baseline", "Make shapes without a network, to compare with."),
+    "prepare": ("dispr.cli.prepare", "Turn z-stacks and 3D labels into training data."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),
     "calibrate": ("dispr.cli.calibrate", "Fit a model's intervals of volume and surface."),
     "convert": ("dispr.cli.convert", "Turn a checkpoint of the published program into weights."),

@@ -101,6 +101,22 @@ def one_label_image(array: np.ndarray, axes: str = "", name: str = "labels") -> 
         array = channels[0]
     if array.ndim != 2:
         raise ArrayError(f"{name} has the shape {array.shape}; labels have two axes, (Y, X).")
+    return whole_numbers(array, name)
+
+
+def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
+    """Check that an array of any shape holds labels: whole numbers, none negative.
+
+    Returns
+    -------
+    ndarray
+        bool or integers; floating point is taken where it is whole.
+
+    Raises
+    ------
+    ArrayError
+        If it holds fractions or negative numbers.
+    """
     if array.dtype.kind == "f":
         whole = np.rint(array) if np.isfinite(array).all() else None
         if whole is None or not np.array_equal(whole, array):

@@ -40,7 +40,7 @@ def read_field(path: Path, channel: int | None = None) -> np.ndarray:
     ConfigError
         If there is no such channel, or a choice must be made.
     """
-    array, axes = _read(path, "img")
+    array, axes = read_array(path, "img")
     try:
         return one_channel(array, axes, channel, str(path))
     except ArrayError as error:
@@ -65,7 +65,7 @@ def read_labels(path: Path) -> np.ndarray:
     FileError
         If the file cannot be read, or does not hold labels.
     """
-    array, axes = _read(path, "masks")
+    array, axes = read_array(path, "masks")
     try:
         return one_label_image(array, axes, str(path))
     except ArrayError as error:
@@ -91,8 +91,21 @@ def read_field_pixel_size(path: Path, pixel_size: float | None = None) -> float 
         raise FileError(str(error)) from error
 
 
-def _read(path: Path, key: str) -> tuple[np.ndarray, str]:
-    """Give an array and the names of its axes; "?" where the file does not say."""
+def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
+    """Read an array and the names of its axes; "?" where the file does not say.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose.
+    key : "img" or "masks"
+        Which of its arrays, of a file of Cellpose.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    """
     if path.is_dir():
         raise FileError(f"{path} is a folder; name a file.")
     if not path.exists():

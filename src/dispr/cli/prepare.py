@@ -1,0 +1,102 @@
+"""`dispr prepare`: training data from z-stacks and their 3D segmentations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dispr.cli.options import NumberList
+
+
+@click.command()
+@click.argument("stacks", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--labels",
+    default=None,
+    help="3D labels of the cells: a file, or for a folder a path with * for the name of a stack.",
+)
+@click.option(
+    "--images",
+    default=None,
+    help='Stacks of a folder, by their names with one *, such as "*_membrane.tif".',
+)
+@click.option("--channel", type=int, default=None, help="Channel of the stacks to use, from 0.")
+@click.option(
+    "--voxel-size",
+    type=NumberList(float),
+    default=None,
+    metavar="Z,Y,X",
+    help="Edges of the stacks' voxels in um. Default: what the files say.",
+)
+@click.option(
+    "--frame",
+    default="auto",
+    show_default=True,
+    help="Edge of the cube that each cell is shown in, in um; auto: 11, or what the cells need.",
+)
+@click.option(
+    "--classes",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV with the columns stack, label, and type or class: what the cells are called after.",
+)
+@click.option(
+    "--test-fraction",
+    default=0.2,
+    show_default=True,
+    help="Share of the cells that go to the folder test, by whole stacks.",
+)
+@click.option("--seed", default=0, show_default=True, help="Chooses the stacks for testing.")
+@click.option(
+    "--min-volume",
+    default=0.0,
+    show_default=True,
+    help="Smallest volume of a cell in um3; what is smaller is left out.",
+)
+def command(
+    stacks: Path,
+    out: Path,
+    labels: str | None,
+    images: str | None,
+    channel: int | None,
+    voxel_size: tuple[float, ...] | None,
+    frame: str,
+    classes: Path | None,
+    test_fraction: float,
+    seed: int,
+    min_volume: float,
+) -> None:
+    """Turn STACKS, a z-stack or a folder of them, and their 3D labels into training data.
+
+    OUT receives {train,test}/{obj,image,mask}/NAME.tif, which `dispr train` takes, and
+    manifest.csv, which says what became of each label. Interrupt with Ctrl-C; the same command
+    goes on where it was.
+    """
+    from dispr.cli.progress import Bars
+    from dispr.fields.find import find_fields
+    from dispr.stacks.classes import check_stacks, read_classes
+    from dispr.stacks.folder import StackSettings, prepare_stacks, summary
+
+    if voxel_size is not None and len(voxel_size) == 1:
+        voxel_size *= 3
+    settings = StackSettings(channel, voxel_size, frame, test_fraction, seed, min_volume)
+    found = find_fields(stacks, images, labels)
+    table = None
+    if classes is not None:
+        table = read_classes(classes)
+        check_stacks(table, [files.name for files in found], classes)
+    with Bars() as bars:
+        rows, plan = prepare_stacks(
+            found,
+            out,
+            settings,
+            table,
+            on_progress=bars.show,
+            on_note=lambda note: click.echo(f"Note: {note}", err=True),
+        )
+    for line in summary(rows, plan):
+        click.echo(line)

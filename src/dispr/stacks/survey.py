@@ -1,0 +1,87 @@
+"""Look through all stacks before anything is written: what there is, one frame, a split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dispr.cells.spacing import Spacing
+from dispr.errors import FileError
+from dispr.fields.find import FieldFiles
+from dispr.stacks.cut import LEAST_PLANES
+from dispr.stacks.frame import Extent
+from dispr.stacks.locate import as_label_stack, locate_cells
+from dispr.stacks.read import read_label_stack, read_spacing
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a stack from its labels alone.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        The labels that it has.
+    whole : tuple of (float, float, float)
+        Extents in um along Z, Y and X of the cells that do not touch its border.
+    spacing : (float, float, float)
+        Edges of its voxels in um.
+    from_mask : bool
+        Whether its labels are a mask of several pieces.
+    """
+
+    labels: tuple[int, ...]
+    whole: tuple[Extent, ...]
+    spacing: Spacing
+    from_mask: bool = False
+
+
+def label_file(files: FieldFiles) -> FieldFiles:
+    """Make sure that a stack has labels.
+
+    Raises
+    ------
+    FileError
+        If it has none.
+    """
+    if files.labels is None:
+        raise FileError(
+            f"{files.image} has no labels beside it; name them by --labels, with * for the name of "
+            "the stack where there are several."
+        )
+    return files
+
+
+def survey_stack(
+    files: FieldFiles, voxel_size: Sequence[float] | None = None, least_volume: float = 0.0
+) -> Survey:
+    """Look at the labels of a stack.
+
+    Parameters
+    ----------
+    files : FieldFiles
+        The stack.
+    voxel_size : sequence of float, optional
+        Edges of its voxels along Z, Y and X in um, instead of what the files say.
+    least_volume : float
+        Smallest volume in um3 of the cells that count.
+
+    Raises
+    ------
+    FileError
+        If the labels cannot be read, or nobody states the size of the voxels.
+    """
+    labels = label_file(files).labels
+    assert labels is not None
+    spacing = read_spacing(files.image, labels, voxel_size)
+    array = read_label_stack(labels)
+    if not array.any():
+        return Survey((), (), spacing)
+    numbered, from_mask = as_label_stack(array, str(labels))
+    found, whole = [], []
+    for cell in locate_cells(numbered):
+        found.append(cell.label)
+        usable = not cell.border and cell.inside.shape[0] >= LEAST_PLANES
+        if usable and cell.volume(spacing) >= least_volume:
+            whole.append(cell.extent(spacing))
+    return Survey(tuple(found), tuple(whole), spacing, from_mask)
