@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import tifffile
 
 from dispr.cells.check import check_cells
 from dispr.cells.classes import parse_name
@@ -12,10 +13,13 @@ from dispr.cells.metadata import read_voxel_size
 from dispr.cells.read import read_cell, read_pixel_size
 from dispr.errors import ConfigError, FileError
 from dispr.fields.find import find_fields
+from dispr.fields.prepare import prepare_field
 from dispr.files import read_tiff
 from dispr.simulate.field import VOXEL
 from dispr.stacks import folder as stacks_folder
-from dispr.stacks.folder import StackSettings, prepare_stacks, summary
+from dispr.stacks.folder import prepare_stacks
+from dispr.stacks.manifest import summary
+from dispr.stacks.plan import StackSettings
 
 FRAME = 64 * VOXEL
 STEP = 3
@@ -146,21 +150,26 @@ def test_interrupted_run_goes_on_to_the_same_files(prepared, tmp_path, monkeypat
         prepare_stacks(fields, again, settings, classes)
     assert 0 < len(find_cells(again)) < 9
     resumed, _ = prepare_stacks(fields, again, settings, classes)
-    assert len(calls) == 5 + 6  # the first stack was not cut again
+    assert len(calls) == 5 + 5  # what was finished is not cut again
     assert [str(row["name"]) for row in resumed] == [row["name"] for row in rows]
     assert files_of(again) == files_of(out)
     # Of a finished run nothing is cut again, unless a file is gone.
     prepare_stacks(fields, again, settings, classes)
-    assert len(calls) == 11
+    assert len(calls) == 10
     next(again.rglob("c_000003.tif")).unlink()
     prepare_stacks(fields, again, settings, classes)
+    assert len(calls) == 11
     assert files_of(again) == files_of(out)
 
 
 def test_other_settings_and_other_folders_are_refused(prepared, tmp_path):
-    out, _, _, (fields, _, classes) = prepared
-    with pytest.raises(ConfigError, match="other settings"):
-        prepare_stacks(fields, out, StackSettings(frame=9), classes)
+    out, _, _, (fields, settings, classes) = prepared
+    with pytest.raises(ConfigError, match=r"with frame 11.008 instead of 9;"):
+        prepare_stacks(fields, out, StackSettings(frame=9, test_fraction=0.34), classes)
+    with pytest.raises(ConfigError, match="another table of classes"):
+        prepare_stacks(fields, out, settings)
+    with pytest.raises(ConfigError, match="from other stacks"):
+        prepare_stacks(fields[:2], out, settings, classes)
     (tmp_path / "train" / "image").mkdir(parents=True)
     with pytest.raises(FileError, match="no new folder"):
         prepare_stacks(fields, tmp_path)
@@ -184,6 +193,60 @@ def test_labels_of_another_shape_are_refused(known, tmp_path):
     write_tiff(tmp_path / "labels" / "a.tif", a.labels, a.spacing)
     with pytest.raises(FileError, match="the very same voxels"):
         prepare_stacks(find_fields(tmp_path, labels="labels/*.tif"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_image_is_what_predict_shows_of_the_field(prepared, known):
+    """A section of a stack is a field: prediction sees the images that training saw."""
+    out, rows, _, _ = prepared
+    for row in rows[:3]:
+        stack = known[row["stack"]]
+        plane = row["plane"]
+        field = prepare_field(
+            stack.image[plane], stack.labels[plane], pixel_size=VOXEL, frame=FRAME
+        )
+        seen = next(cell for cell in field.cells if cell.label == row["label"])
+        image, mask = field.crop(seen)
+        cell = out / row["split"] / "image" / f"{row['name']}.tif"
+        np.testing.assert_array_equal(read_tiff(cell), image)
+        own = read_tiff(out / row["split"] / "mask" / f"{row['name']}.tif") > 127
+        assert (own & (mask > 127)).sum() / (own | (mask > 127)).sum() > 0.97
+
+
+def test_plane_without_contrast_is_left_out(known, tmp_path):
+    a = known["a"]
+    np.save(tmp_path / "a.npy", np.zeros_like(a.image))
+    np.save(tmp_path / "l.npy", a.labels)
+    settings = StackSettings(voxel_size=a.spacing)
+    rows, _ = prepare_stacks(
+        find_fields(tmp_path / "a.npy", labels=str(tmp_path / "l.npy")), tmp_path / "o", settings
+    )
+    assert [row["reason"].partition(":")[0] for row in rows] == ["no contrast"] * 3
+
+
+def test_channel_of_16_bit_ome_tiff_and_pixels_of_another_size(known, tmp_path):
+    """Pixels of half a voxel, two channels: the same cells."""
+    a = known["a"]
+    fine = np.repeat(np.repeat(a.image.astype(np.uint16) * 16, 2, 1), 2, 2)
+    labels = np.repeat(np.repeat(a.labels, 2, 1), 2, 2)
+    z, y, x = a.spacing[0], VOXEL / 2, VOXEL / 2
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        np.stack([fine * 0, fine], 1),
+        metadata={"axes": "ZCYX", "PhysicalSizeX": x, "PhysicalSizeY": y, "PhysicalSizeZ": z},
+    )
+    np.save(tmp_path / "labels.npy", labels)
+    fields = find_fields(tmp_path / "a.ome.tif", labels=str(tmp_path / "labels.npy"))
+    rows, _ = prepare_stacks(fields, tmp_path / "out", StackSettings(channel=1, frame=FRAME))
+    assert [row["name"] for row in rows] == ["a_000001", "a_000002", "a_000003"]
+    for row in rows:
+        # To half a pixel, the frame stands where it stands in the coarse stack.
+        halves = {**row, "frame_y_px": row["frame_y_px"] // 2, "frame_x_px": row["frame_x_px"] // 2}
+        truth = true_cell(a, halves)
+        body = read_tiff(tmp_path / "out" / "train" / "obj" / f"{row['name']}.tif") > 127
+        assert (truth & body).sum() / (truth | body).sum() > 0.9
+        image = read_tiff(tmp_path / "out" / "train" / "image" / f"{row['name']}.tif")
+        assert image.max() > 240  # stretched
 
 
 def test_read_cell_takes_them(prepared):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.files import read_tiff
 from dispr.stacks.classes import Names, as_type, check_stacks, read_classes
 from dispr.stacks.cut import frame_of, refusal
 from dispr.stacks.frame import as_frame, choose_frame
@@ -33,6 +34,12 @@ def test_cells_are_located():
     assert cells[3].volume((2, 0.5, 0.5)) == 5 * 120 * 0.5
     assert cells[8].border == "ZY"
     assert cells[3].border == ""
+
+
+def test_middle_is_that_of_the_published_cells(real_cells):
+    for path in sorted(real_cells.glob("test/obj/*.tif"))[::10]:
+        (cell,) = locate_cells((read_tiff(path) > 0).astype(np.uint8))
+        assert cell.middle == 32
 
 
 def test_huge_labels_cost_no_memory():

@@ -79,7 +79,9 @@ def command(
     from dispr.cli.progress import Bars
     from dispr.fields.find import find_fields
     from dispr.stacks.classes import check_stacks, read_classes
-    from dispr.stacks.folder import StackSettings, prepare_stacks, summary
+    from dispr.stacks.folder import prepare_stacks
+    from dispr.stacks.manifest import summary
+    from dispr.stacks.plan import StackSettings
 
     if voxel_size is not None and len(voxel_size) == 1:
         voxel_size *= 3

@@ -9,7 +9,7 @@ import numpy as np
 from dispr.cells.arrays import SIZE, SMALLEST, as_image
 from dispr.cells.read import Cell
 from dispr.cells.spacing import Spacing
-from dispr.errors import ConfigError
+from dispr.errors import ArrayError, ConfigError
 from dispr.fields.crop import Square, background_level, crop_cell, square_about
 from dispr.fields.grey import as_grey
 from dispr.fields.prepare import LEAST_AREA, LEAST_PIXELS
@@ -113,9 +113,42 @@ def _beyond(box: slice, size: float, first: float, edge: float) -> float:
     return max(first - box.start * size, 0.0) + max(box.stop * size - first - edge, 0.0)
 
 
-def cut_cell(
-    name: str, stack: np.ndarray, labels: np.ndarray, cell: StackCell, frame: Frame
-) -> tuple[Cell, Square]:
+class Sections:
+    """The planes of a stack with the grey values that cells are cut out with.
+
+    Parameters
+    ----------
+    stack, labels : ndarray
+        (Z, Y, X).
+    """
+
+    def __init__(self, stack: np.ndarray, labels: np.ndarray) -> None:
+        self._stack, self.labels = stack, labels
+        self._seen: dict[int, tuple[np.ndarray, float]] = {}
+
+    def __getitem__(self, plane: int) -> tuple[np.ndarray, float]:
+        """Give the grey values of a plane, (Y, X), and the level outside of its cells.
+
+        Raises
+        ------
+        ArrayError
+            If it has the same value everywhere.
+        """
+        if plane not in self._seen:
+            grey = as_grey(self._stack[plane], f"plane {plane}")
+            self._seen[plane] = grey, background_level(grey, self.labels[plane])
+        return self._seen[plane]
+
+    def fault(self, plane: int) -> str:
+        """Say why no cell can be cut out of a plane; empty if one can."""
+        try:
+            self[plane]
+        except ArrayError:
+            return f"no contrast: plane {plane} of the stack has the same value everywhere"
+        return ""
+
+
+def cut_cell(name: str, sections: Sections, cell: StackCell, frame: Frame) -> Cell:
     """Cut out one cell.
 
     The image is the plane of the stack through the middle of the cell as it was taken, not
@@ -126,8 +159,8 @@ def cut_cell(
     ----------
     name : str
         Name of the cell.
-    stack, labels : ndarray
-        (Z, Y, X).
+    sections : Sections
+        The stack.
     cell : StackCell
         Where it is.
     frame : Frame
@@ -135,24 +168,20 @@ def cut_cell(
 
     Returns
     -------
-    cell : Cell
+    Cell
         image and mask (64, 64), obj (64, 64, 64), uint8; plane 32 of obj is the mask.
-    square : Square
-        Where the image was cut out of its plane.
 
     Raises
     ------
     ArrayError
         If its plane has no contrast.
     """
-    plane = as_grey(stack[cell.middle], f"plane {cell.middle}")
-    around = labels[cell.middle]
-    level = background_level(plane, around)
-    image, _, square = crop_cell(plane, around, cell.section, frame.edge, level)
-    obj = resample_shape(
-        cell.inside, frame.spacing, _origin(cell, square, frame), frame.voxel, SIZE
-    )
-    return Cell(name, as_image(image, name), obj[PLANE].copy(), obj), square
+    grey, level = sections[cell.middle]
+    labels = sections.labels[cell.middle]
+    image, _, square = crop_cell(grey, labels, cell.section, frame.edge, level)
+    origin = _origin(cell, square, frame)
+    obj = resample_shape(cell.inside, frame.spacing, origin, frame.voxel, SIZE)
+    return Cell(name, as_image(image, name), obj[PLANE].copy(), obj)
 
 
 def _origin(cell: StackCell, square: Square, frame: Frame) -> tuple[float, float, float]:

@@ -51,6 +51,37 @@ def read_stack(path: Path, channel: int | None = None) -> np.ndarray:
     return stack
 
 
+def stack_shape(path: Path, channel: int | None = None) -> tuple[int, ...]:
+    """Give the shape that `read_stack` would, without reading the whole file where possible.
+
+    Raises
+    ------
+    FileError, ConfigError
+        As `read_stack`.
+    """
+    shape, dtype, axes = _about(path)
+    nothing = np.broadcast_to(np.zeros((), dtype), shape)
+    try:
+        return one_stack(nothing, axes, channel, str(path)).shape
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def _about(path: Path) -> tuple[tuple[int, ...], np.dtype, str]:
+    """Give shape, type and axes of an array in a file."""
+    if path.suffix.lower() in TIFF:
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(path) as tiff:
+                series = tiff.series[0]
+                return series.shape, np.dtype(series.dtype), series.axes
+        except Exception:  # tifffile raises many types; what is wrong is said by reading it
+            pass
+    array, axes = read_array(path, "img")
+    return array.shape, array.dtype, axes
+
+
 def read_label_stack(path: Path) -> np.ndarray:
     """Read the 3D labels of a stack, one whole number a cell, 0 for the background.
 
@@ -123,7 +154,8 @@ def one_stack(
             )
         if not 0 <= channel < count:
             raise ConfigError(f"{name} has no channel {channel}; choose 0 to {count - 1}.")
-        array, letters = array.take(channel, place), letters[:place] + letters[place + 1 :]
+        array = np.moveaxis(array, place, 0)[channel]
+        letters = letters[:place] + letters[place + 1 :]
     elif channel not in (None, 0):
         raise ConfigError(f"{name} has one channel; leave --channel out.")
     if array.ndim != 3 or letters[0] not in PLANES:

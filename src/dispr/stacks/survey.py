@@ -11,7 +11,7 @@ from dispr.fields.find import FieldFiles
 from dispr.stacks.cut import LEAST_PLANES
 from dispr.stacks.frame import Extent
 from dispr.stacks.locate import as_label_stack, locate_cells
-from dispr.stacks.read import read_label_stack, read_spacing
+from dispr.stacks.read import read_label_stack, read_spacing, stack_shape
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,10 @@ def label_file(files: FieldFiles) -> FieldFiles:
 
 
 def survey_stack(
-    files: FieldFiles, voxel_size: Sequence[float] | None = None, least_volume: float = 0.0
+    files: FieldFiles,
+    voxel_size: Sequence[float] | None = None,
+    least_volume: float = 0.0,
+    channel: int | None = None,
 ) -> Survey:
     """Look at the labels of a stack.
 
@@ -65,16 +68,27 @@ def survey_stack(
         Edges of its voxels along Z, Y and X in um, instead of what the files say.
     least_volume : float
         Smallest volume in um3 of the cells that count.
+    channel : int, optional
+        Channel of the stack, from 0.
 
     Raises
     ------
     FileError
-        If the labels cannot be read, or nobody states the size of the voxels.
+        If the labels cannot be read, are not of the stack's voxels, or nobody states the size of
+        these.
+    ConfigError
+        If there is no such channel, or a choice must be made.
     """
     labels = label_file(files).labels
     assert labels is not None
-    spacing = read_spacing(files.image, labels, voxel_size)
     array = read_label_stack(labels)
+    shape = stack_shape(files.image, channel)
+    if shape != array.shape:
+        raise FileError(
+            f"{labels} has the shape {array.shape} but {files.image} has {shape}; labels must be "
+            "of the very same voxels (Z, Y, X)."
+        )
+    spacing = read_spacing(files.image, labels, voxel_size)
     if not array.any():
         return Survey((), (), spacing)
     numbered, from_mask = as_label_stack(array, str(labels))

@@ -1,0 +1,113 @@
+"""The table of what became of each label."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dispr.cells.folder import KINDS
+from dispr.stacks.cut import Frame
+from dispr.stacks.locate import StackCell
+from dispr.stacks.plan import Plan
+
+MANIFEST = "manifest.csv"
+
+Row = dict[str, Any]
+"""Its columns are described in docs/stacks.md."""
+
+
+def label_row(stack: str, cell: StackCell, frame: Frame, kind: str | None) -> Row:
+    """Give the row of a label that is not written, or not yet.
+
+    Parameters
+    ----------
+    stack : str
+        Name of the stack.
+    cell : StackCell
+        What is labelled.
+    frame : Frame
+        What cells of the stack are shown in.
+    kind : str or None
+        Its type, where there is one.
+    """
+    depth, height, width = frame.spacing
+    z, y, x = cell.centre
+    return {
+        "stack": stack,
+        "label": cell.label,
+        "split": "",
+        "name": "",
+        "reason": "",
+        "type": kind or "",
+        "z_um": f"{z * depth:.6g}",
+        "y_um": f"{y * height:.6g}",
+        "x_um": f"{x * width:.6g}",
+        "volume_um3": f"{cell.volume(frame.spacing):.6g}",
+        "pieces": cell.pieces,
+        "plane": cell.middle,
+        "frame_y_px": "",
+        "frame_x_px": "",
+        "frame_px": frame.edge,
+        "stack_z_um": f"{depth:.6g}",
+        "stack_y_um": f"{height:.6g}",
+        "stack_x_um": f"{width:.6g}",
+        "voxel_um": f"{frame.voxel:.6g}",
+    }
+
+
+def cell_paths(out: Path, split: str, name: str) -> dict[str, Path]:
+    """Give the files of a cell by kind."""
+    return {kind: out / split / kind / f"{name}.tif" for kind in KINDS}
+
+
+def rows_before(out: Path, stacks: Sequence[str]) -> list[Row]:
+    """Read the rows of the stacks that an earlier run finished, up to one that lacks files."""
+    path = out / MANIFEST
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    rows: list[Row] = []
+    for stack in stacks:
+        its = [dict(row) for row in found if row.get("stack") == stack]
+        written = [row for row in its if row.get("name")]
+        if not all(
+            path.is_file()
+            for row in written
+            for path in cell_paths(out, row["split"], row["name"]).values()
+        ):
+            break
+        rows += its
+    return rows
+
+
+def summary(rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[str]:
+    """Say what became of the labels."""
+    written = [row for row in rows if row["name"]]
+    counts = Counter(row["split"] for row in written)
+    sizes = sorted({float(row["voxel_um"]) for row in written})
+    lines = [
+        f"{counts['train']} training cells, {counts['test']} test cells; frame {plan.frame:g} um"
+        + (f", voxels {_range(sizes)} um." if sizes else ".")
+    ]
+    left = len(rows) - len(written)
+    if left:
+        why = Counter(_short(row["reason"]) for row in rows if row["reason"])
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))
+        lines.append(f"{left} labels were left out ({reasons}); {MANIFEST} says why.")
+    return lines
+
+
+def _short(reason: str) -> str:
+    """Give the part of a reason that is the same for many cells."""
+    for end in (":", " of the stack", " of "):
+        reason = reason.partition(end)[0]
+    return reason
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{values[0]:.4g}", f"{values[-1]:.4g}"
+    return low if low == high else f"{low} to {high}"

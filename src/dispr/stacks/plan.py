@@ -1,0 +1,195 @@
+"""What is decided before the first cell is cut, and the record by which a later run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dispr.cells.folder import parts
+from dispr.errors import ConfigError, FileError
+from dispr.fields.find import FieldFiles
+from dispr.files import atomic_path, make_folder
+from dispr.stacks.classes import Classes
+from dispr.stacks.cut import frame_of
+from dispr.stacks.frame import as_frame, choose_frame
+from dispr.stacks.split import split_stacks
+from dispr.stacks.survey import Survey, label_file, survey_stack
+
+RECORD = "stacks.json"
+
+VERSION = 1
+"""To be raised whenever the same stacks give other cells than before."""
+
+Report = Callable[[str, int, int], Any]
+"""Called with what is done at present, how many of it are done, and of how many."""
+
+Note = Callable[[str], Any]
+"""Called with what a user must know of a stack."""
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """What is chosen for all stacks.
+
+    Attributes
+    ----------
+    channel : int, optional
+        Channel of the stacks, from 0.
+    voxel_size : tuple of float, optional
+        Edges of a voxel along Z, Y and X in um, instead of what the files say.
+    frame : str or float
+        Edge of the cube that a cell is shown in, in um, or "auto" (`dispr.stacks.frame`).
+    test_fraction : float
+        Share of the cells that go to `test`, by whole stacks.
+    seed : int
+        Chooses the stacks for testing.
+    least_volume : float
+        Smallest volume of a cell in um3.
+    """
+
+    channel: int | None = None
+    voxel_size: tuple[float, ...] | None = None
+    frame: str | float = "auto"
+    test_fraction: float = 0.2
+    seed: int = 0
+    least_volume: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_frame(self.frame)
+        split_stacks({}, self.test_fraction)
+        if self.seed < 0:
+            raise ConfigError(f"the seed is a whole number from 0, not {self.seed}.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is decided before the first cell is cut.
+
+    Attributes
+    ----------
+    frame : float
+        Edge of the frame in um.
+    splits : mapping of str to str
+        "train" or "test" for each stack.
+    """
+
+    frame: float
+    splits: Mapping[str, str]
+
+
+def make_plan(
+    stacks: Sequence[FieldFiles],
+    out: Path,
+    settings: StackSettings,
+    classes: Classes,
+    report: Report,
+    note: Note,
+) -> Plan:
+    """Decide on frame and split, or take up what an earlier run decided.
+
+    Parameters
+    ----------
+    stacks, out, settings, classes
+        As for `dispr.stacks.folder.prepare_stacks`.
+    report, note : callable
+        See `Report` and `Note`.
+
+    Raises
+    ------
+    FileError
+        If labels cannot be read or `out` holds other cells.
+    ConfigError
+        If `out` holds cells of other stacks or settings.
+    """
+    run = {
+        "version": VERSION,
+        "settings": json.loads(json.dumps(asdict(settings))),
+        "classes": [[*key, kind] for key, kind in sorted(classes.items())],
+        "stacks": {files.name: _identity(files) for files in stacks},
+    }
+    before = _read_record(out)
+    if before is not None:
+        changed = _change(before, run)
+        if changed:
+            raise ConfigError(
+                f"{out} was prepared {changed}; name another folder, or use the same to go on."
+            )
+        return Plan(float(before["frame_um"]), dict(before["splits"]))
+    if out.exists() and (not out.is_dir() or parts(out)):
+        raise FileError(f"{out} is no new folder; name one for the cells of these stacks.")
+    surveys = {}
+    for done, files in enumerate(stacks):
+        surveys[files.name] = survey_stack(
+            files, settings.voxel_size, settings.least_volume, settings.channel
+        )
+        report("Looking", done + 1, len(stacks))
+    plan = _decide(surveys, settings, classes, note)
+    for files in stacks:
+        frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
+    make_folder(out)
+    with atomic_path(out / RECORD) as temporary:
+        record = {**run, "frame_um": plan.frame, "splits": dict(plan.splits)}
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return plan
+
+
+def _decide(
+    surveys: Mapping[str, Survey], settings: StackSettings, classes: Classes, note: Note
+) -> Plan:
+    for name, survey in surveys.items():
+        if not survey.labels:
+            note(f"{name} has no labelled cell.")
+        if survey.from_mask:
+            note(f"the labels of {name} are one mask; its separate pieces are taken for cells.")
+    for stack, label in classes:
+        if label not in surveys[stack].labels:
+            raise FileError(f"the table of classes has label {label} of {stack}, which has none.")
+    if not any(survey.labels for survey in surveys.values()):
+        raise FileError("no cell is labelled in any stack; 0 is the background, cells are above.")
+    frame = as_frame(settings.frame)
+    if frame is None:
+        frame = choose_frame([extent for survey in surveys.values() for extent in survey.whole])
+    counts = {name: len(survey.whole) for name, survey in surveys.items()}
+    splits = split_stacks(counts, settings.test_fraction, settings.seed)
+    if len(set(splits.values())) == 1 and 0 < settings.test_fraction < 1:
+        note("cells of one stack stay together, so all are for training; none are for testing.")
+    return Plan(frame, splits)
+
+
+def _change(before: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """Say what an earlier run did otherwise; empty if nothing."""
+    if before.get("version") != run["version"]:
+        return "by another version of dispr"
+    was = before.get("settings") or {}
+    for name, value in run["settings"].items():
+        if was.get(name) != value:
+            return f"with {name.replace('_', ' ')} {was.get(name)} instead of {value}"
+    if before.get("classes") != run["classes"]:
+        return "with another table of classes"
+    return "from other stacks" if before.get("stacks") != run["stacks"] else ""
+
+
+def _identity(files: FieldFiles) -> list[Any]:
+    """Say which files a stack is, so that others are told from them."""
+    found: list[Any] = []
+    for path in (files.image, label_file(files).labels):
+        assert path is not None
+        about = path.stat()
+        found.append([path.name, about.st_size, about.st_mtime_ns])
+    return found
+
+
+def _read_record(out: Path) -> dict[str, Any] | None:
+    path = out / RECORD
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        record = None
+    if not isinstance(record, dict):
+        raise FileError(f"{path} is damaged; name another folder.")
+    return record
