@@ -1,3 +1,7 @@
+import base64
+import io
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,7 +28,7 @@ def plot(*arguments):
 
 def test_picture(predictions, cells_folder, tmp_path, capsys):
     out = tmp_path / "p.png"
-    plot(predictions, cells_folder, "--split", "test", "-o", out)
+    plot(predictions, cells_folder, "--split", "test", "-o", out, "--scale", 1)
     assert "2 cells" in capsys.readouterr().out
     picture = np.asarray(Image.open(out)).astype(int)
     # Section, side view, truth and two samples of two cells.
@@ -34,7 +38,7 @@ def test_picture(predictions, cells_folder, tmp_path, capsys):
     red, blue = tiles[3].reshape(-1, 3).max(0), tiles[2].reshape(-1, 3).max(0)
     assert red[0] > red[2]
     assert blue[2] > blue[0]
-    plot(predictions, cells_folder, "--split", "test", "-o", out, "--cells", 1)
+    plot(predictions, cells_folder, "--split", "test", "-o", out, "--cells", 1, "--scale", 1)
     assert Image.open(out).height == HEAD + TILE + GAP
 
 
@@ -44,7 +48,27 @@ def test_without_truth(predictions, cells_folder, tmp_path):
         for path in (cells_folder / "test" / kind).iterdir():
             (tmp_path / "cells" / kind / path.name).write_bytes(path.read_bytes())
     plot(predictions, tmp_path / "cells", "-o", tmp_path / "p.png")
-    assert Image.open(tmp_path / "p.png").width == LEFT + 4 * (TILE + GAP) + GAP
+    assert Image.open(tmp_path / "p.png").width == 2 * (LEFT + 4 * (TILE + GAP) + GAP)
+
+
+def test_vector_picture(predictions, cells_folder, tmp_path):
+    out = tmp_path / "p.svg"
+    plot(predictions, cells_folder, "--split", "test", "-o", out, "--scale", 1)
+    root = ElementTree.parse(out).getroot()
+    space = {"svg": "http://www.w3.org/2000/svg"}
+    texts = [text.text for text in root.findall("svg:text", space)]
+    assert {file.name for file in find_cells(cells_folder, split="test")} <= set(texts)
+    assert texts[:4] == ["section", "side view", "truth", "sample 0"]
+    tiles = root.findall("svg:image", space)
+    assert len(tiles) == 2 * 5
+    plot(predictions, cells_folder, "--split", "test", "-o", tmp_path / "p.png", "--scale", 1)
+    picture = Image.open(tmp_path / "p.png")
+    assert [int(root.get(name)) for name in ("width", "height")] == list(picture.size)
+    for tile in tiles:
+        coded = tile.get("href").removeprefix("data:image/png;base64,")
+        shown = Image.open(io.BytesIO(base64.b64decode(coded)))
+        x, y = int(tile.get("x")), int(tile.get("y"))
+        assert shown.tobytes() == picture.crop((x, y, x + TILE, y + TILE)).tobytes()
 
 
 def test_bad_input(predictions, cells_folder, tmp_path):

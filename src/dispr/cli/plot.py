@@ -11,28 +11,43 @@ import click
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Picture to write (.png)."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Picture (.png, .svg).",
 )
 @click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
 @click.option(
     "--cells", default=12, show_default=True, type=click.IntRange(1), help="Most cells to show."
 )
-def command(predictions: Path, data: Path, out: Path, split: str | None, cells: int) -> None:
+@click.option(
+    "--scale",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 8),
+    help="Pixels of the pictures for one on a plain screen.",
+)
+def command(
+    predictions: Path, data: Path, out: Path, split: str | None, cells: int, scale: int
+) -> None:
     """Draw the cells of PREDICTIONS with their sections from DATA, and the truth where it is there.
 
     Each row shows the section with its mask, the probability from the side with the true outline,
     the true shape and the samples. Where the files state the size of their voxels, there is a scale
-    bar, and volumes are in um3.
+    bar, and volumes are in um3. In an SVG file, texts and scale bars can be edited.
     """
     from dispr.cells.folder import find_cells
     from dispr.errors import FileError
     from dispr.files import atomic_path
     from dispr.pictures.panel import panel
     from dispr.pictures.predicted import predicted_row
+    from dispr.pictures.vector import panel_svg
     from dispr.prediction.layout import predicted_names
 
-    if out.suffix.lower() != ".png":
-        raise FileError(f"{out} is no name of a PNG picture; end it in .png.")
+    kind = out.suffix.lower()
+    if kind not in (".png", ".svg"):
+        raise FileError(f"{out} is no name of a PNG or SVG picture; end it in .png or .svg.")
     names = set(predicted_names(predictions))
     files = [file for file in find_cells(data, split=split) if file.name in names]
     if not files:
@@ -41,5 +56,8 @@ def command(predictions: Path, data: Path, out: Path, split: str | None, cells: 
     count = min(cells, len(files))
     rows = [predicted_row(predictions, files[i * len(files) // count]) for i in range(count)]
     with atomic_path(out) as temporary:
-        panel(rows).save(temporary, format="PNG")
+        if kind == ".svg":
+            temporary.write_text(panel_svg(rows, scale), encoding="utf-8")
+        else:
+            panel(rows, scale).save(temporary, format="PNG")
     click.echo(f"{len(rows)} cells: {out}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from dispr.pictures.render import shaded
@@ -16,6 +16,8 @@ TILE = 112
 GAP = 6
 HEAD = 22
 LEFT = 150
+BAR = 6  # from the left end of a tile to its scale bar
+FONT = 10
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 BODY = np.array([0.95, 0.45, 0.40])  # colour of predicted shapes
 TRUE = np.array([0.45, 0.65, 0.95])  # colour of the truth
@@ -54,46 +56,110 @@ class PanelRow:
     voxel_size: float | None = None
 
 
-def panel(rows: Sequence[PanelRow]) -> Image.Image:
-    """Draw cells one below the other.
+@dataclass(frozen=True)
+class Tile:
+    """A picture in a sheet.
+
+    Attributes
+    ----------
+    x, y : int
+        Of its upper left corner, in pixels of a sheet of scale 1.
+    picture : Image
+        What is shown, `TILE` times the scale wide and high.
+    bar : (float, str) or None
+        Length of its scale bar in pixels of a sheet of scale 1, and what is written beside it.
+    """
+
+    x: int
+    y: int
+    picture: Image.Image
+    bar: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A panel before it is drawn; lengths are in pixels of a sheet of scale 1.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the sheet.
+    texts : list of (int, int, str)
+        Left and upper end of a text, and its lines.
+    tiles : list of Tile
+        The pictures.
+    """
+
+    width: int
+    height: int
+    texts: list[tuple[int, int, str]]
+    tiles: list[Tile]
+
+
+def lay_out(rows: Sequence[PanelRow], scale: int = 1) -> Sheet:
+    """Lay out cells one below the other.
 
     From left to right: name; image with the mask's outline; vertical section (Z up) of the
     probability, with the outline of the truth where it is known; the truth; the samples. Shapes
     are seen from the side and a little from above, all at one scale.
+
+    Parameters
+    ----------
+    rows : sequence of PanelRow
+        The cells.
+    scale : int
+        How many times as fine the pictures are.
     """
     known = any(row.truth is not None for row in rows)
     count = max(len(row.samples) for row in rows)
     heads = ["section", "side view"] + ["truth"] * known + [f"sample {k}" for k in range(count)]
-    width = LEFT + len(heads) * (TILE + GAP) + GAP
-    sheet = Image.new("RGB", (width, HEAD + len(rows) * (TILE + GAP)), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for i, head in enumerate(heads):
-        draw.text((LEFT + i * (TILE + GAP), 5), head, INK)
+    texts = [(LEFT + i * (TILE + GAP), 5, head) for i, head in enumerate(heads)]
+    tiles = []
     for i, row in enumerate(rows):
         top = HEAD + i * (TILE + GAP)
-        draw.multiline_text((GAP, top + 4), f"{row.name}\n{row.note}", INK)
-        tiles = [_section(row), _side(row)]
+        texts.append((GAP, top + 4, f"{row.name}\n{row.note}"))
+        pictures = [_section(row, scale), _side(row, scale)]
         if known:
-            tiles.append(
-                _blank() if row.truth is None else _coloured(shaded(row.truth, pixels=TILE), TRUE)
-            )
-        tiles += [_coloured(shaded(sample, pixels=TILE), BODY) for sample in row.samples]
-        for j, tile in enumerate(tiles):
-            sheet.paste(tile, (LEFT + j * (TILE + GAP), top))
-    return sheet
+            pictures.append(_blank(scale) if row.truth is None else _solid(row.truth, TRUE, scale))
+        pictures += [_solid(sample, BODY, scale) for sample in row.samples]
+        for j, picture in enumerate(pictures):
+            bar = _bar(row) if j == 0 else None
+            tiles.append(Tile(LEFT + j * (TILE + GAP), top, picture, bar))
+    width = LEFT + len(heads) * (TILE + GAP) + GAP
+    return Sheet(width, HEAD + len(rows) * (TILE + GAP), texts, tiles)
 
 
-def _section(row: PanelRow) -> Image.Image:
+def panel(rows: Sequence[PanelRow], scale: int = 1) -> Image.Image:
+    """Draw cells one below the other, see `lay_out`; `scale` times as many pixels as at 1."""
+    sheet = lay_out(rows, scale)
+    picture = Image.new("RGB", (sheet.width * scale, sheet.height * scale), PAPER)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(FONT * scale)
+    for x, y, text in sheet.texts:
+        draw.multiline_text((x * scale, y * scale), text, INK, font)
+    for tile in sheet.tiles:
+        picture.paste(tile.picture, (tile.x * scale, tile.y * scale))
+        if tile.bar is not None:
+            length, text = tile.bar
+            left, low = (tile.x + BAR) * scale, tile.y + TILE
+            right = left + round(length * scale) - 1
+            draw.rectangle((left, (low - 8) * scale, right, (low - 5) * scale - 1), PAPER)
+            draw.text((left, (low - 21) * scale), text, PAPER, font)
+    return picture
+
+
+def _bar(row: PanelRow) -> tuple[float, str] | None:
+    if row.voxel_size is None:
+        return None
+    pixel = row.voxel_size * row.image.shape[1] / TILE
+    length = bar_length(TILE * pixel / 3)
+    return length / pixel, f"{length:g} um"
+
+
+def _section(row: PanelRow, scale: int) -> Image.Image:
     high = max(float(row.image.max()), 1.0)
-    grey = _enlarged(row.image / high)
-    tile = _outlined(grey, _enlarged(row.mask > 127, order=0) > 0.5)
-    if row.voxel_size is not None:
-        pixel = row.voxel_size * row.image.shape[1] / TILE
-        length = bar_length(TILE * pixel / 3)
-        draw = ImageDraw.Draw(tile)
-        draw.rectangle((6, TILE - 8, 5 + round(length / pixel), TILE - 6), PAPER)
-        draw.text((6, TILE - 21), f"{length:g} um", PAPER)
-    return tile
+    grey = _enlarged(row.image / high, scale)
+    return _outlined(grey, _enlarged(row.mask > 127, scale, order=0) > 0.5, scale)
 
 
 def bar_length(most: float) -> float:
@@ -103,30 +169,31 @@ def bar_length(most: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9))
 
 
-def _side(row: PanelRow) -> Image.Image:
+def _side(row: PanelRow, scale: int) -> Image.Image:
     """Show the plane through the middle of the mask, Z up."""
     y = round(float(ndimage.center_of_mass(row.mask > 127)[0]))
-    grey = _enlarged(row.probability[::-1, y])
+    grey = _enlarged(row.probability[::-1, y], scale)
     if row.truth is None:
-        return _outlined(grey, None)
-    return _outlined(grey, _enlarged(row.truth[::-1, y], order=0) > 0.5)
+        return _outlined(grey, None, scale)
+    return _outlined(grey, _enlarged(row.truth[::-1, y], scale, order=0) > 0.5, scale)
 
 
-def _enlarged(plane: np.ndarray, order: int = 1) -> np.ndarray:
-    return ndimage.zoom(plane.astype(float), TILE / plane.shape[0], order=order)
+def _enlarged(plane: np.ndarray, scale: int, order: int = 1) -> np.ndarray:
+    return ndimage.zoom(plane.astype(float), TILE * scale / plane.shape[0], order=order)
 
 
-def _outlined(grey: np.ndarray, body: np.ndarray | None) -> Image.Image:
+def _outlined(grey: np.ndarray, body: np.ndarray | None, scale: int) -> Image.Image:
     colours = np.repeat((np.clip(grey, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
     if body is not None:
-        colours[body & ~ndimage.binary_erosion(body)] = OUTLINE
+        colours[body & ~ndimage.binary_erosion(body, iterations=scale)] = OUTLINE
     return Image.fromarray(colours)
 
 
-def _coloured(grey: np.ndarray, colour: np.ndarray) -> Image.Image:
+def _solid(body: np.ndarray, colour: np.ndarray, scale: int) -> Image.Image:
+    grey = shaded(body, pixels=TILE * scale)
     lit = np.where(grey[..., None] > 0, grey[..., None] * colour, 0.08)
     return Image.fromarray((np.clip(lit, 0, 1) * 255).astype(np.uint8))
 
 
-def _blank() -> Image.Image:
-    return Image.new("RGB", (TILE, TILE), PAPER)
+def _blank(scale: int) -> Image.Image:
+    return Image.new("RGB", (TILE * scale,) * 2, PAPER)
