@@ -15,7 +15,7 @@ from dispr.stacks.split import split_stacks
 def boxes():
     labels = np.zeros((12, 40, 40), np.uint16)
     labels[2:7, 10:20, 12:24] = 3  # 5 planes: 2 to 6
-    labels[9, 30, 30] = 3  # a scrap of it
+    labels[1, 5, 20] = 3  # a scrap of it, which comes first
     labels[4:8, 25:35, 3:14] = 7  # 4 planes
     labels[0:4, 0:8, 30:38] = 8
     labels[5:7, 30:38, 20:28] = 70_00  # 2 planes

@@ -124,7 +124,8 @@ class Sections:
 
     def __init__(self, stack: np.ndarray, labels: np.ndarray) -> None:
         self._stack, self.labels = stack, labels
-        self._seen: dict[int, tuple[np.ndarray, float]] = {}
+        self._levels: dict[int, float] = {}
+        self._last: tuple[int, np.ndarray] | None = None
 
     def __getitem__(self, plane: int) -> tuple[np.ndarray, float]:
         """Give the grey values of a plane, (Y, X), and the level outside of its cells.
@@ -134,10 +135,13 @@ class Sections:
         ArrayError
             If it has the same value everywhere.
         """
-        if plane not in self._seen:
-            grey = as_grey(self._stack[plane], f"plane {plane}")
-            self._seen[plane] = grey, background_level(grey, self.labels[plane])
-        return self._seen[plane]
+        # One plane is kept: all of them would be the stack a second time.
+        if self._last is None or self._last[0] != plane:
+            self._last = plane, as_grey(self._stack[plane], f"plane {plane}")
+        grey = self._last[1]
+        if plane not in self._levels:
+            self._levels[plane] = background_level(grey, self.labels[plane])
+        return grey, self._levels[plane]
 
     def fault(self, plane: int) -> str:
         """Say why no cell can be cut out of a plane; empty if one can."""
