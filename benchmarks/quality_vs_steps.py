@@ -74,18 +74,16 @@ def plot(rows: list[dict], path: Path, cells: int) -> None:
     except ImportError:
         print("no picture: matplotlib is not installed")
         return
-    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6), constrained_layout=True)
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 4), constrained_layout=True)
     steps = [row["steps"] for row in rows]
     for kind in ("single", "consensus", "best"):
         label = {"single": "single samples", "best": "best of 5"}.get(kind, kind)
         axes[0].plot(steps, [row[f"{kind}_iou"] for row in rows], "o-", label=label)
     axes[0].set_ylabel("IoU")
-    axes[0].legend()
     for metric in METRICS[1:]:
         values = [row[f"single_{metric}"] for row in rows]
         axes[1].plot(steps, values, "o-", label=metric.replace("_error", ""))
     axes[1].set_ylabel("relative error of single samples")
-    axes[1].legend()
     axes[2].plot(steps, [row["seconds_per_cell"] for row in rows], "o-", color="black")
     axes[2].set_ylabel("seconds a cell (5 samples)")
     for axis in axes:
@@ -94,6 +92,8 @@ def plot(rows: list[dict], path: Path, cells: int) -> None:
         axis.minorticks_off()
         axis.set_xlabel("steps")
         axis.grid(alpha=0.3)
+    for axis in axes[:2]:
+        axis.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=8)
     figure.suptitle(f"{cells} validation cells")
     figure.savefig(path, dpi=110)
     print(path)
