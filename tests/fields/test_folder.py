@@ -1,9 +1,11 @@
 import csv
+import os
 import re
 
 import numpy as np
 import pytest
 import tifffile
+import trimesh
 from scipy import ndimage
 
 from dispr.cells.folder import find_cells
@@ -218,3 +220,42 @@ def test_all_fields_are_checked_first(extruder, files, tmp_path):
     with pytest.raises(FileError, match=r"small\.tif has the shape \(9, 9\)"):
         predict_fields(extruder, [files, wrong], tmp_path / "out", PLAIN, ensemble=1)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", [SIZE / 2, None])
+def test_meshes_stand_where_their_cells_do(extruder, field, files, tmp_path, size):
+    for path in (files.image, files.labels):  # squares of 128 pixels, whose middles are between
+        grey = tifffile.imread(path)
+        write_tiff(path, np.kron(grey, np.ones((2, 2), grey.dtype)))
+    settings = FieldSettings(pixel_size=size, measures=False, meshes="ply")
+    rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=2, jobs=1)
+    volume = tifffile.imread(tmp_path / "out" / "labels.ome.tif")
+    edge = size or 1.0
+    for row in rows:
+        path = tmp_path / "out" / "meshes" / f"{row['name']}.ply"
+        mesh = trimesh.load(path, process=False)
+        assert mesh.is_watertight
+        placed = volume == row["label"]
+        if row["touches_border"]:  # the volume ends there; the shape does not
+            continue
+        measured = row["volume_px3" if size is None else "volume_um3"]
+        assert mesh.volume == pytest.approx(measured, rel=0.02)
+        middle = np.array(ndimage.center_of_mass(placed))[::-1] * edge
+        assert np.abs(mesh.center_mass - middle).max() < 0.5 * edge
+
+
+def test_meshes_are_made_once_and_again_after_a_change(extruder, files, tmp_path):
+    settings = FieldSettings(measures=False, volume="none", meshes="stl")
+    rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    path, other = (tmp_path / "out" / "meshes" / f"{row['name']}.stl" for row in rows[:2])
+    path.write_bytes(b"kept")
+    other.write_bytes(b"older")
+    os.utime(other, (0, 0))
+    predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    assert path.read_bytes() == b"kept"
+    assert len(other.read_bytes()) > 1000
+    none = FieldSettings(measures=False, volume="none", meshes="none")
+    predict_field_files(extruder, files, tmp_path / "none", none, ensemble=1)
+    assert not (tmp_path / "none" / "meshes").exists()
+    with pytest.raises(ConfigError, match="stl"):
+        FieldSettings(meshes="step")

@@ -70,6 +70,13 @@ import click
     help="Label volume of a field: OME-TIFF, OME-Zarr or none.",
 )
 @click.option(
+    "--meshes",
+    type=click.Choice(["glb", "ply", "obj", "stl", "none"]),
+    default="glb",
+    show_default=True,
+    help="Meshes of a field's cells, each at its place.",
+)
+@click.option(
     "--measures/--no-measures",
     default=True,
     show_default=True,
@@ -100,6 +107,7 @@ def command(
     channel: int | None,
     frame: str,
     volume: str,
+    meshes: str,
     measures: bool,
     report: bool,
 ) -> None:
@@ -113,8 +121,8 @@ def command(
 
     DATA may also be a field of view with many cells and --labels, an image of one cell with
     --mask, or a folder of fields, whose images and labels are told by --images and --labels. OUT
-    then receives the cropped cells too, a table of the cells, cells.csv, and a label volume in
-    which each cell stands at its place.
+    then receives the cropped cells too, a table of the cells, cells.csv, and a label volume and
+    meshes in which each cell stands at its place.
     """
     from dispr.cli.fields import is_of_fields, predict_fields_command
 
@@ -137,6 +145,7 @@ def command(
                 "pixel_size": pixel_size,
                 "frame": frame,
                 "volume": volume,
+                "meshes": meshes,
                 "measures": measures,
             },
             options={

@@ -18,6 +18,7 @@ from typing import Any
 from dispr.cells.folder import CellFiles
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.fields.find import FieldFiles
+from dispr.fields.meshes import check_meshes, write_field_meshes
 from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
@@ -59,6 +60,8 @@ class FieldSettings:
         See `dispr.fields.frame.choose_frames`.
     volume : "tif", "zarr" or "none"
         Format of the label volume.
+    meshes : "glb", "ply", "obj", "stl" or "none"
+        Format of the meshes.
     measures : bool
         Measure the shapes; without, the table has their volumes alone, and is done sooner.
     """
@@ -67,9 +70,11 @@ class FieldSettings:
     pixel_size: float | None = None
     frame: str | float = "auto"
     volume: str = "tif"
+    meshes: str = "glb"
     measures: bool = True
 
     def __post_init__(self) -> None:
+        check_meshes(self.meshes)
         if self.volume != "none":
             check_format(self.volume)
 
@@ -134,13 +139,13 @@ def predict_field_files(
         The field.
     out : Path
         Folder to write: `cells/` (crops), `samples/`, `probability/`, `predictions.csv` (as
-        `predict_folder`), `cells.csv` and `labels.ome.tif`.
+        `predict_folder`), `cells.csv`, `labels.ome.tif` and `meshes/`.
     settings : FieldSettings, optional
         How the field is taken apart.
     ensemble, seed, sampler, steps, batch_size
         As for `Model.predict`.
     jobs : int, optional
-        Processes that measure; as many as cores if not given.
+        Processes that measure and mesh; as many as cores if not given.
     on_progress : callable, optional
         See `Report`.
     on_note : callable, optional
@@ -190,6 +195,8 @@ def predict_field_files(
     overlaps = {}
     if settings.volume != "none":
         overlaps = write_field_volume(field, out, settings.volume, report)
+    if settings.meshes != "none":
+        write_field_meshes(field, out, settings.meshes, jobs, report)
     rows = [
         cell_row(
             cell,

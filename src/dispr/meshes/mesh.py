@@ -60,6 +60,10 @@ class Mesh:
         there.sort()
         return bool((np.diff(there) > 0).all() and (there == np.sort(back)).all())
 
+    def moved(self, by: tuple[float, float, float]) -> Mesh:
+        """Give the mesh at another place: `by` is X, Y, Z in its unit."""
+        return replace(self, vertices=self.vertices + np.array(by))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file whose format its name says: .stl, .ply, .obj or .glb.
 
