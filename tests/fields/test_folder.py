@@ -239,7 +239,7 @@ def test_meshes_stand_where_their_cells_do(extruder, field, files, tmp_path, siz
         if row["touches_border"]:  # the volume ends there; the shape does not
             continue
         measured = row["volume_px3" if size is None else "volume_um3"]
-        assert mesh.volume == pytest.approx(measured, rel=0.02)
+        assert mesh.volume == pytest.approx(measured, rel=0.05)  # its edges are rounded
         middle = np.array(ndimage.center_of_mass(placed))[::-1] * edge
         assert np.abs(mesh.center_mass - middle).max() < 0.5 * edge
 
