@@ -1,17 +1,22 @@
 """The whole study on simulated cells, with a network of no size."""
 
+import base64
 import csv
 import dataclasses
+import io
 import json
+import re
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
 from dispr.classification import extract
 from dispr.classification.folds import Fold, read_split
 from dispr.diffusion.config import DiffusionConfig
-from dispr.errors import ConfigError
+from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import UNetConfig
@@ -159,8 +164,8 @@ def test_tables_are_means_over_folds(study):
 
 
 def test_report_shows_what_is_there(study):
-    _, out, report, _ = study
-    text = report.read_text(encoding="utf-8")
+    _, out, _, _ = study
+    text = (out / "report.md").read_text(encoding="utf-8")
     assert "22 cells" in text
     for scheme in SCHEMES:
         for picture in ("violins.png", "examples.png", "classification/f1.png"):
@@ -168,6 +173,35 @@ def test_report_shows_what_is_there(study):
             assert (out / scheme / picture).stat().st_size > 1000
     assert "tiny, consensus" in text
     assert "55.2 ± 4.6 %" in text
+
+
+def test_page_holds_all_of_the_report(study):
+    _, out, report, _ = study
+    assert report == out / "report.html"
+    text = report.read_text(encoding="utf-8")
+    page = ElementTree.fromstring(re.sub("<style>.*</style>", "", text, flags=re.S)[15:])
+    pictures = page.findall(".//img")
+    assert len(pictures) == (out / "report.md").read_text(encoding="utf-8").count("![") >= 10
+    for picture in pictures:
+        head, _, data = picture.get("src").partition(",")
+        assert head == "data:image/png;base64"
+        Image.open(io.BytesIO(base64.b64decode(data))).verify()
+        assert picture.get("alt")
+    assert not [link for link in page.findall(".//link") if link.get("href") != "data:,"]
+    assert not page.findall(".//script")
+    parts = [part.get("id") for part in page.findall(".//h2")]
+    assert [link.get("href") for link in page.findall(".//nav/a")] == [f"#{p}" for p in parts]
+    cells = {cell.text for cell in page.findall(".//td")}
+    assert {"tiny, consensus", "cylinder"} <= cells
+    assert len(page.findall(".//table")) >= 2 * len(parts)
+
+
+def test_missing_package_is_told_first(study, tmp_path, monkeypatch):
+    files, *_ = study
+    monkeypatch.setattr("dispr.reproduce.study.find_spec", lambda name: None)
+    with pytest.raises(DisprError, match=r"matplotlib is not installed.*dispr\[study\]"):
+        reproduce(files, tmp_path / "none", make_plan())
+    assert not (tmp_path / "none").exists()
 
 
 def test_repeated_it_only_writes_the_report(study, monkeypatch):

@@ -56,8 +56,8 @@ def command(
     """Repeat the published study: train a model for each fold, predict, score and classify.
 
     No shape comes from a model that saw the cell, or a test cell of the fold, in training. OUT
-    receives report.md, tables (CSV) and figures (PNG). Interrupt with Ctrl-C; the same command goes
-    on where it was. With --schemes runs and --schemes random in two commands, two machines can
+    receives report.html, tables (CSV) and figures (PNG). Interrupt with Ctrl-C; the same command
+    goes on where it was. With --schemes runs and --schemes random in two commands, two machines can
     share the work of one folder, once the pre-training is done; a last command with both writes
     the report.
     """

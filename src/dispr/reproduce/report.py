@@ -16,6 +16,7 @@ from dispr.classification.report import class_table, score_table
 from dispr.classification.summary import gains
 from dispr.files import atomic_path, write_csv
 from dispr.reproduce.figures import write_examples, write_violins
+from dispr.reproduce.page import write_page
 from dispr.reproduce.plan import Plan
 from dispr.reproduce.shapes import classes_in, coverage, over_folds
 from dispr.scores.evaluate import CONSENSUS
@@ -61,7 +62,7 @@ def write_report(
     files: Sequence[CellFiles],
     origin: str = "",
 ) -> Path:
-    """Write `report.md`, and per scheme of folds the tables and figures that it shows.
+    """Write the report, and per scheme of folds the tables and figures that it shows.
 
     Parameters
     ----------
@@ -79,22 +80,23 @@ def write_report(
     Returns
     -------
     Path
-        Of the report.
+        Of `report.html`, which holds its figures; `report.md` says the same.
 
     Raises
     ------
     DisprError
-        If matplotlib is not installed.
+        If matplotlib or markdown-it-py is not installed.
     FileError
         If a file cannot be written.
     """
     parts = ["# Study of predicted shapes\n", *_remarks(plan, files, origin), ""]
     for result in schemes:
         parts += _scheme(out, plan, result, files)
-    path = out / "report.md"
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(parts) + "\n", encoding="utf-8")
-    return path
+    text = "\n".join(parts) + "\n"
+    with atomic_path(out / "report.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    write_page(out / "report.html", text)
+    return out / "report.html"
 
 
 def _remarks(plan: Plan, files: Sequence[CellFiles], origin: str) -> list[str]:

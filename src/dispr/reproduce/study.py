@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells
@@ -11,7 +12,7 @@ from dispr.classification.experiment import FoldResult
 from dispr.classification.folds import Fold, Split, make_split, write_split
 from dispr.classification.provenance import seen_cells
 from dispr.classification.study import Study, classify
-from dispr.errors import ConfigError
+from dispr.errors import ConfigError, DisprError
 from dispr.files import write_csv
 from dispr.model.weights import Weights, load_weights
 from dispr.prediction.folder import predict_folder
@@ -23,6 +24,13 @@ from dispr.reproduce.shapes import label, read_scores
 from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
 from dispr.simulate.folder import simulate_folder
+
+PACKAGES = {
+    "matplotlib": "matplotlib",
+    "sklearn": "scikit-learn",
+    "markdown_it": "markdown-it-py",
+}
+"""What is imported of the extra "study", and what is installed for it."""
 
 
 def simulated_cells(out: Path, count: int, seed: int) -> list[CellFiles]:
@@ -56,7 +64,7 @@ def reproduce(
     files : sequence of CellFiles
         Cells with objects, named after their classes.
     out : Path
-        Folder to write: `report.md`, tables, figures, and what they are made from.
+        Folder to write: `report.html`, `report.md`, tables, figures, and what they are made from.
     plan : Plan, optional
         What is compared.
     initial : Path, optional
@@ -77,10 +85,12 @@ def reproduce(
     Returns
     -------
     Path
-        The report.
+        The report, `report.html`.
 
     Raises
     ------
+    DisprError
+        If a package of the extra "study" is not installed.
     ConfigError
         If a setting is invalid, the folder holds another study, or a model saw a test cell.
     FileError
@@ -89,6 +99,7 @@ def reproduce(
         If a signal asked to stop while a model was learning.
     """
     plan = plan or Plan()
+    _refuse_without_packages()
     _refuse_without_objects(files)
     splits = {
         scheme: make_split([file.name for file in files], scheme, plan.folds, seed=plan.seed)
@@ -215,6 +226,15 @@ class _Work:
 
     def _predictions(self, scheme: str, method: str, fold: Fold) -> Path:
         return self.places.predictions(scheme, method) / f"fold_{fold.number}"
+
+
+def _refuse_without_packages() -> None:
+    """Say that a package is missing before hours of work, not after."""
+    for module, package in PACKAGES.items():
+        if find_spec(module) is None:
+            raise DisprError(
+                f'{package} is not installed; the study needs it: pip install "dispr[study]".'
+            )
 
 
 def _refuse_without_objects(files: Sequence[CellFiles]) -> None:

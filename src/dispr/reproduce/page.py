@@ -1,0 +1,108 @@
+"""The study's report as one HTML file, with its figures inside."""
+
+from __future__ import annotations
+
+import base64
+import html
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from dispr.errors import DisprError
+from dispr.files import atomic_path
+from dispr.report.page import asset
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+"""The page loads nothing from anywhere and runs no script."""
+
+STYLE = """
+.prose { max-width: 72rem; }
+.prose > p, .prose > ul { max-width: 46rem; }
+.prose h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; }
+.prose h3 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
+.prose img { max-width: 100%; height: auto; background: #fff; border-radius: 8px; padding: .5rem; }
+.prose .scroll { margin: .5rem 0 1rem; }
+"""
+
+
+def page_of(markdown: str, folder: Path) -> str:
+    """Give a report in Markdown as a page of HTML that needs no other file.
+
+    Parameters
+    ----------
+    markdown : str
+        The report; its first line is the title.
+    folder : Path
+        Where the pictures are that it names.
+
+    Raises
+    ------
+    DisprError
+        If markdown-it-py is not installed.
+    """
+    parser = _parser()
+    tokens = parser.parse(markdown)
+    parts: list[tuple[str, str]] = []
+    for token, inside in pairwise(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            token.attrSet("id", f"part-{len(parts)}")
+            parts.append((f"part-{len(parts)}", inside.content))
+        for child in token.children or []:
+            if child.type == "image":
+                picture = (folder / str(child.attrGet("src"))).read_bytes()
+                data = base64.b64encode(picture).decode()
+                child.attrSet("src", f"data:image/png;base64,{data}")
+    body = parser.renderer.render(tokens, parser.options, {})
+    body = body.replace("<table>", '<div class="scroll" tabindex="0"><table>')
+    body = body.replace("</table>", "</table></div>")
+    title = html.escape(markdown.splitlines()[0].lstrip("# "))
+    # "Folds by runs: neighbouring cells stay together" is "Folds by runs" in the bar at the top.
+    links = [f'<a href="#{at}">{html.escape(name.split(":")[0])}</a>' for at, name in parts]
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta http-equiv="Content-Security-Policy" content="{POLICY}"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+<title>{title}</title>
+<link rel="icon" href="data:,"/>
+<style>
+{asset("style.css")}{STYLE}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top">
+<div class="brand"><strong>DISPR</strong> <span>{title}</span></div>
+<nav aria-label="Parts of the report">{"".join(links)}</nav>
+</header>
+<main id="main" class="prose" tabindex="-1">
+{body}</main>
+</body>
+</html>
+"""
+
+
+def write_page(path: Path, markdown: str) -> None:
+    """Write a report in Markdown as HTML; its pictures are named from the file's folder.
+
+    Raises
+    ------
+    DisprError
+        If markdown-it-py is not installed.
+    FileError
+        If the file cannot be written.
+    """
+    text = page_of(markdown, path.parent)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _parser() -> Any:
+    try:
+        from markdown_it import MarkdownIt
+    except ImportError as error:
+        raise DisprError(
+            'markdown-it-py is not installed; the report needs it: pip install "dispr[study]".'
+        ) from error
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
