@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ def importance_table(results: Sequence[FoldResult], count: int = 8) -> str:
                     classifier,
                     source,
                     row["feature"],
-                    f"{row['importance_mean']:.3f} ± {row['importance_sd']:.3f}",
+                    plus_minus(row["importance_mean"], row["importance_sd"], ".3f"),
                     row["kind"],
                     f"{row['folds_used']} of {len(tables.grouped(results)[(classifier, source)])}",
                 ]
@@ -175,12 +176,26 @@ def importance_table(results: Sequence[FoldResult], count: int = 8) -> str:
     return _table(["classifier", "features", "feature", "importance", "kind", "in folds"], lines)
 
 
-def _percent(row: dict[str, Any], name: str) -> str:
-    return f"{100 * row[f'{name}_mean']:.1f} ± {100 * row[f'{name}_sd']:.1f}"
+def plus_minus(mean: float, deviation: float, form: str) -> str:
+    """Lay out a mean and its deviation, which a single value does not have (NaN).
+
+    Parameters
+    ----------
+    mean, deviation : float
+        The numbers.
+    form : str
+        Format of the mean, such as ".1f", or "+.1f" with its sign.
+    """
+    text = format(mean, form)
+    return text if math.isnan(deviation) else f"{text} ± {format(deviation, form.lstrip('+'))}"
+
+
+def _percent(row: dict[str, Any], name: str, form: str = ".1f") -> str:
+    return plus_minus(100 * row[f"{name}_mean"], 100 * row[f"{name}_sd"], form)
 
 
 def _points(row: dict[str, Any], name: str) -> str:
-    return f"{100 * row[f'{name}_mean']:+.1f} ± {100 * row[f'{name}_sd']:.1f}"
+    return _percent(row, name, "+.1f")
 
 
 def _table(heads: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:

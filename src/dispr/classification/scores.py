@@ -56,12 +56,14 @@ def accuracy(counts: np.ndarray) -> float:
 
 
 def mean_sd(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of a sample (n - 1) over what is not NaN; 0 for one value."""
+    """Mean and standard deviation of a sample (n - 1) over what is not NaN.
+
+    NaN stands for what so few values do not tell: the deviation of one, and both of none.
+    """
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
-    if not len(known):
-        return float("nan"), float("nan")
-    return float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else 0.0
+    mean = float(known.mean()) if len(known) else float("nan")
+    return mean, float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

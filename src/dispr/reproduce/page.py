@@ -17,7 +17,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 STYLE = """
 .prose { max-width: 72rem; }
-.prose > p, .prose > ul { max-width: 46rem; }
+.prose > p:not(:has(img)), .prose > ul { max-width: 46rem; }
 .prose h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; }
 .prose h3 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 .prose img { max-width: 100%; height: auto; background: #fff; border-radius: 8px; padding: .5rem; }

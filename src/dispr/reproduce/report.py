@@ -12,7 +12,7 @@ from dispr._version import __version__
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.classification.experiment import FoldResult
-from dispr.classification.report import class_table, score_table
+from dispr.classification.report import class_table, plus_minus, score_table
 from dispr.classification.summary import gains
 from dispr.files import atomic_path, write_csv
 from dispr.reproduce.figures import write_examples, write_violins
@@ -152,7 +152,7 @@ def _classes(scheme: str, results: Sequence[FoldResult]) -> list[str]:
             row["classifier"],
             row["features"],
             row["compared_with"],
-            f"{100 * row['macro_f1_gain_mean']:+.1f} ± {100 * row['macro_f1_gain_sd']:.1f}",
+            plus_minus(100 * row["macro_f1_gain_mean"], 100 * row["macro_f1_gain_sd"], "+.1f"),
             f"{100 * row['pooled_macro_f1_gain_mean']:+.1f}",
         ]
         for row in gains(results)
@@ -184,7 +184,7 @@ def shape_table(lines: Sequence[Mapping[str, Any]], by_class: bool = False) -> s
                 *([line["class"]] if by_class else []),
                 line["method"],
                 line["cells"],
-                *(f"{line[f'{m}_mean']:.3f} ± {line[f'{m}_sd']:.3f}" for m in METRICS),
+                *(plus_minus(line[f"{m}_mean"], line[f"{m}_sd"], ".3f") for m in METRICS),
             ]
             for line in lines
         ],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.classes import CLASSES
+from dispr.classification.scores import mean_sd
 from dispr.scores.evaluate import BEST, CONSENSUS, SAMPLES
 from dispr.scores.intervals import interval_scores, read_intervals
 from dispr.scores.shape import METRICS
@@ -68,7 +69,7 @@ def over_folds(
     -------
     list of dict
         method, class, folds, cells, and of each metric `<metric>_mean` and `<metric>_sd`: of the
-        means over the cells of a fold; the deviation is that of a sample (n - 1), 0 for one fold.
+        means over the cells of a fold; the deviation is that of a sample (n - 1), NaN for one fold.
     """
     found = []
     for method in dict.fromkeys(row["method"] for row in rows):
@@ -86,8 +87,7 @@ def over_folds(
         }
         for metric in METRICS:
             means = [np.mean([row[metric] for row in own if row["fold"] == fold]) for fold in folds]
-            line[f"{metric}_mean"] = float(np.mean(means))
-            line[f"{metric}_sd"] = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+            line[f"{metric}_mean"], line[f"{metric}_sd"] = mean_sd(means)
         found.append(line)
     return found
 
