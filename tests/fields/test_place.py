@@ -112,3 +112,18 @@ def test_ome_zarr(tmp_path):
     assert scales["datasets"][0]["coordinateTransformations"][0]["scale"] == [0.172] * 3
     np.testing.assert_array_equal(group["0"][:], whole(volume))
     assert [p.name for p in tmp_path.iterdir()] == ["labels.ome.zarr"]
+
+
+def test_likelihood_of_any_cell():
+    shapes = [
+        placed_shape(1, Square(0, 0, 64), ball() * 0.4, above=0.0),
+        placed_shape(2, Square(0, 20, 64), ball() * 0.8, above=0.0),
+    ]
+    volume = FieldVolume(shapes, (64, 100), depth=70)
+    found = np.stack(list(volume.likelihood_planes()))
+    assert found.shape == (70, 64, 100)
+    assert volume.focus == 35
+    # A plane's place is that of the cube's middle; 20 columns further right, the other cell.
+    assert found[35, 32, 15] == pytest.approx(0.4, abs=0.01)
+    assert found[35, 32, 40] == pytest.approx(0.8, abs=0.01)
+    assert found[35, 32, 99] == 0

@@ -95,21 +95,29 @@ def _ome(text: str) -> VoxelSize:
     edges = []
     for axis in "ZYX":
         unit = pixels.get(f"PhysicalSize{axis}Unit", "um")
-        edges.append(_length(pixels.get(f"PhysicalSize{axis}"), unit))
+        edges.append(in_um(pixels.get(f"PhysicalSize{axis}"), unit))
     return VoxelSize(*edges)
 
 
 def _imagej(about: Mapping[str, Any], *resolutions: tuple[int, int] | None) -> VoxelSize:
     unit = about.get("unit", "")
     y, x = (
-        _length(value[1] / value[0], about.get(key, unit)) if value and value[0] else None
+        in_um(value[1] / value[0], about.get(key, unit)) if value and value[0] else None
         for key, value in zip(("yunit", "unit"), resolutions, strict=True)
     )
-    return VoxelSize(_length(about.get("spacing"), about.get("zunit", unit)), y, x)
+    return VoxelSize(in_um(about.get("spacing"), about.get("zunit", unit)), y, x)
 
 
-def _length(value: Any, unit: Any) -> float | None:
-    """Bring a length to um; None if it is none, or in no unit."""
+def in_um(value: Any, unit: Any) -> float | None:
+    """Bring a length to um; None if it is none, or in no unit.
+
+    Parameters
+    ----------
+    value : object
+        A positive number, or its text.
+    unit : object
+        Name of its unit (`MICROMETRES`), however it is written.
+    """
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,7 @@ def predict_field_files(
     for note in field.notes:
         if on_note:
             on_note(note)
-    _claim(out, field)
+    _claim(out, field, _relative(files.image, out), settings.channel)
     cells = write_crops(field, out / CROPS)
     done = 0.0
 
@@ -332,7 +333,15 @@ def predict_fields(
     return rows
 
 
-def _claim(out: Path, field: PreparedField) -> None:
+def _relative(image: Path, out: Path) -> str:
+    """Give the path of an image as seen from the folder of its prediction, where there is one."""
+    try:
+        return Path(os.path.relpath(image, out)).as_posix()
+    except ValueError:  # another drive
+        return image.absolute().as_posix()
+
+
+def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> None:
     """Make sure that the folder is free or of this very field, and record the field in it."""
     make_folder(out)
     path = out / RECORD
@@ -341,6 +350,8 @@ def _claim(out: Path, field: PreparedField) -> None:
         "cells": len(field.cells),
         "pixel_size_um": field.pixel_size,
         "frame": field.rule,
+        "image": image,
+        "channel": channel,
     }
     if path.is_file():
         try:

@@ -41,18 +41,31 @@ class PlacedShape:
     probability: np.ndarray
 
 
-def placed_shape(label: int, square: Square, probability: np.ndarray) -> PlacedShape:
-    """Keep the part of a probability, (64, 64, 64), that its shape needs."""
+def placed_shape(
+    label: int, square: Square, probability: np.ndarray, above: float = 0.5
+) -> PlacedShape:
+    """Keep the part of a probability, (64, 64, 64), that its shape needs.
+
+    Parameters
+    ----------
+    label, square
+        As in `PlacedShape`.
+    probability : ndarray
+        (64, 64, 64), 0 to 1.
+    above : float
+        Voxels that are likelier than this are kept; 0 keeps all that any sample has.
+    """
     inside = probability > 0.5
     grey = np.rint(probability * 255).astype(np.uint8)
     # The border of the shape stays where it is, whatever the rounding.
     grey = np.where(inside, np.maximum(grey, HALF + 1), np.minimum(grey, HALF))
-    if not inside.any():
+    kept = probability > above
+    if not kept.any():
         return PlacedShape(label, square, (0, 0, 0), np.zeros((0, 0, 0), np.uint8))
     part = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
-        found = inside.any(axis=others).nonzero()[0]
+        found = kept.any(axis=others).nonzero()[0]
         part.append(slice(max(int(found[0]) - MARGIN, 0), int(found[-1]) + 1 + MARGIN))
     corner = (part[0].start, part[1].start, part[2].start)
     return PlacedShape(label, square, corner, grey[tuple(part)].copy())
@@ -70,22 +83,26 @@ class FieldVolume:
         The cells.
     field : (int, int)
         Rows and columns of the field.
+    depth : int, optional
+        Number of planes; as many as the largest square has rows if not given.
 
     Attributes
     ----------
     shape : (int, int, int)
-        Planes, rows and columns. There are as many planes as the largest square has rows.
+        Planes, rows and columns.
     dtype : numpy.dtype
         uint16, or uint32 where a label is larger than that.
     focus : int
         The plane that was imaged.
     """
 
-    def __init__(self, shapes: Sequence[PlacedShape], field: tuple[int, int]) -> None:
+    def __init__(
+        self, shapes: Sequence[PlacedShape], field: tuple[int, int], depth: int | None = None
+    ) -> None:
         self._shapes = list(shapes)
-        depth = max((shape.square.edge for shape in shapes), default=SIZE)
-        self.shape = (depth, *field)
-        self.focus = depth // 2
+        planes = depth or max((shape.square.edge for shape in shapes), default=SIZE)
+        self.shape = (planes, *field)
+        self.focus = planes // 2
         largest = max((shape.label for shape in shapes), default=0)
         self.dtype = np.dtype(np.uint16 if largest < 2**16 else np.uint32)
         self._claimed = np.zeros(len(self._shapes), np.int64)
@@ -108,6 +125,20 @@ class FieldVolume:
             yield plane
             if on_plane:
                 on_plane()
+
+    def likelihood_planes(self) -> Iterator[np.ndarray]:
+        """Yield planes, (Y, X) float32 from 0 to 1, of how likely any of the cells is there.
+
+        Where several cells may be, this is the probability of the likeliest. What `placed_shape`
+        did not keep counts as 0.
+        """
+        for z in range(self.shape[0]):
+            best = np.zeros(self.shape[1:], np.float32)
+            for shape in self._shapes:
+                window, likely = _section(shape, self._place(z, shape), best.shape)
+                if likely is not None:
+                    best[window] = np.maximum(best[window], likely)
+            yield best / 255
 
     def overlaps(self) -> list[float]:
         """Give the share of each cell's voxels that a likelier cell has, once all planes are made.
@@ -143,22 +174,31 @@ def _paint(plane: np.ndarray, best: np.ndarray, shape: PlacedShape, z: float) ->
     claimed : int
         How many voxels there are inside the cell.
     """
-    edge = shape.square.edge
-    there, here = overlap(shape.square, (plane.shape[0], plane.shape[1]))
-    depth, height, width = shape.probability.shape
-    weights = _weights(z, edge)[shape.corner[0] : shape.corner[0] + depth]
-    if not weights.any():
+    there, likely = _section(shape, z, plane.shape)
+    if likely is None:
         return there, 0
-    across = _resampling(edge)
-    rows = across[here[0], shape.corner[1] : shape.corner[1] + height]
-    columns = across[here[1], shape.corner[2] : shape.corner[2] + width]
-    section = np.tensordot(weights, shape.probability.astype(np.float32), axes=1)
-    likely = rows @ section @ columns.T
     claims = likely > HALF + 0.5
     wins = claims & (likely > best[there])
     plane[there][wins] = shape.label
     best[there][wins] = likely[wins]
     return there, int(claims.sum())
+
+
+def _section(
+    shape: PlacedShape, z: float, field: tuple[int, ...]
+) -> tuple[Window, np.ndarray | None]:
+    """Cut a plane out of a cell: where in the field it is, and how likely, 0 to 255; or None."""
+    edge = shape.square.edge
+    there, here = overlap(shape.square, (field[0], field[1]))
+    depth, height, width = shape.probability.shape
+    weights = _weights(z, edge)[shape.corner[0] : shape.corner[0] + depth]
+    if not weights.any():
+        return there, None
+    across = _resampling(edge)
+    rows = across[here[0], shape.corner[1] : shape.corner[1] + height]
+    columns = across[here[1], shape.corner[2] : shape.corner[2] + width]
+    section = np.tensordot(weights, shape.probability.astype(np.float32), axes=1)
+    return there, rows @ section @ columns.T
 
 
 def _weights(place: float, edge: int) -> np.ndarray:

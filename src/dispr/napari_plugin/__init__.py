@@ -1,0 +1,1 @@
+"""The napari plugin; nothing else in the package imports napari, Qt or this."""

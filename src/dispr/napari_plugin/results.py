@@ -1,0 +1,108 @@
+"""The table of measured cells: sortable; a row leads to its cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from dispr.napari_plugin.summary import SHOWN, Row, is_physical, measured, title
+
+_BEFORE = 2
+"""Columns before the measures: label and warning."""
+
+
+class _Item(QTableWidgetItem):
+    """A text that is sorted by a number; what has none comes last in either order."""
+
+    def __init__(self, text: str, number: float) -> None:
+        super().__init__(text)
+        self.number = number
+
+    def __lt__(self, other: Any) -> bool:
+        if math.isnan(self.number) or math.isnan(other.number):
+            down = self.tableWidget().horizontalHeader().sortIndicatorOrder()
+            last = self if down == Qt.SortOrder.DescendingOrder else other
+            return math.isnan(last.number)
+        return bool(self.number < other.number)
+
+
+class ResultTable(QTableWidget):
+    """A row for each cell: label, warning, and a few measures with their 90 % intervals.
+
+    Attributes
+    ----------
+    chosen : Signal(int)
+        Emitted with the label of the cell whose row was chosen.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.verticalHeader().hide()
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.itemSelectionChanged.connect(self._selected)
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show other cells.
+
+        Parameters
+        ----------
+        rows : sequence of mapping
+            As of `dispr.fields.table.cell_row`.
+        """
+        self.blockSignals(True)
+        self.setSortingEnabled(False)
+        self.clear()
+        shown = [n for n in SHOWN if any(not math.isnan(measured(r, n).value) for r in rows)]
+        physical = is_physical(rows)
+        self.setColumnCount(_BEFORE + len(shown))
+        self.setHorizontalHeaderLabels(["Cell", "!", *(title(name, physical) for name in shown)])
+        self.horizontalHeaderItem(1).setToolTip("Whether there is something to beware of")
+        for k in range(len(shown)):
+            self.horizontalHeaderItem(_BEFORE + k).setToolTip(
+                "Of the shape that most samples agree on, and the 90 % interval"
+            )
+        self.setRowCount(len(rows))
+        for i, row in enumerate(rows):
+            warning = str(row.get("warning") or "")
+            items = [
+                _Item(str(row["label"]), float(row["label"])),
+                _Item("\u26a0" if warning else "", float(bool(warning))),
+            ]
+            for name in shown:
+                found = measured(row, name)
+                items.append(_Item(str(found), found.value))
+            for k, item in enumerate(items):
+                item.setData(Qt.ItemDataRole.UserRole, int(row["label"]))
+                item.setToolTip(warning)
+                if k:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
+                self.setItem(i, k, item)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+        self.blockSignals(False)
+
+    def choose(self, label: int) -> None:
+        """Choose the row of a cell."""
+        for i in range(self.rowCount()):
+            if self.item(i, 0).data(Qt.ItemDataRole.UserRole) == label:
+                self.selectRow(i)
+
+    def _selected(self) -> None:
+        items = self.selectedItems()
+        if items:
+            self.chosen.emit(int(items[0].data(Qt.ItemDataRole.UserRole)))

@@ -1,0 +1,117 @@
+"""The few measures of a cell that are shown at once, with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dispr.fields.table import in_pixels
+from dispr.morphology.features import SHAPE_FEATURES
+
+Row = Mapping[str, Any]
+
+SHOWN = {
+    "volume": "Volume",
+    "surface": "Surface",
+    "sphericity": "Sphericity",
+    "extent_z": "Height",
+    "thickness_max": "Thickness",
+}
+"""Names of measures and their titles."""
+
+_FEATURES = {feature.name: feature for feature in SHAPE_FEATURES}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure of a cell.
+
+    Attributes
+    ----------
+    value : float
+        That of the consensus; NaN if there is none.
+    low, high : float
+        Ends of the 90 % interval; NaN if there is none.
+    """
+
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return ""
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{self.value:.3g}"
+        return f"{_text(self.value)}  ({_text(self.low)} - {_text(self.high)})"
+
+
+def title(name: str, physical: bool) -> str:
+    """Give the title of a measure with its unit, for people.
+
+    Parameters
+    ----------
+    name : str
+        One of `SHOWN`.
+    physical : bool
+        Whether lengths are in um; else in pixels of the field.
+    """
+    unit = _FEATURES[name].unit(True)
+    if not physical:
+        unit = unit.replace("µm", "px")
+    return SHOWN[name] if unit == "-" else f"{SHOWN[name]}, {unit}"
+
+
+def measured(row: Row, name: str) -> Measured:
+    """Find a measure in the row of a cell, whichever unit it is in."""
+    found = (_number(row, _FEATURES[name].column(True, statistic=s)) for s in ("", "low", "high"))
+    return Measured(*found)
+
+
+def is_physical(rows: Sequence[Row]) -> bool:
+    """Tell whether lengths of a table are in um."""
+    return not any("voxel_px" in row for row in rows)
+
+
+def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Give a short form of a table, column by column.
+
+    Returns
+    -------
+    dict of str to list
+        `index`, the label; the measures of `SHOWN` and the ends of their intervals, NaN where
+        there are none; `warning`.
+    """
+    columns: dict[str, list[Any]] = {"index": [int(row["label"]) for row in rows]}
+    for name in SHOWN:
+        column = _FEATURES[name].column
+        found = [measured(row, name) for row in rows]
+        if all(math.isnan(one.value) for one in found):
+            continue
+        for statistic, values in (
+            ("", [one.value for one in found]),
+            ("low", [one.low for one in found]),
+            ("high", [one.high for one in found]),
+        ):
+            title = column(True, statistic=statistic)
+            columns[title if is_physical(rows) else in_pixels(title)] = values
+    columns["warning"] = [str(row.get("warning") or "") for row in rows]
+    return columns
+
+
+def _number(row: Row, column: str) -> float:
+    value = row.get(column, row.get(in_pixels(column), ""))
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _text(value: float) -> str:
+    """Write a number to three digits, without an exponent."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}"

@@ -1,0 +1,276 @@
+"""Predict, measure and mesh the cells of a field, cell after cell, so that it can be stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.errors import FileError
+from dispr.fields.meshes import placed_mesh
+from dispr.fields.place import FieldVolume, PlacedShape, placed_shape
+from dispr.fields.predict import canonical_crops
+from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
+from dispr.fields.table import Row, cell_row, voxel_edge
+from dispr.meshes.mesh import Mesh
+from dispr.napari_plugin.layers import (
+    LayerData,
+    World,
+    disagreement_layer,
+    labels_layer,
+    surface_layer,
+)
+from dispr.prediction.appearance import describe_all
+from dispr.prediction.familiarity import familiarity_of
+from dispr.prediction.model import Model, Prediction, load
+
+Report = Callable[[float, int], Any]
+"""Called with how many cells are done, parts of one included, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What to predict.
+
+    Attributes
+    ----------
+    image, labels : ndarray
+        (Y, X), as for `dispr.predict_field`.
+    name : str
+        Of the image, which the names of layers begin with.
+    world : World
+        Where the image lies in the viewer.
+    pixel_size : float or None
+        Edge of a pixel in um.
+    ensemble, seed : int
+        As for `dispr.predict_field`.
+    weights : Path or None
+        Weights of a model; None for those shipped with the package.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    name: str = "image"
+    world: World = dataclasses.field(default_factory=World)
+    pixel_size: float | None = None
+    ensemble: int = 5
+    seed: int = 0
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of it.
+
+    Attributes
+    ----------
+    layers : tuple
+        Layer data: the label volume, where the samples differ, the surfaces; none without a cell.
+    rows : tuple of dict
+        The table of the cells that are done or refused, in order of their labels.
+    squares : dict of int to (y, x, edge)
+        By label, in pixels: middle and edge of the square in which each cell was predicted.
+    done, total : int
+        Cells that were predicted, and that were to be.
+    notes : tuple of str
+        What to know of the whole field.
+    """
+
+    layers: tuple[LayerData, ...]
+    rows: tuple[Row, ...]
+    squares: dict[int, tuple[float, float, int]]
+    done: int
+    total: int
+    notes: tuple[str, ...] = ()
+
+
+Placed = tuple[PlacedShape, PlacedShape]
+"""A cell in its place: where most samples have it, and where any has."""
+
+
+class Stopped(Exception):
+    """The user wants no more."""
+
+
+def run(
+    job: Job,
+    report: Report | None = None,
+    stopped: Callable[[], bool] | None = None,
+    model: Model | None = None,
+) -> Outcome:
+    """Predict the cells of a field.
+
+    Parameters
+    ----------
+    job : Job
+        What to predict.
+    report : callable, optional
+        See `Report`.
+    stopped : callable, optional
+        Asked after each step of the network, and before each cell: true ends the work, and what
+        is done until then is the outcome.
+    model : Model, optional
+        Instead of the weights of the job.
+
+    Raises
+    ------
+    DisprError
+        If the arrays, a setting or the weights cannot be used.
+    """
+    field = prepare_field(job.image, job.labels, pixel_size=job.pixel_size, name=job.name)
+    cells = field.predictable
+    chosen = model or load_cached(job.weights)
+    rows = {cell.label: _row(field, cell, {}) for cell in field.cells if cell.refused}
+    done: list[Placed] = []
+    meshes: dict[int, Mesh] = {}
+    depth = max(cell.square.edge for cell in cells)
+    looks = _looks(chosen, field)
+    intervals = chosen.measure_intervals()
+    try:
+        found = _predictions(chosen, field, job, report, stopped)
+        for cell, prediction in zip(cells, found, strict=True):
+            if prediction.consensus.any():
+                mesh = prediction.mesh()
+                meshes[cell.label] = placed_mesh(mesh, cell.square, depth, field.pixel_size)
+            measures = prediction.measure(intervals)
+            rows[cell.label] = _row(field, cell, measures, **looks[cell.label])
+            done.append(_place(cell, prediction.probability))
+            if report:
+                report(len(done), len(cells))
+            if stopped and stopped() and len(done) < len(cells):
+                break
+    except Stopped:
+        pass
+    layers = _layers(field, done, meshes, [rows[label] for label in sorted(rows)], job)
+    return Outcome(
+        tuple(layers),
+        tuple(rows[label] for label in sorted(rows)),
+        {
+            cell.label: (
+                cell.square.y + (cell.square.edge - 1) / 2,
+                cell.square.x + (cell.square.edge - 1) / 2,
+                cell.square.edge,
+            )
+            for cell in field.cells
+            if cell.label in rows
+        },
+        len(done),
+        len(cells),
+        field.notes,
+    )
+
+
+def load_cached(weights: Path | None) -> Model:
+    """Load a model, unless it is that of the last time.
+
+    Raises
+    ------
+    FileError
+        If the file is missing or holds no weights.
+    """
+    if weights is None:
+        return _load(None, 0)
+    try:
+        return _load(weights, weights.stat().st_mtime_ns)
+    except OSError as error:
+        raise FileError(f"{weights} does not exist; choose a file of weights.") from error
+
+
+@lru_cache(maxsize=1)
+def _load(weights: Path | None, changed: int) -> Model:
+    return load(weights)
+
+
+def _place(cell: FieldCell, probability: np.ndarray) -> Placed:
+    # Not the samples are kept, which take a hundred times as much memory.
+    return (
+        placed_shape(cell.label, cell.square, probability),
+        placed_shape(cell.label, cell.square, probability, above=0.0),
+    )
+
+
+def _predictions(
+    model: Model,
+    field: PreparedField,
+    job: Job,
+    report: Report | None,
+    stopped: Callable[[], bool] | None,
+) -> Iterator[Prediction]:
+    """Predict cell after cell; lengths are um, or pixels of the field."""
+    images, masks = canonical_crops(field)
+    shapes = model.samples_of(job.ensemble)
+    share = 1 / (shapes * model.evaluations())
+    progress = 0.0
+
+    def step(count: int) -> None:
+        nonlocal progress
+        progress += count * share
+        if stopped and stopped():
+            raise Stopped
+        if report:
+            report(min(progress, len(images)), len(images))
+
+    return model.predict_each(
+        images,
+        masks,
+        ensemble=job.ensemble,
+        seed=job.seed,
+        # So that up to five samples of a cell are computed at once, and no other cell's.
+        batch_size=min(shapes, 5),
+        voxel_sizes=[voxel_edge(cell, field.pixel_size) for cell in field.predictable],
+        on_step=step,
+    )
+
+
+def _row(field: PreparedField, cell: FieldCell, measures: dict[str, float], **looks: Any) -> Row:
+    return cell_row(cell, field.pixel_size, measures=measures, **looks)
+
+
+def _looks(model: Model, field: PreparedField) -> dict[int, dict[str, Any]]:
+    """Say by label how like the training cells each cell is; nothing where that is not known."""
+    reference = familiarity_of(model.about)
+    cells = field.predictable
+    if reference is None:
+        return {cell.label: {} for cell in cells}
+    looks = describe_all(*canonical_crops(field))
+    scores = reference.score_looks(looks)
+    return {
+        cell.label: {
+            "familiarity": round(float(score), 3),
+            "warning": reference.warning_of(seen),
+        }
+        for cell, seen, score in zip(cells, looks, scores, strict=True)
+    }
+
+
+def _layers(
+    field: PreparedField,
+    done: list[Placed],
+    meshes: dict[int, Mesh],
+    rows: list[Row],
+    job: Job,
+) -> list[LayerData]:
+    if not done:
+        return []
+    height, width = field.image.shape
+    # All cells count for the depth, so that those of a stopped run stand where they would.
+    depth = max(cell.square.edge for cell in field.predictable)
+    agreed, any_sample = (
+        FieldVolume(shapes, (height, width), depth) for shapes in zip(*done, strict=True)
+    )
+    labels = np.stack(list(agreed.planes()))
+    unit = "µm" if field.pixel_size is not None else "px"
+    layers = [
+        labels_layer(labels, rows, job.world, f"{job.name}: 3D labels", visible=False),
+        disagreement_layer(
+            any_sample, job.world, f"{job.name}: samples that differ, %", visible=False
+        ),
+    ]
+    name = f"{job.name}: surfaces by spread, {unit}"
+    surfaces = surface_layer(meshes, field.pixel_size or 1.0, depth, job.world, name)
+    return layers if surfaces is None else [*layers, surfaces]

@@ -1,0 +1,131 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from dispr.cells.folder import find_cells
+from dispr.errors import FileError
+from dispr.fields.find import FieldFiles
+from dispr.fields.folder import FieldSettings, predict_field_files
+from dispr.files import write_tiff
+from dispr.napari_plugin.reader import get_reader
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.layout import read_probability
+
+SIZE = 0.2
+
+
+@pytest.fixture(scope="module")
+def field_folder(field, model, tmp_path_factory):
+    """A predicted field beside its image."""
+    root = tmp_path_factory.mktemp("field")
+    write_tiff(root / "f.tif", field[0])
+    write_tiff(root / "l.tif", field[1].astype(np.uint16))
+    files = FieldFiles("f", root / "f.tif", root / "l.tif")
+    settings = FieldSettings(pixel_size=SIZE, measures=False)
+    predict_field_files(model, files, root / "out", settings, ensemble=3, jobs=1)
+    return root / "out"
+
+
+@pytest.fixture(scope="module")
+def cells_out(cells_folder, model, tmp_path_factory):
+    """Two predicted cells with voxels of a known size."""
+    out = tmp_path_factory.mktemp("predictions")
+    files = find_cells(cells_folder, "test")
+    predict_folder(model, files, out, ensemble=3, pixel_size=SIZE)
+    return out
+
+
+def read(folder):
+    return {settings["name"]: (data, settings, kind) for data, settings, kind in layers(folder)}
+
+
+def layers(folder):
+    return get_reader(str(folder))(str(folder))
+
+
+def test_field(field_folder, field):
+    found = read(field_folder)
+    assert list(found) == ["out: image", "out: 3D labels", "out: surfaces by spread, µm"]
+    image, settings, _ = found["out: image"]
+    np.testing.assert_array_equal(image, field[0])
+    assert settings["scale"] == (SIZE,) * 2
+    labels, settings, _ = found["out: 3D labels"]
+    assert settings["translate"] == (-(len(labels) // 2) * SIZE, 0, 0)
+    features = settings["features"]
+    assert features["index"] == [3, 5, 9, 11]
+    assert features["volume_um3"][1] == pytest.approx((labels == 5).sum() * SIZE**3, rel=0.02)
+    assert "too small" in features["warning"][3]
+    corners, faces, spread = found["out: surfaces by spread, µm"][0]
+    inside = labels[tuple(np.rint(corners).astype(int).T)] > 0
+    assert 0.2 < inside.mean() < 0.8
+    assert spread.max() > 0.05
+    assert faces.max() == len(corners) - 1
+
+
+def test_field_without_its_image_or_meshes(field_folder, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(field_folder, moved)
+    shutil.rmtree(moved / "meshes")
+    found = read(moved)
+    assert list(found) == ["moved: 3D labels"]
+    assert found["moved: 3D labels"][1]["visible"]
+    record = moved / "field.json"
+    older = json.loads(record.read_text())
+    del older["image"], older["channel"], older["pixel_size_um"]
+    record.write_text(json.dumps(older))
+    assert read(moved)["moved: 3D labels"][1]["units"] == ("pixel",) * 3
+
+
+def test_cells(cells_out):
+    names = sorted(path.stem for path in (cells_out / "probability").glob("*.tif"))
+    title = cells_out.name
+    found = read(cells_out)
+    probability, settings, _ = found[f"{title}: probability"]
+    assert probability.shape == (2, 64, 64, 64)
+    np.testing.assert_array_equal(np.asarray(probability[1]), read_probability(cells_out, names[1]))
+    assert settings["scale"] == (1, SIZE, SIZE, SIZE)
+    assert settings["units"] == ("pixel", "um", "um", "um")
+    samples, settings, _ = found[f"{title}: samples"]
+    assert samples.shape == (3, 2, 64, 64, 64)
+    assert settings["scale"] == (1, 1, SIZE, SIZE, SIZE)
+    np.testing.assert_allclose(np.asarray(samples).mean(axis=0), np.asarray(probability), atol=1e-6)
+    consensus, settings, _ = found[f"{title}: consensus"]
+    np.testing.assert_array_equal(np.asarray(consensus[1]) == 2, np.asarray(probability[1]) > 0.5)
+    features = settings["features"]
+    assert features["name"] == names
+    assert features["volume_voxels"] == [np.count_nonzero(np.asarray(c)) for c in consensus]
+
+
+def test_one_cell_has_no_slider(cells_out, tmp_path):
+    alone = tmp_path / "alone"
+    shutil.copytree(cells_out, alone)
+    first, second = sorted((alone / "probability").glob("*.tif"))
+    second.unlink()
+    found = read(alone)
+    assert found[f"{first.stem}: probability"][0].shape == (64, 64, 64)
+    assert found[f"{first.stem}: samples"][0].shape == (3, 64, 64, 64)
+    next((alone / "samples").glob(f"{first.stem}_2.tif")).write_bytes(b"")
+    with pytest.raises(FileError, match=r"_2\.tif"):
+        layers(alone)
+
+
+def test_other_paths_are_left_to_others(tmp_path, cells_folder, cells_out):
+    (tmp_path / "image.tif").touch()
+    for path in (tmp_path, tmp_path / "image.tif", tmp_path / "nowhere", cells_folder):
+        assert get_reader(str(path)) is None
+    assert get_reader([str(cells_out), str(tmp_path)]) is None
+    (tmp_path / "field.json").write_text("no json")
+    (tmp_path / "cells.csv").write_text("name\n")
+    assert get_reader(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("fixture", ["field_folder", "cells_out"])
+def test_napari_takes_all_layers(fixture, viewer, request):
+    from napari.layers import Layer
+
+    for data in layers(request.getfixturevalue(fixture)):
+        viewer.add_layer(Layer.create(*data))
+    viewer.dims.ndisplay = 3
+    assert len(viewer.layers) >= 3

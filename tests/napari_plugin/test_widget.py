@@ -1,0 +1,182 @@
+import csv
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from dispr.errors import FileError
+from dispr.napari_plugin import work
+
+
+@pytest.fixture
+def widget(qt_app, viewer, model, raised, monkeypatch):
+    """The widget, whose model answers at once."""
+    from dispr.napari_plugin.widget import PredictWidget
+
+    monkeypatch.setattr(work, "load_cached", lambda weights: model)
+    made = PredictWidget(viewer)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def filled(widget, viewer, field):
+    """The widget of a viewer with an image and its labels."""
+    viewer.add_image(field[0], name="cells", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
+    viewer.add_labels(field[1], name="found", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
+    widget.ensemble.setValue(3)
+    return widget
+
+
+def wait(qt_app, done, seconds=30):
+    """Let Qt work until something is so."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        qt_app.processEvents()
+        time.sleep(0.005)
+
+
+def predict(qt_app, widget):
+    widget.predict.click()
+    wait(qt_app, lambda: widget.worker is None)
+
+
+def test_predicts_and_shows(qt_app, filled, viewer):
+    assert filled.pixel_size.value() == pytest.approx(0.2)
+    predict(qt_app, filled)
+    assert filled.message.text().startswith("3 cells were predicted. ")
+    assert [layer.name for layer in viewer.layers[2:]] == [
+        "cells: 3D labels",
+        "cells: samples that differ, %",
+        "cells: surfaces by spread, µm",
+    ]
+    assert viewer.dims.ndisplay == 3
+    labels = viewer.layers["cells: 3D labels"]
+    assert set(np.unique(labels.data)) == {0, 3, 5, 9}
+    # The middle plane of the volume lies upon the image.
+    focus = len(labels.data) // 2
+    np.testing.assert_allclose(labels.data_to_world((focus, 0, 0)), (0, 1, 2))
+    assert list(labels.features["index"]) == [3, 5, 9, 11]
+    assert not filled.table.isHidden()
+    assert filled.table.rowCount() == 4
+    assert filled.predict.isEnabled()
+    assert not filled.cancel.isEnabled()
+    # Results are not offered as input.
+    assert (filled.image.count(), filled.labels.count()) == (1, 1)
+
+
+def test_rows_are_sorted_and_lead_to_cells(qt_app, filled, viewer):
+    from qtpy.QtCore import Qt
+
+    predict(qt_app, filled)
+    table = filled.table
+
+    def column(k):
+        return [table.item(i, k).text() for i in range(table.rowCount())]
+
+    titles = [table.horizontalHeaderItem(k).text() for k in range(table.columnCount())]
+    assert titles[:3] == ["Cell", "!", "Volume, µm³"]
+    assert column(0) == ["3", "5", "9", "11"]  # as numbers, not as texts
+    table.sortItems(2, Qt.SortOrder.DescendingOrder)
+    assert column(0) == ["5", "3", "9", "11"]
+    table.sortItems(2, Qt.SortOrder.AscendingOrder)
+    assert column(0) == ["9", "3", "5", "11"]
+    assert "(" in column(2)[0]
+    table.choose(9)
+    centre = getattr(viewer, "scene", viewer).camera.center  # napari 0.9, and before
+    np.testing.assert_allclose(centre, (0, 1 + 35 * 0.2, 2 + 110 * 0.2), atol=0.3)
+    assert viewer.layers["cells: 3D labels"].selected_label == 9
+    assert filled.warning.text() == "Cell 9: nothing to beware of."
+    table.choose(11)
+    assert "too small" in filled.warning.text()
+
+
+def test_saves_the_table(qt_app, filled, tmp_path):
+    predict(qt_app, filled)
+    filled.save_table(str(tmp_path / "cells.csv"))
+    with open(tmp_path / "cells.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["3", "5", "9", "11"]
+    assert float(rows[0]["volume_low_um3"]) < float(rows[0]["volume_high_um3"])
+    (tmp_path / "file").touch()
+    filled.save_table(str(tmp_path / "file" / "cells.csv"))
+    assert filled.message.text().startswith("Cannot write")
+
+
+def test_cancel_ends_the_work_and_keeps_what_is_done(qt_app, filled, viewer, monkeypatch):
+    reached, go_on = threading.Event(), threading.Event()
+    place = work._place
+
+    def slow(cell, probability):
+        reached.set()
+        go_on.wait(30)
+        return place(cell, probability)
+
+    monkeypatch.setattr(work, "_place", slow)
+    filled.predict.click()
+    wait(qt_app, reached.is_set)
+    assert not filled.predict.isEnabled()
+    filled.cancel.click()
+    assert filled.message.text() == "Stopping ..."
+    go_on.set()
+    wait(qt_app, lambda: filled.worker is None)
+    assert filled.message.text().startswith("Stopped: 1 of 3 cells were predicted.")
+    assert set(np.unique(viewer.layers["cells: 3D labels"].data)) == {0, 3}
+    assert filled.predict.isEnabled()
+
+
+def test_errors_are_sentences(qt_app, widget, viewer, field, monkeypatch):
+    widget.predict.click()
+    assert widget.message.text().startswith("There is no image layer: ")
+    viewer.add_image(field[0], name="cells")
+    widget.predict.click()
+    assert widget.message.text().startswith("There is no labels layer: ")
+    viewer.add_labels(field[1][:50], name="part")
+    widget.predict.click()
+    assert "100 x 140" in widget.message.text()
+    viewer.add_labels(field[1] * 0, name="none")
+    widget.labels.choose(viewer.layers["none"])
+    widget.predict.click()
+    assert "is empty" in widget.message.text()
+    viewer.layers["none"].data = field[1]
+
+    # And so are those that are found later, in the other thread.
+    def missing(weights):
+        raise FileError(f"{weights.name} holds no weights.")
+
+    monkeypatch.setattr(work, "load_cached", missing)
+    widget.choose_weights("mine.safetensors")
+    predict(qt_app, widget)
+    assert widget.message.text() == "mine.safetensors holds no weights."
+    assert len(viewer.layers) == 3
+
+
+def test_boxes_follow_the_layers(widget, viewer, field):
+    assert (widget.image.layer, widget.labels.layer) == (None, None)
+    first = viewer.add_image(field[0], name="first", scale=(0.3, 0.3))
+    assert widget.image.layer is first
+    assert widget.pixel_size.value() == pytest.approx(0.3)
+    second = viewer.add_image(field[0], name="second")
+    assert widget.image.layer is first
+    widget.image.choose(second)
+    assert widget.pixel_size.value() == 0
+    assert "in pixels" in widget.source.text()
+    second.scale = (0.1, 0.1)
+    assert widget.pixel_size.value() == pytest.approx(0.1)
+    second.name = "other"
+    assert widget.image.currentText() == "other"
+    viewer.layers.remove(second)
+    assert widget.image.layer is first
+
+
+def test_settings_reach_the_job(filled, tmp_path):
+    filled.seed.setValue(7)
+    filled.pixel_size.setValue(0)
+    filled.choose_weights(str(tmp_path / "w.safetensors"))
+    job = filled.job()
+    assert (job.seed, job.ensemble, job.pixel_size) == (7, 3, None)
+    assert job.weights == tmp_path / "w.safetensors"
+    filled.choose_weights("")
+    assert filled.job().weights is None
