@@ -106,6 +106,14 @@ def test_cells_do_not_depend_on_their_number():
         assert np.array_equal(a.obj, b.obj)
 
 
+def test_the_function_and_its_package_bear_one_name():
+    import dispr
+
+    for _ in range(2):
+        [cell] = dispr.simulate(1, seed=3)
+        assert cell.obj.shape == (64, 64, 64)
+
+
 def test_types_come_in_turn():
     names = [cell.type for cell in simulate(4, types=["0.00_discocyte", "-1.00_spherocyte"])]
     assert names == ["0.00_discocyte", "-1.00_spherocyte"] * 2
