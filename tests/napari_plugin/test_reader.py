@@ -47,17 +47,22 @@ def layers(folder):
 
 def test_field(field_folder, field):
     found = read(field_folder)
-    assert list(found) == ["out: image", "out: 3D labels", "out: surfaces by spread, µm"]
-    image, settings, _ = found["out: image"]
+    assert list(found) == [
+        "image: out",
+        "3D labels: out",
+        "surfaces by spread, µm: out",
+        "numbers: out",
+    ]
+    image, settings, _ = found["image: out"]
     np.testing.assert_array_equal(image, field[0])
     assert settings["scale"] == (SIZE,) * 2
-    labels, settings, _ = found["out: 3D labels"]
+    labels, settings, _ = found["3D labels: out"]
     assert settings["translate"] == (-(len(labels) // 2) * SIZE, 0, 0)
     features = settings["features"]
     assert features["index"] == [3, 5, 9, 11]
     assert features["volume_um3"][1] == pytest.approx((labels == 5).sum() * SIZE**3, rel=0.02)
     assert "too small" in features["warning"][3]
-    corners, faces, spread = found["out: surfaces by spread, µm"][0]
+    corners, faces, spread = found["surfaces by spread, µm: out"][0]
     inside = labels[tuple(np.rint(corners).astype(int).T)] > 0
     assert 0.2 < inside.mean() < 0.8
     assert spread.max() > 0.05
@@ -69,29 +74,29 @@ def test_field_without_its_image_or_meshes(field_folder, tmp_path):
     shutil.copytree(field_folder, moved)
     shutil.rmtree(moved / "meshes")
     found = read(moved)
-    assert list(found) == ["moved: 3D labels"]
-    assert found["moved: 3D labels"][1]["visible"]
+    assert list(found) == ["3D labels: moved", "numbers: moved"]
+    assert found["3D labels: moved"][1]["visible"]
     record = moved / "field.json"
     older = json.loads(record.read_text())
     del older["image"], older["channel"], older["pixel_size_um"]
     record.write_text(json.dumps(older))
-    assert read(moved)["moved: 3D labels"][1]["units"] == ("pixel",) * 3
+    assert read(moved)["3D labels: moved"][1]["units"] == ("pixel",) * 3
 
 
 def test_cells(cells_out):
     names = sorted(path.stem for path in (cells_out / "probability").glob("*.tif"))
     title = cells_out.name
     found = read(cells_out)
-    probability, settings, _ = found[f"{title}: probability"]
+    probability, settings, _ = found[f"probability: {title}"]
     assert probability.shape == (2, 64, 64, 64)
     np.testing.assert_array_equal(np.asarray(probability[1]), read_probability(cells_out, names[1]))
     assert settings["scale"] == (1, SIZE, SIZE, SIZE)
     assert settings["units"] == ("pixel", "um", "um", "um")
-    samples, settings, _ = found[f"{title}: samples"]
+    samples, settings, _ = found[f"samples: {title}"]
     assert samples.shape == (3, 2, 64, 64, 64)
     assert settings["scale"] == (1, 1, SIZE, SIZE, SIZE)
     np.testing.assert_allclose(np.asarray(samples).mean(axis=0), np.asarray(probability), atol=1e-6)
-    consensus, settings, _ = found[f"{title}: consensus"]
+    consensus, settings, _ = found[f"consensus: {title}"]
     np.testing.assert_array_equal(np.asarray(consensus[1]) == 2, np.asarray(probability[1]) > 0.5)
     features = settings["features"]
     assert features["name"] == names
@@ -104,8 +109,8 @@ def test_one_cell_has_no_slider(cells_out, tmp_path):
     first, second = sorted((alone / "probability").glob("*.tif"))
     second.unlink()
     found = read(alone)
-    assert found[f"{first.stem}: probability"][0].shape == (64, 64, 64)
-    assert found[f"{first.stem}: samples"][0].shape == (3, 64, 64, 64)
+    assert found[f"probability: {first.stem}"][0].shape == (64, 64, 64)
+    assert found[f"samples: {first.stem}"][0].shape == (3, 64, 64, 64)
     next((alone / "samples").glob(f"{first.stem}_2.tif")).write_bytes(b"")
     with pytest.raises(FileError, match=r"_2\.tif"):
         layers(alone)

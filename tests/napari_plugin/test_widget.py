@@ -25,7 +25,7 @@ def filled(widget, viewer, field):
     """The widget of a viewer with an image and its labels."""
     viewer.add_image(field[0], name="cells", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
     viewer.add_labels(field[1], name="found", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
-    widget.ensemble.setValue(3)
+    widget.ensemble.setValue(2)
     return widget
 
 
@@ -48,12 +48,13 @@ def test_predicts_and_shows(qt_app, filled, viewer):
     predict(qt_app, filled)
     assert filled.message.text().startswith("3 cells were predicted. ")
     assert [layer.name for layer in viewer.layers[2:]] == [
-        "cells: 3D labels",
-        "cells: samples that differ, %",
-        "cells: surfaces by spread, µm",
+        "3D labels: cells",
+        "samples that differ, %: cells",
+        "surfaces by spread, µm: cells",
+        "numbers: cells",
     ]
     assert viewer.dims.ndisplay == 3
-    labels = viewer.layers["cells: 3D labels"]
+    labels = viewer.layers["3D labels: cells"]
     assert set(np.unique(labels.data)) == {0, 3, 5, 9}
     # The middle plane of the volume lies upon the image.
     focus = len(labels.data) // 2
@@ -87,7 +88,7 @@ def test_rows_are_sorted_and_lead_to_cells(qt_app, filled, viewer):
     table.choose(9)
     centre = getattr(viewer, "scene", viewer).camera.center  # napari 0.9, and before
     np.testing.assert_allclose(centre, (0, 1 + 35 * 0.2, 2 + 110 * 0.2), atol=0.3)
-    assert viewer.layers["cells: 3D labels"].selected_label == 9
+    assert viewer.layers["3D labels: cells"].selected_label == 9
     assert filled.warning.text() == "Cell 9: nothing to beware of."
     table.choose(11)
     assert "too small" in filled.warning.text()
@@ -123,7 +124,7 @@ def test_cancel_ends_the_work_and_keeps_what_is_done(qt_app, filled, viewer, mon
     go_on.set()
     wait(qt_app, lambda: filled.worker is None)
     assert filled.message.text().startswith("Stopped: 1 of 3 cells were predicted.")
-    assert set(np.unique(viewer.layers["cells: 3D labels"].data)) == {0, 3}
+    assert set(np.unique(viewer.layers["3D labels: cells"].data)) == {0, 3}
     assert filled.predict.isEnabled()
 
 
@@ -176,7 +177,7 @@ def test_settings_reach_the_job(filled, tmp_path):
     filled.pixel_size.setValue(0)
     filled.choose_weights(str(tmp_path / "w.safetensors"))
     job = filled.job()
-    assert (job.seed, job.ensemble, job.pixel_size) == (7, 3, None)
+    assert (job.seed, job.ensemble, job.pixel_size) == (7, 2, None)
     assert job.weights == tmp_path / "w.safetensors"
     filled.choose_weights("")
     assert filled.job().weights is None

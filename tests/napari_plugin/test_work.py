@@ -22,7 +22,7 @@ def outcome(field, model):
 
 def test_gives_what_predict_field_gives(field, model, outcome):
     found = predict_field(*field, model=model, pixel_size=0.2, ensemble=3)
-    labels, _, _ = outcome.layers
+    labels = outcome.layers[0]
     np.testing.assert_array_equal(labels[0], found.label_volume())
     assert (outcome.done, outcome.total) == (3, 3)
     for ours, theirs in zip(outcome.rows, found.table(), strict=True):
@@ -32,7 +32,7 @@ def test_gives_what_predict_field_gives(field, model, outcome):
 
 
 def test_all_layers_stand_at_one_place(outcome):
-    (labels, known, _), (percent, also, _), ((corners, faces, spread), too, _) = outcome.layers
+    (labels, known, _), (percent, also, _), ((corners, faces, spread), too, _) = outcome.layers[:3]
     focus = len(labels) // 2
     for settings in (known, also, too):
         assert settings["scale"] == (0.2,) * 3
@@ -46,7 +46,7 @@ def test_all_layers_stand_at_one_place(outcome):
     assert (percent[tuple(deep.T)] > 0).mean() > 0.9
     assert percent.max() <= 50
     # The samples' radii are half a voxel of 64 apart.
-    edge = outcome.squares[5][2]
+    edge = outcome.rows[1]["frame_px"]
     assert np.median(spread) == pytest.approx(0.5 * edge / 64 * 0.2, rel=0.25)
     # Triangles look outwards: counted in Z, Y, X, the volume inside is positive.
     a, b, c = np.moveaxis(corners[faces].astype(float), 1, 0)
@@ -60,7 +60,7 @@ def test_without_a_pixel_size_lengths_are_in_pixels(field, model, outcome):
         outcome.rows[0]["volume_um3"], rel=0.1
     )
     (_, settings, _) = unknown.layers[2]
-    assert settings["name"].endswith("px")
+    assert settings["name"].startswith("surfaces by spread, px")
 
 
 def test_stops_between_cells_and_within_one(field, model, outcome):

@@ -174,6 +174,32 @@ def disagreement_layer(volume: FieldVolume, world: World, name: str, **settings:
     return percent, {**known, **settings}, "image"
 
 
+def numbers_layer(rows: Sequence[Row], world: World, name: str, **settings: Any) -> LayerData:
+    """Write the label of each cell upon it.
+
+    Parameters
+    ----------
+    rows, world, name, **settings
+        As for `labels_layer`.
+    """
+    middles = [(0.0, float(row["y_px"]), float(row["x_px"])) for row in rows]
+    known = {
+        "name": name,
+        "features": {"label": [int(row["label"]) for row in rows]},
+        # In front of all, for else the cells hide them.
+        "text": {
+            "string": "{label}",
+            "color": "white",
+            "size": 12,
+            "blending": "translucent_no_depth",
+        },
+        "blending": "translucent_no_depth",
+        "size": 0,
+        **world.volume(0),
+    }
+    return np.array(middles).reshape(-1, 3), {**known, **settings}, "points"
+
+
 def _top(spread: np.ndarray) -> float:
     """Give the value of the last colour: not that of the few oddest vertices."""
     return float(np.quantile(spread, 0.98)) or 1.0

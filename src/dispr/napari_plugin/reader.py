@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,15 @@ from dispr.fields.read import read_field
 from dispr.fields.volume import FORMATS
 from dispr.files import read_tiff
 from dispr.meshes.mesh import Mesh
-from dispr.napari_plugin.layers import DISAGREEMENT, LayerData, World, labels_layer, surface_layer
+from dispr.napari_plugin.layers import (
+    DISAGREEMENT,
+    LayerData,
+    World,
+    labels_layer,
+    numbers_layer,
+    surface_layer,
+)
+from dispr.napari_plugin.summary import measured
 from dispr.prediction.folder import TABLE as PREDICTIONS
 from dispr.prediction.layout import (
     SHAPE,
@@ -82,7 +91,7 @@ def read_field_folder(folder: Path) -> list[LayerData]:
     layers: list[LayerData] = []
     image = _image(folder, record)
     if image is not None:
-        known = {"name": f"{folder.name}: image", "colormap": "gray", **world.plane()}
+        known = {"name": f"image: {folder.name}", "colormap": "gray", **world.plane()}
         layers.append((image, known, "image"))
     volume = _volume(folder)
     meshes = _meshes(folder, rows, size)
@@ -92,12 +101,15 @@ def read_field_folder(folder: Path) -> list[LayerData]:
         depth = len(volume)
         # Both at once hide one another.
         visible = not meshes
-        name = f"{folder.name}: 3D labels"
+        name = f"3D labels: {folder.name}"
         layers.append(labels_layer(volume, rows, world, name, visible=visible))
     unit = "px" if size is None else "µm"
-    name = f"{folder.name}: surfaces by spread, {unit}"
+    name = f"surfaces by spread, {unit}: {folder.name}"
     surfaces = surface_layer(meshes, size or 1.0, depth, world, name)
-    return layers if surfaces is None else [*layers, surfaces]
+    if surfaces is not None:
+        layers.append(surfaces)
+    predicted = [row for row in rows if _measured(row)]
+    return [*layers, numbers_layer(predicted, world, f"numbers: {folder.name}")]
 
 
 def read_cells_folder(folder: Path) -> list[LayerData]:
@@ -163,7 +175,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
         (
             _lazy(probability, np.float32, cells),
             {
-                "name": f"{title}: probability",
+                "name": f"probability: {title}",
                 "contrast_limits": (0.0, 1.0),
                 "axis_labels": (*axes, *zyx),
                 **place,
@@ -173,7 +185,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
         (
             _lazy(disagreement, np.uint8, cells),
             {
-                "name": f"{title}: samples that differ, %",
+                "name": f"samples that differ, %: {title}",
                 "contrast_limits": (0, 50),
                 "colormap": DISAGREEMENT,
                 "blending": "additive",
@@ -186,7 +198,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
         (
             _stack(samples),
             {
-                "name": f"{title}: samples",
+                "name": f"samples: {title}",
                 "visible": False,
                 "opacity": 0.5,
                 "axis_labels": ("sample", *axes, *zyx),
@@ -197,7 +209,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
         (
             _lazy(consensus, np.int32, cells),
             {
-                "name": f"{title}: consensus",
+                "name": f"consensus: {title}",
                 "opacity": 0.5,
                 "features": _columns(rows),
                 "axis_labels": (*axes, *zyx),
@@ -247,6 +259,11 @@ def _table(path: Path) -> list[dict[str, Any]]:
             return [dict(row) for row in csv.DictReader(file)]
     except (OSError, ValueError, csv.Error) as error:
         raise FileError(f"{path} cannot be read; predict to this folder again.") from error
+
+
+def _measured(row: dict[str, Any]) -> bool:
+    """Tell whether a cell of a table was predicted."""
+    return not math.isnan(measured(row, "volume").value)
 
 
 def _image(folder: Path, record: dict[str, Any]) -> np.ndarray | None:
@@ -359,7 +376,7 @@ def _names_layer(
     z = np.arange(SHAPE[0])
     points = np.array([(i, k, 2, SHAPE[2] / 2) for i in range(len(names)) for k in z], float)
     known = {
-        "name": f"{title}: names",
+        "name": f"names: {title}",
         "features": {"name": [name for name in names for _ in z]},
         "text": {"string": "{name}", "color": "white", "size": 10},
         "size": 0,

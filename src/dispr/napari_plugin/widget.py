@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -33,11 +34,14 @@ from dispr.napari_plugin.work import Job, Outcome, run
 STEPS = 1000
 """Of the progress bar."""
 
+WIDTH = 360
+"""Pixels of the screen that the widget takes at least."""
+
 NEAR = 160.0
 """Pixels of the screen that the square of a chosen cell takes at least."""
 
-ANGLES = (0.0, 35.0, 125.0)
-"""From where the cells are seen at first, in degrees."""
+VIEW, UP = (1.0, -0.8, 0.0), (0.0, -1.0, 0.0)
+"""Z, Y, X: from where the cells are seen at first, over the lower edge of the image."""
 
 
 class _Messages(QObject):
@@ -102,6 +106,7 @@ class PredictWidget(QWidget):
             ("Seed", self.seed, "Another seed draws other shapes"),
         ):
             field.setToolTip(tip)
+            field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             form.addRow(title, field)
         self.predict = QPushButton("Predict", self)
         self.cancel = QPushButton("Cancel", self)
@@ -127,6 +132,7 @@ class PredictWidget(QWidget):
         for part in (self.progress, self.message, self.table, self.warning, self.save):
             column.addWidget(part)
         column.setStretchFactor(self.table, 1)
+        self.setMinimumWidth(WIDTH)
         column.addStretch(0)
         self._show_results(False)
         self.image.changed.connect(self._image_changed)
@@ -186,14 +192,15 @@ class PredictWidget(QWidget):
         """Bring a cell to the middle of the view, and say what to beware of."""
         if self.outcome is None or self._job is None:
             return
-        world, (y, x, edge) = self._job.world, self.outcome.squares[label]
+        row = next(row for row in self.outcome.rows if row["label"] == label)
+        world = self._job.world
         camera = _camera(self.viewer)
         self.viewer.dims.set_point(0, 0.0)
-        camera.center = (0.0, world.y + y * world.scale, world.x + x * world.scale)
-        camera.zoom = max(camera.zoom, NEAR / (edge * world.scale))
+        y, x = world.y + row["y_px"] * world.scale, world.x + row["x_px"] * world.scale
+        camera.center = (0.0, y, x)
+        camera.zoom = max(camera.zoom, NEAR / (row["frame_px"] * world.scale))
         if self._found in self.viewer.layers:
             self._found.selected_label = label
-        row = next(row for row in self.outcome.rows if row["label"] == label)
         warning = str(row.get("warning") or "")
         self.warning.setText(f"Cell {label}: {warning or 'nothing to beware of.'}")
 
@@ -268,6 +275,8 @@ class PredictWidget(QWidget):
         warned = sum(bool(row.get("warning")) for row in outcome.rows)
         if outcome.done and warned:
             told += f" {warned} {'has' if warned == 1 else 'have'} a warning (\u26a0)."
+        if outcome.done:
+            told += " In brackets: 90 % intervals."
         self._say(" ".join([told, *outcome.notes]))
         if not outcome.done:
             return
@@ -284,17 +293,24 @@ class PredictWidget(QWidget):
                 layer.visible = False
         if self.labels.layer is not None:
             self.labels.layer.visible = False
+        surfaces = None
         for data, settings, kind in outcome.layers:
             metadata = {**settings.get("metadata", {}), RESULT: True}
             layer = Layer.create(data, {**settings, "metadata": metadata}, kind)
             self.viewer.add_layer(layer)
             if kind == "labels":
                 self._found = layer
+            if kind == "surface":
+                surfaces = layer
+                if hasattr(layer, "colorbar"):  # napari 0.7
+                    layer.colorbar.visible = True
+        if surfaces is not None:
+            self.viewer.layers.selection.active = surfaces
         first = self.viewer.dims.ndisplay != 3
         self.viewer.dims.ndisplay = 3
         if first:
             self.viewer.reset_view()
-            _camera(self.viewer).angles = ANGLES
+            _camera(self.viewer).set_view_direction(VIEW, UP)
 
     def _show_results(self, shown: bool) -> None:
         for part in (self.table, self.warning, self.save):

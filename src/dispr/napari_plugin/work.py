@@ -23,6 +23,7 @@ from dispr.napari_plugin.layers import (
     World,
     disagreement_layer,
     labels_layer,
+    numbers_layer,
     surface_layer,
 )
 from dispr.prediction.appearance import describe_all
@@ -70,11 +71,9 @@ class Outcome:
     Attributes
     ----------
     layers : tuple
-        Layer data: the label volume, where the samples differ, the surfaces; none without a cell.
+        Layer data: label volume, where the samples differ, surfaces, numbers; none without a cell.
     rows : tuple of dict
         The table of the cells that are done or refused, in order of their labels.
-    squares : dict of int to (y, x, edge)
-        By label, in pixels: middle and edge of the square in which each cell was predicted.
     done, total : int
         Cells that were predicted, and that were to be.
     notes : tuple of str
@@ -83,7 +82,6 @@ class Outcome:
 
     layers: tuple[LayerData, ...]
     rows: tuple[Row, ...]
-    squares: dict[int, tuple[float, float, int]]
     done: int
     total: int
     notes: tuple[str, ...] = ()
@@ -150,15 +148,6 @@ def run(
     return Outcome(
         tuple(layers),
         tuple(rows[label] for label in sorted(rows)),
-        {
-            cell.label: (
-                cell.square.y + (cell.square.edge - 1) / 2,
-                cell.square.x + (cell.square.edge - 1) / 2,
-                cell.square.edge,
-            )
-            for cell in field.cells
-            if cell.label in rows
-        },
         len(done),
         len(cells),
         field.notes,
@@ -266,11 +255,14 @@ def _layers(
     labels = np.stack(list(agreed.planes()))
     unit = "µm" if field.pixel_size is not None else "px"
     layers = [
-        labels_layer(labels, rows, job.world, f"{job.name}: 3D labels", visible=False),
+        labels_layer(labels, rows, job.world, f"3D labels: {job.name}", visible=False),
         disagreement_layer(
-            any_sample, job.world, f"{job.name}: samples that differ, %", visible=False
+            any_sample, job.world, f"samples that differ, %: {job.name}", visible=False
         ),
     ]
-    name = f"{job.name}: surfaces by spread, {unit}"
+    name = f"surfaces by spread, {unit}: {job.name}"
     surfaces = surface_layer(meshes, field.pixel_size or 1.0, depth, job.world, name)
-    return layers if surfaces is None else [*layers, surfaces]
+    if surfaces is not None:
+        layers.append(surfaces)
+    predicted = [row for row in rows if row["label"] in meshes]
+    return [*layers, numbers_layer(predicted, job.world, f"numbers: {job.name}")]
