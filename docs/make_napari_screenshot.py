@@ -38,7 +38,9 @@ def main(out: Path = OUT) -> None:
     wait(until=lambda: widget.worker is None)
     viewer.canvas.overlays.scale_bar.visible = True
     wait(1)
+    middle = viewer.scene.camera.center
     widget.table.choose(CELL)
+    viewer.scene.camera.center = middle  # to have all cells in the picture
     wait(2)
     picture = out.with_suffix(".png")
     viewer.screenshot(path=str(picture), canvas_only=False, flash=False)

@@ -64,6 +64,11 @@ def test_predicts_and_shows(qt_app, filled, viewer):
     assert filled.table.rowCount() == 4
     assert filled.predict.isEnabled()
     assert not filled.cancel.isEnabled()
+    # Seen from the side from which 2D images are: X to the right, Y down.
+    camera = getattr(viewer, "scene", viewer).camera
+    right = np.cross(camera.view_direction, camera.up_direction)
+    camera.angles = type(camera)().angles  # as in 2D
+    assert np.dot(right, np.cross(camera.view_direction, camera.up_direction)) > 0.99
     # Results are not offered as input.
     assert (filled.image.count(), filled.labels.count()) == (1, 1)
 

@@ -1,11 +1,17 @@
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from dispr.cells.folder import find_cells
+from dispr.napari_plugin import work
+from dispr.prediction.folder import predict_folder
+
 CODE = """
+import pickle
 import sys
 
 import napari
@@ -18,9 +24,15 @@ dock, widget = viewer.window.add_plugin_dock_widget("dispr", "Predict 3D shapes"
 assert widget.image.layer is viewer.layers["simulated cells"]
 assert abs(widget.pixel_size.value() - 0.172) < 1e-6
 viewer.open(sys.argv[1], plugin="dispr")
-viewer.dims.ndisplay = 3
+with open(sys.argv[2], "rb") as file:
+    widget._job, outcome = pickle.load(file)
+before = len(viewer.layers)
+widget._returned(outcome)
+widget.table.choose(5)
 QApplication.processEvents()
-assert len(viewer.layers) > 4
+assert viewer.dims.ndisplay == 3
+assert len(viewer.layers) == before + 4
+assert widget.warning.text().startswith("Cell 5: ")
 viewer.close()
 print("well")
 """
@@ -38,11 +50,11 @@ def screen():
     return ["xvfb-run", "-a", "-s", "-screen 0 1280x800x24"]
 
 
-def run(screen, code, *arguments, folder):
+def run_code(screen, *arguments, folder):
     known = {key: value for key, value in os.environ.items() if key != "QT_QPA_PLATFORM"}
     known["NAPARI_CONFIG"] = str(folder / "settings.yaml")
     return subprocess.run(
-        [*screen, sys.executable, "-c", code, *arguments],
+        [*screen, sys.executable, "-c", CODE, *arguments],
         capture_output=True,
         text=True,
         timeout=300,
@@ -50,16 +62,14 @@ def run(screen, code, *arguments, folder):
     )
 
 
-def test_in_a_real_window(screen, cells_folder, model, tmp_path):
-    probe = "from qtpy.QtWidgets import QApplication, QOpenGLWidget; QApplication([])"
-    started = run(screen, probe, folder=tmp_path)
-    if started.returncode != 0:
-        reason = (started.stderr.strip().splitlines() or ["no reason given"])[-1]
-        pytest.skip(f"Qt opens no window here: {reason}")
-    from dispr.cells.folder import find_cells
-    from dispr.prediction.folder import predict_folder
-
+def test_in_a_real_window(screen, cells_folder, field, model, tmp_path):
     predict_folder(model, find_cells(cells_folder, "test"), tmp_path / "out", ensemble=2)
-    found = run(screen, CODE, str(tmp_path / "out"), folder=tmp_path)
+    job = work.Job(*field, ensemble=2)
+    outcome = work.run(job, model=model)
+    (tmp_path / "outcome").write_bytes(pickle.dumps((job, outcome)))
+    arguments = str(tmp_path / "out"), str(tmp_path / "outcome")
+    found = run_code(screen, *arguments, folder=tmp_path)
+    if "Qt platform plugin" in found.stderr or "cannot open shared object" in found.stderr:
+        pytest.skip(f"Qt opens no window here: {found.stderr.strip().splitlines()[-1]}")
     assert found.stdout.strip().endswith("well"), found.stderr
     assert found.returncode == 0

@@ -99,13 +99,12 @@ def read_field_folder(folder: Path) -> list[LayerData]:
         depth = max((int(row["frame_px"]) for row in rows), default=SHAPE[0])
     else:
         depth = len(volume)
-        # Both at once hide one another.
-        visible = not meshes
         name = f"3D labels: {folder.name}"
-        layers.append(labels_layer(volume, rows, world, name, visible=visible))
+        layers.append(labels_layer(volume, rows, world, name, opacity=0.5))
     unit = "px" if size is None else "µm"
     name = f"surfaces by spread, {unit}: {folder.name}"
-    surfaces = surface_layer(meshes, size or 1.0, depth, world, name)
+    # Surfaces and labels at once would hide one another.
+    surfaces = surface_layer(meshes, size or 1.0, depth, world, name, visible=volume is None)
     if surfaces is not None:
         layers.append(surfaces)
     predicted = [row for row in rows if _measured(row)]
@@ -177,6 +176,9 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
             {
                 "name": f"probability: {title}",
                 "contrast_limits": (0.0, 1.0),
+                # In 3D, the surface of what most samples agree on.
+                "rendering": "iso",
+                "iso_threshold": 0.5,
                 "axis_labels": (*axes, *zyx),
                 **place,
             },
@@ -210,6 +212,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
             _lazy(consensus, np.int32, cells),
             {
                 "name": f"consensus: {title}",
+                "visible": False,
                 "opacity": 0.5,
                 "features": _columns(rows),
                 "axis_labels": (*axes, *zyx),
@@ -372,12 +375,12 @@ def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
 def _names_layer(
     names: Sequence[str], title: str, place: dict[str, Any], axes: tuple[str, ...]
 ) -> LayerData:
-    """Write the name of each cell beside it, whichever plane is shown."""
-    z = np.arange(SHAPE[0])
-    points = np.array([(i, k, 2, SHAPE[2] / 2) for i in range(len(names)) for k in z], float)
+    """Write the name of each cell beside it, in the plane that napari shows first."""
+    z = (SHAPE[0] - 1) // 2
+    points = np.array([(i, z, 2, SHAPE[2] / 2) for i in range(len(names))], float)
     known = {
         "name": f"names: {title}",
-        "features": {"name": [name for name in names for _ in z]},
+        "features": {"name": list(names)},
         "text": {"string": "{name}", "color": "white", "size": 10},
         "size": 0,
         "axis_labels": axes,

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from napari.components import Camera
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, Signal
@@ -40,8 +42,8 @@ WIDTH = 360
 NEAR = 160.0
 """Pixels of the screen that the square of a chosen cell takes at least."""
 
-VIEW, UP = (1.0, -0.8, 0.0), (0.0, -1.0, 0.0)
-"""Z, Y, X: from where the cells are seen at first, over the lower edge of the image."""
+TILT = 0.8
+"""How far the cells are seen from aside at first: the tangent of the angle."""
 
 
 class _Messages(QObject):
@@ -310,7 +312,7 @@ class PredictWidget(QWidget):
         self.viewer.dims.ndisplay = 3
         if first:
             self.viewer.reset_view()
-            _camera(self.viewer).set_view_direction(VIEW, UP)
+            _tilt(_camera(self.viewer))
 
     def _show_results(self, shown: bool) -> None:
         for part in (self.table, self.warning, self.save):
@@ -333,6 +335,13 @@ class PredictWidget(QWidget):
 def _camera(viewer: Any) -> Any:
     """Give the camera, which has moved in napari 0.9."""
     return getattr(viewer, "scene", viewer).camera
+
+
+def _tilt(camera: Any) -> None:
+    """Look over the lower edge of the image, from the side on which it is not mirrored."""
+    camera.angles = Camera().angles  # as in 2D
+    depth = float(np.sign(camera.view_direction[0]))
+    camera.set_view_direction((depth, -TILT, 0.0), (0.0, -1.0, 0.0))
 
 
 def _attempt(job: Job, report: Any, stopped: Any) -> Outcome | str:
