@@ -1,6 +1,7 @@
 # make demo    install into .venv and predict simulated cells with the shipped weights
 # make test    install what the tests need and run them
 # make lint    check style and types
+# make docs    install what the site takes and build it: build/docs/index.html
 PYTHON ?= python3
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -31,6 +32,9 @@ lint: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/documented
+	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e .
@@ -38,6 +42,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/tested: $(VENV)/installed
 	$(PIP) -e ".[test]"
+	touch $@
+
+$(VENV)/documented: $(VENV)/installed
+	$(PIP) -e ".[docs]"
 	touch $@
 
 clean:

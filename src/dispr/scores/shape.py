@@ -22,7 +22,7 @@ class Scores:
     iou : float
         Intersection over union, 0 to 1.
     volume_error, surface_error, roughness_error, convexity_error : float
-        |predicted - true| / true of the measure, 0 or more.
+        `|predicted - true| / true` of the measure, 0 or more.
     """
 
     iou: float
