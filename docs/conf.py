@@ -32,6 +32,7 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Attributes", "params_style")]
 
+highlight_language = "sh"  # of blocks that are not marked
 myst_heading_anchors = 3
 
 # The notebooks are kept without outputs. They run when the site is built; those that have not

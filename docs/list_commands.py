@@ -31,7 +31,7 @@ class Commands(SphinxDirective):
         options = nodes.definition_list(classes=["options"])
         for parameter in command.get_params(context):
             record = parameter.get_help_record(context)
-            if record and parameter.name != "help":
+            if record and record[1] and parameter.name != "help":
                 options += nodes.definition_list_item(
                     "",
                     nodes.term("", "", nodes.literal(text=record[0])),
