@@ -19,7 +19,7 @@ def test_samples_are_the_same_every_time():
     assert known["translate"] == (pytest.approx(-32 * 0.172), 0, 0)
 
 
-def test_napari_finds_the_plugin():
+def test_napari_finds_the_plugin(tmp_path):
     npe2 = pytest.importorskip("npe2")
     manifest = npe2.PluginManifest.from_distribution("dispr")
     contributions = manifest.contributions
@@ -30,6 +30,11 @@ def test_napari_finds_the_plugin():
         assert callable(getattr(__import__(module, fromlist=[name]), name))
     assert [widget.display_name for widget in contributions.widgets] == ["Predict 3D shapes"]
     assert contributions.readers[0].accepts_directories
+    # Images are left to others: napari asks which reader to take where several offer to.
+    manager = npe2.PluginManager()
+    manager.register(manifest)
+    for path, offers in ((tmp_path, 1), (tmp_path / "field.json", 1), (tmp_path / "a.tif", 0)):
+        assert len(list(manager.iter_compatible_readers(str(path)))) == offers
     assert len(contributions.sample_data) == 2
 
 

@@ -83,6 +83,7 @@ def test_field_without_its_image_or_meshes(field_folder, tmp_path):
 
 
 def test_cells(cells_out):
+    pytest.importorskip("dask")  # which comes with napari
     names = sorted(path.stem for path in (cells_out / "probability").glob("*.tif"))
     title = cells_out.name
     found = read(cells_out)
@@ -113,6 +114,12 @@ def test_one_cell_has_no_slider(cells_out, tmp_path):
     next((alone / "samples").glob(f"{first.stem}_2.tif")).write_bytes(b"")
     with pytest.raises(FileError, match=r"_2\.tif"):
         layers(alone)
+
+
+def test_a_record_stands_for_its_folder(field_folder, cells_out):
+    assert get_reader(str(cells_out / "prediction.json")) is not None
+    names = list(read(field_folder / "field.json"))
+    assert names == list(read(field_folder))
 
 
 def test_other_paths_are_left_to_others(tmp_path, cells_folder, cells_out):

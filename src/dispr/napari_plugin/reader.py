@@ -29,6 +29,7 @@ from dispr.napari_plugin.layers import (
     surface_layer,
 )
 from dispr.napari_plugin.summary import measured
+from dispr.prediction.folder import SETTINGS
 from dispr.prediction.folder import TABLE as PREDICTIONS
 from dispr.prediction.layout import (
     SHAPE,
@@ -225,7 +226,9 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
 
 
 def _folders(path: PathOrPaths) -> list[Path]:
-    return [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
+    """Give the folders that are meant by paths: their own, or that of one of our records."""
+    paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
+    return [one.parent if one.name in (RECORD, SETTINGS) else one for one in paths]
 
 
 def _is_ours(folder: Path) -> bool:
