@@ -174,7 +174,7 @@ class CascadeConfig:
         Features of the cell on the coarse grid.
     fine_channels : int
         Features on half the full grid, of the cell and of the refiner.
-    channels, channel_mult, num_res_blocks, attention_levels, num_head_channels, dropout
+    channels, channel_mult, num_res_blocks, attention_levels, num_head_channels, dropout : as there
         Of the denoiser: see `UNetConfig`.
     refine_share : float
         Share of the training samples that the refiner is trained on.
