@@ -25,7 +25,7 @@ def filled(widget, viewer, field):
     """The widget of a viewer with an image and its labels."""
     viewer.add_image(field[0], name="cells", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
     viewer.add_labels(field[1], name="found", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
-    widget.ensemble.setValue(2)
+    widget.form.ensemble.setValue(2)
     return widget
 
 
@@ -44,7 +44,7 @@ def predict(qt_app, widget):
 
 
 def test_predicts_and_shows(qt_app, filled, viewer):
-    assert filled.pixel_size.value() == pytest.approx(0.2)
+    assert filled.form.pixel_size.value() == pytest.approx(0.2)
     predict(qt_app, filled)
     assert filled.message.text().startswith("3 cells were predicted. ")
     assert [layer.name for layer in viewer.layers[2:]] == [
@@ -70,7 +70,7 @@ def test_predicts_and_shows(qt_app, filled, viewer):
     camera.angles = type(camera)().angles  # as in 2D
     assert np.dot(right, np.cross(camera.view_direction, camera.up_direction)) > 0.99
     # Results are not offered as input.
-    assert (filled.image.count(), filled.labels.count()) == (1, 1)
+    assert (filled.form.image.count(), filled.form.labels.count()) == (1, 1)
 
 
 def test_rows_are_sorted_and_lead_to_cells(qt_app, filled, viewer):
@@ -143,7 +143,7 @@ def test_errors_are_sentences(qt_app, widget, viewer, field, monkeypatch):
     widget.predict.click()
     assert "100 x 140" in widget.message.text()
     viewer.add_labels(field[1] * 0, name="none")
-    widget.labels.choose(viewer.layers["none"])
+    widget.form.labels.choose(viewer.layers["none"])
     widget.predict.click()
     assert "is empty" in widget.message.text()
     viewer.layers["none"].data = field[1]
@@ -153,36 +153,38 @@ def test_errors_are_sentences(qt_app, widget, viewer, field, monkeypatch):
         raise FileError(f"{weights.name} holds no weights.")
 
     monkeypatch.setattr(work, "load_cached", missing)
-    widget.choose_weights("mine.safetensors")
+    widget.form.choose_weights("mine.safetensors")
     predict(qt_app, widget)
     assert widget.message.text() == "mine.safetensors holds no weights."
     assert len(viewer.layers) == 3
 
 
 def test_boxes_follow_the_layers(widget, viewer, field):
-    assert (widget.image.layer, widget.labels.layer) == (None, None)
+    assert (widget.form.image.layer, widget.form.labels.layer) == (None, None)
     first = viewer.add_image(field[0], name="first", scale=(0.3, 0.3))
-    assert widget.image.layer is first
-    assert widget.pixel_size.value() == pytest.approx(0.3)
+    assert widget.form.image.layer is first
+    assert widget.form.pixel_size.value() == pytest.approx(0.3)
     second = viewer.add_image(field[0], name="second")
-    assert widget.image.layer is first
-    widget.image.choose(second)
-    assert widget.pixel_size.value() == 0
-    assert "in pixels" in widget.source.text()
+    assert widget.form.image.layer is first
+    widget.form.image.choose(second)
+    assert widget.form.pixel_size.value() == 0
+    assert "in pixels" in widget.form.source.text()
     second.scale = (0.1, 0.1)
-    assert widget.pixel_size.value() == pytest.approx(0.1)
+    assert widget.form.pixel_size.value() == pytest.approx(0.1)
     second.name = "other"
-    assert widget.image.currentText() == "other"
+    assert widget.form.image.currentText() == "other"
     viewer.layers.remove(second)
-    assert widget.image.layer is first
+    assert widget.form.image.layer is first
 
 
 def test_settings_reach_the_job(filled, tmp_path):
-    filled.seed.setValue(7)
-    filled.pixel_size.setValue(0)
-    filled.choose_weights(str(tmp_path / "w.safetensors"))
-    job = filled.job()
+    filled.form.seed.setValue(7)
+    filled.form.pixel_size.setValue(0)
+    filled.form.choose_weights(str(tmp_path / "w.safetensors"))
+    job = filled.form.job()
     assert (job.seed, job.ensemble, job.pixel_size) == (7, 2, None)
     assert job.weights == tmp_path / "w.safetensors"
-    filled.choose_weights("")
-    assert filled.job().weights is None
+    filled.form.image.layer.scale = (1 / 7, 1 / 7)
+    assert filled.form.job().pixel_size == pytest.approx(1 / 7, rel=1e-9)  # shown as 0.1429
+    filled.form.choose_weights("")
+    assert filled.form.job().weights is None

@@ -21,13 +21,13 @@ viewer = napari.Viewer(show=False)
 viewer.open_sample("dispr", "simulated_field")
 assert [layer.name for layer in viewer.layers] == ["simulated cells", "labels of simulated cells"]
 dock, widget = viewer.window.add_plugin_dock_widget("dispr", "Predict 3D shapes")
-assert widget.image.layer is viewer.layers["simulated cells"]
-assert abs(widget.pixel_size.value() - 0.172) < 1e-6
+assert widget.form.image.layer is viewer.layers["simulated cells"]
+assert abs(widget.form.pixel_size.value() - 0.172) < 1e-6
 viewer.open(sys.argv[1], plugin="dispr")
 with open(sys.argv[2], "rb") as file:
-    widget._job, outcome = pickle.load(file)
+    outcome, world = pickle.load(file)
 before = len(viewer.layers)
-widget._returned(outcome)
+widget.show_outcome(outcome, world)
 widget.table.choose(5)
 QApplication.processEvents()
 assert viewer.dims.ndisplay == 3
@@ -70,7 +70,7 @@ def test_in_a_real_window(screen, cells_folder, field, model, tmp_path):
     predict_folder(model, find_cells(cells_folder, "test"), tmp_path / "out", ensemble=2)
     job = work.Job(*field, ensemble=2)
     outcome = work.run(job, model=model)
-    (tmp_path / "outcome").write_bytes(pickle.dumps((job, outcome)))
+    (tmp_path / "outcome").write_bytes(pickle.dumps((outcome, job.world)))
     arguments = str(tmp_path / "out"), str(tmp_path / "outcome")
     found = run_code(screen, *arguments, folder=tmp_path)
     told = found.stderr.strip().splitlines()[-6:]

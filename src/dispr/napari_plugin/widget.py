@@ -8,28 +8,24 @@ from typing import Any
 
 import numpy as np
 from napari.components import Camera
-from napari.layers import Image, Labels, Layer
+from napari.layers import Layer
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from dispr.errors import DisprError
 from dispr.files import write_csv
-from dispr.napari_plugin.choice import RESULT, LayerChoice
-from dispr.napari_plugin.inputs import check_pair, stated_pixel_size, world_of
+from dispr.napari_plugin.choice import RESULT
+from dispr.napari_plugin.form import JobForm
+from dispr.napari_plugin.layers import World
 from dispr.napari_plugin.results import ResultTable
 from dispr.napari_plugin.work import Job, Outcome, run
 
@@ -66,50 +62,16 @@ class PredictWidget(QWidget):
         self.viewer = napari_viewer
         self.outcome: Outcome | None = None
         self.worker: Any = None
-        self._job: Job | None = None
+        self._world = World()
         self._stop = threading.Event()
-        self._weights: Path | None = None
-        self._watched: Any = None
         self._found: Any = None
         self._messages = _Messages(self)
         self._messages.progress.connect(self._show_progress)
         self._build()
-        self._image_changed()
         self._say("")
 
     def _build(self) -> None:
-        self.image = LayerChoice(self.viewer, Image, self)
-        self.labels = LayerChoice(self.viewer, Labels, self)
-        self.pixel_size = QDoubleSpinBox(self)
-        self.pixel_size.setRange(0.0, 1000.0)
-        self.pixel_size.setDecimals(4)
-        self.pixel_size.setSingleStep(0.01)
-        self.pixel_size.setSuffix(" µm")
-        self.pixel_size.setSpecialValueText("not known")
-        self.source = QLabel(self)
-        self.source.setEnabled(False)
-        self.ensemble = QSpinBox(self)
-        self.ensemble.setRange(1, 100)
-        self.ensemble.setValue(5)
-        self.model = QComboBox(self)
-        self.model.addItems(["shipped: red blood cells", "weights from a file ..."])
-        self.seed = QSpinBox(self)
-        self.seed.setRange(0, 2**31 - 1)
-        form = QFormLayout()
-        # The columns of a narrow dock.
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        for title, field, tip in (
-            ("Image", self.image, "One section through the middle of the cells"),
-            ("Labels", self.labels, "A number for each cell, 0 outside"),
-            ("Pixel size", self.pixel_size, "Edge of a pixel of the image"),
-            ("", self.source, ""),
-            ("Shapes per cell", self.ensemble, "More tell better how sure the shape is"),
-            ("Model", self.model, "The shipped one knows red blood cells"),
-            ("Seed", self.seed, "Another seed draws other shapes"),
-        ):
-            field.setToolTip(tip)
-            field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            form.addRow(title, field)
+        self.form = JobForm(self.viewer, self)
         self.predict = QPushButton("Predict", self)
         self.cancel = QPushButton("Cancel", self)
         self.cancel.setEnabled(False)
@@ -129,7 +91,7 @@ class PredictWidget(QWidget):
         buttons.addWidget(self.predict)
         buttons.addWidget(self.cancel)
         column = QVBoxLayout(self)
-        column.addLayout(form)
+        column.addWidget(self.form)
         column.addLayout(buttons)
         for part in (self.progress, self.message, self.table, self.warning, self.save):
             column.addWidget(part)
@@ -137,9 +99,6 @@ class PredictWidget(QWidget):
         self.setMinimumWidth(WIDTH)
         column.addStretch(0)
         self._show_results(False)
-        self.image.changed.connect(self._image_changed)
-        self.pixel_size.valueChanged.connect(lambda value: self.source.setText(""))
-        self.model.activated.connect(self._model_chosen)
         self.predict.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
         self.table.chosen.connect(self.go_to)
@@ -148,18 +107,17 @@ class PredictWidget(QWidget):
     def start(self) -> None:
         """Predict, in another thread."""
         try:
-            job = self.job()
+            job = self.form.job()
         except DisprError as error:
             self._say(str(error), bad=True)
             return
-        self._job = job
         self._stop.clear()
         self._say(f"Loading the model and {job.name} ...")
         self._running(True)
         self.worker = create_worker(
             _attempt, job, self._messages.progress.emit, self._stopped, _start_thread=False
         )
-        self.worker.returned.connect(self._returned)
+        self.worker.returned.connect(lambda outcome: self.show_outcome(outcome, job.world))
         self.worker.finished.connect(lambda: self._running(False))
         self.worker.start()
 
@@ -169,33 +127,42 @@ class PredictWidget(QWidget):
         self.cancel.setEnabled(False)
         self._say("Stopping ...")
 
-    def job(self) -> Job:
-        """Say what is to be predicted, from the fields of the widget.
+    def show_outcome(self, outcome: Outcome | str, world: World) -> None:
+        """Show what came of a prediction: layers and table, or the sentence why not.
 
-        Raises
-        ------
-        DisprError
-            If the layers cannot be predicted.
+        Parameters
+        ----------
+        outcome : Outcome or str
+            What there is to show.
+        world : World
+            Where the image lies in the viewer.
         """
-        image, labels = self.image.layer, self.labels.layer
-        grey, numbers = check_pair(image, labels)
-        return Job(
-            grey,
-            numbers,
-            image.name,
-            world_of(image),
-            self.pixel_size.value() or None,
-            self.ensemble.value(),
-            self.seed.value(),
-            self._weights,
-        )
+        if isinstance(outcome, str):
+            self._say(outcome, bad=True)
+            return
+        told = f"{outcome.done} cells were predicted."
+        if outcome.done < outcome.total:
+            told = f"Stopped: {outcome.done} of {outcome.total} cells were predicted."
+        warned = sum(bool(row.get("warning")) for row in outcome.rows)
+        if outcome.done and warned:
+            told += f" {warned} {'has' if warned == 1 else 'have'} a warning (\u26a0)."
+        if outcome.done:
+            told += " In brackets: 90 % intervals."
+        self._say(" ".join([told, *outcome.notes]))
+        if not outcome.done:
+            return
+        self.outcome, self._world = outcome, world
+        self._add_layers(outcome)
+        self.table.show_rows(outcome.rows)
+        self.warning.setText("Choose a row to go to its cell.")
+        self._show_results(True)
 
     def go_to(self, label: int) -> None:
         """Bring a cell to the middle of the view, and say what to beware of."""
-        if self.outcome is None or self._job is None:
+        if self.outcome is None:
             return
         row = next(row for row in self.outcome.rows if row["label"] == label)
-        world = self._job.world
+        world = self._world
         camera = _camera(self.viewer)
         self.viewer.dims.set_point(0, 0.0)
         y, x = world.y + row["y_px"] * world.scale, world.x + row["x_px"] * world.scale
@@ -216,46 +183,16 @@ class PredictWidget(QWidget):
         except DisprError as error:
             self._say(str(error), bad=True)
 
-    def choose_weights(self, path: str) -> None:
-        """Predict with weights of a file; with those shipped if the name is empty."""
-        self._weights = Path(path) if path else None
-        self.model.setCurrentIndex(1 if path else 0)
-        self.model.setItemText(1, Path(path).name if path else "weights from a file ...")
-        self.model.setToolTip(path or "The shipped one knows red blood cells")
-
     def closeEvent(self, event: Any) -> None:
         """Stop when the widget is closed."""
         self._stop.set()
-        self.image.release()
-        self.labels.release()
+        self.form.release()
         super().closeEvent(event)
-
-    def _model_chosen(self, index: int) -> None:
-        path = ""
-        if index == 1:
-            path, _ = QFileDialog.getOpenFileName(self, "Weights", "", "Weights (*.safetensors)")
-        self.choose_weights(path)
 
     def _save_as(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save", "cells.csv", "Table (*.csv)")
         if path:
             self.save_table(path)
-
-    def _image_changed(self) -> None:
-        """Take the pixel size from the image layer, now and when its scale changes."""
-        if self._watched is not None:
-            self._watched.events.scale.disconnect(self._take_pixel_size)
-            self._watched.events.units.disconnect(self._take_pixel_size)
-        self._watched = self.image.layer
-        if self._watched is not None:
-            self._watched.events.scale.connect(self._take_pixel_size)
-            self._watched.events.units.connect(self._take_pixel_size)
-        self._take_pixel_size()
-
-    def _take_pixel_size(self, event: Any = None) -> None:
-        size, source = stated_pixel_size(self.image.layer)
-        self.pixel_size.setValue(size or 0.0)
-        self.source.setText(source)
 
     def _stopped(self) -> bool:
         """Tell whether the user, or napari that is being closed, wants no more."""
@@ -267,34 +204,13 @@ class PredictWidget(QWidget):
         if not self._stop.is_set():
             self._say(f"Predicting: {int(done)} of {total} cells are done.")
 
-    def _returned(self, outcome: Outcome | str) -> None:
-        if isinstance(outcome, str):
-            self._say(outcome, bad=True)
-            return
-        told = f"{outcome.done} cells were predicted."
-        if outcome.done < outcome.total:
-            told = f"Stopped: {outcome.done} of {outcome.total} cells were predicted."
-        warned = sum(bool(row.get("warning")) for row in outcome.rows)
-        if outcome.done and warned:
-            told += f" {warned} {'has' if warned == 1 else 'have'} a warning (\u26a0)."
-        if outcome.done:
-            told += " In brackets: 90 % intervals."
-        self._say(" ".join([told, *outcome.notes]))
-        if not outcome.done:
-            return
-        self.outcome = outcome
-        self._add_layers(outcome)
-        self.table.show_rows(outcome.rows)
-        self.warning.setText("Choose a row to go to its cell.")
-        self._show_results(True)
-
     def _add_layers(self, outcome: Outcome) -> None:
         """Add the layers, and look at them from aside; earlier ones hide."""
         for layer in self.viewer.layers:
             if RESULT in layer.metadata:
                 layer.visible = False
-        if self.labels.layer is not None:
-            self.labels.layer.visible = False
+        if self.form.labels.layer is not None:
+            self.form.labels.layer.visible = False
         surfaces = None
         for data, settings, kind in outcome.layers:
             metadata = {**settings.get("metadata", {}), RESULT: True}

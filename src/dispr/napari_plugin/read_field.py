@@ -1,0 +1,156 @@
+"""The layers of a predicted field of view, from its folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.arrays import SIZE
+from dispr.errors import DisprError, FileError
+from dispr.fields.folder import RECORD, TABLE
+from dispr.fields.meshes import MESHES
+from dispr.fields.read import read_field
+from dispr.fields.volume import FORMATS
+from dispr.files import read_tiff
+from dispr.meshes.mesh import Mesh
+from dispr.napari_plugin.layers import (
+    LayerData,
+    World,
+    labels_layer,
+    numbers_layer,
+    surface_layer,
+)
+from dispr.napari_plugin.summary import measured
+
+
+def read_field_folder(folder: Path) -> list[LayerData]:
+    """Show a predicted field: its image where that still is, surfaces, 3D labels with the table.
+
+    All layers are in um, or in pixels where their size is not known. The imaged plane is at 0.
+
+    Parameters
+    ----------
+    folder : Path
+        With `field.json`, `cells.csv`, `labels.ome.tif`, `meshes/` and so on.
+
+    Raises
+    ------
+    FileError
+        If a file is missing or damaged.
+    """
+    record = read_record(folder)
+    size = record.get("pixel_size_um")
+    world = World() if size is None else World(float(size), unit="um")
+    rows = read_table(folder / TABLE)
+    layers: list[LayerData] = []
+    image = _image(folder, record)
+    if image is not None:
+        known = {"name": f"image: {folder.name}", "colormap": "gray", **world.plane()}
+        layers.append((image, known, "image"))
+    volume = _volume(folder)
+    meshes = _meshes(folder, rows, size)
+    if volume is None:
+        depth = max((int(row["frame_px"]) for row in rows), default=SIZE)
+    else:
+        depth = len(volume)
+        name = f"3D labels: {folder.name}"
+        layers.append(labels_layer(volume, rows, world, name, opacity=0.5))
+    unit = "px" if size is None else "µm"
+    name = f"surfaces by spread, {unit}: {folder.name}"
+    # Surfaces and labels at once would hide one another.
+    surfaces = surface_layer(meshes, size or 1.0, depth, world, name, visible=volume is None)
+    if surfaces is not None:
+        layers.append(surfaces)
+    predicted = [row for row in rows if _measured(row)]
+    return [*layers, numbers_layer(predicted, world, f"numbers: {folder.name}")]
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read what `dispr predict` records of a field.
+
+    Raises
+    ------
+    FileError
+        If that is missing or damaged.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{folder / RECORD} cannot be read; predict the field again.") from error
+    return record if isinstance(record, dict) else {}
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of a CSV file as texts; none where there is no file.
+
+    Raises
+    ------
+    FileError
+        If it is damaged.
+    """
+    if not path.is_file():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [dict(row) for row in csv.DictReader(file)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise FileError(f"{path} cannot be read; predict to this folder again.") from error
+
+
+def _measured(row: dict[str, Any]) -> bool:
+    """Tell whether a cell of a table was predicted."""
+    return not math.isnan(measured(row, "volume").value)
+
+
+def _image(folder: Path, record: dict[str, Any]) -> np.ndarray | None:
+    """Read the image of a field, if it still is where it was seen from the folder."""
+    if not record.get("image"):
+        return None
+    path = folder / str(record["image"])
+    try:
+        return read_field(path, record.get("channel")) if path.is_file() else None
+    except DisprError:
+        return None
+
+
+def _volume(folder: Path) -> np.ndarray | None:
+    """Read the label volume, of either format; None if none was written."""
+    if (folder / FORMATS["tif"]).is_file():
+        return read_tiff(folder / FORMATS["tif"])
+    path = folder / FORMATS["zarr"]
+    if not path.is_dir():
+        return None
+    try:
+        import zarr
+    except ImportError as error:
+        raise FileError(f"{path} needs another package: pip install 'dispr[zarr]'.") from error
+    return np.asarray(zarr.open_array(str(path / "0"), mode="r"))
+
+
+def _meshes(folder: Path, rows: list[dict[str, Any]], size: float | None) -> dict[int, Mesh]:
+    """Read the surfaces of a field's cells that know their spread, by label."""
+    import trimesh
+
+    found = {}
+    for row in rows:
+        path = folder / MESHES / f"{row.get('name')}.glb"
+        if not path.is_file():
+            continue
+        try:
+            mesh: Any = trimesh.load(path, force="mesh", process=False)
+        except Exception as error:  # trimesh raises many types for a damaged file
+            raise FileError(f"{path} is damaged; predict the field again.") from error
+        attributes = {name.lower(): v for name, v in mesh.vertex_attributes.items()}
+        spread = attributes.get("_spread")
+        found[int(row["label"])] = Mesh(
+            np.asarray(mesh.vertices, float),
+            np.asarray(mesh.faces),
+            "voxel" if size is None else "um",
+            None if spread is None else np.asarray(spread, float).ravel(),
+        )
+    return found
