@@ -94,7 +94,7 @@ def test_bad_input_is_one_sentence(
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal to send")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_interruption(jobs, tmp_path):
-    write_predictions(tmp_path / "out", 40)
+    write_predictions(tmp_path / "out", 60)
     command = [sys.executable, "-m", "dispr", "measure", tmp_path / "out", "-o", tmp_path / "c.csv"]
     command = [*map(str, command), "--jobs", str(jobs)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -102,7 +102,7 @@ def test_interruption(jobs, tmp_path):
     try:
         deadline = time.monotonic() + 90
         while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes at once
         _, errors = process.communicate(timeout=60)
     finally:
@@ -112,10 +112,10 @@ def test_interruption(jobs, tmp_path):
     assert "Traceback" not in errors
     assert not (tmp_path / "c.csv").exists()
     kept = part.read_text().count("\n")
-    assert 0 < kept < 40
+    assert 0 < kept < 60
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
-    assert len(read(tmp_path / "c.csv")) == 40
+    assert len(read(tmp_path / "c.csv")) == 60
     assert not part.exists()
 
 
