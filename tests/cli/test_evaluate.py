@@ -1,4 +1,5 @@
 import csv
+import math
 import sys
 
 import pytest
@@ -6,7 +7,9 @@ from click.testing import CliRunner
 
 from dispr.cli.baseline import command as baseline
 from dispr.cli.evaluate import command as evaluate
+from dispr.cli.evaluate import table
 from dispr.cli.main import main
+from dispr.scores.shape import METRICS
 
 
 def run(command, *arguments):
@@ -35,6 +38,14 @@ def test_baseline_and_its_scores(kind, cells_folder, tmp_path):
 def shown(output):
     """Names of the lines of the printed table."""
     return [line.split("  ")[0] for line in output.splitlines() if " ± " in line]
+
+
+def test_a_single_cell_has_no_deviation():
+    row = {f"{metric}_{kind}": 0.25 for metric in METRICS for kind in ("mean", "sd", "median")}
+    single = row | {f"{metric}_sd": math.nan for metric in METRICS}
+    lines = table([{"shape": "a", "cells": 2} | row, {"shape": "b", "cells": 1} | single])
+    assert lines.splitlines()[-2].split() == ["a", "2", *5 * ["0.250", "±", "0.250", "(0.250)"]]
+    assert lines.splitlines()[-1].split() == ["b", "1", *5 * ["0.250"]]
 
 
 def test_rows_that_cannot_be_are_left_out_with_a_note(cells_folder, tmp_path):

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs Chromium on the PATH, or named by the variable DISPR_BROWSER",
 )
 CELL = "#cell=B_keratocytes000002"
+FIRST = "0.00_discocyte000001"
 
 
 def started(tmp_path_factory, flags):
@@ -282,6 +283,16 @@ def test_one_sample_under_an_odd_name(page, tmp_path):
     page.click("#stage")
     page.press("ArrowLeft")
     assert differs(picture(page, "#stage"), before)
+
+
+def test_scores_of_one_cell_have_no_deviation(page, study, tmp_path):
+    samples, truth = read_samples(study / "predictions", FIRST), study / "cells" / "obj"
+    write_prediction(tmp_path / "p", FIRST, samples, samples.mean(0))
+    write_report(tmp_path / "p", truth, tmp_path / "r.html", jobs=1)
+    page.open(tmp_path / "r.html", "#plots")
+    rows = page.evaluate("[...document.querySelectorAll('tbody tr')].map(r => r.textContent)")
+    consensus = next(row for row in rows if row.startswith("consensus"))
+    assert "±" not in consensus
 
 
 def test_pages_lead_to_each_other(page, many):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +114,18 @@ def table(summary: list[dict[str, Any]], by: str = "shape") -> str:
             row[by] or "unknown",
             row["cells"],
             *(
-                f"{row[f'{metric}_mean']:.3f} ± {row[f'{metric}_sd']:.3f} "
-                f"({row[f'{metric}_median']:.3f})"
+                _statistics(row[f"{metric}_mean"], row[f"{metric}_sd"], row[f"{metric}_median"])
                 for metric in METRICS
             ),
         ]
         for row in summary
     ]
     return str(tabulate(lines, heads, tablefmt="simple"))
+
+
+def _statistics(mean: float, sd: float, median: float) -> str:
+    """Lay out mean, deviation and median; of a single cell the value alone."""
+    return f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f} ({median:.3f})"
 
 
 def interval_table(scores: list[dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Evaluation:
         list of dict
             One for each kind of shape (and class): shape, class ("all", or with `by_class` the
             class, "" where the name tells none), cells, and for each metric `<metric>_mean`,
-            `<metric>_sd` and `<metric>_median`.
+            `<metric>_sd` (NaN for a single cell) and `<metric>_median`.
         """
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in self.rows:
@@ -263,6 +264,6 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     for metric in METRICS:
         values = np.array([row[metric] for row in rows], float)
         found[f"{metric}_mean"] = float(values.mean())
-        found[f"{metric}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        found[f"{metric}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else math.nan
         found[f"{metric}_median"] = float(np.median(values))
     return found

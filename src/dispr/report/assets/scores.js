@@ -19,13 +19,18 @@ function scoreTables() {
   const { summary, intervals } = REPORT.scores;
   const metrics = Object.keys(METRIC_NAMES);
   const heads = ["Shape", "Cells", ...metrics.map((metric) => METRIC_NAMES[metric])];
-  const rows = summary.map((row) => [row.shape, row.cells, ...metrics.map((metric) => `${row[`${metric}_mean`].toFixed(3)} ± ${row[`${metric}_sd`].toFixed(3)}`)]);
+  const rows = summary.map((row) => [row.shape, row.cells, ...metrics.map((metric) => statistics(row[`${metric}_mean`], row[`${metric}_sd`]))]);
   const held = intervals.map((row) => [row.quantity, row.class, row.cells, percent(row.held, 1), percent(row.width, 1), row.crps === null ? "–" : row.crps.toFixed(3)]);
   return el("section", { class: "panel", "aria-labelledby": "scores-title" },
     el("h2", { id: "scores-title", text: "Scores" }),
     plainTable("Scores", heads, rows),
     el("p", { class: "muted small", text: "Mean ± standard deviation over the cells. IoU: higher is better. Errors are relative; lower is better. The best of N needs the truth to be chosen." }),
     held.length ? el("details", {}, el("summary", { text: "How often the stated intervals hold the truth" }), plainTable("Intervals", ["Interval of", "Class", "Cells", "Cells held", "Mean width", "CRPS"], held)) : null);
+}
+
+/** Mean and deviation, which a single cell does not have. */
+function statistics(mean, sd) {
+  return sd === null ? mean.toFixed(3) : `${mean.toFixed(3)} ± ${sd.toFixed(3)}`;
 }
 
 function plainTable(label, heads, rows) {
