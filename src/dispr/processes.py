@@ -54,5 +54,9 @@ def map_in_processes(
 
 
 def _leave_interrupts() -> None:
-    """Let Ctrl-C reach the parent alone, which ends its processes; they would print tracebacks."""
+    """Let Ctrl-C reach the parent alone, which ends its processes; they would print tracebacks.
+
+    SIGTERM, which the parent takes as an interruption too, ends one of them at once.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -56,7 +56,7 @@ def test_printers_resolution_is_not_believed(tmp_path):
         ("\\u00B5m", 1),
         ("nm", 1e-3),
         ("Millimetre", 1e3),
-        ("inch", 25400),
+        ("inch", None),
         ("pixel", None),
         ("", None),
         ("furlong", None),

@@ -203,7 +203,7 @@ def test_an_interrupted_table_goes_on(cells, tmp_path, monkeypatch):
 
 
 def test_missing_shapes(cells, tmp_path):
-    with pytest.raises(FileError, match="predict all cells"):
+    with pytest.raises(FileError, match="does not exist; predict the cell"):
         sample_tasks(tmp_path, [cells[0].name])
     with pytest.raises(FileError, match="has no 3D shape"):
         truth_tasks([dataclasses.replace(cells[0], obj=None)])

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,10 @@ from click.testing import CliRunner
 from dispr.cli.main import main
 from dispr.cli.measure import command
 from dispr.files import write_tiff
+from dispr.morphology.intervals import MeasureIntervals, Rule, save_intervals
+from dispr.prediction.folder import fingerprint
 from dispr.prediction.layout import write_prediction
+from dispr.prediction.model import load
 
 
 def run(*arguments):
@@ -92,8 +96,8 @@ def test_bad_input_is_one_sentence(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal to send")
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_interruption(jobs, tmp_path):
+@pytest.mark.parametrize(("jobs", "kind"), [(1, "SIGINT"), (2, "SIGINT"), (2, "SIGTERM")])
+def test_interruption(jobs, kind, tmp_path):
     write_predictions(tmp_path / "out", 60)
     command = [sys.executable, "-m", "dispr", "measure", tmp_path / "out", "-o", tmp_path / "c.csv"]
     command = [*map(str, command), "--jobs", str(jobs)]
@@ -103,8 +107,11 @@ def test_interruption(jobs, tmp_path):
         deadline = time.monotonic() + 90
         while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes at once
-        _, errors = process.communicate(timeout=60)
+        if kind == "SIGINT":
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes at once
+        else:
+            process.terminate()  # as `timeout` and schedulers do
+        _, errors = process.communicate(timeout=60)  # until its last process is gone
     finally:
         process.kill()
     assert process.returncode == 130
@@ -133,8 +140,15 @@ def test_intervals_fitted_to_known_cells(tmp_path):
         samples = np.stack([body(2 + rng.uniform(-0.3, 0.3)) for _ in range(3)])
         write_prediction(known if i < 12 else new, f"c{i:02d}", samples, samples.mean(0), 0.5)
         write_tiff(tmp_path / "obj" / f"c{i:02d}.tif", body(0).astype(np.uint8) * 255)
+    shipped = load(device="cpu")
+    for folder in (known, new):
+        record = json.dumps({"model": fingerprint(shipped), "ensemble": 3})
+        (folder / "prediction.json").write_text(record)
+    seen = shipped.about["training_cells"][0]
+    write_prediction(known, seen, samples, samples.mean(0), 0.5)
     rules = tmp_path / "rules.json"
     printed = run(known, "-o", rules, "--fit", tmp_path / "obj", "--jobs", 1)
+    assert "1 of 13 cells are left out" in printed
     assert "12 cells" in printed
     run(tmp_path / "obj", "-o", tmp_path / "true.csv", "--voxel-size", 0.5, "--jobs", 1)
     true = {row["name"]: row for row in read(tmp_path / "true.csv")}
@@ -157,10 +171,17 @@ def test_intervals_fitted_to_known_cells(tmp_path):
 def test_faults_of_intervals(cells_folder, tmp_path, monkeypatch, capsys):
     write_predictions(tmp_path / "out", 2)
     (tmp_path / "bad.json").write_text("[]")
+    for model, samples in (("another", 3), ("", 4)):
+        intervals = MeasureIntervals(0.9, 50, model, samples, {"surface": Rule(2.0, 0.5)})
+        save_intervals(tmp_path / f"{model}.json", intervals)
     for arguments, sentence in (
         (["out", "-o", "a.csv", "--intervals", "bad.json"], "holds no intervals"),
         ([str(cells_folder), "-o", "a.csv", "--intervals", "bad.json"], "is no prediction"),
+        (["out", "-o", "a.csv", "--intervals", "another.json"], "shapes of another model"),
+        (["out", "-o", "a.csv", "--intervals", ".json"], "fitted to ensembles of 4"),
         (["out", "-o", "a.csv", "--fit", str(cells_folder)], "end it in .json"),
+        (["out", "-o", "a.json", "--fit", str(cells_folder), "--published"], "alone"),
+        (["out", "-o", "a.csv", "--unrelated", "x"], "go with --fit"),
         (["out", "-o", "a.json", "--fit", str(cells_folder)], "has no object of this name"),
     ):
         monkeypatch.chdir(tmp_path)

@@ -43,13 +43,14 @@ def held(intervals, feature, samples, truth, edge=1.0):
 def test_new_cells_are_held_as_often_as_stated(level):
     fitted = fit_intervals(*ensembles(400, 0), model="m", level=level)
     assert (fitted.cells, fitted.level, fitted.model) == (400, level, "m")
+    assert fitted.samples == 5
     share = held(fitted, BY_NAME["surface"], *ensembles(2000, 1))
     assert share == pytest.approx(level, abs=0.05)
 
 
 def test_spread_alone_would_not_hold_them():
     samples, truth = ensembles(500, 1)
-    naive = MeasureIntervals(0.9, 1, "", {"surface": Rule(2.335, 1e-9)})
+    naive = MeasureIntervals(0.9, 1, "", 5, {"surface": Rule(2.335, 1e-9)})
     assert held(naive, BY_NAME["surface"], samples, truth) < 0.7
 
 
@@ -59,7 +60,7 @@ def test_spread_alone_would_not_hold_them():
 )  # fmt: skip
 def test_intervals_go_with_the_units(name, power):
     feature = BY_NAME[name]
-    fitted = MeasureIntervals(0.9, 50, "", {name: Rule(2.0, 0.3)})
+    fitted = MeasureIntervals(0.9, 50, "", 2, {name: Rule(2.0, 0.3)})
     values = np.array([10.0, 11.0, 12.0])
     low, high = fitted.interval(feature, values)
     edge = 0.25
@@ -68,14 +69,14 @@ def test_intervals_go_with_the_units(name, power):
 
 
 def test_ends_stay_among_possible_values():
-    fitted = MeasureIntervals(0.9, 50, "", {"solidity": Rule(2.0, 0.3)})
+    fitted = MeasureIntervals(0.9, 50, "", 2, {"solidity": Rule(2.0, 0.3)})
     assert fitted.interval(BY_NAME["solidity"], [0.8, 0.9]) == (pytest.approx(0.234, abs=0.01), 1)
     assert all(math.isnan(end) for end in fitted.interval(BY_NAME["solidity"], [0.8]))
     assert all(math.isnan(end) for end in fitted.interval(BY_NAME["surface"], [0.8, 0.9]))
 
 
 def test_order_of_intervals_in_a_summary():
-    fitted = MeasureIntervals(0.9, 50, "", {"volume": Rule(2.0, 0.1), "surface": Rule(2.0, 0.1)})
+    fitted = MeasureIntervals(0.9, 50, "", 2, {"volume": Rule(2.0, 0.1), "surface": Rule(2.0, 0.1)})
     samples = [dict.fromkeys(BY_NAME, value) for value in (1.0, 2.0)]
     row = summarise(SHAPE_FEATURES, samples[0], samples, {"volume": (0.5, 9.0)}, True, fitted)
     assert (row["volume_low_um3"], row["volume_high_um3"]) == (0.5, 9)

@@ -13,7 +13,7 @@ from dispr.prediction.shipped import INTERVALS, shipped_intervals
 
 def write(path, model):
     rules = {feature.name: [2.0, 0.5] for feature in SHAPE_FEATURES}
-    content = {"level": 0.9, "cells": 50, "model": model, "rules": rules}
+    content = {"level": 0.9, "cells": 50, "model": model, "samples": 5, "rules": rules}
     path.write_text(json.dumps(content))
 
 

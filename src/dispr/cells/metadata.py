@@ -28,10 +28,9 @@ MICROMETRES = {
     "centimeter": 1e4,
     "m": 1e6,
     "meter": 1e6,
-    "inch": 25400.0,
-    "in": 25400.0,
 }
-"""Units of length by the names that programs write."""
+"""Units of length by the names that programs write. Inches are not among them: ImageJ writes them
+of pictures with a printer's resolution, and no microscope does."""
 
 
 def read_voxel_size(path: str | os.PathLike[str]) -> VoxelSize:

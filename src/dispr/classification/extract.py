@@ -17,7 +17,7 @@ from dispr.classification.measures import fingerprint, section_features, shape_f
 from dispr.classification.table import FeatureTable, read_table
 from dispr.errors import FileError
 from dispr.files import atomic_path
-from dispr.prediction.layout import probability_path, read_probability, read_samples, sample_path
+from dispr.prediction.layout import probability_path, read_probability, read_samples, sample_paths
 from dispr.processes import map_in_processes
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.shape import binarise
@@ -108,20 +108,10 @@ def sample_tasks(folder: Path, names: Sequence[str], published: bool = False) ->
     Raises
     ------
     FileError
-        If a cell has no shapes.
+        If a cell has no shapes, or one is missing.
     """
-    tasks = []
-    for name in names:
-        paths: list[Path] = []
-        while sample_path(folder, name, len(paths)).is_file():
-            paths.append(sample_path(folder, name, len(paths)))
-        if not paths:
-            raise FileError(
-                f"{sample_path(folder, name, 0)} does not exist; predict all cells that are to be "
-                "classified."
-            )
-        tasks.append(Task(SAMPLES, name, tuple(paths), published))
-    return tasks
+    found = sample_paths(folder, names)
+    return [Task(SAMPLES, name, tuple(found[name]), published) for name in names]
 
 
 def measure_all(

@@ -10,8 +10,7 @@ from typing import Any
 
 from dispr.classification.folds import Fold, Split
 from dispr.errors import ConfigError, FileError
-
-RECORD = "prediction.json"
+from dispr.prediction.layout import SETTINGS
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def read_predictions(
     ConfigError
         If the weights are those of another model, or do not name their training cells.
     """
-    record = folder / RECORD
+    record = folder / SETTINGS
     try:
         known = str(json.loads(record.read_text(encoding="utf-8"))["model"])
     except (OSError, ValueError, KeyError, TypeError) as error:

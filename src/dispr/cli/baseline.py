@@ -33,13 +33,13 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
     from dispr.cells.read import read_mask, read_obj, read_pixel_size
     from dispr.errors import FileError
     from dispr.files import write_csv
-    from dispr.prediction.layout import write_prediction
+    from dispr.prediction.layout import SETTINGS, TABLE, write_prediction
     from dispr.scores.baselines import GEOMETRIC
     from dispr.scores.library import training_cells
     from dispr.scores.shape import binarise
 
     files = find_cells(data, split=split)
-    if (out / "prediction.json").exists():
+    if (out / SETTINGS).exists():
         # The other samples of a model's ensembles would stay, and be scored as the baseline's.
         raise FileError(f"{out} holds the predictions of a model; name another folder.")
     masks = [read_mask(file.mask) for file in files]
@@ -56,5 +56,5 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
         size = read_pixel_size(file)
         write_prediction(out, file.name, body[None], body.astype(np.float32), size)
         rows.append({"name": file.name, "samples": 1, "volume_voxels": int(body.sum())})
-    write_csv(out / "predictions.csv", rows)
+    write_csv(out / TABLE, rows)
     click.echo(f"{len(rows)} cells: {out}")

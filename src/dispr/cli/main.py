@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -66,7 +69,12 @@ def main() -> None:
 
 
 def run(command: click.Command, name: str | None = None) -> NoReturn:
-    """Run a command and exit: with 2 and one sentence on bad input, with 130 on Ctrl-C."""
+    """Run a command and exit: with 2 and one sentence on bad input, with 130 where interrupted.
+
+    SIGTERM, by which schedulers and `timeout` stop a program, interrupts as Ctrl-C does.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
     except (click.Abort, KeyboardInterrupt):
@@ -83,6 +91,10 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
     except OSError as error:
         # What no module foresaw of the file system: still a sentence that names the file.
         _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)
+
+
+def _interrupt(kind: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _end(message: str, code: int) -> NoReturn:

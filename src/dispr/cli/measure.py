@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from dispr.measurements.inputs import Item
+    from dispr.morphology.intervals import MeasureIntervals
 
 
 @click.command()
@@ -43,6 +47,20 @@ import click
     help="Fit intervals to the predictions in IN of cells whose objects DATA holds, and which the "
     "model was not trained on; write OUT (.json).",
 )
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="With --fit: weights of the model that drew the shapes; cells that it was trained on are "
+    "left out. Default: the shipped ones.",
+)
+@click.option(
+    "--unrelated",
+    multiple=True,
+    metavar="NAME",
+    help="With --fit: name of a data set that the model was trained on and that shares no cell "
+    "with DATA, such as a simulated one: equal names mean nothing there.",
+)
 @click.option("--published", is_flag=True, help="Measure the published features, in voxels.")
 @click.option("--split", default=None, help="Part of a data set: train or test. Default: all.")
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
@@ -54,6 +72,8 @@ def command(
     sections: bool,
     intervals_file: Path | None,
     fit: Path | None,
+    weights: Path | None,
+    unrelated: tuple[str, ...],
     published: bool,
     split: str | None,
     jobs: int | None,
@@ -82,8 +102,12 @@ def command(
     from dispr.prediction.shipped import shipped_intervals
 
     if fit is not None:
-        fit_to(folder, fit, out, split, jobs)
+        if sections or published or spacing or voxel_size is not None or intervals_file is not None:
+            raise ConfigError("--fit goes with --weights, --unrelated, --split and --jobs alone.")
+        fit_to(folder, fit, out, weights=weights, unrelated=unrelated, split=split, jobs=jobs)
         return
+    if weights is not None or unrelated:
+        raise ConfigError("--weights and --unrelated say what a model saw; they go with --fit.")
     if voxel_size is not None and spacing is not None:
         raise ConfigError("--voxel-size and --spacing say the same; give one of them.")
     if out.suffix.lower() != ".csv":
@@ -91,9 +115,11 @@ def command(
     edges = as_spacing(voxel_size if spacing is None else spacing)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
     if items[0].kind == "predictions":
-        fitted = shipped_intervals(model_of(folder)) if intervals_file is None else None
-        if intervals_file is not None:
+        if intervals_file is None:
+            fitted = shipped_intervals(model_of(folder))
+        else:
             fitted = load_intervals(intervals_file)
+            refuse_others(fitted, intervals_file, folder, items)
         items = with_intervals(items, folder, fitted)
     elif intervals_file is not None:
         raise ConfigError(f"{folder} is no prediction; leave --intervals out.")
@@ -104,19 +130,67 @@ def command(
         click.echo(line)
 
 
-def fit_to(folder: Path, truth: Path, out: Path, split: str | None, jobs: int | None) -> None:
-    """Fit intervals and write them."""
+def refuse_others(intervals: MeasureIntervals, path: Path, folder: Path, items: list[Item]) -> None:
+    """Refuse intervals that are of another model's shapes, or of ensembles of another size."""
+    from dispr.errors import ConfigError
+    from dispr.measurements.calibrate import model_of
+
+    if intervals.model != model_of(folder):
+        raise ConfigError(
+            f"{path} was fitted to shapes of another model than that of {folder}; fit intervals "
+            "with --fit to predictions of this one."
+        )
+    for item in items:
+        if len(item.paths) - 1 != intervals.samples:
+            raise ConfigError(
+                f"{path} was fitted to ensembles of {intervals.samples}, but {folder} has "
+                f"{len(item.paths) - 1} samples of {item.name}; predict as many, or fit others."
+            )
+
+
+def fit_to(
+    folder: Path,
+    truth: Path,
+    out: Path,
+    *,
+    weights: Path | None,
+    unrelated: tuple[str, ...],
+    split: str | None,
+    jobs: int | None,
+) -> None:
+    """Fit intervals to the cells that the model has not seen and write them."""
     from tqdm import tqdm
 
-    from dispr.errors import FileError
+    from dispr.classification.provenance import leave_out_seen, read_predictions
+    from dispr.errors import DisprError, FileError
     from dispr.measurements.calibrate import calibrate_measures
     from dispr.morphology.intervals import save_intervals
     from dispr.prediction.layout import predicted_names
 
     if out.suffix.lower() != ".json":
         raise FileError(f"{out} is no name for intervals; end it in .json.")
-    with tqdm(total=len(predicted_names(folder)), unit="cell", leave=False) as bar:
-        found = calibrate_measures(folder, truth, split=split, jobs=jobs, on_cell=bar.update)
+    names = predicted_names(folder)
+    left = names
+    try:
+        known = read_predictions(folder, weights, unrelated)
+    except DisprError as error:
+        if weights is not None:
+            raise
+        click.echo(f"Whether the model was trained on these cells is not known: {error}", err=True)
+    else:
+        left = leave_out_seen(names, known)
+    if len(left) < len(names):
+        count = len(names) - len(left)
+        click.echo(f"{count} of {len(names)} cells are left out: the model was trained on them.")
+    with tqdm(total=len(left), unit="cell", leave=False) as bar:
+        found = calibrate_measures(
+            folder,
+            truth,
+            split=split,
+            leave_out=set(names) - set(left),
+            jobs=jobs,
+            on_cell=bar.update,
+        )
     save_intervals(out, found)
     click.echo(
         f"{found.level:.0%} intervals of {len(found.rules)} measures, {found.cells} cells: {out}"
@@ -139,9 +213,11 @@ def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
         kinds = [row["calibrated"] for row in rows]
         alone = "of the samples' spread alone, which hold the true value less often than 90 %"
         if "volume" in kinds:
+            which = (
+                "volume and boundary" if published else "volume, equivalent diameter and boundary"
+            )
             found.append(
-                f"Intervals of volume, equivalent diameter and boundary are calibrated; those of "
-                f"other measures are {alone}."
+                f"Intervals of {which} are calibrated; those of other measures are {alone}."
             )
         if "none" in kinds:
             found.append(f"Intervals of {kinds.count('none')} cells are {alone}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from dispr.files import read_tiff
 from dispr.measurements.inputs import Item, find_items
 from dispr.morphology.intervals import MeasureIntervals, fit_intervals
 from dispr.morphology.shape import no_shape, shape_values
+from dispr.prediction.layout import SETTINGS
 from dispr.processes import map_in_processes
 
 Values = Mapping[str, float]
@@ -23,6 +24,7 @@ def calibrate_measures(
     truth: Path,
     *,
     split: str | None = None,
+    leave_out: Collection[str] = (),
     level: float = 0.9,
     jobs: int | None = None,
     on_cell: Callable[[], Any] | None = None,
@@ -39,6 +41,8 @@ def calibrate_measures(
         Data set with the objects, or folder of them.
     split : "train" or "test", optional
         Part of the data set.
+    leave_out : collection of str
+        Cells that the model was trained on.
     level : float
         Share of cells that an interval shall hold.
     jobs : int, optional
@@ -51,11 +55,12 @@ def calibrate_measures(
     FileError
         If a file cannot be read, or a prediction has no object.
     ConfigError
-        If there are too few cells.
+        If there are too few cells, or their ensembles are of several sizes.
     """
+    items = [item for item in find_items(predictions) if item.name not in leave_out]
     objects = {item.name: item.paths[0] for item in find_items(truth, split=split)}
     tasks = []
-    for item in find_items(predictions):
+    for item in items:
         if item.name not in objects:
             raise FileError(
                 f"{predictions} has a prediction of {item.name}, but {truth} has no object of this "
@@ -75,7 +80,7 @@ def calibrate_measures(
 def model_of(predictions: Path) -> str:
     """Give the checksum of the model that drew the shapes of a folder; empty if not known."""
     try:
-        return str(json.loads((predictions / "prediction.json").read_text("utf-8"))["model"])
+        return str(json.loads((predictions / SETTINGS).read_text("utf-8"))["model"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

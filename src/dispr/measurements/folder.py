@@ -174,7 +174,8 @@ def _prediction(item: Item) -> Row:
 
 def _calibrated(item: Item) -> str:
     """Say which intervals were fitted to known cells: "all", "volume" or "none" of them."""
-    if item.intervals is not None and not item.published:
+    samples = len(item.paths) - 1
+    if item.intervals is not None and item.intervals.samples == samples and not item.published:
         return "all"
     return "volume" if item.volume and item.boundary else "none"
 

@@ -13,7 +13,7 @@ from dispr.cells.folder import CellFiles, find_cells, parts, tiff_files
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.morphology.intervals import MeasureIntervals
-from dispr.prediction.layout import predicted_names, probability_path, sample_path
+from dispr.prediction.layout import predicted_names, probability_path, sample_paths
 from dispr.scores.intervals import read_intervals
 
 Kind = Literal["predictions", "shapes", "sections"]
@@ -94,7 +94,11 @@ def find_items(
                 f"{folder} is a prediction, which has neither parts nor sections; measure the "
                 "data set, or leave --split and --sections out."
             )
-        return [_prediction(folder, name, make) for name in predicted_names(folder)]
+        samples = sample_paths(folder, predicted_names(folder))
+        return [
+            make("predictions", name, "", (probability_path(folder, name), *paths))
+            for name, paths in samples.items()
+        ]
     loose = tiff_files(folder)
     found = parts(folder)
     if loose and not found and not sections:
@@ -125,15 +129,6 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
     if not items:
         raise FileError(f"{folder} has no objects in a part {split}; name another.")
     return items
-
-
-def _prediction(folder: Path, name: str, make: Callable[..., Item]) -> Item:
-    samples: list[Path] = []
-    while sample_path(folder, name, len(samples)).is_file():
-        samples.append(sample_path(folder, name, len(samples)))
-    if not samples:
-        raise FileError(f"{sample_path(folder, name, 0)} does not exist; predict the cell again.")
-    return make("predictions", name, "", (probability_path(folder, name), *samples))
 
 
 def with_intervals(

@@ -42,7 +42,7 @@ def summarise(
     physical : bool
         Whether the voxel size was known.
     intervals : MeasureIntervals, optional
-        Intervals fitted to known cells.
+        Intervals fitted to known cells; not used for ensembles of another size than those.
     edge : float
         Edge of a voxel in the unit of the measures.
 
@@ -55,6 +55,8 @@ def summarise(
         `spread_interval`.
     """
     row: dict[str, float] = {}
+    if intervals is not None and intervals.samples != len(samples):
+        intervals = None
     for feature in features:
         values = np.array([sample[feature.name] for sample in samples], float)
         values = values[np.isfinite(values)]
@@ -94,7 +96,7 @@ def measure_ensemble(
     known : ((low, high), (low, high)), optional
         Calibrated intervals of the numbers of voxels and of boundary voxels.
     intervals : MeasureIntervals, optional
-        Intervals of the other measures, fitted to known cells.
+        Intervals of the other measures, fitted to known cells; see `summarise`.
     """
     edges = spacing or UNIT
     values = [shape_values(body, edges) if body.any() else no_shape() for body in samples]

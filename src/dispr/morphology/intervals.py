@@ -56,6 +56,8 @@ class MeasureIntervals:
         Number of cells that it was fitted to.
     model : str
         Checksum of the model's parameters (`model` in prediction.json).
+    samples : int
+        Size of the ensembles that they are of. Nothing is known of others.
     rules : mapping of str to Rule
         By name of the measure, without unit.
     """
@@ -63,6 +65,7 @@ class MeasureIntervals:
     level: float
     cells: int
     model: str
+    samples: int
     rules: Mapping[str, Rule]
 
     def interval(
@@ -106,7 +109,8 @@ def fit_intervals(
     Parameters
     ----------
     samples : sequence of sequence of mapping
-        For each cell, the measures of each sample in voxels, by names without units.
+        For each cell, the measures of each sample in voxels, by names without units. Of each cell
+        as many samples.
     truth : sequence of mapping
         The measures of each true shape.
     model : str
@@ -117,13 +121,19 @@ def fit_intervals(
     Raises
     ------
     ConfigError
-        If there are too few cells.
+        If there are too few cells, or their ensembles are of several sizes.
     """
     need = math.ceil(level / (1 - level) - 1e-9)
     if len(truth) < need:
         raise ConfigError(
             f"{len(truth)} cells with shapes are too few to fit intervals of {level:.0%}; give at "
             f"least {need}."
+        )
+    sizes = sorted({len(cell) for cell in samples})
+    if len(sizes) > 1:
+        raise ConfigError(
+            f"some cells have {sizes[0]} samples and some {sizes[-1]}; predict all with one "
+            "--ensemble."
         )
     rules = {}
     for feature in SHAPE_FEATURES:
@@ -140,7 +150,7 @@ def fit_intervals(
         ranked = np.sort(errors / np.hypot(spread, floor))
         rank = math.ceil((len(pairs) + 1) * level - 1e-9)
         rules[feature.name] = Rule(float(f"{ranked[rank - 1]:.5g}"), float(f"{floor:.5g}"))
-    return MeasureIntervals(level, len(truth), model, rules)
+    return MeasureIntervals(level, len(truth), model, sizes[0], rules)
 
 
 def _likeliest_floor(errors: np.ndarray, spread: np.ndarray) -> float:
@@ -168,6 +178,7 @@ def save_intervals(path: Path, intervals: MeasureIntervals) -> None:
         "level": intervals.level,
         "cells": intervals.cells,
         "model": intervals.model,
+        "samples": intervals.samples,
         "rules": rules,
     }
     with atomic_path(path) as temporary:
@@ -185,9 +196,9 @@ def load_intervals(path: Path) -> MeasureIntervals:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         rules = {str(name): Rule(*map(float, rule)) for name, rule in content["rules"].items()}
-        return MeasureIntervals(
-            float(content["level"]), int(content["cells"]), str(content["model"]), rules
-        )
+        level, cells, samples = content["level"], content["cells"], content["samples"]
+        model = str(content["model"])
+        return MeasureIntervals(float(level), int(cells), model, int(samples), rules)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{path} cannot be read: {reason}.") from error

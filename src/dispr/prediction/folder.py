@@ -25,15 +25,14 @@ from dispr.morphology.voxels import surface
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.layout import (
+    SETTINGS,
+    TABLE,
     probability_path,
     read_prediction,
     read_spacing,
     write_prediction,
 )
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
-
-SETTINGS = "prediction.json"
-TABLE = "predictions.csv"
 
 
 def predict_folder(
@@ -74,7 +73,8 @@ def predict_folder(
     -------
     list of dict
         The rows of `predictions.csv`: name, class, samples, seed, sampler, steps, volume_voxels
-        of the consensus, mean and standard deviation of the samples' volumes in voxels,
+        of the consensus, mean and standard deviation (n - 1; empty for one sample) of the
+        samples' volumes in voxels,
         surface_voxels of the consensus (`dispr.morphology.voxels.surface`), and, empty where the
         model is not calibrated, the 90 % intervals volume_low_voxels to volume_high_voxels and
         surface_low_voxels to surface_high_voxels; familiarity, the share of training cells whose
@@ -118,6 +118,7 @@ def predict_folder(
     def finish(i: int, prediction: Prediction) -> None:
         name = files[i].name
         volumes = prediction.samples.sum(axis=(1, 2, 3))
+        several = len(volumes) > 1
         rows[name] = {
             "name": name,
             "class": parse_name(name).cell_class or "",
@@ -127,7 +128,7 @@ def predict_folder(
             "steps": settings["steps"],
             "volume_voxels": int(prediction.consensus.sum()),
             "volume_mean_voxels": round(float(volumes.mean()), 1),
-            "volume_sd_voxels": round(float(volumes.std()), 1),
+            "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
             "surface_voxels": surface(prediction.consensus),
             **_intervals(prediction),
             **looks[name],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ from dispr.errors import FileError
 from dispr.files import read_tiff, write_tiff
 
 SHAPE = (64, 64, 64)
+TABLE = "predictions.csv"
+SETTINGS = "prediction.json"
+"""The table of the cells, and the record of what they were predicted with."""
 
 
 def sample_path(out: Path, name: str, k: int) -> Path:
@@ -69,6 +74,41 @@ def read_spacing(out: Path, name: str) -> Spacing | None:
     return read_voxel_size(probability_path(out, name)).spacing
 
 
+def sample_paths(out: Path, names: Collection[str]) -> dict[str, list[Path]]:
+    """List the files of the samples of some cells, by name and in order.
+
+    Raises
+    ------
+    FileError
+        If a cell has none, or one is missing: as the others show, or as `prediction.json` says.
+    """
+    numbers: dict[str, set[int]] = {name: set() for name in names}
+    folder = out / "samples"
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = re.fullmatch(r"(.+)_(\d+)\.tif", path.name)
+        if match is not None and match[1] in numbers:
+            numbers[match[1]].add(int(match[2]))
+    stated = _stated_ensemble(out)
+    found = {}
+    for name, known in numbers.items():
+        count = max(max(known, default=0) + 1, stated)
+        missing = next((k for k in range(count) if k not in known), None)
+        if missing is not None:
+            raise FileError(
+                f"{sample_path(out, name, missing)} does not exist; predict the cell again."
+            )
+        found[name] = [sample_path(out, name, k) for k in range(count)]
+    return found
+
+
+def _stated_ensemble(out: Path) -> int:
+    """Give the number of samples that the record of a prediction states; 0 if it states none."""
+    try:
+        return int(json.loads((out / SETTINGS).read_text(encoding="utf-8"))["ensemble"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def read_samples(out: Path, name: str) -> np.ndarray:
     """Read all shapes of a cell, bool, (K, 64, 64, 64).
 
@@ -80,15 +120,7 @@ def read_samples(out: Path, name: str) -> np.ndarray:
     FileError
         If there are none, one is missing, or a file is no volume.
     """
-    pattern = re.compile(re.escape(name) + r"_(\d+)\.tif")
-    folder = out / "samples"
-    found = (
-        [pattern.fullmatch(path.name) for path in folder.glob("*.tif")] if folder.is_dir() else []
-    )
-    count = sum(match is not None for match in found)
-    if not count:
-        raise FileError(f"{sample_path(out, name, 0)} does not exist; predict the cell again.")
-    volumes = [_read(sample_path(out, name, k)) for k in range(count)]
+    volumes = [_read(path) for path in sample_paths(out, [name])[name]]
     return np.stack([volume > volume.max() / 2 for volume in volumes])
 
 

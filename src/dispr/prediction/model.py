@@ -112,8 +112,9 @@ class Prediction:
             `volume_sd_um3`, `volume_low_um3` and `volume_high_um3` mean and standard deviation of
             the samples and the ends of the 90 % interval. That of the volume, of the equivalent
             diameter and of the boundary voxels is the calibrated one where the model has one; the
-            others are the fitted ones if given, else those of the samples' spread alone, which
-            hold the true value less often (`dispr.morphology.ensemble.spread_interval`).
+            others are the fitted ones if given, and fitted to ensembles of this size, else those
+            of the samples' spread alone, which hold the true value less often
+            (`dispr.morphology.ensemble.spread_interval`).
 
         Raises
         ------

@@ -10,26 +10,37 @@ from typing import Any
 
 import numpy as np
 
+from dispr.errors import FileError
 from dispr.model.calibration import QUANTITIES
-
-TABLE = "predictions.csv"
+from dispr.prediction.layout import TABLE
 
 
 def read_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]]]:
     """Read the intervals of a prediction folder: by cell name and quantity, (low, high).
 
     Cells and quantities without intervals are left out; there are none without the table.
+
+    Raises
+    ------
+    FileError
+        If the table cannot be read.
     """
     path = predictions / TABLE
     if not path.is_file():
         return {}
     found: dict[str, dict[str, tuple[float, float]]] = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for quantity in QUANTITIES:
-                low, high = (row.get(f"{quantity}_{side}_voxels") for side in ("low", "high"))
-                if row.get("name") and low and high:
-                    found.setdefault(row["name"], {})[quantity] = (float(low), float(high))
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                for quantity in QUANTITIES:
+                    low, high = (row.get(f"{quantity}_{side}_voxels") for side in ("low", "high"))
+                    if row.get("name") and low and high:
+                        found.setdefault(row["name"], {})[quantity] = (float(low), float(high))
+    except (OSError, ValueError, csv.Error) as error:
+        raise FileError(
+            f"{path} is no table of dispr predict, or was changed; predict the cells again, which "
+            "writes it anew."
+        ) from error
     return found
 
 
