@@ -202,6 +202,15 @@ def test_an_interrupted_table_goes_on(cells, tmp_path, monkeypatch):
     assert table.names == tuple(task.name for task in tasks)
 
 
+def test_classes_to_augment_must_be_there(cells, tmp_path):
+    with pytest.raises(ConfigError, match="no cell is of the classes that augmented adds shapes"):
+        classify(
+            cells, tmp_path, Study(features=("augmented",), minority=("cell_clusters",)),
+            predictions=tmp_path,
+        )  # fmt: skip
+    assert not (tmp_path / "folds.csv").exists()
+
+
 def test_missing_shapes(cells, tmp_path):
     with pytest.raises(FileError, match="does not exist; predict the cell"):
         sample_tasks(tmp_path, [cells[0].name])

@@ -38,7 +38,7 @@ def test_tables_and_pictures(cells, tmp_path):
     result = CliRunner().invoke(
         command,
         [
-            *arguments(cells, again),
+            *(str(cells), "-o", str(again), "--trees", "10", "--jobs", "1"),
             *("--folds", str(tmp_path / "folds.csv"), "--classifier", "boosting", "--published"),
             *("--no-pictures", "--oversampling", "none", "--audit", "all"),
         ],

@@ -79,7 +79,7 @@ def test_objects_and_sections(cells_folder, tmp_path):
         (["DATA", "-o", "a.csv", "--spacing", "1"], "requires 3 arguments"),
         (["DATA", "-o", "a.csv", "--split", "half"], '"train" and "test"'),
         (["DATA", "-o", "a.csv", "--jobs", "0"], "Invalid value for '--jobs'"),
-        (["DATA", "-o", "a.csv", "--sections", "--spacing", "1", "1", "2"], "pixels of 1 x 2 um"),
+        (["DATA", "-o", "a.csv", "--sections", "--spacing", "1", "1", "2"], "with --voxel-size"),
     ],
 )
 def test_bad_input_is_one_sentence(

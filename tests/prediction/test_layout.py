@@ -9,6 +9,7 @@ from dispr.prediction.layout import (
     read_probability,
     read_samples,
     sample_path,
+    sample_paths,
     write_prediction,
 )
 
@@ -58,6 +59,14 @@ def test_faults(tmp_path):
         read_samples(tmp_path, "a")
     with pytest.raises(FileError, match=r"b_0\.tif does not exist"):
         read_samples(tmp_path, "b")
+
+
+def test_the_record_tells_how_many_samples_there_are(tmp_path):
+    write_prediction(tmp_path, "a", bodies(2), bodies(1)[0])
+    assert len(sample_paths(tmp_path, ["a"])["a"]) == 2
+    (tmp_path / "prediction.json").write_text('{"ensemble": 3}')
+    with pytest.raises(FileError, match=r"a_2\.tif does not exist"):
+        sample_paths(tmp_path, ["a"])
     tifffile.imwrite(probability_path(tmp_path, "a"), np.zeros((2, 64, 64), np.float32))
     with pytest.raises(FileError, match="not 64 x 64 x 64"):
         read_probability(tmp_path, "a")

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -14,14 +15,15 @@ from PIL import Image
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
 from dispr.classification import extract
-from dispr.classification.folds import Fold, read_split
+from dispr.classification.folds import Fold, class_of, read_split
+from dispr.classification.rows import MINORITY
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import UNetConfig
 from dispr.reproduce import models
-from dispr.reproduce.plan import Places, Plan
+from dispr.reproduce.plan import Places, Plan, begin
 from dispr.reproduce.study import reproduce, simulated_cells
 from dispr.simulate.folder import simulate_folder
 from dispr.training.config import TrainingConfig
@@ -254,6 +256,38 @@ def test_other_settings_are_refused(study):
         reproduce(files[1:], out, make_plan())
 
 
+def test_changed_cells_are_refused(study, tmp_path):
+    files, _, _, _ = study
+    copy = tmp_path / files[0].obj.name
+    copy.write_bytes(files[0].obj.read_bytes())
+    cells = [dataclasses.replace(files[0], obj=copy), *files[1:]]
+    begin(Places(tmp_path / "out"), make_plan(), cells, "")
+    begin(Places(tmp_path / "out"), make_plan(), files, "")  # the same, from another place
+    copy.write_bytes(files[1].obj.read_bytes())
+    with pytest.raises(ConfigError, match=r"other settings \(cells\)"):
+        begin(Places(tmp_path / "out"), make_plan(), cells, "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "message"),
+    [
+        ({}, {"device": "abacus"}, "device must be"),
+        ({"precision": "fp16"}, {"device": "cpu"}, "fp16 needs a GPU"),
+        ({}, {"initial": Path("no.safetensors")}, "does not exist"),
+        ({"features": ("augmented",)}, {"rare": False}, "no cell is of the classes"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_written(
+    settings, options, message, study, tmp_path
+):
+    files, _, _, _ = study
+    if not options.pop("rare", True):
+        files = [file for file in files if class_of(file.name) not in MINORITY]
+    with pytest.raises(DisprError, match=message):
+        reproduce(files, tmp_path / "out", make_plan(**settings), **options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_to_begin_with_must_not_have_seen_the_cells(study, tmp_path):
     files, out, _, _ = study
     known = Places(out).weights("runs", "tiny", 0)
@@ -273,6 +307,8 @@ def test_weights_to_begin_with_must_not_have_seen_the_cells(study, tmp_path):
         ({"features": ("3d",)}, "features must be of 2d"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"pretraining_steps": -1}, "must not be negative"),
+        ({"seed": -1}, "must not be negative"),
+        ({"folds": 1}, "folds must be at least 2"),
     ],
 )
 def test_bad_plans(change, message):

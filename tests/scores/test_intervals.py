@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from dispr.errors import FileError
 from dispr.files import write_csv
 from dispr.scores.intervals import fair_crps, interval_scores, read_intervals
 
@@ -37,6 +38,13 @@ def test_read_and_score(tmp_path):
 def test_no_table(tmp_path):
     assert read_intervals(tmp_path) == {}
     assert interval_scores([row("a", "x", 90)], {}) == []
+
+
+@pytest.mark.parametrize("content", [b"name,volume_low_voxels,volume_high_voxels\na,b,3", b"\xff"])
+def test_damaged_table(content, tmp_path):
+    (tmp_path / "predictions.csv").write_bytes(content)
+    with pytest.raises(FileError, match=r"predictions\.csv is no table of dispr predict"):
+        read_intervals(tmp_path)
 
 
 def test_crps():

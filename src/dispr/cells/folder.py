@@ -121,7 +121,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
 
 
 def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles]:
-    files = {kind: _one_each(tiff_files(folder / kind)) for kind in KINDS}
+    files = {kind: one_each(tiff_files(folder / kind)) for kind in KINDS}
     required = KINDS if need_obj else ("image", "mask")
     names = sorted(set().union(*(files[kind] for kind in required)))
     if need_obj and names and not files["obj"]:
@@ -153,7 +153,14 @@ def _expected(folder: Path, kind: str, name: str, files: Mapping[str, Mapping[st
     return folder / kind / sister.name
 
 
-def _one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
+def one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
+    """Give the file of each name, of what `tiff_files` found.
+
+    Raises
+    ------
+    FileError
+        If there are two of a name.
+    """
     for paths in files.values():
         if len(paths) > 1:
             raise FileError(

@@ -116,7 +116,8 @@ def importance_bars(results: Sequence[FoldResult], count: int = 12) -> Any:
         axes.tick_params(labelsize=6)
         axes.spines[["top", "right"]].set_visible(False)
         kind = best[0]["kind"] if best else ""
-        axes.set_title(f"{_label(group, groups)} ({kind})".replace("\n", ", "), fontsize=8)
+        axes.set_title(f"{_label(group, groups)}".replace("\n", ", ") + f"\n{kind}", fontsize=8)
+    figure.supxlabel("importance: mean and standard deviation over folds", fontsize=8)
     return figure
 
 

@@ -164,13 +164,18 @@ def fit_fold(data: FoldData, recipe: Recipe) -> Fitted:
         If scikit-learn is not installed.
     """
     rows = training_rows(data)
-    return fit_rows(rows, labels_of(data, rows), recipe)
+    labels = labels_of(data, rows)
+    if len(set(labels)) < 2:
+        raise ConfigError(
+            f"fold {data.fold.number} (repeat {data.fold.repeat}) has training cells of one class "
+            "alone, where nothing can be told apart; use fewer folds, smaller blocks (--block), or "
+            "more cells."
+        )
+    return fit_rows(rows, labels, recipe)
 
 
 def fit_rows(rows: FeatureTable, labels: np.ndarray, recipe: Recipe) -> Fitted:
-    """Fit all steps to training rows and their classes."""
-    if len(set(labels)) < 2:
-        raise ConfigError("a classifier needs training cells of at least two classes.")
+    """Fit all steps to training rows and their classes, of which there are two at least."""
     rng = np.random.default_rng(recipe.seed)
     fill, mean, deviation = _statistics(rows.values, recipe.fill)
     scaled = _scaled(rows.values, fill, mean, deviation)

@@ -59,6 +59,9 @@ SOURCES = ("2d", "truth", "predicted", "augmented", "single", "single-augmented"
 OF_PREDICTIONS = ("predicted", "augmented", "single", "single-augmented")
 """Sources that need predicted shapes."""
 
+AUGMENTED = ("augmented", "single-augmented")
+"""Those of them that add rows to training."""
+
 COMPARED_WITH = {
     "truth": "2d",
     "predicted": "2d",
@@ -69,6 +72,23 @@ COMPARED_WITH = {
     "ellipsoid": "2d",
 }
 """What each source adds something to."""
+
+
+def refuse_without_minority(
+    source: str, names: Sequence[str], minority: Sequence[str] = MINORITY
+) -> None:
+    """Refuse to augment classes that no cell is of.
+
+    Raises
+    ------
+    ConfigError
+        If the source augments, and there are none.
+    """
+    if source in AUGMENTED and not any(class_of(name) in minority for name in names):
+        raise ConfigError(
+            f"no cell is of the classes that {source} adds shapes to, {', '.join(minority)}; name "
+            "others to augment, or leave this source out."
+        )
 
 
 class Sources:

@@ -29,7 +29,7 @@ from dispr.classification.provenance import (
 )
 from dispr.classification.report import markdown, write_markdown, write_tables
 from dispr.classification.rows import MINORITY
-from dispr.classification.sources import OF_PREDICTIONS, Sources
+from dispr.classification.sources import OF_PREDICTIONS, Sources, refuse_without_minority
 from dispr.errors import ConfigError
 
 
@@ -147,6 +147,14 @@ def classify(
         )
         files = [file for file in files if file.name in left]
     names = [file.name for file in files]
+    for source in study.features:
+        refuse_without_minority(source, names, study.minority)
+    for file in files:
+        if file.obj is None and set(study.features) & {"truth", "augmented"}:
+            raise ConfigError(
+                f"{file.image} has no 3D shape, which the features truth and augmented need; add "
+                f"{file.image.name} to the folder obj."
+            )
     if split is None:
         drawn = make_split(names, study.scheme, study.folds, study.repeats, study.seed, study.block)
     else:
@@ -204,6 +212,10 @@ def recipe_of(study: Study, classifier: str) -> RecipeOf:
 def _check(study: Study, predictions: Path | None, weights: Path | None) -> None:
     for classifier in study.classifiers:
         recipe_of(study, classifier)(1)
+    if study.seed < 0:
+        raise ConfigError(f"seed must not be negative: {study.seed}.")
+    if study.importance == "impurity" and "boosting" in study.classifiers:
+        raise ConfigError("gradient boosting has no impurities; ask for permutation.")
     if not study.features or not study.classifiers:
         raise ConfigError("name at least one source of features and one classifier.")
     needs = [name for name in study.features if name in OF_PREDICTIONS]

@@ -107,7 +107,9 @@ class FeatureTable:
         return FeatureTable(self.names, self.columns + other.columns, values, self.samples)
 
     def below(self, other: FeatureTable) -> FeatureTable:
-        """Add the rows of a table of the same features."""
+        """Add the rows of a table of the same features; one without rows need not have any."""
+        if not len(other):
+            return self
         if set(self.columns) != set(other.columns):
             different = min(set(self.columns) ^ set(other.columns))
             raise ConfigError(f"the feature {different} is in one of two tables only.")

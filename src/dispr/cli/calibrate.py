@@ -20,7 +20,6 @@ import click
 @click.option(
     "--split", default="train", show_default=True, help="Part of the data: train or test."
 )
-@click.option("--level", default=0.9, show_default=True, help="Share of cells to hold.")
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", default="fp32", show_default=True, help="fp32, bf16 or fp16.")
@@ -29,12 +28,11 @@ def command(
     data: Path,
     out: Path | None,
     split: str,
-    level: float,
     seed: int,
     device: str,
     precision: str,
 ) -> None:
-    """Fit the intervals of the model WEIGHTS to the cells of DATA that it was not trained on.
+    """Fit the 90 % intervals of the model WEIGHTS to the cells of DATA that it was not trained on.
 
     dispr train sets such cells aside for validation: name the weights of a run and its data. The
     calibration is kept in the weights; predictions then state intervals of volume and surface.
@@ -52,12 +50,12 @@ def command(
     model = load(weights, device, precision)
     files = unseen(model, find_cells(data, split=training_split(data, split), need_obj=True))
     with tqdm(total=len(files), unit="cell", leave=False) as bar:
-        found = calibrate(model, files, level=level, seed=seed, on_progress=bar.update)
+        found = calibrate(model, files, seed=seed, on_progress=bar.update)
     before = load_weights(weights)
     config = dataclasses.replace(before.config, calibration=found)
     save_weights(out or weights, dataclasses.replace(before, config=config))
     click.echo(
-        f"{level:.0%} intervals from {found.cells} cells: volume times or by "
+        f"{found.level:.0%} intervals from {found.cells} cells: volume times or by "
         f"exp({found.volume_scale:.2f} sqrt(s^2 + {found.volume_floor:.3f}^2)), surface times or "
         f"by exp({found.surface_scale:.2f} sqrt(s^2 + {found.surface_floor:.3f}^2)): "
         f"{out or weights}"

@@ -66,13 +66,13 @@ FEATURES = (
 @click.option(
     "--scheme",
     type=click.Choice(["runs", "random"]),
-    default="runs",
-    show_default=True,
+    default=None,
+    show_default="runs",
     help="Keep runs of consecutive numbers together, or draw cells at random as published.",
 )
-@click.option("--number-of-folds", default=5, show_default=True, help="Folds in a repeat.")
-@click.option("--repeats", default=1, show_default=True, help="Times that folds are drawn anew.")
-@click.option("--block", default=8, show_default=True, help="Most cells that stay together.")
+@click.option("--number-of-folds", type=int, show_default="5", help="Folds in a repeat.")
+@click.option("--repeats", type=int, show_default="1", help="Times that folds are drawn anew.")
+@click.option("--block", type=int, show_default="8", help="Most cells that stay together.")
 @click.option(
     "--classifier",
     type=click.Choice(["forest", "boosting"]),
@@ -126,14 +126,27 @@ def command(data: Path, out: Path, **options: Any) -> None:
     from dispr.classification.report import score_table
     from dispr.classification.study import Study, classify
     from dispr.cli.progress import Bars
+    from dispr.errors import ConfigError
 
+    drawing = {
+        name: options[option]
+        for option, name in (
+            ("scheme", "scheme"),
+            ("number_of_folds", "folds"),
+            ("repeats", "repeats"),
+            ("block", "block"),
+        )
+        if options[option] is not None
+    }
+    if drawing and options["folds"] is not None:
+        raise ConfigError(
+            "--folds names folds that are drawn already; leave --scheme, --number-of-folds, "
+            "--repeats and --block out."
+        )
     study = Study(
         features=tuple(dict.fromkeys(options["features"])),
         classifiers=tuple(dict.fromkeys(options["classifier"])),
-        scheme=options["scheme"],
-        folds=options["number_of_folds"],
-        repeats=options["repeats"],
-        block=options["block"],
+        **drawing,
         seed=options["seed"],
         published=options["published"],
         trees=options["trees"],

@@ -55,10 +55,13 @@ def command(
     """
     from tqdm import tqdm
 
+    from dispr.errors import FileError
     from dispr.files import write_csv
     from dispr.prediction.layout import predicted_names
     from dispr.scores.evaluate import evaluate
 
+    if out is not None and out.suffix.lower() != ".csv":
+        raise FileError(f"{out} is no name of a table; end it in .csv.")
     with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
         result = evaluate(
             predictions,

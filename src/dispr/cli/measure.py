@@ -114,6 +114,8 @@ def command(
         raise FileError(f"{out} is no name of a table; end it in .csv.")
     edges = as_spacing(voxel_size if spacing is None else spacing)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
+    if items[0].kind == "sections" and spacing is not None:
+        raise ConfigError("sections have square pixels; give their edge with --voxel-size.")
     if items[0].kind == "predictions":
         if intervals_file is None:
             fitted = shipped_intervals(model_of(folder))

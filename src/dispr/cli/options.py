@@ -32,7 +32,7 @@ class NumberList(click.ParamType):
 
 
 def config_options(
-    cls: type, prefix: str = "", skip: tuple[str, ...] = ()
+    cls: type, prefix: str = "", skip: tuple[str, ...] = (), show_defaults: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a command with one option for each field of a configuration class.
 
@@ -44,6 +44,8 @@ def config_options(
         Put before the names: `prefix="network"` gives `--network-channels`.
     skip : tuple of str
         Fields to leave out.
+    show_defaults : bool
+        Say the fields' defaults in the help. They are not those of presets.
     """
     hints = typing.get_type_hints(cls)
     described = attribute_help(cls)
@@ -56,6 +58,8 @@ def config_options(
             variable = f"{prefix}_{item.name}" if prefix else item.name
             name = "--" + variable.replace("_", "-")
             arguments: dict[str, Any] = {"default": None, "help": described.get(item.name, "")}
+            if show_defaults:
+                arguments["show_default"] = _as_text(item.default)
             if hint is bool:
                 name = f"{name}/--no-{name[2:]}"
             elif typing.get_origin(hint) is tuple:
@@ -68,6 +72,12 @@ def config_options(
         return command
 
     return decorate
+
+
+def _as_text(default: Any) -> str:
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def given(values: Mapping[str, Any], prefix: str, cls: type) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from dispr.reproduce.plan import Plan
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
-@config_options(Plan)
+@config_options(Plan, show_defaults=True)
 def command(
     out: Path,
     data: Path | None,
@@ -63,9 +63,10 @@ def command(
     """
     from dispr.cells.folder import find_cells
     from dispr.cli.progress import Bars
-    from dispr.reproduce.study import reproduce, simulated_cells
+    from dispr.reproduce.study import check, reproduce, simulated_cells
 
     plan = Plan(**given(options, "", Plan))
+    check(plan, device)
     if data is None:
         files, origin = simulated_cells(out, cells, plan.seed), "simulated"
     else:

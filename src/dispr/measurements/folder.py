@@ -15,7 +15,7 @@ from dispr._version import __version__
 from dispr.cells.arrays import as_body
 from dispr.cells.classes import parse_name
 from dispr.cells.metadata import read_voxel_size
-from dispr.cells.spacing import Spacing, VoxelSize
+from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, read_tiff, write_csv, write_error
 from dispr.measurements.inputs import Item
@@ -196,9 +196,7 @@ def _section(item: Item) -> Row:
 
     image, mask = item.paths
     read_mask(mask)  # whose refusals name the file
-    given = None
-    if item.spacing is not None:
-        given = VoxelSize(*item.spacing).pixel_size("a section")
+    given = None if item.spacing is None else item.spacing[2]
     size = read_original_pixel_size(CellFiles(item.name, image, mask), given)
     row: Row = {} if size is None or item.published else {"pixel_size_um": size}
     return row | measure_section(read_tiff(image), read_tiff(mask), size, published=item.published)

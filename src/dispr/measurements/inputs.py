@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from dispr.cells.folder import CellFiles, find_cells, parts, tiff_files
+from dispr.cells.folder import CellFiles, find_cells, one_each, parts, tiff_files
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.morphology.intervals import MeasureIntervals
@@ -104,7 +104,7 @@ def find_items(
     if loose and not found and not sections:
         if split is not None:
             raise ConfigError(f"{folder} is a folder of objects without parts; leave --split out.")
-        return [make("shapes", name, "", (_only(paths),)) for name, paths in loose.items()]
+        return [make("shapes", name, "", (path,)) for name, path in one_each(loose).items()]
     objects = [part for part in found.values() if tiff_files(part / "obj")]
     if objects and not sections:
         return _objects(folder, split, make)
@@ -122,9 +122,9 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
         return [make("shapes", c.name, c.split or "", (c.obj,)) for c in cells if c.obj]
     chosen = {k: part for k, part in parts(folder).items() if split in (None, k)}
     items = [
-        make("shapes", name, key or "", (_only(paths),))
+        make("shapes", name, key or "", (path,))
         for key, part in chosen.items()
-        for name, paths in tiff_files(part / "obj").items()
+        for name, path in one_each(tiff_files(part / "obj")).items()
     ]
     if not items:
         raise FileError(f"{folder} has no objects in a part {split}; name another.")
@@ -145,11 +145,3 @@ def with_intervals(
         )
         for item in items
     ]
-
-
-def _only(paths: list[Path]) -> Path:
-    if len(paths) > 1:
-        raise FileError(
-            f"{paths[0]} and {paths[1].name} are files of one cell; remove one of them."
-        )
-    return paths[0]

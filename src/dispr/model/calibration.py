@@ -118,11 +118,7 @@ def fit_calibration(
             if (found := log_statistics(values)) is not None and true > 0
         ]
         count = len(pairs)
-        if math.ceil((count + 1) * level - 1e-9) > count:
-            raise ConfigError(
-                f"{count} cells with shapes are too few to fit intervals of {level:.0%}; "
-                f"give at least {math.ceil(level / (1 - level) - 1e-9)}."
-            )
+        refuse_few(count, level)
         errors = np.array([math.log(true) - mean for (mean, _), true in pairs])
         spread = np.array([sd for (_, sd), _ in pairs])
         floor = _likeliest_floor(errors, spread)
@@ -131,6 +127,26 @@ def fit_calibration(
         settings[f"{quantity}_floor"] = floor
         settings["cells"] = count
     return Calibration(level=level, **settings)
+
+
+def fewest_cells(level: float) -> int:
+    """Give the number of cells that it takes to fit an interval of this level."""
+    return math.ceil(level / (1 - level) - 1e-9)
+
+
+def refuse_few(count: int, level: float) -> None:
+    """Refuse to fit intervals to too few cells.
+
+    Raises
+    ------
+    ConfigError
+        With the number of cells that it takes.
+    """
+    if count < fewest_cells(level):
+        raise ConfigError(
+            f"{count} cells with shapes are too few to fit intervals of {level:.0%}; give at least "
+            f"{fewest_cells(level)}."
+        )
 
 
 def conformal_rank(count: int, level: float, slack: float = 0.05, certainty: float = 0.95) -> int:

@@ -249,7 +249,13 @@ SECTION_FEATURES: tuple[Feature, ...] = (
     Feature("solidity", "none", "A over the area of the convex hull", REGION, *SHARE),
     Feature("extent_share", "none", "A over the area of the box", REGION, *SHARE),
     Feature("feret_max", "length", "largest distance of two border points", REGION, *POSITIVE),
-    Feature("radius_max", "length", "radius of the largest disc in the mask", MASK, *POSITIVE),
+    Feature(
+        "radius_max",
+        "length",
+        "largest disc in the mask about a pixel's middle: its radius",
+        MASK,
+        *POSITIVE,
+    ),
     Feature(
         "roughness_gauss",
         "pixels",

@@ -16,6 +16,7 @@ import numpy as np
 
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
+from dispr.model.calibration import fewest_cells, refuse_few
 from dispr.morphology.features import SHAPE_FEATURES, Feature
 
 POWERS = {"length": 1, "area": 2, "volume": 3, "per length": -1, "per area": -2}
@@ -123,12 +124,8 @@ def fit_intervals(
     ConfigError
         If there are too few cells, or their ensembles are of several sizes.
     """
-    need = math.ceil(level / (1 - level) - 1e-9)
-    if len(truth) < need:
-        raise ConfigError(
-            f"{len(truth)} cells with shapes are too few to fit intervals of {level:.0%}; give at "
-            f"least {need}."
-        )
+    need = fewest_cells(level)
+    refuse_few(len(truth), level)
     sizes = sorted({len(cell) for cell in samples})
     if len(sizes) > 1:
         raise ConfigError(

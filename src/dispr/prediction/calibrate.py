@@ -11,18 +11,19 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.prepare import occupancy
 from dispr.cells.read import read_cell
 from dispr.errors import ConfigError
-from dispr.model.calibration import Calibration, fit_calibration
+from dispr.model.calibration import Calibration, fit_calibration, refuse_few
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.model import Model
 
 ENSEMBLE = 5
+LEVEL = 0.9
+"""Share of cells whose true value the intervals shall hold, as all that states them says."""
 
 
 def calibrate(
     model: Model,
     files: Sequence[CellFiles],
     *,
-    level: float = 0.9,
     seed: int = 0,
     on_progress: Callable[[int], Any] | None = None,
 ) -> Calibration:
@@ -34,8 +35,6 @@ def calibrate(
         A diffusion model.
     files : sequence of CellFiles
         Cells with objects, which the model was not trained on.
-    level : float
-        Share of cells whose true value the intervals shall hold.
     seed : int
         Of the samples.
     on_progress : callable, optional
@@ -50,26 +49,26 @@ def calibrate(
     """
     if model.config.deterministic:
         raise ConfigError("a deterministic model has no spread to calibrate.")
+    refuse_few(len(files), LEVEL)
     cells = [read_cell(file) for file in files]
     measures = {"volume": volume, "surface": surface}
     samples: dict[str, list[list[float]]] = {quantity: [] for quantity in measures}
     truth: dict[str, list[float]] = {quantity: [] for quantity in measures}
-    if cells:
-        predictions = model.predict_each(
-            np.stack([cell.image for cell in cells]),
-            np.stack([cell.mask for cell in cells]),
-            ensemble=ENSEMBLE,
-            seed=seed,
-        )
-        for cell, prediction in zip(cells, predictions, strict=True):
-            assert cell.obj is not None  # read_cell has refused a cell without
-            body = occupancy(cell.obj)[0, 0].numpy() > 0.5
-            for quantity, measure in measures.items():
-                samples[quantity].append([measure(sample) for sample in prediction.samples])
-                truth[quantity].append(measure(body))
-            if on_progress:
-                on_progress(1)
-    return fit_calibration(samples, truth, level)
+    predictions = model.predict_each(
+        np.stack([cell.image for cell in cells]),
+        np.stack([cell.mask for cell in cells]),
+        ensemble=ENSEMBLE,
+        seed=seed,
+    )
+    for cell, prediction in zip(cells, predictions, strict=True):
+        assert cell.obj is not None  # read_cell has refused a cell without
+        body = occupancy(cell.obj)[0, 0].numpy() > 0.5
+        for quantity, measure in measures.items():
+            samples[quantity].append([measure(sample) for sample in prediction.samples])
+            truth[quantity].append(measure(body))
+        if on_progress:
+            on_progress(1)
+    return fit_calibration(samples, truth, LEVEL)
 
 
 def unseen(model: Model, files: Sequence[CellFiles]) -> list[CellFiles]:

@@ -57,8 +57,7 @@ def write_violins(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     panels = figure.subplots(1, len(METRICS), sharey=True)
     for axes, metric in zip(panels, METRICS, strict=True):
         values = [
-            np.clip([row[metric] for row in rows if row["method"] == name], 0, 1)
-            for name in methods
+            np.array([row[metric] for row in rows if row["method"] == name]) for name in methods
         ]
         for place, (name, of) in enumerate(zip(methods, values, strict=True)):
             _violin(axes, len(methods) - place, of, OWN if ", " in name else OTHER)
@@ -103,9 +102,11 @@ def write_examples(
 
 
 def _violin(axes: Any, place: float, values: np.ndarray, colour: str) -> None:
-    if np.ptp(values) > 0:
-        places = np.linspace(values.min(), values.max(), 200)
-        density = gaussian_kde(values)(places)
+    """Draw one; what lies beyond 1 adds to the width there, and to the mean as it is."""
+    shown = np.clip(values, 0, 1)
+    if np.ptp(shown) > 0:
+        places = np.linspace(shown.min(), shown.max(), 200)
+        density = gaussian_kde(shown)(places)
         half = 0.4 * density / density.max()
         axes.fill_between(places, place - half, place + half, color=colour, alpha=0.45, lw=0)
     low, high = np.quantile(values, [0.25, 0.75])

@@ -38,8 +38,10 @@ class Plan:
         Of the folds, the training, the shapes and the classifiers.
     ensemble : int
         Shapes drawn of each cell.
-    pretraining_cells, pretraining_steps : int
-        Simulated cells, and steps of training on them, before the cells of the study.
+    pretraining_cells : int
+        Simulated cells to begin the training with.
+    pretraining_steps : int
+        Steps of training on them, before the cells of the study; 0 for none.
     steps : int
         Steps of training on the cells of a fold.
     batch_size : int
@@ -92,8 +94,11 @@ class Plan:
         for name in ("pretraining_cells", "steps", "batch_size", "ensemble"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if self.pretraining_steps < 0:
-            raise ConfigError(f"pretraining_steps must not be negative: {self.pretraining_steps}.")
+        for name in ("pretraining_steps", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative: {getattr(self, name)}.")
+        if self.folds < 2:
+            raise ConfigError(f"folds must be at least 2, not {self.folds}.")
 
     @property
     def classified(self) -> str:
@@ -170,19 +175,18 @@ def begin(places: Places, plan: Plan, files: Sequence[CellFiles], started_from: 
     """Claim the folder, or make sure that it holds the same study.
 
     Schemes and methods may be added later, and what is classified may change: their parts stand by
-    themselves.
+    themselves. The cells are the same if their files are, byte by byte.
 
     Raises
     ------
     ConfigError
         If the folder holds another study.
     FileError
-        If it cannot be written to.
+        If it cannot be written to, or a cell's file cannot be read.
     """
-    names = "\n".join(sorted(file.name for file in files))
     settings: dict[str, Any] = {
         **dataclasses.asdict(plan),
-        "cells": hashlib.sha256(names.encode()).hexdigest()[:16],
+        "cells": _digest(files),
         "started_from": started_from,
     }
     for free in ("schemes", "methods", "features", "classifiers", "published"):
@@ -203,3 +207,19 @@ def begin(places: Places, plan: Plan, files: Sequence[CellFiles], started_from: 
         return
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+
+def _digest(files: Sequence[CellFiles]) -> str:
+    """Give a checksum of the cells: their names, images, masks and objects."""
+    found = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.name):
+        found.update(file.name.encode())
+        for path in (file.image, file.mask, file.obj):
+            if path is None:
+                continue
+            try:
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise FileError(f"{path} cannot be read: {reason}.") from error
+    return found.hexdigest()[:16]

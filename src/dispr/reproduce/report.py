@@ -131,6 +131,7 @@ def _scheme(out: Path, plan: Plan, result: SchemeResult, files: Sequence[CellFil
     write_examples(folder / "examples.png", result.rows, result.folders, files)
     parts = [f"## {SCHEMES[name]}\n", "### Shapes\n", shape_table(lines), ""]
     parts += [f"![Scores of each method over the cells]({name}/violins.png)\n"]
+    parts += ["Lines: means; boxes: quartiles. Values beyond 1 are drawn at 1.\n"]
     chosen = [
         line for line in by_class if CONSENSUS in line["method"] or ", " not in line["method"]
     ]

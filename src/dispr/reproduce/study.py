@@ -11,9 +11,11 @@ from dispr.cells.folder import CellFiles, find_cells
 from dispr.classification.experiment import FoldResult
 from dispr.classification.folds import Fold, Split, make_split, write_split
 from dispr.classification.provenance import seen_cells
+from dispr.classification.sources import refuse_without_minority
 from dispr.classification.study import Study, classify
 from dispr.errors import ConfigError, DisprError
 from dispr.files import write_csv
+from dispr.model.device import check_precision, find_device
 from dispr.model.weights import Weights, load_weights
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
@@ -99,17 +101,20 @@ def reproduce(
         If a signal asked to stop while a model was learning.
     """
     plan = plan or Plan()
-    _refuse_without_packages()
+    check(plan, device)
     _refuse_without_objects(files)
+    for source in plan.features:
+        refuse_without_minority(source, [file.name for file in files])
     splits = {
         scheme: make_split([file.name for file in files], scheme, plan.folds, seed=plan.seed)
         for scheme in plan.schemes
     }
+    given = None if initial is None else _unseeing(initial, files, unrelated)
     places = Places(Path(out))
     begin(places, plan, files, initial.name if initial else SIMULATED)
     show = progress or (lambda line, done, total: None)
     work = _Work(files, places, plan, tuple(unrelated), device, jobs, show)
-    first = {method: work.beginning(method, initial) for method in plan.methods}
+    first = {method: work.beginning(method, given) for method in plan.methods}
     results = []
     for scheme, split in splits.items():
         write_split(places.split(scheme), split)
@@ -133,18 +138,10 @@ class _Work:
     jobs: int | None
     progress: Progress
 
-    def beginning(self, method: str, initial: Path | None) -> Weights | None:
+    def beginning(self, method: str, initial: Weights | None) -> Weights | None:
         """Give what all folds of a method begin with."""
         if initial is not None and method == self.plan.classified:
-            weights = load_weights(initial)
-            seen, _ = seen_cells(weights.about, (SIMULATED, *self.unrelated))
-            known = seen & {file.name for file in self.files}
-            if known:
-                raise ConfigError(
-                    f"{initial} was trained on {len(known)} of the cells of the study, such as "
-                    f"{min(known)}; begin with weights that have seen none."
-                )
-            return weights
+            return initial
         if not self.plan.pretraining_steps:
             return None
         return pretrain(self.places, self.plan, method, self.device, self.progress)
@@ -228,13 +225,35 @@ class _Work:
         return self.places.predictions(scheme, method) / f"fold_{fold.number}"
 
 
-def _refuse_without_packages() -> None:
-    """Say that a package is missing before hours of work, not after."""
+def check(plan: Plan, device: str) -> None:
+    """Refuse what this machine cannot do, before anything is written.
+
+    Raises
+    ------
+    DisprError
+        If a package of the extra "study" is not installed.
+    ConfigError
+        If there is no such device, or it cannot compute in this precision.
+    """
+    check_precision(plan.precision, find_device(device))
     for module, package in PACKAGES.items():
         if find_spec(module) is None:
             raise DisprError(
                 f'{package} is not installed; the study needs it: pip install "dispr[study]".'
             )
+
+
+def _unseeing(path: Path, files: Sequence[CellFiles], unrelated: Sequence[str]) -> Weights:
+    """Load weights to begin with, which must not have seen a cell of the study."""
+    weights = load_weights(path)
+    seen, _ = seen_cells(weights.about, (SIMULATED, *unrelated))
+    known = seen & {file.name for file in files}
+    if known:
+        raise ConfigError(
+            f"{path} was trained on {len(known)} of the cells of the study, such as {min(known)}; "
+            "begin with weights that have seen none."
+        )
+    return weights
 
 
 def _refuse_without_objects(files: Sequence[CellFiles]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.classes import parse_name
-from dispr.cells.folder import find_cells, tiff_files
+from dispr.cells.folder import find_cells, one_each, tiff_files
 from dispr.cells.read import read_mask, read_obj
 from dispr.errors import FileError
 from dispr.morphology.voxels import surface, volume
@@ -73,7 +73,7 @@ class Evaluation:
 
         Those of single samples are over all samples of all cells. The best of N is the sample
         with the highest IoU with the truth: what an oracle would choose. The standard deviation is
-        that of a sample (n - 1); 0 for one row.
+        that of a sample (n - 1).
 
         Returns
         -------
@@ -213,12 +213,12 @@ def find_truth(folder: Path, split: str | None = None) -> dict[str, Truth]:
     Raises
     ------
     FileError
-        If there are none.
+        If there are none, or two of one cell.
     """
     if split is None and folder.is_dir():
         files = tiff_files(folder)
         if files:
-            return {name: Truth(paths[0]) for name, paths in files.items()}
+            return {name: Truth(path) for name, path in one_each(files).items()}
     cells = find_cells(folder, split=split, need_obj=True)
     count = Counter(cell.name for cell in cells)
     return {
