@@ -218,7 +218,8 @@ def test_faults(predictions, cells_folder, tmp_path):
         measure_item(find_items(tmp_path / "bad")[0])
     write_tiff(tmp_path / "bad" / "flat.tif", np.zeros((8, 64, 64), np.uint8))
     with pytest.raises(FileError, match=r"flat\.tif is empty"):
-        measure_item(find_items(tmp_path / "bad")[0])
+        measure_items(find_items(tmp_path / "bad"), tmp_path / "c.csv", jobs=1)
+    assert not list(tmp_path.glob("c.csv*"))
     with pytest.raises(FileError, match=r"b\.tif.*64 x 64 x 64"):
         write_tiff(tmp_path / "small" / "b.tif", np.ones((8, 8, 8), np.uint8))
         measure_item(find_items(tmp_path / "small", published=True)[0])

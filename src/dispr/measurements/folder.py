@@ -91,14 +91,18 @@ def measure_items(
         file = open(part, "a", encoding="utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
         raise write_error(part, error) from error
-    with file:
-        results = map_in_processes(measure_item, [items[i] for i in todo], jobs)
-        for i, result in zip(todo, results, strict=True):
-            done[i] = result.row
-            file.write(json.dumps([_key(items[i]), *result]) + "\n")
-            file.flush()
-            if on_cell:
-                on_cell()
+    try:
+        with file:
+            results = map_in_processes(measure_item, [items[i] for i in todo], jobs)
+            for i, result in zip(todo, results, strict=True):
+                done[i] = result.row
+                file.write(json.dumps([_key(items[i]), *result]) + "\n")
+                file.flush()
+                if on_cell:
+                    on_cell()
+    finally:
+        if not part.stat().st_size:
+            part.unlink()
     rows = [done[i] for i in range(len(items))]
     write_csv(out, rows)
     part.unlink(missing_ok=True)
