@@ -4,7 +4,7 @@ import tifffile
 from scipy import ndimage
 
 from dispr.fields.crop import Square
-from dispr.fields.place import FieldVolume, placed_shape
+from dispr.fields.place import FieldVolume, placed_likelihood, placed_shape
 from dispr.fields.volume import write_volume
 
 
@@ -24,6 +24,16 @@ def test_same_voxels_where_nothing_is_scaled():
     np.testing.assert_array_equal(found[:, 10:74, 7:71], np.where(body > 0.5, 3, 0))
     assert found.shape == (64, 80, 90)
     assert not found[:, :10].any()
+
+
+@pytest.mark.parametrize("edge", [37, 63, 110])
+@pytest.mark.parametrize("samples", [2, 3, 4, 5])
+def test_consensus_of_any_number_of_samples_keeps_its_size(samples, edge):
+    shapes = [ball(radius) > 0.5 for radius in np.linspace(16, 22, samples)]
+    probability = np.mean(shapes, axis=0, dtype=np.float32)
+    found = whole(FieldVolume([placed_shape(1, Square(0, 0, edge), probability)], (edge, edge)))
+    consensus = (probability > 0.5).sum() * (edge / 64) ** 3
+    assert (found > 0).sum() == pytest.approx(consensus, rel=0.03)
 
 
 @pytest.mark.parametrize("edge", [25, 40, 63, 64, 97, 160])
@@ -116,8 +126,8 @@ def test_ome_zarr(tmp_path):
 
 def test_likelihood_of_any_cell():
     shapes = [
-        placed_shape(1, Square(0, 0, 64), ball() * 0.4, above=0.0),
-        placed_shape(2, Square(0, 20, 64), ball() * 0.8, above=0.0),
+        placed_likelihood(1, Square(0, 0, 64), ball() * 0.4),
+        placed_likelihood(2, Square(0, 20, 64), ball() * 0.8),
     ]
     volume = FieldVolume(shapes, (64, 100), depth=70)
     found = np.stack(list(volume.likelihood_planes()))

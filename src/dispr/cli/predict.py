@@ -19,7 +19,12 @@ import click
     help="Weights (.safetensors) to use instead of those shipped with dispr.",
 )
 @click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
-@click.option("--ensemble", default=5, show_default=True, help="Shapes to draw for each cell.")
+@click.option(
+    "--ensemble",
+    default=5,
+    show_default=True,
+    help="Shapes to draw for each cell; best an odd number, so that there are no ties.",
+)
 @click.option("--steps", default=None, help='Steps to sample in, such as "10" or "ddim25".')
 @click.option("--sampler", default=None, help="ddpm, ddim or dpm-solver.")
 @click.option("--seed", default=0, show_default=True, help="Another seed draws other shapes.")

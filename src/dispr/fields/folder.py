@@ -30,7 +30,7 @@ from dispr.measurements.calibrate import model_of
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import probability_path, read_probability
+from dispr.prediction.layout import SETTINGS, probability_path, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
 from dispr.prediction.shipped import shipped_intervals
 
@@ -365,6 +365,8 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
             )
     elif (out / CROPS).exists():
         raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
+    elif (out / SETTINGS).exists() or (out / "probability").exists():
+        raise ConfigError(f"{out} holds predictions of single cells; name another folder.")
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

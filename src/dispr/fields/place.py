@@ -32,7 +32,8 @@ class PlacedShape:
     corner : (z, y, x)
         First voxel of the kept part of the 64 x 64 x 64.
     probability : ndarray
-        uint8, the part in which the cell is likely: 128 to 255 inside, 0 to 127 outside.
+        uint8, the part in which the cell is likely: 128 to 255 inside, 0 to 127 outside; of
+        `placed_likelihood`, 255 times the probability.
     """
 
     label: int
@@ -41,25 +42,36 @@ class PlacedShape:
     probability: np.ndarray
 
 
-def placed_shape(
-    label: int, square: Square, probability: np.ndarray, above: float = 0.5
-) -> PlacedShape:
-    """Keep the part of a probability, (64, 64, 64), that its shape needs.
+def placed_shape(label: int, square: Square, probability: np.ndarray) -> PlacedShape:
+    """Keep of a probability, (64, 64, 64), 0 to 1, what the shape above one half needs.
 
-    Parameters
-    ----------
-    label, square
-        As in `PlacedShape`.
-    probability : ndarray
-        (64, 64, 64), 0 to 1.
-    above : float
-        Voxels that are likelier than this are kept; 0 keeps all that any sample has.
+    Its values are stretched, so that the likeliest voxel outside is as far below the border as the
+    least likely one inside is above: the mean of an even number of samples can be one half, which
+    is outside, and interpolation would put the border at the middle of that voxel.
     """
     inside = probability > 0.5
-    grey = np.rint(probability * 255).astype(np.uint8)
+    least = float(probability[inside].min()) if inside.any() else 1.0
+    most = 0.0 if inside.all() else float(probability[~inside].max())
+    half = (least - most) / 2
+    stretched = np.interp(probability, [0, most, least, 1], [0, 0.5 - half, 0.5 + half, 1])
+    if most == 0:
+        stretched[~inside] = 0.5 - half
+    if least == 1:
+        stretched[inside] = 0.5 + half
+    grey = np.rint(255 * stretched)
     # The border of the shape stays where it is, whatever the rounding.
     grey = np.where(inside, np.maximum(grey, HALF + 1), np.minimum(grey, HALF))
-    kept = probability > above
+    return _kept(label, square, grey.astype(np.uint8), inside)
+
+
+def placed_likelihood(label: int, square: Square, probability: np.ndarray) -> PlacedShape:
+    """Keep of a probability, (64, 64, 64), 0 to 1, all that any sample has, as it is."""
+    grey = np.rint(probability * 255).astype(np.uint8)
+    return _kept(label, square, grey, probability > 0)
+
+
+def _kept(label: int, square: Square, grey: np.ndarray, kept: np.ndarray) -> PlacedShape:
+    """Cut out what is to be kept, with a margin."""
     if not kept.any():
         return PlacedShape(label, square, (0, 0, 0), np.zeros((0, 0, 0), np.uint8))
     part = []
@@ -126,11 +138,18 @@ class FieldVolume:
             if on_plane:
                 on_plane()
 
+    def array(self) -> np.ndarray:
+        """Make the whole volume, (Z, Y, X)."""
+        out = np.empty(self.shape, self.dtype)
+        for z, plane in enumerate(self.planes()):
+            out[z] = plane
+        return out
+
     def likelihood_planes(self) -> Iterator[np.ndarray]:
         """Yield planes, (Y, X) float32 from 0 to 1, of how likely any of the cells is there.
 
-        Where several cells may be, this is the probability of the likeliest. What `placed_shape`
-        did not keep counts as 0.
+        Where several cells may be, this is the probability of the likeliest. The shapes are those
+        of `placed_likelihood`.
         """
         for z in range(self.shape[0]):
             best = np.zeros(self.shape[1:], np.float32)

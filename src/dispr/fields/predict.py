@@ -54,11 +54,7 @@ class FieldPrediction:
             (Z, Y, X), uint16 or uint32: the labels, in voxels that are cubes of a pixel's edge. The
             imaged section is plane Z // 2. See `FieldVolume` for cells that overlap.
         """
-        volume = self._volume()
-        out = np.empty(volume.shape, volume.dtype)
-        for z, plane in enumerate(volume.planes()):
-            out[z] = plane
-        return out
+        return self._volume().array()
 
     def table(self, intervals: Any = None) -> list[Row]:
         """Measure the cells.

@@ -152,7 +152,7 @@ def disagreement_layer(volume: FieldVolume, world: World, name: str, **settings:
     Parameters
     ----------
     volume : FieldVolume
-        The cells, with all that any sample has (`placed_shape` with `above=0`).
+        The cells, with all that any sample has (`placed_likelihood`).
     world, name, **settings
         As for `labels_layer`.
 

@@ -58,12 +58,14 @@ def read_field_folder(folder: Path) -> list[LayerData]:
         depth = max((int(row["frame_px"]) for row in rows), default=SIZE)
     else:
         depth = len(volume)
-        name = f"3D labels: {folder.name}"
-        layers.append(labels_layer(volume, rows, world, name, opacity=0.5))
     unit = "px" if size is None else "µm"
     name = f"surfaces by spread, {unit}: {folder.name}"
-    # Surfaces and labels at once would hide one another.
-    surfaces = surface_layer(meshes, size or 1.0, depth, world, name, visible=volume is None)
+    surfaces = surface_layer(meshes, size or 1.0, depth, world, name)
+    if volume is not None:
+        # Surfaces and labels at once would hide one another.
+        name = f"3D labels: {folder.name}"
+        shown = surfaces is None
+        layers.append(labels_layer(volume, rows, world, name, opacity=0.5, visible=shown))
     if surfaces is not None:
         layers.append(surfaces)
     predicted = [row for row in rows if _measured(row)]

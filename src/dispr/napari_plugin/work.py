@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from dispr.errors import FileError
 from dispr.fields.meshes import placed_mesh
-from dispr.fields.place import FieldVolume, PlacedShape, placed_shape
+from dispr.fields.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
 from dispr.fields.predict import canonical_crops
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
 from dispr.fields.table import Row, cell_row, voxel_edge
@@ -87,6 +87,9 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+Crops = tuple[np.ndarray, np.ndarray]
+"""Images and masks of the cells, both (N, 64, 64) uint8."""
+
 Placed = tuple[PlacedShape, PlacedShape]
 """A cell in its place: where most samples have it, and where any has."""
 
@@ -127,10 +130,11 @@ def run(
     done: list[Placed] = []
     meshes: dict[int, Mesh] = {}
     depth = max(cell.square.edge for cell in cells)
-    looks = _looks(chosen, field)
+    crops = canonical_crops(field)
+    looks = _looks(chosen, cells, crops)
     intervals = chosen.measure_intervals()
     try:
-        found = _predictions(chosen, field, job, report, stopped)
+        found = _predictions(chosen, field, crops, job, report, stopped)
         for cell, prediction in zip(cells, found, strict=True):
             if prediction.consensus.any():
                 mesh = prediction.mesh()
@@ -179,19 +183,20 @@ def _place(cell: FieldCell, probability: np.ndarray) -> Placed:
     # Not the samples are kept, which take a hundred times as much memory.
     return (
         placed_shape(cell.label, cell.square, probability),
-        placed_shape(cell.label, cell.square, probability, above=0.0),
+        placed_likelihood(cell.label, cell.square, probability),
     )
 
 
 def _predictions(
     model: Model,
     field: PreparedField,
+    crops: Crops,
     job: Job,
     report: Report | None,
     stopped: Callable[[], bool] | None,
 ) -> Iterator[Prediction]:
     """Predict cell after cell; lengths are um, or pixels of the field."""
-    images, masks = canonical_crops(field)
+    images, masks = crops
     shapes = model.samples_of(job.ensemble)
     share = 1 / (shapes * model.evaluations())
     progress = 0.0
@@ -220,13 +225,12 @@ def _row(field: PreparedField, cell: FieldCell, measures: dict[str, float], **lo
     return cell_row(cell, field.pixel_size, measures=measures, **looks)
 
 
-def _looks(model: Model, field: PreparedField) -> dict[int, dict[str, Any]]:
+def _looks(model: Model, cells: Sequence[FieldCell], crops: Crops) -> dict[int, dict[str, Any]]:
     """Say by label how like the training cells each cell is; nothing where that is not known."""
     reference = familiarity_of(model.about)
-    cells = field.predictable
     if reference is None:
         return {cell.label: {} for cell in cells}
-    looks = describe_all(*canonical_crops(field))
+    looks = describe_all(*crops)
     scores = reference.score_looks(looks)
     return {
         cell.label: {
@@ -252,7 +256,7 @@ def _layers(
     agreed, any_sample = (
         FieldVolume(shapes, (height, width), depth) for shapes in zip(*done, strict=True)
     )
-    labels = np.stack(list(agreed.planes()))
+    labels = agreed.array()
     unit = "µm" if field.pixel_size is not None else "px"
     layers = [
         labels_layer(labels, rows, job.world, f"3D labels: {job.name}", visible=False),

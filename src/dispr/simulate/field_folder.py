@@ -55,13 +55,15 @@ def simulate_fields(
     check_numbers(cells, seed)
     if fields < 1:
         raise ConfigError(f"{fields} fields cannot be simulated; choose 1 or more.")
-    _claim(out, {"cells": cells, "seed": seed, "shape": [*shape], "types": [*check_types(types)]})
+    record = {"cells": cells, "seed": seed, "shape": [*shape], "types": [*check_types(types)]}
+    _refuse_others(out, record)
     images = []
     for i in range(fields):
         name = f"field_{i:03d}.tif"
         paths = (out / "truth" / name, out / "labels" / name, out / name)
         if not all(path.is_file() for path in paths):
             field = simulate_field(cells, seed + i, shape, types)
+            _claim(out, record)  # not before it is clear that the cells fit
             arrays = (field.truth, field.labels, field.image)
             for path, array in zip(paths, arrays, strict=True):
                 write_tiff(path, array, (VOXEL,) * 3)
@@ -71,8 +73,8 @@ def simulate_fields(
     return images
 
 
-def _claim(out: Path, record: dict[str, Any]) -> None:
-    """Make sure that the folder is free or of these very fields, and record them in it."""
+def _refuse_others(out: Path, record: dict[str, Any]) -> None:
+    """Make sure that the folder is free or of these very fields."""
     path = out / RECORD
     try:
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else record
@@ -80,5 +82,11 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
         before = None
     if before != record or (out.is_dir() and any(out.iterdir()) and not path.is_file()):
         raise FileError(f"{out} holds something else than these fields; name another folder.")
-    with atomic_path(path) as temporary:
+
+
+def _claim(out: Path, record: dict[str, Any]) -> None:
+    """Record the fields in the folder."""
+    if (out / RECORD).is_file():
+        return
+    with atomic_path(out / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
