@@ -1,4 +1,5 @@
 import csv
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from dispr.cli.predict import command
 from dispr.diffusion.config import DiffusionConfig
+from dispr.errors import DisprError
 from dispr.files import write_tiff
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
@@ -39,6 +41,28 @@ def fields(tmp_path_factory):
 
 def run(*arguments):
     return CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["FIELDS"], "say where their labels are"),
+        (["CELLS", "--channel", "0"], "leave --channel out"),
+        (["CELLS", "--no-measures"], "leave --measures out"),
+        (["FIELDS/a.tif", "--mask", "FIELDS/a.tif", "--frame", "field"], "leave --frame out"),
+    ],
+)
+def test_options_that_mean_nothing_here(arguments, sentence, fields, cells_folder, tmp_path):
+    plain = tmp_path / "fields"
+    plain.mkdir()
+    shutil.copy(fields / "a.tif", plain)
+    names = {"FIELDS": str(plain), "CELLS": str(cells_folder)}
+    given = [
+        a.replace("FIELDS", names["FIELDS"]).replace("CELLS", names["CELLS"]) for a in arguments
+    ]
+    with pytest.raises(DisprError, match=sentence):
+        run(*given, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_field(weights, fields, tmp_path):

@@ -169,6 +169,14 @@ def test_measures_are_taken_once(extruder, files, tmp_path):
     assert table(tmp_path / "out" / "cells.csv") == before
 
 
+def test_predictions_of_single_cells_are_left_alone(extruder, files, tmp_path):
+    out = tmp_path / "out"
+    (out / "probability").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="holds predictions of single cells"):
+        predict_field_files(extruder, files, out, PLAIN, ensemble=1)
+    assert [path.name for path in out.iterdir()] == ["probability"]
+
+
 def test_another_field_is_refused(extruder, field, files, tmp_path):
     predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
     other = field.labels.copy()

@@ -134,7 +134,7 @@ def test_degenerate_masks(place):
     ("image", "mask", "sentence"),
     [
         (np.zeros((20, 20)), np.zeros((20, 20)), "mask is empty"),
-        (np.zeros((20, 20)), np.ones((20, 21)), "crop both alike"),
+        (np.zeros((20, 20)), np.ones((20, 21)), "cropped alike"),
         (np.zeros((20, 20, 3)), np.ones((20, 20)), "colour"),
         (np.zeros((4, 4)), np.ones((4, 4)), "at least 8 x 8"),
         (np.full((20, 20), np.nan), np.ones((20, 20)), "NaN"),

@@ -57,6 +57,7 @@ def test_field(field_folder, field):
     np.testing.assert_array_equal(image, field[0])
     assert settings["scale"] == (SIZE,) * 2
     labels, settings, _ = found["3D labels: out"]
+    assert not settings["visible"]  # it would hide the surfaces
     assert settings["translate"] == (-(len(labels) // 2) * SIZE, 0, 0)
     features = settings["features"]
     assert features["index"] == [3, 5, 9, 11]

@@ -4,7 +4,7 @@ import tifffile
 from click.testing import CliRunner
 
 from dispr.cli.simulate import command
-from dispr.errors import FileError
+from dispr.errors import ConfigError, FileError
 from dispr.fields.find import find_fields
 from dispr.simulate.field import simulate_field
 from dispr.simulate.field_folder import simulate_fields
@@ -23,6 +23,12 @@ def test_files_are_the_fields(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(second.labels), true.labels)
     truth = tmp_path / "f" / "truth" / second.image.name
     np.testing.assert_array_equal(tifffile.imread(truth), true.truth)
+
+
+def test_cells_that_do_not_fit_leave_nothing_behind(tmp_path):
+    with pytest.raises(ConfigError, match="fit into"):
+        simulate_fields(tmp_path / "f", 1, 50, 0, (128, 128), SPHERES)
+    assert not (tmp_path / "f").exists()
 
 
 def test_goes_on_and_refuses_other_fields(tmp_path):

@@ -60,6 +60,11 @@ def test_bad_input_is_one_sentence(stacks, tmp_path):
     np.save(tmp_path / "none.npy", np.zeros((26, 112, 128), np.uint8))
     empty = ["--labels", tmp_path / "none.npy"]
     assert "no cell is labelled" in refused("prepare", one, *empty, "-o", out)
+    few = tmp_path / "few"
+    assert "none of the 3 labels" in refused(
+        "prepare", one, *labels, "-o", few, "--min-volume", 1e9
+    )
+    assert not few.exists()
     assert not out.exists()
 
 

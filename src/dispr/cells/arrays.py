@@ -211,7 +211,7 @@ def same_shape(
     if np.squeeze(image).shape != np.squeeze(mask).shape:
         raise ArrayError(
             f"{mask_name} has the shape {mask.shape} but {image_name} has {image.shape}; "
-            "crop both alike."
+            "take the two of one section, cropped alike."
         )
 
 

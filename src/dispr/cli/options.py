@@ -6,10 +6,13 @@ import dataclasses
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
+import click.core
+
+from dispr.errors import ConfigError
 
 
 class NumberList(click.ParamType):
@@ -72,6 +75,21 @@ def config_options(
         return command
 
     return decorate
+
+
+def refuse_given(names: Sequence[str], reason: str) -> None:
+    """Refuse options of the running command that mean nothing here, if the user gave them.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first that was given, and the reason.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in names and source is click.core.ParameterSource.COMMANDLINE:
+            raise ConfigError(f"leave {option.opts[0]} out: {reason}.")
 
 
 def _as_text(default: Any) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.options import refuse_given
+
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
@@ -136,6 +138,8 @@ def command(
 
         if split is not None:
             raise ConfigError("--split is of a folder of cells; leave it out for fields of view.")
+        if mask:
+            refuse_given(("frame",), "a single cell fills its frame")
         predict_fields_command(
             data,
             out,
@@ -168,10 +172,20 @@ def command(
         return
     from tqdm import tqdm
 
-    from dispr.cells.folder import find_cells
+    from dispr.cells.folder import find_cells, parts, tiff_files
+    from dispr.errors import FileError
     from dispr.prediction.folder import predict_folder
     from dispr.prediction.model import load
 
+    refuse_given(
+        ("channel", "frame", "volume", "meshes", "measures"),
+        "DATA is a folder of cells; it is for fields of view",
+    )
+    if not parts(data) and tiff_files(data):
+        raise FileError(
+            f"{data} has no folders image and mask with single cells; if its images are fields of "
+            'view, say where their labels are, such as --labels "labels/*.tif".'
+        )
     files = find_cells(data, split=split)
     model = load(weights, device, precision)
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)

@@ -79,7 +79,7 @@ def command(
     from dispr.cli.progress import Bars
     from dispr.fields.find import find_fields
     from dispr.stacks.classes import check_stacks, read_classes
-    from dispr.stacks.folder import prepare_stacks
+    from dispr.stacks.folder import prepare_stacks, refuse_empty
     from dispr.stacks.manifest import summary
     from dispr.stacks.plan import StackSettings
 
@@ -100,5 +100,6 @@ def command(
             on_progress=bars.show,
             on_note=lambda note: click.echo(f"Note: {note}", err=True),
         )
+    refuse_empty(rows, out)
     for line in summary(rows, plan):
         click.echo(line)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.options import refuse_given
+
 
 @click.command()
 @click.option(
@@ -57,10 +59,13 @@ def command(
     if fields is not None:
         from dispr.simulate.field_folder import simulate_fields
 
+        refuse_given(("test_fraction",), "fields have no parts")
         images = simulate_fields(output, fields, number, seed, (field_size, field_size), names)
         click.echo(f"{output}: {len(images)} fields of {number} cells.")
         return
     from dispr.simulate.folder import simulate_folder
+
+    refuse_given(("field_size",), "it is for --fields")
 
     counts = simulate_folder(output, number, seed, names, test_fraction)
     click.echo(f"{output}: {counts['train']} training cells, {counts['test']} test cells.")

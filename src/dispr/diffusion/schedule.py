@@ -76,7 +76,10 @@ class Schedule:
         """Keep some steps; the noise level at each stays what it was (arXiv 2102.09672, eq. 19)."""
         steps = np.array(sorted(set(kept)), dtype=np.int64)
         if len(steps) < 2 or steps[0] < 0 or steps[-1] >= len(self):
-            raise ConfigError(f"at least 2 steps from 0 to {len(self) - 1} must be kept.")
+            raise ConfigError(
+                f"a model is sampled in 2 steps or more, from 0 to {len(self) - 1}; choose others "
+                "(--steps)."
+            )
         left = self.alphas_cumprod[steps]
         betas = 1.0 - left / np.append(1.0, left[:-1])
         return Schedule(betas, self.timesteps[steps])

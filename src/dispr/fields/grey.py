@@ -39,7 +39,7 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
         what = f"the type {grey.dtype}" if grey.ndim == 2 else f"the shape {grey.shape}"
         raise ArrayError(f"{name} has {what}; give one section of grey values, (Y, X).")
     if not grey.size or not np.isfinite(grey).all():
-        raise ArrayError(f"{name} is empty or holds NaN or infinite values.")
+        raise ArrayError(f"{name} is empty or holds NaN or infinite values; replace them.")
     low, high = float(grey.min()), float(grey.max())
     if low == high:
         raise ArrayError(f"{name} has the same value, {low:g}, everywhere; name another image.")

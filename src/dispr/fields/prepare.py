@@ -190,7 +190,11 @@ def prepare_field(
         )
     cells = _field_cells(located, frames, name)
     if all(cell.refused for cell in cells):
-        raise ArrayError(f"{labels_name}: every cell is too small to be predicted.")
+        size = float(np.median([cell.located.extent for cell in cells]))
+        raise ArrayError(
+            f"{labels_name}: every cell is too small to be predicted: the median one is {size:g} "
+            f"pixels long in a frame of {frames.edge:.4g}; check the pixel size and the frame."
+        )
     level = background_level(grey, numbers)
     return PreparedField(grey, numbers, cells, edge, frames.rule, tuple(notes), level)
 

@@ -7,18 +7,20 @@ run.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispr.cells.read import Cell
+from dispr.errors import FileError
 from dispr.fields.crop import square_about
 from dispr.fields.find import FieldFiles
 from dispr.files import write_csv, write_tiff
 from dispr.stacks.classes import Classes, Names
 from dispr.stacks.cut import Sections, cut_cell, frame_of, refusal
 from dispr.stacks.locate import as_label_stack, locate_cells
-from dispr.stacks.manifest import MANIFEST, Row, cell_paths, label_row, rows_before
-from dispr.stacks.plan import Note, Plan, Report, StackSettings, make_plan
+from dispr.stacks.manifest import MANIFEST, Row, cell_paths, label_row, reasons, rows_before
+from dispr.stacks.plan import RECORD, Note, Plan, Report, StackSettings, make_plan
 from dispr.stacks.read import read_label_stack, read_spacing, read_stack
 from dispr.stacks.survey import label_file
 
@@ -78,6 +80,26 @@ def prepare_stacks(
             write_csv(out / MANIFEST, rows)
         report("Cutting", done + 1, len(stacks))
     return rows, plan
+
+
+def refuse_empty(rows: Sequence[Row], out: Path) -> None:
+    """Refuse a data set without cells, and free its folder for another try.
+
+    Raises
+    ------
+    FileError
+        With the reasons why no label can be used.
+    """
+    if any(row["name"] for row in rows):
+        return
+    for name in (MANIFEST, RECORD):
+        (out / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        out.rmdir()
+    raise FileError(
+        f"none of the {len(rows)} labels can be used ({reasons(rows)}); check the stacks, the "
+        "voxel size and the frame."
+    )
 
 
 def _prepare_stack(

@@ -95,10 +95,14 @@ def summary(rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[str]:
     ]
     left = len(rows) - len(written)
     if left:
-        why = Counter(_short(row["reason"]) for row in rows if row["reason"])
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))
-        lines.append(f"{left} labels were left out ({reasons}); {MANIFEST} says why.")
+        lines.append(f"{left} labels were left out ({reasons(rows)}); {MANIFEST} says why.")
     return lines
+
+
+def reasons(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Count why labels were left out."""
+    why = Counter(_short(row["reason"]) for row in rows if row["reason"])
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))
 
 
 def _short(reason: str) -> str:

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dispr.cells.folder import parts
 from dispr.errors import ConfigError, FileError
 from dispr.fields.find import FieldFiles
 from dispr.files import atomic_path, make_folder
 from dispr.stacks.classes import Classes
 from dispr.stacks.cut import frame_of
-from dispr.stacks.frame import as_frame, choose_frame
+from dispr.stacks.frame import FRAME_UM, as_frame, choose_frame
 from dispr.stacks.split import split_stacks
 from dispr.stacks.survey import Survey, label_file, survey_stack
 
@@ -151,7 +153,15 @@ def _decide(
         raise FileError("no cell is labelled in any stack; 0 is the background, cells are above.")
     frame = as_frame(settings.frame)
     if frame is None:
-        frame = choose_frame([extent for survey in surveys.values() for extent in survey.whole])
+        whole = [extent for survey in surveys.values() for extent in survey.whole]
+        frame = choose_frame(whole)
+        if frame != FRAME_UM:
+            usual = float(np.median([max(extent[1:]) for extent in whole]))
+            note(
+                f"the median cell is {usual:.3g} um long, unlike the red blood cells that the "
+                f"shipped model was trained on, so the frame is {frame:g} um instead of "
+                f"{FRAME_UM:g}; check the voxel size."
+            )
     counts = {name: len(survey.whole) for name, survey in surveys.items()}
     splits = split_stacks(counts, settings.test_fraction, settings.seed)
     if len(set(splits.values())) == 1 and 0 < settings.test_fraction < 1:
