@@ -31,10 +31,10 @@ def cells(folder: Path) -> None:
 
 
 def predictions(folder: Path) -> None:
-    """The same, predicted."""
+    """The same, predicted: as few samples as the examples of `dispr predict` are shortened to."""
     cells(folder)
     command = ["predict", str(folder / "cells"), "-o", str(folder / "predictions"), "--no-report"]
-    cli.main([*command, "--steps", "2"], standalone_mode=False)
+    cli.main([*command, "--steps", "2", "--ensemble", "2"], standalone_mode=False)
 
 
 def data(folder: Path) -> None:
