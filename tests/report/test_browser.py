@@ -72,6 +72,11 @@ def picture(browser, selector):
     return np.asarray(Image.open(io.BytesIO(browser.screenshot(selector=selector))).convert("RGB"))
 
 
+def of_the_page(browser, expression):
+    """The value of an expression of the page's own functions."""
+    return browser.evaluate(f"(() => {{ {asset('dom.js')}\n return {expression}; }})()")
+
+
 def differs(a, b, share=0.01):
     """Whether more than a share of the pixels changed visibly."""
     return (np.abs(a.astype(int) - b).max(axis=2) > 24).mean() > share
@@ -216,6 +221,31 @@ def test_measures_and_scores(page, report):
     assert "consensus" in page.evaluate("document.querySelector('table').textContent")
     page.fill("select[aria-label=Measure]", "surface")
     assert "surface (µm²)" in page.evaluate("document.querySelector('.chart').textContent")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "whole", "value", "text"),
+    [
+        (84.31, 101.2, False, 92.13, "92"),
+        (0.6612, 0.7688, False, 0.7, "0.70"),
+        (27123.0, 30204.0, False, 28431.0, "28,400"),
+        (-0.00312, 0.0012, False, -0.00101, "−0.0010"),
+        (-0.4, 0.9, False, -0.01, "0.0"),
+        (-1, 3, True, 1, "1"),
+        (2, 2, False, 2, "2"),
+        ("null", "null", False, 1234.56, "1,235"),
+        (1, 2, False, "null", "–"),
+    ],
+)
+def test_numbers_are_as_fine_as_their_intervals(page, low, high, whole, value, text):
+    call = f"writerOf({low}, {high}, {str(whole).lower()})({value})"
+    assert of_the_page(page, call) == text
+
+
+def test_counts_have_whole_intervals(page):
+    assert of_the_page(page, "wholeEnds([-0.4, 2.3])") == [0, 2]
+    assert of_the_page(page, "wholeEnds([1.2, 1.8])") == [1.2, 1.8]
+    assert of_the_page(page, "interval(-1.234, 3.21)") == "−1.2 to 3.2"
 
 
 @pytest.mark.parametrize("part", ["", CELL, "#plots", "#about", "#cell=none", "#nonsense"])

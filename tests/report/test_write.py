@@ -75,6 +75,21 @@ def test_pages(many):
         assert len(cells) == 1
 
 
+def test_a_shorter_report_leaves_no_further_pages(study, tmp_path):
+    out = tmp_path / "r.html"
+    foreign = tmp_path / "r_4.html"
+    foreign.write_text("<title>Mine</title>")
+    write_report(study / "predictions", study / "cells", out, jobs=1, page_bytes=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "r.html",
+        "r_2.html",
+        "r_3.html",
+        "r_4.html",
+    ]
+    write_report(study / "predictions", study / "cells", out, jobs=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r_4.html"]
+
+
 def test_without_data_and_size(study, tmp_path):
     name = "a b#%&'\""
     samples = np.zeros((1, 64, 64, 64), bool)

@@ -48,7 +48,7 @@ def predict_fields_command(
     model.check(**{name: options[name] for name in ("ensemble", "sampler", "steps", "batch_size")})
     with Bars() as bars:
         options["on_progress"] = bars.show
-        options["on_note"] = lambda note: click.echo(f"Note: {note}", err=True)
+        options["on_note"] = bars.note
         if data.is_dir():
             rows = predict_fields(model, fields, out, chosen, **options)
         else:

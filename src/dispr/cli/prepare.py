@@ -98,7 +98,7 @@ def command(
             settings,
             table,
             on_progress=bars.show,
-            on_note=lambda note: click.echo(f"Note: {note}", err=True),
+            on_note=bars.note,
         )
     refuse_empty(rows, out)
     for line in summary(rows, plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -27,3 +28,9 @@ class Bars:
             self.__exit__()
             self._bar, self._line = tqdm(total=total, desc=line, leave=False), line
         self._bar.update(done - self._bar.n)
+
+    def note(self, text: str) -> None:
+        """Write a note to the standard error stream, above the bar if there is one."""
+        from tqdm import tqdm
+
+        tqdm.write(f"Note: {text}", file=sys.stderr)

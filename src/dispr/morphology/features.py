@@ -27,6 +27,10 @@ Without a voxel size, a length in voxels is one in edges of a voxel, and a volum
 """
 
 
+WHOLE = ("euler_number", "components", "cavities")
+"""Numbers of parts, and their sum."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """What is known of a measure.
@@ -52,6 +56,11 @@ class Feature:
     source: str
     low: float = -math.inf
     high: float = math.inf
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return self.dimension in ("voxels", "pixels") or self.name in WHOLE
 
     def column(self, physical: bool, flat: bool = False, statistic: str = "") -> str:
         """Give the name with its unit.

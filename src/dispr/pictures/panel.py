@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from dispr.pictures.letters import find_font, written
 from dispr.pictures.render import shaded
 
 TILE = 112
 GAP = 6
 HEAD = 22
-LEFT = 150
+LEFT = 166
+LETTERS = 26  # of a name beside a cell, in a line
 BAR = 6  # from the left end of a tile to its scale bar
 FONT = 10
 PAPER, INK = (255, 255, 255), (30, 30, 30)
@@ -43,7 +46,8 @@ class PanelRow:
     note : str
         More lines beside it.
     voxel_size : float or None
-        Edge of a voxel in um, where it is known: the section then has a scale bar.
+        Edge of a voxel in um, where it is known: section, side view and first sample then have a
+        scale bar.
     """
 
     name: str
@@ -117,14 +121,15 @@ def lay_out(rows: Sequence[PanelRow], scale: int = 1) -> Sheet:
     tiles = []
     for i, row in enumerate(rows):
         top = HEAD + i * (TILE + GAP)
-        texts.append((GAP, top + 4, f"{row.name}\n{row.note}"))
-        pictures = [_section(row, scale), _side(row, scale)]
+        texts.append((GAP, top + 4, f"{fill(row.name, LETTERS)}\n{row.note}"))
+        pictures: list[Image.Image | None] = [_section(row, scale), _side(row, scale)]
         if known:
-            pictures.append(_blank(scale) if row.truth is None else _solid(row.truth, TRUE, scale))
+            pictures.append(None if row.truth is None else _solid(row.truth, TRUE, scale))
+        shape = len(pictures)
         pictures += [_solid(sample, BODY, scale) for sample in row.samples]
         for j, picture in enumerate(pictures):
-            bar = _bar(row) if j == 0 else None
-            tiles.append(Tile(LEFT + j * (TILE + GAP), top, picture, bar))
+            bar = _bar(row) if j in (0, 1, shape) and picture is not None else None
+            tiles.append(Tile(LEFT + j * (TILE + GAP), top, picture or _blank(scale), bar))
     width = LEFT + len(heads) * (TILE + GAP) + GAP
     return Sheet(width, HEAD + len(rows) * (TILE + GAP), texts, tiles)
 
@@ -134,9 +139,9 @@ def panel(rows: Sequence[PanelRow], scale: int = 1) -> Image.Image:
     sheet = lay_out(rows, scale)
     picture = Image.new("RGB", (sheet.width * scale, sheet.height * scale), PAPER)
     draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(FONT * scale)
+    font = find_font(FONT * scale)
     for x, y, text in sheet.texts:
-        draw.multiline_text((x * scale, y * scale), text, INK, font)
+        draw.multiline_text((x * scale, y * scale), written(text), INK, font)
     for tile in sheet.tiles:
         picture.paste(tile.picture, (tile.x * scale, tile.y * scale))
         if tile.bar is not None:
@@ -144,7 +149,7 @@ def panel(rows: Sequence[PanelRow], scale: int = 1) -> Image.Image:
             left, low = (tile.x + BAR) * scale, tile.y + TILE
             right = left + round(length * scale) - 1
             draw.rectangle((left, (low - 8) * scale, right, (low - 5) * scale - 1), PAPER)
-            draw.text((left, (low - 21) * scale), text, PAPER, font)
+            draw.text((left, (low - 21) * scale), written(text), PAPER, font)
     return picture
 
 
@@ -153,7 +158,7 @@ def _bar(row: PanelRow) -> tuple[float, str] | None:
         return None
     pixel = row.voxel_size * row.image.shape[1] / TILE
     length = bar_length(TILE * pixel / 3)
-    return length / pixel, f"{length:g} um"
+    return length / pixel, f"{length:g} µm"
 
 
 def _section(row: PanelRow, scale: int) -> Image.Image:

@@ -14,7 +14,7 @@ from dispr.scores.shape import binarise, iou
 def predicted_row(predictions: Path, file: CellFiles) -> PanelRow:
     """Read the row of a panel: section, predicted shapes, and the truth where there is one.
 
-    Beside it stand the volume of the consensus, that of the truth, and the IoU of both; in um3
+    Beside it stand the volume of the consensus, that of the truth, and the IoU of both; in µm³
     where the files state the size of their voxels, else in voxels.
 
     Parameters
@@ -37,7 +37,7 @@ def predicted_row(predictions: Path, file: CellFiles) -> PanelRow:
     edge = None if spacing is None else spacing[2]
     unit = 1.0 if edge is None else edge**3
     voxels = float((probability > 0.5).sum())
-    note = f"{voxels * unit:,.0f} {'voxels' if edge is None else 'um3'}"
+    note = f"{voxels * unit:,.0f} {'voxels' if edge is None else 'µm³'}"
     if truth is not None:
         note += f"\ntruth {truth.sum() * unit:,.0f}\nIoU {iou(probability > 0.5, truth):.2f}"
     return PanelRow(

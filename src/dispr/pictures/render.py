@@ -9,6 +9,7 @@ from scipy import ndimage
 
 LIGHT = np.array([-0.5, -0.6, -0.62])  # towards the viewer's upper left: (depth, down, right)
 AMBIENT = 0.25
+SMOOTHING = 1.2  # standard deviation of the Gaussian that rounds the voxels off, in voxels
 
 
 def shaded(
@@ -33,7 +34,7 @@ def shaded(
     ndarray
         (pixels, pixels) float, 0 (background) to 1.
     """
-    soft = ndimage.gaussian_filter(np.asarray(shape, np.float32), 0.8)
+    soft = ndimage.gaussian_filter(np.asarray(shape, np.float32), SMOOTHING)
     a, b = math.radians(turn), math.radians(tilt)
     # Rows: depth, down and right of the picture, in the volume's (Z, Y, X). Untilted, the viewer
     # looks along -Z with Y down and X to the right, as the section is shown.

@@ -20,16 +20,46 @@ from dispr.report.cell import MAIN, CellReport, report_cell
 from dispr.report.page import deal, page
 from dispr.report.sources import Source, find_sources
 
+TITLE = "DISPR report: "
+"""What the title of each page begins with."""
+
 PAGE_BYTES = 4_000_000
 """Most bytes of cells on a page; a browser on a phone still opens it at once."""
 
+
+STATISTICS = {
+    "mean": "mean",
+    "sd": "standard deviation",
+    "q05": "5 % quantile",
+    "q50": "median",
+    "q95": "95 % quantile",
+}
 
 LABELS = {
     "axis_longest": "Longest axis",
     "axis_middle": "Middle axis",
     "axis_shortest": "Shortest axis",
-    "thickness_mean": "Mean thickness",
+    "hull_volume": "Volume of the convex hull",
+    **{
+        f"{kind}_curvature_{key}": f"{kind.capitalize()} curvature, {words}"
+        for kind in ("mean", "gaussian")
+        for key, words in STATISTICS.items()
+    },
+    "integral_mean_curvature": "Integral of the mean curvature",
+    "concave_share": "Concave share of the surface",
+    "roughness_humphrey": "Roughness by smoothing of the mesh",
+    "roughness_gauss": "Roughness in voxels",
     "roughness_gauss_share": "Roughness",
+    "boundary": "Boundary voxels",
+    "thickness_mean": "Mean thickness",
+    **{f"thickness_{key}": f"Thickness, {STATISTICS[key]}" for key in ("sd", "q05")},
+    "thickness_max": "Largest thickness",
+    **{f"extent_{axis}": f"Extent along {axis.upper()}" for axis in "zyx"},
+    "extent_share": "Filled share of the box",
+    "section_area": "Area of the section",
+    "section_share": "Section over projection",
+    "section_position": "Position of the section",
+    "asymmetry_z": "Asymmetry along Z",
 }
 """What measures are called where their name is not what one would say."""
 
@@ -121,14 +151,25 @@ def write_report(
     }
     for number, part in enumerate(dealt):
         here = {cells[i].index["name"]: cells[i].body for i in part}
-        text = page(f"DISPR report: {shared['folder']}", {**shared, "page": number}, here)
+        text = page(f"{TITLE}{shared['folder']}", {**shared, "page": number}, here)
         with atomic_path(paths[number]) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
+    _remove_further(out, len(paths))
     truths, sections = (
         sum(getattr(source, kind) is not None for source in sources)
         for kind in ("truth", "section")
     )
     return WrittenReport(len(cells), tuple(paths), truths, sections)
+
+
+def _remove_further(out: Path, pages: int) -> None:
+    """Remove the pages that a longer report of this name had behind these."""
+    number = pages + 1
+    while (path := out.with_name(f"{out.stem}_{number}{out.suffix}")).is_file():
+        if TITLE not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
+            return  # somebody else's
+        path.unlink()
+        number += 1
 
 
 def check_name(out: Path) -> None:
@@ -183,6 +224,7 @@ def _features() -> list[dict[str, Any]]:
             "label": LABELS.get(feature.name, feature.name.replace("_", " ").capitalize()),
             "um": _unit(feature.unit(True)),
             "voxel": _unit(feature.unit(False)),
+            "whole": feature.whole,
             "formula": feature.formula,
             "source": feature.source,
         }

@@ -202,15 +202,17 @@ class CellView {
   }
 
   row(feature, truth) {
-    const [value, low, high, , true_] = this.cell.measures[FEATURES.get(feature.name).at];
+    const [value, from, to, , true_] = this.cell.measures[FEATURES.get(feature.name).at];
+    const [low, high] = feature.whole ? wholeEnds([from, to]) : [from, to];
+    const write = writerOf(low, high, feature.whole);
     const unit = unitOf(feature, this.entry);
     const outside = truth && true_ !== null && low !== null && (true_ < low || true_ > high);
     return el("tr", {},
       el("th", { scope: "row", title: `${feature.formula} (${feature.source})`, text: feature.label }),
-      el("td", {}, el("strong", { text: number(value) }), unit ? ` ${unit}` : ""),
-      el("td", { text: interval(low, high) }),
+      el("td", {}, el("strong", { text: write(value) }), unit ? ` ${unit}` : ""),
+      el("td", { text: low === null ? "–" : `${write(low)} to ${write(high)}` }),
       el("td", { class: "bar" }, intervalBar({ value, low, high, truth: true_ })),
-      truth ? el("td", {}, number(true_), outside ? el("span", { class: "outside", text: " outside" }) : null) : null);
+      truth ? el("td", {}, write(true_), outside ? el("span", { class: "outside", text: " outside" }) : null) : null);
   }
 }
 

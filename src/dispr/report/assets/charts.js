@@ -52,13 +52,14 @@ function intervalBar({ value, low, high, truth }) {
 /**
  * A chart of points.
  *
- * points: [{x, y, low, high, name, group, href, outside}]; low and high are the ends of the interval
- * of y. diagonal: whether both axes have one range, with a line where they are equal.
+ * points: [{x, y, low, high, left, right, name, group, href, outside}]; low and high are the ends of
+ * the interval of y, left and right, where they are given, of x. diagonal: whether both axes have one
+ * range, with a line where they are equal.
  */
 function scatter({ points, xLabel, yLabel, title, diagonal = false }) {
   const { width, height, right, top, bottom } = CHART;
   const known = points.filter((point) => point.x !== null && point.y !== null);
-  const xs = known.map((point) => point.x);
+  const xs = known.flatMap((point) => [point.x, point.left ?? null, point.right ?? null]);
   const ys = known.flatMap((point) => [point.y, point.low, point.high]);
   const xRange = rangeOf(diagonal ? [...xs, ...ys] : xs);
   const yRange = diagonal ? xRange : rangeOf(ys);
@@ -75,6 +76,9 @@ function scatter({ points, xLabel, yLabel, title, diagonal = false }) {
     const link = svg("a", { href: point.href, "aria-label": words, class: "point" }, svg("title", { text: words }));
     if (point.low !== null && point.low !== undefined) {
       link.append(svg("line", { x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high), stroke: colour, class: "whisker" }));
+    }
+    if (point.left !== null && point.left !== undefined) {
+      link.append(svg("line", { x1: x(point.left), x2: x(point.right), y1: y(point.y), y2: y(point.y), stroke: colour, class: "whisker" }));
     }
     link.append(svg("circle", { cx: x(point.x), cy: y(point.y), r: 5, fill: point.outside ? "var(--surface)" : colour, stroke: colour }));
     parts.push(link);

@@ -31,17 +31,42 @@ const byId = (id) => document.getElementById(id);
 function number(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const rounded = Number(value.toPrecision(digits));
-  return rounded.toLocaleString("en", { maximumSignificantDigits: digits });
+  return signed(rounded.toLocaleString("en", { maximumSignificantDigits: digits }));
 }
+
+/** Numbers with the sign for minus, which is as wide as a digit. */
+const signed = (text) => text.replace("-", "−");
 
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 
-/** Write an interval; the longer dash stands between its ends. */
+/**
+ * A writer of a value and its interval: all to the place of the second digit of the interval's width,
+ * as what is finer is not known. whole: whether these are whole numbers.
+ */
+function writerOf(low, high, whole = false) {
+  if (low === null || high === null || !(high > low)) return number;
+  const place = Math.floor(Math.log10(high - low)) - 1;
+  const decimals = whole ? 0 : Math.max(0, -place);
+  const step = 10 ** place;
+  return (value) => {
+    if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+    const rounded = place > 0 ? Math.round(value / step) * step : value;
+    const text = rounded.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    return signed(/[1-9]/.test(text) ? text : text.replace("-", ""));
+  };
+}
+
+/** Write an interval. */
 function interval(low, high) {
   if (low === null || high === null) return "–";
-  // As many digits as tell the ends apart.
-  const digits = Math.abs(high - low) < 0.01 * Math.abs(high) ? 4 : 3;
-  return `${number(low, digits)} – ${number(high, digits)}`;
+  const write = writerOf(low, high);
+  return `${write(low)} to ${write(high)}`;
+}
+
+/** The whole numbers in an interval, as ends; its own ends if there are none. */
+function wholeEnds([low, high]) {
+  if (low === null || Math.ceil(low) > Math.floor(high)) return [low, high];
+  return [Math.ceil(low) + 0, Math.floor(high) + 0];
 }
 
 /** The longest of 1, 2, 5, 10 and so on that is not longer. */

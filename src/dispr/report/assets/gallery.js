@@ -105,7 +105,6 @@ class Gallery {
   card(cell) {
     const canvas = this.canvasOf(cell);
     const volume = mainMeasure(cell, "volume");
-    const unit = unitOf(FEATURES.get("volume"), cell);
     const sorted = this.sortedBy(cell);
     return el("li", {},
       el("a", { class: "card", href: addressOf(cell) },
@@ -114,7 +113,7 @@ class Gallery {
           isHere(cell) ? null : el("span", { class: "elsewhere", text: `on page ${cell.page + 1}` })),
         el("div", { class: "card-text" },
           el("strong", { class: "card-name" }, breakable(cell.name)),
-          el("span", {}, `${number(volume.value)}\u00a0${unit} `,
+          el("span", {}, `${volumeText(cell)} `,
             volume.low === null ? null : el("span", { class: "muted", text: `(${interval(volume.low, volume.high)})` })),
           cell.iou ? el("span", { class: "muted", text: `IoU ${cell.iou[0].toFixed(2)}` }) : null,
           sorted ? el("span", { class: "muted", text: sorted }) : null)));

@@ -74,9 +74,13 @@ function comparison() {
   return measureChart("Measures of all cells", choices, (across, up) => {
     const points = REPORT.cells.map((cell) => {
       const { value, low, high } = mainMeasure(cell, up);
-      return { x: mainMeasure(cell, across).value, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell) };
+      const { value: x, low: left, high: right } = mainMeasure(cell, across);
+      return { x, left, right, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell) };
     });
-    return [scatter({ points, xLabel: labelOf(across), yLabel: labelOf(up), title: `${labelOf(up)} over ${labelOf(across)}` })];
+    return [
+      scatter({ points, xLabel: labelOf(across), yLabel: labelOf(up), title: `${labelOf(up)} over ${labelOf(across)}` }),
+      el("p", { class: "muted small", text: "Lines are 90 % intervals." }),
+    ];
   });
 }
 
@@ -89,7 +93,10 @@ function fieldMap() {
     el("p", { class: "muted small", text: "As in the image, rows go down. Cells with a warning are hollow." }));
 }
 
-const volumeText = (cell) => `${number(mainMeasure(cell, "volume").value)} ${unitOf(FEATURES.get("volume"), cell)}`;
+function volumeText(cell) {
+  const { value, low, high } = mainMeasure(cell, "volume");
+  return `${writerOf(low, high)(value)}\u00a0${unitOf(FEATURES.get("volume"), cell)}`;
+}
 
 function iouStrip() {
   const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => ({ value: cell.iou[0], name: cell.name, group: cell.class, href: addressOf(cell) }));
