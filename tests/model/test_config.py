@@ -37,6 +37,13 @@ def test_bad_json(change, message):
         model_from_json(json.dumps(values))
 
 
+@pytest.mark.parametrize("size", [16, 32, 128])
+def test_other_sizes_than_the_cells_have_are_refused(size):
+    for network in (UNetConfig(size=size), ShapeDecoderConfig(size=size)):
+        with pytest.raises(ConfigError, match=rf"^size must be 64, .*, not {size}\.$"):
+            ModelConfig(network)
+
+
 def test_network_must_fit_the_diffusion():
     with pytest.raises(ConfigError, match="3 channels in and 1 out"):
         ModelConfig(UNetConfig(), DiffusionConfig(variance="fixed-small"))

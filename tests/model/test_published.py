@@ -12,6 +12,8 @@ from dispr.model.published import (
     SAMPLING_FLAGS,
     TRAINING_FLAGS,
     PublishedFlags,
+    attention_levels,
+    channel_multiples,
     model_config,
 )
 from dispr.model.weights import build_network
@@ -47,16 +49,16 @@ def test_defaults_are_the_published_model():
     ],
 )
 def test_attention_resolutions_are_of_the_image(size, resolutions, levels):
-    config = meant(image_size=size, attention_resolutions=resolutions)
-    assert config.network.attention_levels == levels
+    flags = PublishedFlags(image_size=size, attention_resolutions=resolutions)
+    assert attention_levels(flags, len(channel_multiples(flags))) == levels
 
 
 @pytest.mark.parametrize(
     ("size", "mult"), [(64, (1, 2, 3, 4)), (128, (1, 1, 2, 3, 4)), (256, (1, 1, 2, 2, 4, 4))]
 )
 def test_channel_mult_goes_with_the_image_size(size, mult):
-    assert meant(image_size=size).network.channel_mult == mult
-    assert meant(image_size=size, channel_mult="1, 3").network.channel_mult == (1, 3)
+    assert channel_multiples(PublishedFlags(image_size=size)) == mult
+    assert channel_multiples(PublishedFlags(image_size=size, channel_mult="1, 3")) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,7 @@ def test_sampling_flags():
         {"attention_resolutions": "0"},
         {"attention_resolutions": "high"},
         {"image_size": 512},
+        {"image_size": 128},
         {"image_size": 60},
         {"timestep_respacing": "ddim"},
         {"timestep_respacing": "1001"},

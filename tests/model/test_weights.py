@@ -29,6 +29,15 @@ def test_round_trip(saved):
         assert torch.equal(weights.state[name], value)
 
 
+def test_equal_weights_are_equal_files(saved, tmp_path):
+    path, network = saved
+    for i in range(8):  # the library's own order of the metadata changes from call to call
+        again = tmp_path / f"{i}.safetensors"
+        save_weights(again, Weights(CONFIG, network.state_dict(), {"steps": 3}))
+        assert again.read_bytes() == path.read_bytes()
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+
+
 def test_half_precision_is_half_as_large_and_read_as_float32(saved, tmp_path):
     path, network = saved
     half = tmp_path / "half.safetensors"

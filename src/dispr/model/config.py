@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from dispr.cells.arrays import SIZE
 from dispr.cells.prepare import TARGETS, Target
 from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.samplers import get_sampler
@@ -66,6 +67,11 @@ class ModelConfig:
         if self.spacing not in get_args(Spacing):
             choices = ", ".join(get_args(Spacing))
             raise ConfigError(f'spacing must be one of {choices}, not "{self.spacing}".')
+        if self.network.size != SIZE:
+            raise ConfigError(
+                f"size must be {SIZE}, the size of cells in pixels and voxels, not "
+                f"{self.network.size}."
+            )
         get_sampler(self.sampler)
         if self.diffusion is not None and self.sampling_steps:
             respacing(self.diffusion.steps, self.sampling_steps)

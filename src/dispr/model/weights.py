@@ -83,7 +83,19 @@ def save_weights(
         "about": json.dumps(dict(weights.about)),
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(state, metadata=metadata))
+        temporary.write_bytes(_in_order(save(state, metadata=metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the header of a safetensors file, so that equal weights are equal files.
+
+    The library writes the metadata in an order that changes from call to call. A file begins with
+    the length of its JSON header as eight bytes; blanks bring this length to a multiple of eight.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> Weights:

@@ -24,7 +24,7 @@ class UNetConfig:
     Attributes
     ----------
     size : int
-        Edge of the cubic volume in voxels.
+        Edge of the cubic volume in voxels; 64 in a `ModelConfig`.
     in_channels, out_channels : int
         Channels of the input (condition and noisy volume) and of the output.
     channels : int
