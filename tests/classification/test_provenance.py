@@ -56,12 +56,24 @@ def test_all_links_of_the_chain_count():
     assert seen_cells(about, unrelated=["made_up"])[0] == frozenset("abc")
 
 
-def test_extra_cells_without_names_are_remarked_upon():
-    seen, (remark,) = seen_cells({"training_cells": ["a"], "extra_cells": 30})
-    assert seen == {"a"}
-    assert "30 extra cells" in remark
-    named = {"training_cells": ["a"], "extra_cells": 1, "extra_training_cells": ["e"]}
+def test_extra_cells_count():
+    named = {
+        "training_cells": ["a"],
+        "extra_cells": 1,
+        "extra_training_cells": ["e"],
+        "extra_data": "more",
+    }
+    begun = {"training_cells": ["b"], "started_from": named}
     assert seen_cells(named) == (frozenset("ae"), ())
+    assert seen_cells(begun) == (frozenset("abe"), ())
+    assert seen_cells(begun, unrelated=["more"]) == (frozenset("ab"), ())
+
+
+def test_extra_cells_without_names_are_refused():
+    unnamed = {"training_cells": ["a"], "extra_cells": 30}
+    for about in (unnamed, {"training_cells": ["b"], "started_from": unnamed}):
+        with pytest.raises(ConfigError, match="do not name 30 extra cells"):
+            seen_cells(about, unrelated=["more"])
 
 
 def test_weights_that_do_not_name_their_cells():
@@ -116,7 +128,9 @@ def test_one_folder_for_all(tmp_path):
 
 def test_the_shipped_model_is_known(tmp_path):
     folder = write_record(tmp_path, shipped_weights()[0])
-    assert len(read_predictions(folder).seen) > 100
+    found = read_predictions(folder)
+    assert len(found.seen) == 465
+    assert found.remarks == ("The model was also trained on 3000 simulated cells.",)
 
 
 def test_missing_parts(tmp_path):

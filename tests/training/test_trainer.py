@@ -12,6 +12,7 @@ import torch
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
 from dispr.cells.prepare import occupancy
+from dispr.classification.provenance import seen_cells
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
@@ -223,7 +224,24 @@ def test_extra_cells_are_trained_on_beside_ones_own(cells_folder, tmp_path):
     make_trainer(cells_folder, tmp_path / "alone", training).fit()
     mixed, alone = weights_of(tmp_path / "mixed"), weights_of(tmp_path / "alone")
     assert any(not torch.equal(mixed[key], alone[key]) for key in mixed)
-    assert load_weights(tmp_path / "mixed" / "weights.safetensors").about["extra_cells"] == 2
+    about = load_weights(tmp_path / "mixed" / "weights.safetensors").about
+    assert about["extra_training_cells"] == [file.name for file in extra]
+    assert seen_cells(about)[0] == {*own, *(file.name for file in extra)}
+    with pytest.raises(ConfigError, match=r"\(other extra cells\)"):
+        make_trainer(cells_folder, tmp_path / "mixed", training, extra=extra[::-1])
+
+
+def test_a_validation_cell_among_the_extra_ones_is_refused(cells_folder, tmp_path):
+    held = make_trainer(cells_folder, tmp_path / "run").validation_cells.files[0]
+    (tmp_path / "more" / "image").mkdir(parents=True)
+    copies = {}
+    for kind in ("image", "mask", "obj"):
+        copies[kind] = tmp_path / "more" / kind / "renamed.tif"
+        copies[kind].parent.mkdir(exist_ok=True)
+        shutil.copy(getattr(held, kind), copies[kind])
+    extra = [dataclasses.replace(held, name="renamed", **copies)]
+    with pytest.raises(ConfigError, match=rf"renamed\.tif is {held.name}, .* for validation"):
+        make_trainer(cells_folder, tmp_path / "run", extra=extra)
 
 
 def test_validation_cells_do_not_depend_on_the_seed(cells_folder, tmp_path):

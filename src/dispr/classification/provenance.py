@@ -10,7 +10,12 @@ from typing import Any
 
 from dispr.classification.folds import Fold, Split
 from dispr.errors import ConfigError, FileError
+from dispr.prediction.familiarity import digest_of
 from dispr.prediction.layout import SETTINGS
+
+SIMULATED_EXTRA = "3e4d2bf38ca1a41a"
+"""Checksum of the training cells of the first shipped weights. Their 3,000 extra cells, which are
+not named, were simulated (docs/model-card.md)."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,12 @@ def seen_cells(
     Parameters
     ----------
     about : mapping
-        `Weights.about`: `training_cells`, and `started_from`, the same of the weights that the
-        training began with, and so on.
+        `Weights.about`: `training_cells`, `extra_training_cells` where there were any, and
+        `started_from`, the same of the weights that the training began with, and so on.
     unrelated : collection of str
-        Data sets (`about["data"]`) that share no cell with those to be classified, such as
-        simulated ones. Their cells are passed over, for equal names mean nothing there.
+        Data sets (`about["data"]`, `about["extra_data"]`) that share no cell with those to be
+        classified, such as simulated ones. Their cells are passed over, for equal names mean
+        nothing there.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def seen_cells(
     Raises
     ------
     ConfigError
-        If the weights do not name their training cells.
+        If the weights do not name all cells that they were trained on.
     """
     seen: set[str] = set()
     remarks: list[str] = []
@@ -84,13 +90,18 @@ def seen_cells(
             )
         if link.get("data") not in unrelated:
             seen.update(cells)
-        seen.update(link.get("extra_training_cells") or ())
-        extra = link.get("extra_cells")
-        if extra and not link.get("extra_training_cells"):
-            remarks.append(
-                f"The model was also trained on {extra} extra cells that its weights do not name; "
-                "make sure that none of these is among them."
-            )
+        extra, named = link.get("extra_cells"), link.get("extra_training_cells")
+        if extra and not named:
+            if digest_of(cells) != SIMULATED_EXTRA:
+                raise ConfigError(
+                    f"the weights do not name {extra} extra cells that they were trained on, so "
+                    "that a leak cannot be ruled out; use weights written by this version of "
+                    "dispr train."
+                )
+            remark = f"The model was also trained on {extra} simulated cells."
+            remarks += [remark] if remark not in remarks else []
+        if named and link.get("extra_data") not in unrelated:
+            seen.update(named)
         link = link.get("started_from")
     return frozenset(seen), tuple(remarks)
 

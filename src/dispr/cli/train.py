@@ -71,6 +71,7 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
     files = find_cells(data, split=training_split(data, split), need_obj=True)
     extra = options["extra"]
     more = find_cells(extra, split=training_split(extra, split), need_obj=True) if extra else ()
+    of_extra = {"extra_data": extra.resolve().name} if extra else {}
     begun = (out / CHECKPOINT).exists()  # then the weights that it began with are not needed
     initial = load_weights(options["init"]) if options["init"] and not begun else None
     trainer = Trainer(
@@ -82,7 +83,7 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
         device=options["device"],
         initial=initial,
         tensorboard=options["tensorboard"],
-        about={"preset": preset, "data": data.resolve().name},
+        about={"preset": preset, "data": data.resolve().name, **of_extra},
     )
     run_with_progress(trainer, out)
 

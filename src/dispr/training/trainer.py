@@ -29,6 +29,7 @@ from dispr.model.weights import Weights, build_network, fill_network, save_weigh
 from dispr.network.cascade import Cascade
 from dispr.prediction.draw import sampling_process
 from dispr.prediction.familiarity import FEWEST, fit_familiarity
+from dispr.prediction.model import cell_digest
 from dispr.training.cascade import cascade_loss
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
@@ -150,13 +151,14 @@ class Trainer:
             "model": to_dict(model),
             "training": {k: v for k, v in to_dict(training).items() if k not in FREE},
             "cells": [file.name for file in train_files],
-            "extra_cells": len(extra),
+            "extra_cells": [file.name for file in extra],
         }
         self.about = {
             "dispr": __version__,
             "training": to_dict(training),
             "training_cells": self.settings["cells"],
             "extra_cells": len(extra),
+            "extra_training_cells": self.settings["extra_cells"],
             "started_from": dict(initial.about) if initial else None,
             **(about or {}),
         }
@@ -284,8 +286,16 @@ class Trainer:
         if not model.deterministic:
             get_sampler(training.validation_sampler or model.sampler)
             sampling_process(model, training.validation_steps or None)
+        held = {cell_digest(c.image, c.mask): c.name for c in self.validation_cells}
+        own = len(self.cells) - self.extra
         for cells in (self.cells, self.validation_cells):
-            for cell in (cells[i] for i in range(len(cells))):
+            for i, cell in enumerate(cells):
+                same = held.get(cell_digest(cell.image, cell.mask)) if i >= own else None
+                if cells is self.cells and same is not None:
+                    raise ConfigError(
+                        f"the extra cell {cells.files[i].image} is {same}, which is set aside for "
+                        "validation; name extra cells that are none of the data set."
+                    )
                 if model.num_classes and parse_name(cell.name).cell_class is None:
                     raise ConfigError(
                         f"the name of {cell.name} does not tell its class, which a model with "
@@ -439,6 +449,6 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
         return ""
     if before == now:
         return ""
-    if name == "cells":
-        return "other training cells"
+    if name in ("cells", "extra_cells"):
+        return "other training cells" if name == "cells" else "other extra cells"
     return f"{name} was {before} and is now {now}"
