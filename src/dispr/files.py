@@ -1,4 +1,4 @@
-"""Reading TIFF files with clear errors, and writing any file all or nothing."""
+"""Read TIFF files of our own with clear errors; write any file all or nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.errors import FileError
+from dispr.errors import DisprError, FileError
 
 
 @contextlib.contextmanager
@@ -74,41 +75,101 @@ def write_error(path: Path, error: OSError) -> FileError:
 
 
 def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a TIFF file as an array of its own shape and type.
+    """Read a TIFF file that this program wrote, as an array of its own shape and type.
+
+    Files of others are for `dispr.images.read`, which looks at what they say of their pixels.
 
     Raises
     ------
     FileError
-        If the file is missing, is no TIFF file, is truncated, or is compressed in a way that needs
-        a package that is not installed.
+        If the file is missing, is no TIFF file, is truncated, states more pixels than are read, or
+        is compressed in a way that needs a package that is not installed.
     """
     import tifffile
 
     path = Path(path)
+    with tiff_errors(path), tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        check_size(path, series.shape, np.dtype(series.dtype).itemsize)
+        array = series.asarray()
+        if not array.size:
+            raise damaged(path)
+        return array
+
+
+LARGEST_PLANE = 2**28
+"""Pixels of the largest plane that is read: 16,384 x 16,384."""
+
+LARGEST = 2**32
+"""Bytes of the largest image or stack that is read, uncompressed: 4 GiB."""
+
+
+def check_size(path: Path, shape: Sequence[int], itemsize: int) -> None:
+    """Refuse what is too large to be read, by what its header says, before it is expanded.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    shape : sequence of int
+        Lengths of its axes.
+    itemsize : int
+        Bytes of a value.
+
+    Raises
+    ------
+    FileError
+        If there are more bytes than `LARGEST`, or more pixels in a plane than `LARGEST_PLANE`. The
+        plane is taken to be the two longest axes.
+    """
+    edges = sorted((int(n) for n in shape), reverse=True)[:2]
+    bytes_ = math.prod(int(n) for n in shape) * itemsize
+    if bytes_ > LARGEST or math.prod(edges) > LARGEST_PLANE:
+        size = " x ".join(str(n) for n in shape)
+        raise FileError(
+            f"{path} states {size} values, {bytes_ / 2**30:.3g} GiB; at most 4 GiB, and 16,384 x "
+            "16,384 pixels in a plane, are read: crop it, or save it in parts."
+        )
+
+
+@contextlib.contextmanager
+def tiff_errors(path: Path) -> Iterator[None]:
+    """Turn what can go wrong while a TIFF file is read into an error that names the file.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, is no TIFF file, is truncated, does not fit the memory, or is
+        compressed in a way that needs a package that is not installed.
+    """
     try:
         with _truncation_seen() as truncated:
-            array = tifffile.imread(path)
+            yield
+    except DisprError:
+        raise
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name.") from error
     except IsADirectoryError as error:
         raise FileError(f"{path} is a folder; name a TIFF file.") from error
     except PermissionError as error:
         raise FileError(f"{path} cannot be read: permission denied.") from error
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise FileError(
+            f"{path} does not fit the memory of this computer; crop it, or save it in parts."
+        ) from error
     except Exception as error:  # tifffile raises many types for a damaged file
         if "imagecodecs" in str(error):
             raise FileError(
                 f"{path} is compressed in a way that needs another package; save it without "
                 "compression, or install imagecodecs (pip install imagecodecs)."
             ) from error
-        raise _damaged(path) from error
-    if truncated or not array.size:
-        raise _damaged(path)
-    return array
+        raise damaged(path) from error
+    if truncated:
+        raise damaged(path)
 
 
-def _damaged(path: Path) -> FileError:
+def damaged(path: Path) -> FileError:
+    """Say that a TIFF file cannot be read."""
     return FileError(
         f"{path} cannot be read as TIFF: it is damaged, truncated or of another format; "
         "export it again."
@@ -127,7 +188,8 @@ def _truncation_seen() -> Iterator[list[str]]:
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             text = record.getMessage()
-            if record.thread == thread and "invalid page offset" in text:
+            said = ("invalid page offset", "Missing data are zeroed")
+            if record.thread == thread and any(words in text for words in said):
                 messages.append(text)
 
     logger = logging.getLogger("tifffile")

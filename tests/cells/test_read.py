@@ -23,7 +23,7 @@ def test_without_obj(tmp_path, write_cells):
 @pytest.mark.parametrize(
     ("read", "array", "words"),
     [
-        (read_image, np.zeros((64, 64, 3), np.uint8), "colour"),
+        (read_image, np.arange(64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3), "colour"),
         (read_mask, np.zeros((64, 64), np.uint8), "empty"),
         (read_obj, np.zeros((32, 64, 64), np.uint8), "64 x 64 x 64"),
     ],

@@ -5,6 +5,7 @@ from PIL import Image
 
 from dispr.errors import ConfigError, FileError
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
+from dispr.files import write_tiff
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 COLOURS = np.stack([GREY, GREY + 1000, GREY * 0]).astype(np.uint16)
@@ -32,7 +33,8 @@ def test_channel(tmp_path, axes):
         options = {"photometric": "rgb"} if last else {}
         tifffile.imwrite(path, array, metadata={"axes": axes}, **options)
     np.testing.assert_array_equal(read_field(path, 1), GREY + 1000)
-    with pytest.raises(ConfigError, match=r"3 channels.*0 to 2"):
+    said = "3 planes, times or channels" if axes.startswith("?") else "3 channels"
+    with pytest.raises(ConfigError, match=rf"has {said}.*0 to 2"):
         read_field(path)
     with pytest.raises(ConfigError, match="no channel 3"):
         read_field(path, 3)
@@ -94,3 +96,19 @@ def test_pixel_size(tmp_path):
     assert read_field_pixel_size(tmp_path / "a.ome.tif", 0.2) == 0.2
     np.save(tmp_path / "a.npy", GREY)
     assert read_field_pixel_size(tmp_path / "a.npy") is None
+
+
+def test_pixel_sizes_of_image_and_labels(tmp_path):
+    for name, size in (("a", 0.1), ("b", 0.172)):
+        write_tiff(tmp_path / f"{name}.tif", GREY, (1, size, size))
+    tifffile.imwrite(tmp_path / "plain.tif", GREY)
+    a, b, plain = (tmp_path / f"{name}.tif" for name in ("a", "b", "plain"))
+    assert read_field_pixel_size(plain, labels=b) == pytest.approx(0.172, rel=1e-4)
+    assert read_field_pixel_size(a, labels=plain) == pytest.approx(0.1, rel=1e-4)
+    with pytest.raises(FileError, match=r"a\.tif states pixels of 0\.1 um but .*b\.tif of 0\.172"):
+        read_field_pixel_size(a, labels=b)
+    assert read_field_pixel_size(a, 0.3, b) == 0.3
+    about = {"axes": "YX", "PhysicalSizeX": -0.1, "PhysicalSizeY": 0.1}
+    tifffile.imwrite(tmp_path / "c.ome.tif", GREY, metadata=about)
+    with pytest.raises(FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is no size"):
+        read_field_pixel_size(tmp_path / "c.ome.tif")

@@ -4,7 +4,14 @@ import tifffile
 
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import write_tiff
-from dispr.stacks.read import one_stack, read_label_stack, read_spacing, read_stack
+from dispr.stacks.read import (
+    one_stack,
+    planes_note,
+    read_label_stack,
+    read_spacing,
+    read_stack,
+    stack_shape,
+)
 
 STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
 
@@ -32,7 +39,7 @@ def test_stack_of_one_channel():
     ("array", "axes", "words"),
     [
         (STACK[0], "YX", "give a stack of planes"),
-        (STACK, "TYX", "has 20 times"),
+        (np.stack([STACK] * 3), "TZYX", "has 3 times"),
         (STACK, "CYX", "stack of planes"),
         (np.zeros((4, 5, 30, 40)), "????", "which axis is which"),
         (STACK.astype(complex), "ZYX", "real numbers"),
@@ -74,3 +81,26 @@ def test_voxel_size(tmp_path):
         read_spacing(sized, sized, (1, 0.2, 0.3))
     with pytest.raises(ConfigError, match="three"):
         read_spacing(sized, sized, (1, 0.2))
+
+
+@pytest.mark.parametrize("called", ["CYX", "TYX"])
+def test_planes_called_otherwise(tmp_path, called):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, STACK, imagej=True, metadata={"axes": called, "spacing": -0.5, "unit": "um"}
+    )
+    np.testing.assert_array_equal(read_stack(path), STACK)
+    np.testing.assert_array_equal(read_label_stack(path), STACK)
+    assert stack_shape(path) == STACK.shape
+    word = {"C": "channels", "T": "times"}[called[0]]
+    assert f"a.tif calls its 20 planes {word}" in planes_note(path)
+    assert planes_note(path, 1) == ""
+
+
+def test_messages_that_can_be_followed(tmp_path):
+    with pytest.raises(ArrayError, match=r"2 channels beside its planes, and labels have none"):
+        one_stack(np.stack([STACK] * 2), "CZYX", None, "a.tif", labels=True)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
+    with pytest.raises(FileError, match=r"2(\.0)? furlong along Z, which is no size.*--voxel-size"):
+        read_spacing(path, path)

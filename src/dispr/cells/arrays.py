@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from dispr.errors import ArrayError
+from dispr.images.picture import as_given
+from dispr.images.values import Use
 
 SIZE = 64
 """Edge of images, masks and volumes in pixels and voxels."""
@@ -39,7 +41,7 @@ def as_image(array: Any, name: str = "image") -> np.ndarray:
     ArrayError
         If this is not one finite 2D image of one channel.
     """
-    section = _section(array, name)
+    section = _section(array, name, "image")
     if section.dtype == bool:
         raise ArrayError(f"{name} is boolean, as masks are; give the grey values of the image.")
     if section.dtype.kind == "f":
@@ -161,7 +163,7 @@ def section_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
     ArrayError
         If an array is refused or their shapes differ.
     """
-    grey, inside = _section(image, "image"), _section(mask, "mask")
+    grey, inside = _section(image, "image", "image"), _section(mask, "mask")
     same_shape(grey, inside)
     return grey.astype(np.float64), _grey(inside, "mask") > 127
 
@@ -187,7 +189,7 @@ def canonical_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]
     ArrayError
         If an array is refused or their shapes differ.
     """
-    images, masks = _numbers(image, "image"), _numbers(mask, "mask")
+    images, masks = _numbers(image, "image", "image"), _numbers(mask, "mask")
     # A batch of three is no colour image: both have the axis N. Colours in the last axis are.
     if images.ndim != 3 or masks.ndim != 3 or images.shape[-1] in (3, 4):
         section = as_image(images)
@@ -215,7 +217,8 @@ def same_shape(
         )
 
 
-def _numbers(array: Any, name: str) -> np.ndarray:
+def _numbers(array: Any, name: str, use: Use = "labels") -> np.ndarray:
+    array = as_given(array, name, use)
     if hasattr(array, "detach"):  # a torch tensor, perhaps on a GPU
         array = array.detach().cpu()
     try:
@@ -229,8 +232,8 @@ def _numbers(array: Any, name: str) -> np.ndarray:
     return array
 
 
-def _section(array: Any, name: str) -> np.ndarray:
-    array = _numbers(array, name)
+def _section(array: Any, name: str, use: Use = "labels") -> np.ndarray:
+    array = _numbers(array, name, use)
     shape = array.shape
     while array.ndim > 2 and 1 in array.shape:
         array = array.squeeze(array.shape.index(1))

@@ -15,7 +15,7 @@ from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import KINDS, LAYOUT, parts, tiff_files
 from dispr.errors import ArrayError, FileError
-from dispr.files import read_tiff
+from dispr.images.read import read_greys, read_numbers
 
 SECTION = 32
 _CHECKS = {"image": as_image, "mask": as_mask, "obj": as_obj}
@@ -108,7 +108,7 @@ def _cells(folder: Path, report: Report) -> Iterator[tuple[str, dict[str, Path]]
 def _read(kind: str, path: Path, report: Report) -> np.ndarray | None:
     """Read one file as it is; None, with a fault noted, if it cannot be used."""
     try:
-        array = read_tiff(path)
+        array = read_greys(path) if kind == "image" else read_numbers(path)
         _CHECKS[kind](array, str(path))
     except (FileError, ArrayError) as error:
         report.faults.append(str(error))

@@ -13,7 +13,7 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import as_pixel_size, close, resized_pixel_size
 from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.files import read_tiff
+from dispr.images.read import look, read_greys, read_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     FileError
         If the file cannot be read or is not one 2D image of one channel.
     """
-    return _checked(as_image, read_tiff(path), path)
+    return _checked(as_image, read_greys(path), path)
 
 
 def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
@@ -55,7 +55,7 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     FileError
         If the file cannot be read or is not a 2D mask of one cell.
     """
-    return _checked(as_mask, read_tiff(path), path)
+    return _checked(as_mask, read_numbers(path), path)
 
 
 def read_obj(path: str | os.PathLike[str]) -> np.ndarray:
@@ -66,7 +66,7 @@ def read_obj(path: str | os.PathLike[str]) -> np.ndarray:
     FileError
         If the file cannot be read or is not a volume of 64 x 64 x 64 that holds a cell.
     """
-    return _checked(as_obj, read_tiff(path), path)
+    return _checked(as_obj, read_numbers(path), path)
 
 
 def read_cell(files: CellFiles) -> Cell:
@@ -77,7 +77,7 @@ def read_cell(files: CellFiles) -> Cell:
     FileError
         If a file cannot be read or is refused, or image and mask differ in shape.
     """
-    raw_image, raw_mask = read_tiff(files.image), read_tiff(files.mask)
+    raw_image, raw_mask = read_greys(files.image), read_numbers(files.mask)
     image = _checked(as_image, raw_image, files.image)
     mask = _checked(as_mask, raw_mask, files.mask)
     try:
@@ -112,7 +112,7 @@ def read_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float 
         If the given size is no positive number.
     """
     found = read_original_pixel_size(files, pixel_size)
-    return None if found is None else resized_pixel_size(found, read_tiff(files.image).shape)
+    return None if found is None else resized_pixel_size(found, look(files.image)[0])
 
 
 def read_original_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispr.cells.arrays import SIZE
@@ -25,11 +25,14 @@ class VoxelSize:
     ----------
     z, y, x : float or None
         Edges in um.
+    wrong : mapping
+        For "z", "y" and "x": what it says that is no size, as "-1 um" or "2 furlong".
     """
 
     z: float | None = None
     y: float | None = None
     x: float | None = None
+    wrong: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def spacing(self) -> Spacing | None:

@@ -24,7 +24,8 @@ def one_channel(
         or any other letter where it is not known.
     channel : int, optional
         Which, from 0. Not needed where there is one channel, or where all are alike, as in a grey
-        picture that was saved in colours.
+        picture that was saved in colours. An axis that nobody names is one of channels only where
+        this is given.
     name : str
         What errors call the array.
 
@@ -54,9 +55,13 @@ def one_channel(
         )
     place = _channel_axis(array.shape, axes, name)
     channels = np.moveaxis(array, place, 0)
-    if axes[place] == "S" and len(channels) in (2, 4):
-        channels = channels[:-1]  # the last is opacity
     if channel is None:
+        if axes[place] not in "CS":
+            raise ConfigError(
+                f"{name} has {len(channels)} planes, times or channels, and does not say which; "
+                "save the section through the middle of the cells as a file of its own, or, if "
+                f"these are channels, choose one by --channel, 0 to {len(channels) - 1}."
+            )
         if all((channels[0] == other).all() for other in channels[1:]):
             return channels[0]
         raise ConfigError(
@@ -92,15 +97,14 @@ def one_label_image(array: np.ndarray, axes: str = "", name: str = "labels") -> 
         raise ArrayError(f"{name} has the type {array.dtype}; labels are whole numbers.")
     array, axes = _without_ones(array, axes or "?" * array.ndim)
     if array.ndim == 3 and "S" in axes:
-        channels = np.moveaxis(array, axes.index("S"), 0)
-        if not all((channels[0] == other).all() for other in channels[1:3]):
-            raise ArrayError(
-                f"{name} is a picture in colours; save the labels themselves, one whole number a "
-                "cell."
-            )
-        array = channels[0]
+        raise ArrayError(
+            f"{name} is a picture in colours; save the labels themselves, one whole number a cell."
+        )
     if array.ndim != 2:
-        raise ArrayError(f"{name} has the shape {array.shape}; labels have two axes, (Y, X).")
+        raise ArrayError(
+            f"{name} has the shape {array.shape}; labels have two axes, (Y, X): save those of the "
+            "one section that is predicted."
+        )
     return whole_numbers(array, name)
 
 

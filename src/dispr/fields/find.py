@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
-from dispr.fields.read import FORMATS, TIFF
+from dispr.fields.read import FORMATS
+from dispr.images.read import TIFF
 
 SUFFIXES = (*TIFF, ".png", ".npy")
 

@@ -91,7 +91,7 @@ def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
         If a setting cannot be used.
     """
     image = read_field(files.image, settings.channel)
-    size = read_field_pixel_size(files.image, settings.pixel_size)
+    size = read_field_pixel_size(files.image, settings.pixel_size, files.labels or files.mask)
     try:
         if files.mask is not None:
             return prepare_single(

@@ -12,6 +12,9 @@ from dispr.errors import ArrayError
 Box = tuple[int, int, int, int]
 """First and behind-last row, first and behind-last column: (y0, y1, x0, x1)."""
 
+LEAST_PIXELS = 16
+"""Pixels of the field that a cell must cover; smaller pieces of a mask are specks."""
+
 EIGHT = np.ones((3, 3), bool)
 """Pixels that touch by a corner are of one piece."""
 
@@ -64,7 +67,7 @@ def as_labels(array: np.ndarray) -> tuple[np.ndarray, bool]:
     Parameters
     ----------
     array : ndarray
-        (Y, X): labels, or a mask with one value beside 0, whose separate pieces are then numbered.
+        (Y, X): labels, or a mask (`mask_pieces`), whose separate pieces are then numbered.
 
     Returns
     -------
@@ -84,12 +87,79 @@ def as_labels(array: np.ndarray) -> tuple[np.ndarray, bool]:
         raise ArrayError("no cell is labelled; 0 is the background, and cells are above.")
     if largest > np.iinfo(np.uint32).max:
         raise ArrayError(f"{largest} is too large for a label; number the cells from 1.")
-    one_value = not ((array != 0) & (array != largest)).any()
-    if one_value:
-        pieces, count = ndimage.label(array != 0, EIGHT)
-        if count > 1:
-            return pieces, True
+    pieces = mask_pieces(array, EIGHT)
+    if pieces is not None:
+        return pieces, True
     return array.astype(np.int64 if largest > np.iinfo(np.int32).max else np.int32), False
+
+
+def mask_pieces(array: np.ndarray, touching: np.ndarray) -> np.ndarray | None:
+    """Count the separate pieces of a mask from 1; give None where this is none, or of one piece.
+
+    A mask has one value beside 0: 1, 255 or the largest of its type. Any other value is the label
+    of a cell, which keeps its number where it has a second piece. Where all pieces but one are
+    smaller than `LEAST_PIXELS`, they are specks, and the value is kept too.
+
+    Parameters
+    ----------
+    array : ndarray
+        Labels or a mask, with any number of axes; none negative.
+    touching : ndarray
+        Which neighbours are of one piece, as `scipy.ndimage.label` takes it.
+    """
+    largest = int(array.max())
+    whole = {1, 255} if array.dtype == bool else {1, 255, np.iinfo(array.dtype).max}
+    if largest not in whole or ((array != 0) & (array != largest)).any():
+        return None
+    pieces, count = ndimage.label(array != 0, touching)
+    if count < 2 or np.sum(np.bincount(pieces.ravel())[1:] >= LEAST_PIXELS) < 2:
+        return None
+    return np.asarray(pieces)
+
+
+def surrounding(labels: np.ndarray) -> list[int]:
+    """List the labels that reach all four sides of a field, as the background does.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (Y, X), integers.
+    """
+    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    common = set.intersection(*(set(np.unique(side).tolist()) for side in sides))
+    return sorted(int(label) for label in common - {0})
+
+
+def background_note(labels: np.ndarray, name: str) -> str:
+    """Say that labels seem to have no background, or another one than 0; empty if all is well.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (Y, X), integers.
+    name : str
+        What to call them.
+
+    Raises
+    ------
+    ArrayError
+        If no pixel is 0, and one of the labels is around the others, so that these are classes.
+    """
+    around = surrounding(labels)
+    if labels.all():
+        if around:
+            raise ArrayError(
+                f"no pixel of {name} is 0, the background, and label {around[0]} reaches all four "
+                "sides: these are probably classes of pixels, not cells; save labels of single "
+                "cells, 0 outside."
+            )
+        return f"no pixel of {name} is 0, the background, so every pixel was taken for a cell's."
+    if around:
+        return (
+            f"label {around[0]} of {name} reaches all four sides of the image: if it is the "
+            "background, give labels in which that is 0."
+        )
+    return ""
 
 
 def locate_cells(labels: np.ndarray) -> list[LocatedCell]:

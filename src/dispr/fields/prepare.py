@@ -16,14 +16,18 @@ from dispr.fields.channels import one_label_image
 from dispr.fields.crop import Square, background_level, crop_cell, square_about
 from dispr.fields.frame import TYPICAL, Frames, choose_frames
 from dispr.fields.grey import as_grey
-from dispr.fields.locate import LocatedCell, as_labels, locate_cells
+from dispr.fields.locate import (
+    LEAST_PIXELS,
+    LocatedCell,
+    as_labels,
+    background_note,
+    locate_cells,
+)
 from dispr.fields.segment import segment
+from dispr.images.picture import as_given
 
 LEAST_AREA = 64
 """Pixels of 64 x 64 that a cell must cover to be predicted."""
-
-LEAST_PIXELS = 16
-"""Pixels of the field that a cell must cover."""
 
 BORDER = "It touches the border of the field, so a part of it may be missing."
 
@@ -151,7 +155,7 @@ def prepare_field(
         If the frame or the pixel size cannot be used.
     """
     edge = as_pixel_size(pixel_size)
-    grey = as_grey(image, image_name)
+    grey = as_grey(as_given(image, image_name, "image"), image_name)
     notes = []
     if labels is None:
         try:
@@ -163,7 +167,8 @@ def prepare_field(
             "them, and give labels of Cellpose, StarDist or the like for results to rely on."
         )
     else:
-        checked = one_label_image(np.asarray(labels), name=labels_name)
+        given = np.asarray(as_given(labels, labels_name, "labels"))
+        checked = one_label_image(given, name=labels_name)
         same_shape(grey, checked, image_name, labels_name)
         try:
             numbers, from_mask = as_labels(checked)
@@ -174,7 +179,15 @@ def prepare_field(
                 f"{labels_name} is a mask of one value: its separate pieces were taken for the "
                 "cells, so cells that touch are one."
             )
+        around = background_note(numbers, labels_name)
+        notes += [around] if around else []
     located = locate_cells(numbers)
+    if len(located) == 1 and located[0].pieces > 2:
+        notes.append(
+            f"{labels_name} has one value, {located[0].label}, in {located[0].pieces} pieces, the "
+            "largest of which was taken for the cell; if it is a mask of several cells, save it "
+            "with the value 255."
+        )
     frames = choose_frames(
         [cell.extent for cell in located],
         [not cell.touches_border for cell in located],
@@ -218,8 +231,8 @@ def prepare_single(
         If an array cannot be used.
     """
     edge = as_pixel_size(pixel_size)
-    grey = as_grey(image, image_name)
-    section = np.squeeze(np.asarray(mask))
+    grey = as_grey(as_given(image, image_name, "image"), image_name)
+    section = np.squeeze(np.asarray(as_given(mask, mask_name, "labels")))
     same_shape(grey, section, image_name, mask_name)
     as_mask(section, mask_name)  # which refuses what is no mask of one cell
     inside = section if section.dtype == bool else section > section.max() / 2

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from dispr.cells.metadata import read_voxel_size
-from dispr.cells.spacing import as_pixel_size
+from dispr.cells.spacing import as_pixel_size, close
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.fields.cellpose import holds_objects, read_cellpose
 from dispr.fields.channels import one_channel, one_label_image
-from dispr.files import read_tiff
+from dispr.images.read import PNG, TIFF, existing, read_pixels
 
-TIFF = (".tif", ".tiff")
 FORMATS = "TIFF, OME-TIFF, PNG or NPY"
 
 
@@ -72,23 +70,54 @@ def read_labels(path: Path) -> np.ndarray:
         raise FileError(str(error)) from error
 
 
-def read_field_pixel_size(path: Path, pixel_size: float | None = None) -> float | None:
+def read_field_pixel_size(
+    path: Path, pixel_size: float | None = None, labels: Path | None = None
+) -> float | None:
     """Give the edge of a field's pixels in um: the given one, or what a TIFF file states.
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+    pixel_size : float, optional
+        The size, instead of what the files say.
+    labels : Path, optional
+        Its labels or mask, which are asked where the image does not say.
 
     Raises
     ------
     FileError
-        If the file cannot be read, or states pixels that are not square.
+        If a file cannot be read, states pixels that are not square or a size that is none, or the
+        two state different sizes.
     ConfigError
         If the given size is no positive number.
     """
     given = as_pixel_size(pixel_size)
-    if given is not None or path.suffix.lower() not in TIFF:
+    if given is not None:
         return given
-    try:
-        return read_voxel_size(path).pixel_size(str(path))
-    except ConfigError as error:
-        raise FileError(str(error)) from error
+    found: dict[Path, float] = {}
+    for file in (path, labels):
+        if file is None or file.suffix.lower() not in TIFF:
+            continue
+        size = read_voxel_size(file)
+        wrong = size.wrong.get("x") or size.wrong.get("y")
+        if wrong and file == path:
+            raise FileError(
+                f"{file} states pixels of {wrong}, which is no size; give it by --pixel-size in um."
+            )
+        try:
+            edge = size.pixel_size(str(file))
+        except ConfigError as error:
+            raise FileError(str(error)) from error
+        if edge is not None:
+            found[file] = edge
+    edges = list(found.values())
+    if len(edges) == 2 and not close(*edges):
+        raise FileError(
+            f"{path} states pixels of {edges[0]:.6g} um but {labels} of {edges[1]:.6g} um; correct "
+            "the metadata, or give --pixel-size."
+        )
+    return edges[0] if edges else None
 
 
 def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
@@ -106,40 +135,12 @@ def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
     FileError
         If the file cannot be read.
     """
-    if path.is_dir():
-        raise FileError(f"{path} is a folder; name a file.")
-    if not path.exists():
-        raise FileError(f"{path} does not exist; check the name.")
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise FileError(f"{path} has a format that is not read here; save it as {FORMATS}.")
-    return reader(path, key)
-
-
-def _read_tiff(path: Path, key: str) -> tuple[np.ndarray, str]:
-    import tifffile
-
-    array = read_tiff(path)
-    with tifffile.TiffFile(path) as tiff:
-        axes = tiff.series[0].axes
-    return array, axes if len(axes) == array.ndim else "?" * array.ndim
-
-
-def _read_png(path: Path, key: str) -> tuple[np.ndarray, str]:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            if picture.mode == "P" and key == "img":
-                picture = picture.convert("RGB")
-            # The indices of a palette are labels, as Cellpose and others write them.
-            array = np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FileError(
-            f"{path} cannot be read as PNG: it is damaged, too large or of another format; "
-            "export it again, or as TIFF."
-        ) from error
-    return array, "YXS"[: array.ndim]
+    path = existing(path)
+    if path.suffix.lower() in (*TIFF, *PNG):
+        return read_pixels(path, "image" if key == "img" else "labels")
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, key)
+    raise FileError(f"{path} has a format that is not read here; save it as {FORMATS}.")
 
 
 def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
@@ -153,11 +154,3 @@ def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
                 f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
             ) from error
     return array, "?" * array.ndim
-
-
-_READERS: dict[str, Callable[[Path, str], tuple[np.ndarray, str]]] = {
-    ".tif": _read_tiff,
-    ".tiff": _read_tiff,
-    ".png": _read_png,
-    ".npy": _read_npy,
-}

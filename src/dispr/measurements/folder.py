@@ -18,6 +18,7 @@ from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, read_tiff, write_csv, write_error
+from dispr.images.read import read_greys, read_numbers
 from dispr.measurements.inputs import Item
 from dispr.morphology.ensemble import measure_ensemble, summarise
 from dispr.morphology.published_features import PUBLISHED_SHAPE
@@ -188,7 +189,7 @@ def _shape(item: Item) -> Row:
     from dispr.morphology.shape import measure
 
     path = item.paths[0]
-    body = as_body(read_tiff(path), str(path))
+    body = as_body(read_numbers(path), str(path))
     spacing = item.spacing or read_voxel_size(path).spacing
     return _sizes(spacing, item.published) | measure(body, spacing, published=item.published)
 
@@ -203,7 +204,9 @@ def _section(item: Item) -> Row:
     given = None if item.spacing is None else item.spacing[2]
     size = read_original_pixel_size(CellFiles(item.name, image, mask), given)
     row: Row = {} if size is None or item.published else {"pixel_size_um": size}
-    return row | measure_section(read_tiff(image), read_tiff(mask), size, published=item.published)
+    return row | measure_section(
+        read_greys(image), read_numbers(mask), size, published=item.published
+    )
 
 
 _MEASURES: dict[str, Callable[[Item], Row]] = {

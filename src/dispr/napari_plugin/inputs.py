@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dispr.cells.metadata import in_um
 from dispr.cells.spacing import close
 from dispr.errors import ArrayError
+from dispr.images.sizes import in_um
 from dispr.napari_plugin.layers import World
 
 

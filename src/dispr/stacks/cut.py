@@ -12,7 +12,8 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, ConfigError
 from dispr.fields.crop import Square, background_level, crop_cell, square_about
 from dispr.fields.grey import as_grey
-from dispr.fields.prepare import LEAST_AREA, LEAST_PIXELS
+from dispr.fields.locate import LEAST_PIXELS
+from dispr.fields.prepare import LEAST_AREA
 from dispr.stacks.locate import StackCell
 from dispr.stacks.resample import resample_shape
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError
-from dispr.fields.locate import LocatedCell
+from dispr.fields.locate import LocatedCell, mask_pieces
 
 Box = tuple[slice, slice, slice]
 """Planes, rows and columns."""
@@ -87,8 +87,8 @@ def as_label_stack(array: np.ndarray, name: str = "labels") -> tuple[np.ndarray,
     Parameters
     ----------
     array : ndarray
-        (Z, Y, X): labels, or a mask with one value beside 0, whose separate pieces are then
-        numbered.
+        (Z, Y, X): labels, or a mask (`dispr.fields.locate.mask_pieces`), whose separate pieces are
+        then numbered.
     name : str
         What errors call the array.
 
@@ -102,15 +102,19 @@ def as_label_stack(array: np.ndarray, name: str = "labels") -> tuple[np.ndarray,
     Raises
     ------
     ArrayError
-        If nothing is labelled.
+        If nothing is labelled, or everything.
     """
     largest = int(array.max()) if array.size else 0
     if largest == 0:
         raise ArrayError(f"{name} labels no cell; 0 is the background, and cells are above.")
-    if not ((array != 0) & (array != largest)).any():
-        pieces, count = ndimage.label(array != 0, TOUCHING)
-        if count > 1:
-            return pieces, True
+    if array.all():
+        raise ArrayError(
+            f"no voxel of {name} is 0, the background: these are probably classes of voxels, not "
+            "cells; save labels of single cells, 0 outside."
+        )
+    pieces = mask_pieces(array, TOUCHING)
+    if pieces is not None:
+        return pieces, True
     return array.astype(np.uint8) if array.dtype == bool else array, False
 
 

@@ -142,6 +142,8 @@ def _decide(
     surveys: Mapping[str, Survey], settings: StackSettings, classes: Classes, note: Note
 ) -> Plan:
     for name, survey in surveys.items():
+        for told in survey.notes:
+            note(told)
         if not survey.labels:
             note(f"{name} has no labelled cell.")
         if survey.from_mask:

@@ -11,10 +11,11 @@ from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing, VoxelSize, as_spacing, close
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.fields.channels import MOST_CHANNELS, whole_numbers
-from dispr.fields.read import TIFF, read_array
+from dispr.fields.read import read_array
+from dispr.images.read import TIFF, look
 
-PLANES = "ZIQ?"
-"""Letters of the axis of planes; tifffile calls it I or Q where the file does not say."""
+CALLED = {"C": "channels", "T": "times"}
+"""What files call the planes of a stack that some programs write without the names of its axes."""
 
 
 def read_stack(path: Path, channel: int | None = None) -> np.ndarray:
@@ -70,14 +71,7 @@ def stack_shape(path: Path, channel: int | None = None) -> tuple[int, ...]:
 def _about(path: Path) -> tuple[tuple[int, ...], np.dtype, str]:
     """Give shape, type and axes of an array in a file."""
     if path.suffix.lower() in TIFF:
-        import tifffile
-
-        try:
-            with tifffile.TiffFile(path) as tiff:
-                series = tiff.series[0]
-                return series.shape, np.dtype(series.dtype), series.axes
-        except Exception:  # tifffile raises many types; what is wrong is said by reading it
-            pass
+        return look(path)
     array, axes = read_array(path, "img")
     return array.shape, array.dtype, axes
 
@@ -102,26 +96,35 @@ def read_label_stack(path: Path) -> np.ndarray:
     """
     array, axes = read_array(path, "masks")
     try:
-        return whole_numbers(one_stack(array, axes, None, str(path)), str(path))
+        return whole_numbers(one_stack(array, axes, None, str(path), labels=True), str(path))
     except ArrayError as error:
         raise FileError(str(error)) from error
 
 
 def one_stack(
-    array: np.ndarray, axes: str = "", channel: int | None = None, name: str = "stack"
+    array: np.ndarray,
+    axes: str = "",
+    channel: int | None = None,
+    name: str = "stack",
+    labels: bool = False,
 ) -> np.ndarray:
     """Take one channel of a stack.
+
+    Where there is one axis beside Y and X, it is that of planes, whatever the file calls it: many
+    programs write the planes of a stack as channels or times.
 
     Parameters
     ----------
     array : ndarray
         (Z, Y, X), or with channels; axes of length 1 do not matter.
     axes : str
-        A letter for each axis, as tifffile names them; "?" where it is not known.
+        A letter for each axis, as `dispr.images.read` names them; "?" where it is not known.
     channel : int, optional
         Which, from 0.
     name : str
         What errors call the array.
+    labels : bool
+        Whether these are labels, which have no channels.
 
     Returns
     -------
@@ -139,6 +142,8 @@ def one_stack(
         raise ArrayError(f"{name} has the type {array.dtype}; give a stack of real numbers.")
     letters = axes if len(axes) == array.ndim else "?" * array.ndim
     array, letters = _without_ones(array, letters)
+    if array.ndim == 3 and letters[0] in CALLED and channel is None:
+        letters = "Z" + letters[1:]
     if "T" in letters:
         raise ArrayError(
             f"{name} has {array.shape[letters.index('T')]} times; save each time as a stack of its "
@@ -147,6 +152,11 @@ def one_stack(
     place = _channel_axis(array, letters, name)
     if place is not None:
         count = array.shape[place]
+        if labels:
+            raise ArrayError(
+                f"{name} has {count} channels beside its planes, and labels have none; save the "
+                "labels alone, (Z, Y, X), one whole number a cell."
+            )
         if channel is None:
             raise ConfigError(
                 f"{name} has {count} channels; choose the one that shows the cells by --channel, "
@@ -158,12 +168,29 @@ def one_stack(
         letters = letters[:place] + letters[place + 1 :]
     elif channel not in (None, 0):
         raise ConfigError(f"{name} has one channel; leave --channel out.")
-    if array.ndim != 3 or letters[0] not in PLANES:
+    if array.ndim != 3 or letters[0] not in "Z?":
         raise ArrayError(
             f"{name} has the shape {array.shape}; give a stack of planes, (Z, Y, X), with or "
             "without channels."
         )
     return array
+
+
+def planes_note(path: Path, channel: int | None = None) -> str:
+    """Say that planes are called otherwise in a file, and were taken for planes; empty if not.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    """
+    if path.suffix.lower() not in TIFF or channel is not None:
+        return ""
+    shape, _, axes = look(path)
+    long = [(n, axis) for n, axis in zip(shape, axes, strict=True) if n > 1 or axis in "YX"]
+    if len(long) != 3 or long[0][1] not in CALLED:
+        return ""
+    return f"{path} calls its {long[0][0]} planes {CALLED[long[0][1]]}; they were taken for planes."
 
 
 def read_spacing(
@@ -193,6 +220,12 @@ def read_spacing(
     found = []
     for axis in "zyx":
         known = [size for size in (getattr(one, axis) for one in stated) if size is not None]
+        wrong = [one.wrong[axis] for one in stated if axis in one.wrong]
+        if not known and wrong:
+            raise FileError(
+                f"{image} or its labels state {wrong[0]} along {axis.upper()}, which is no size of "
+                "a voxel; give it by --voxel-size Z,Y,X in um."
+            )
         if not known:
             raise FileError(
                 f"{image} does not state the size of its voxels along {axis.upper()}; give it by "
@@ -212,8 +245,8 @@ def read_spacing(
 
 
 def _without_ones(array: np.ndarray, letters: str) -> tuple[np.ndarray, str]:
-    """Drop axes of length 1, but not those of planes, rows and columns."""
-    keep = [k for k, n in enumerate(array.shape) if n > 1 or letters[k] in "ZYX" or array.ndim <= 3]
+    """Drop axes of length 1, but not those of rows and columns, nor of an array of three axes."""
+    keep = [k for k, n in enumerate(array.shape) if n > 1 or letters[k] in "YX" or array.ndim <= 3]
     return array.reshape([array.shape[k] for k in keep]), "".join(letters[k] for k in keep)
 
 

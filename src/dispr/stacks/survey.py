@@ -11,7 +11,7 @@ from dispr.fields.find import FieldFiles
 from dispr.stacks.cut import LEAST_PLANES
 from dispr.stacks.frame import Extent
 from dispr.stacks.locate import as_label_stack, locate_cells
-from dispr.stacks.read import read_label_stack, read_spacing, stack_shape
+from dispr.stacks.read import planes_note, read_label_stack, read_spacing, stack_shape
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,15 @@ class Survey:
         Edges of its voxels in um.
     from_mask : bool
         Whether its labels are a mask of several pieces.
+    notes : tuple of str
+        What a user must know of its files.
     """
 
     labels: tuple[int, ...]
     whole: tuple[Extent, ...]
     spacing: Spacing
     from_mask: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def label_file(files: FieldFiles) -> FieldFiles:
@@ -89,8 +92,10 @@ def survey_stack(
             "of the very same voxels (Z, Y, X)."
         )
     spacing = read_spacing(files.image, labels, voxel_size)
+    told = (planes_note(files.image, channel), planes_note(labels))
+    notes = tuple(note for note in told if note)
     if not array.any():
-        return Survey((), (), spacing)
+        return Survey((), (), spacing, notes=notes)
     numbered, from_mask = as_label_stack(array, str(labels))
     found, whole = [], []
     for cell in locate_cells(numbered):
@@ -98,4 +103,4 @@ def survey_stack(
         usable = not cell.border and cell.inside.shape[0] >= LEAST_PLANES
         if usable and cell.volume(spacing) >= least_volume:
             whole.append(cell.extent(spacing))
-    return Survey(tuple(found), tuple(whole), spacing, from_mask)
+    return Survey(tuple(found), tuple(whole), spacing, from_mask, notes)

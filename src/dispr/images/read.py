@@ -1,0 +1,126 @@
+"""The one way in for images, masks, labels, stacks and 3D objects in files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dispr.errors import ArrayError, FileError
+from dispr.images.png import read_header, read_png
+from dispr.images.sizes import StatedSize
+from dispr.images.tiff import open_tiff
+from dispr.images.values import Use
+
+TIFF = (".tif", ".tiff")
+PNG = (".png",)
+
+
+def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.ndarray, str]:
+    """Read the pixels of a TIFF or PNG file, as they are meant.
+
+    The container is looked at first. A file that holds several images, parts of one, or values
+    whose meaning is uncertain is refused.
+
+    Parameters
+    ----------
+    path : path
+        TIFF or OME-TIFF; PNG by its name.
+    use : "image" or "labels"
+        Grey values, as viewers show them; or numbers: labels, masks, objects
+        (`dispr.images.values`).
+
+    Returns
+    -------
+    array : ndarray
+        In the bytes' order of this computer; colours without opacity, grey pictures without
+        colours.
+    axes : str
+        A letter for each axis: Y, X, Z, T, C (channels), S (colours), or "?" where the file does
+        not say.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read or not be understood, or is too large
+        (`dispr.files.check_size`).
+    """
+    path = existing(path)
+    try:
+        if path.suffix.lower() in PNG:
+            return read_png(path, use)
+        with open_tiff(path) as container:
+            return container.values(use)
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a mask, labels or a 3D object; see `read_pixels`."""
+    return read_pixels(path, "labels")[0]
+
+
+def read_greys(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read an image; see `read_pixels`."""
+    return read_pixels(path, "image")[0]
+
+
+def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
+    """Give shape, type and axes of what `read_pixels` would read, where possible without reading.
+
+    Raises
+    ------
+    FileError
+        As `read_pixels`.
+    """
+    path = existing(path)
+    if path.suffix.lower() in PNG:
+        header = read_header(path)
+        if len(header.shape) == 2 and header.colour == 0:
+            return header.shape, np.dtype(np.uint16 if header.bits == 16 else np.uint8), "YX"
+    else:
+        with open_tiff(path) as container:
+            if "S" not in container.axes and int(container.page.photometric) != 3:
+                return container.shape, np.dtype(container.page.dtype), container.axes
+    array, axes = read_pixels(path)
+    return array.shape, array.dtype, axes
+
+
+def read_size(path: str | os.PathLike[str]) -> StatedSize:
+    """Read the voxel size that a file states: in OME-XML or in ImageJ's own way; else none.
+
+    Raises
+    ------
+    FileError
+        As `read_pixels`.
+    """
+    path = existing(path)
+    if path.suffix.lower() not in TIFF:
+        return StatedSize()
+    with open_tiff(path) as container:
+        return container.size
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Make sure that a path is that of a file.
+
+    Raises
+    ------
+    FileError
+        If there is none.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise FileError(f"{path} is {folder_kind(path)}; name a file.")
+    if not path.exists():
+        raise FileError(f"{path} does not exist; check the name.")
+    return path
+
+
+def folder_kind(path: Path) -> str:
+    """Say what a folder is: an OME-Zarr, which is not read here, or a folder like others."""
+    zarr = (".zattrs", ".zgroup", ".zarray", "zarr.json")
+    if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in zarr):
+        return "an OME-Zarr, which is not read here: save the image as OME-TIFF"
+    return "a folder"

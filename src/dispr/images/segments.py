@@ -1,0 +1,136 @@
+"""The strips and tiles of TIFF pages: whether all are there, and values of odd numbers of bits."""
+
+from __future__ import annotations
+
+import lzma
+import math
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.errors import FileError
+from dispr.files import LARGEST, damaged
+
+DEFLATE = (8, 32946, 50013)
+LZMA = (34925,)
+"""Codes of compressions that can expand a thousand times."""
+
+_CHUNK = 2**24
+
+
+def check_segments(path: Path, tiff: Any, pages: Sequence[Any]) -> None:
+    """Make sure that all strips and tiles of pages are in the file, and expand to what they state.
+
+    tifffile takes what is missing for zeros.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for errors.
+    tiff : tifffile.TiffFile
+        The same, open; pages may be of other files of its set.
+    pages : sequence of tifffile pages
+        Those that are to be read.
+
+    Raises
+    ------
+    FileError
+        If something is missing, or would expand to far more than the page holds.
+    """
+    sizes: dict[int, int] = {}
+    for page in pages:
+        if page is None:
+            raise damaged(path)
+        handle = page.parent.filehandle
+        size = sizes.setdefault(id(handle), int(handle.size))
+        offsets, counts = page.dataoffsets, page.databytecounts
+        if not counts or len(offsets) != len(counts) or 0 in counts:
+            raise damaged(path)
+        if any(offset + count > size for offset, count in zip(offsets, counts, strict=True)):
+            raise damaged(path)
+        key = page.keyframe
+        if int(key.compression) == 1:
+            bits = math.prod(key.shape) * int(key.bitspersample)
+            if sum(counts) * 8 < bits:
+                raise damaged(path)
+        elif int(key.compression) in DEFLATE + LZMA:
+            largest = max(counts)
+            if largest > 2**18 and largest * 7000 > LARGEST:
+                _check_expansion(path, handle, page)
+
+
+def _check_expansion(path: Path, handle: Any, page: Any) -> None:
+    """Expand large segments piece by piece, to see that they are no larger than the page."""
+    most = math.prod(page.keyframe.shape) * np.dtype(page.keyframe.dtype).itemsize + _CHUNK
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        handle.seek(offset)
+        left = handle.read(count)
+        kind: Any = (
+            lzma.LZMADecompressor()
+            if int(page.keyframe.compression) in LZMA
+            else zlib.decompressobj()
+        )
+        total = 0
+        while total <= most and not kind.eof:
+            piece = kind.decompress(left, _CHUNK)
+            left = getattr(kind, "unconsumed_tail", b"")
+            total += len(piece)
+            if not piece and not left:
+                break
+        if total > most:
+            raise FileError(
+                f"{path} expands to more than the pixels that it states; it is damaged: export it "
+                "again."
+            )
+
+
+def unpacked(path: Path, pages: Sequence[int], page: Any) -> np.ndarray:
+    """Read pages of 2, 4 or 12 bits a pixel, which tifffile leaves to another package.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    pages : sequence of int
+        Numbers of the pages.
+    page : tifffile page
+        One of them.
+
+    Returns
+    -------
+    ndarray
+        (pages, Y, X), the values as they are stored.
+
+    Raises
+    ------
+    FileError
+        If they cannot be read so.
+    """
+    from PIL import Image
+
+    bits, white = int(page.bitspersample), int(page.photometric) == 0
+    arrays = []
+    try:
+        with Image.open(path) as picture:
+            for number in pages:
+                picture.seek(number)
+                array = np.asarray(picture)
+                if bits in (2, 4) and picture.mode == "L":
+                    # Pillow stretches to 8 bits, and turns over what is white at 0.
+                    array = (~array if white else array) // np.uint8(255 // (2**bits - 1))
+                elif not (bits in (2, 4) and picture.mode == "P") and not (
+                    bits == 12 and picture.mode == "I;16" and not white
+                ):
+                    raise ValueError(picture.mode)
+                if array.shape != (page.imagelength, page.imagewidth):
+                    raise ValueError(array.shape)
+                arrays.append(array)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise FileError(
+            f"{path} stores {bits} bits a pixel in a way that is not read here; save it with 8 or "
+            "16 bits."
+        ) from error
+    return np.stack(arrays)

@@ -1,0 +1,293 @@
+"""TIFF files: find the image among the pages of a file, or say why that cannot be done."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.errors import FileError
+from dispr.files import check_size, damaged, tiff_errors
+from dispr.images.ome import OmeImage, images_of, metadata_file, root_of, uuid_of
+from dispr.images.segments import check_segments, unpacked
+from dispr.images.sizes import StatedSize, stated_size
+from dispr.images.values import Use, by_palette, turned_over, without_colour, without_opacity
+
+WHITE, BLACK, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6
+"""Photometric interpretations of TIFF that are read; others are of print and cameras."""
+
+OPACITY = (1, 2)
+"""Codes of extra samples that are opacity; 0 is anything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Container:
+    """What a TIFF file says of its image.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    shape : tuple of int
+        Of the image as stored.
+    axes : str
+        A letter for each axis: Y, X, Z, T, C (channels), S (colours), or "?" where the file does
+        not say.
+    page : tifffile page
+        The first, which says how values are stored.
+    imagej : bool
+        Whether ImageJ's own metadata say what is what.
+    size : StatedSize
+        Of its voxels.
+    stored : callable
+        Reads the values as they are stored.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    axes: str
+    page: Any
+    imagej: bool
+    size: StatedSize
+    stored: Callable[[], np.ndarray]
+
+    def values(self, use: Use) -> tuple[np.ndarray, str]:
+        """Read the values as they are meant, with the letters of their axes.
+
+        Raises
+        ------
+        FileError, ArrayError
+            If they cannot be read, or not be understood.
+        """
+        page, name = self.page, str(self.path)
+        photometric = int(page.photometric)
+        compressed = page.compression in (6, 7) and photometric == YCBCR  # JPEG decodes it
+        if photometric > MASK and not compressed:
+            raise FileError(
+                f"{name} has colours of a kind that is not read here "
+                f"({page.photometric.name}); save it in grey or RGB."
+            )
+        array, axes = self.stored(), self.axes
+        if not array.size:
+            raise FileError(f"{name} holds no pixels; export it again.")
+        if array.dtype.byteorder not in "=|":
+            array = array.astype(array.dtype.newbyteorder("="))
+        if photometric == PALETTE and not self.imagej and page.colormap is not None:
+            # The look-up table of ImageJ is for display; the values are the image.
+            palette = _eight_bits(page.colormap)
+            array = by_palette(array, palette, name, use)
+            axes = axes + "S" * (array.ndim - len(axes))
+        elif photometric == WHITE:
+            array = turned_over(array, int(page.bitspersample), name, use, self.imagej)
+        if page.bitspersample in (2, 4) and use == "image" and photometric != PALETTE:
+            array = array * np.uint8(255 // (2 ** int(page.bitspersample) - 1))
+        if "S" not in axes:
+            return array, axes
+        place = axes.index("S")
+        array, axes = np.moveaxis(array, place, -1), axes.replace("S", "") + "S"
+        extra = [int(code) for code in page.extrasamples]
+        if len(extra) == 1 and extra[0] in OPACITY and array.shape[-1] > 1:
+            array = without_opacity(array[..., :-1], array[..., -1], name, use)
+        elif extra or photometric not in (RGB, PALETTE, YCBCR):
+            axes = axes.replace("S", "C")  # channels of a microscope, kept side by side
+        if axes[-1] == "S":
+            array = without_colour(array)
+            axes = axes if array.ndim == len(axes) else axes[:-1]
+        return array, axes
+
+
+@contextlib.contextmanager
+def open_tiff(path: Path) -> Iterator[Container]:
+    """Open a TIFF file and find the image that it holds.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read; holds several images, parts of one, or previews alone; or is
+        too large (`dispr.files.check_size`).
+    """
+    import tifffile
+
+    # OME-XML is read here: tifffile takes the first image of a set for that of any of its files,
+    # and missing planes for zeros.
+    with (
+        tiff_errors(path),
+        contextlib.ExitStack() as stack,
+        tifffile.TiffFile(path, is_ome=False, _multifile=False) as tiff,
+    ):
+        page: Any = tiff.pages[0]
+        text = str(page.description or "")
+        root = root_of(text) if text.rstrip("\0 \r\n\t")[-4:] == "OME>" else None
+        if root is not None:
+            name = metadata_file(root)
+            root = _companion(path, name) if name else root
+            images = images_of(
+                root, path, uuid_of(text), len(tiff.pages), int(page.samplesperpixel)
+            )
+            yield _of_ome(path, tiff, images, stack)
+        else:
+            yield _of_series(path, tiff)
+
+
+def _of_series(path: Path, tiff: Any) -> Container:
+    """Find the image in a file without OME-XML."""
+    every = list(tiff.series)
+    whole = [series for series in every if not _is_preview(series)]
+    if every and not whole:
+        raise FileError(f"{path} holds previews alone; export the image itself.")
+    series = whole[0]
+    alike = {(one.shape, str(one.dtype), one.axes) for one in whole}
+    if len(whole) > 1 and (len(alike) > 1 or len(series.shape) != 2):
+        sizes = ", ".join(" x ".join(str(n) for n in one.shape) for one in whole[:4])
+        raise FileError(
+            f"{path} holds {len(whole)} images ({sizes}{', ...' if len(whole) > 4 else ''}); save "
+            "the one that is meant as a file of its own."
+        )
+    # Pages that were written one by one are a stack, though each says that it is an image.
+    shape = (len(whole), *series.shape) if len(whole) > 1 else series.shape
+    axes = "?" * (len(whole) > 1) + series.axes
+    page = series.keyframe
+    _check(path, tiff, [one for s in whole for one in s.pages], shape, page)
+    if series.dataoffset is not None and len(whole) == 1:
+        end = series.dataoffset + int(np.prod(shape)) * np.dtype(series.dtype).itemsize
+        if end > tiff.filehandle.size and page.compression == 1 and page.bitspersample > 1:
+            raise damaged(path)
+    about = dict(tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    stated = _whole_number(about.get("images"))
+    planes = int(np.prod([n for n, axis in zip(shape, axes, strict=True) if axis not in "YXS"]))
+    if stated is not None and stated > planes:
+        raise FileError(
+            f"{path} says that it has {stated} planes but holds {planes}; it is a part of a stack: "
+            "export it again."
+        )
+
+    def stored() -> np.ndarray:
+        if page.bitspersample not in (1, 8, 16, 32, 64):
+            return unpacked(path, [one.index for s in whole for one in s.pages], page).reshape(
+                shape
+            )
+        arrays = [one.asarray() for one in whole]
+        return arrays[0] if len(arrays) == 1 else np.stack(arrays)
+
+    letters = "".join(axis if axis in "YXZTCS" else "?" for axis in axes)
+    size = _imagej_size(about, page) if tiff.is_imagej else StatedSize()
+    return Container(path, tuple(shape), letters, page, bool(tiff.is_imagej), size, stored)
+
+
+def _of_ome(
+    path: Path, tiff: Any, images: Sequence[OmeImage], stack: contextlib.ExitStack
+) -> Container:
+    """Find the image in an OME-TIFF file, and its planes in the other files of its set."""
+    if len(images) > 1:
+        names = ", ".join(image.name for image in images[:4])
+        raise FileError(
+            f"{path} holds {len(images)} images ({names}{', ...' if len(images) > 4 else ''}); "
+            "save the one that is meant as a file of its own."
+        )
+    (image,) = images
+    if None in image.planes:
+        raise FileError(
+            f"{path} lacks {image.planes.count(None)} of the {len(image.planes)} planes that its "
+            "OME-XML describes; export it again."
+        )
+    used = {plane[1] for plane in image.planes if plane is not None and not plane[0]}
+    others = [k for k in range(len(tiff.pages)) if k not in used]
+    if any(not int(tiff.pages[k].subfiletype) & 1 for k in others):
+        raise FileError(
+            f"{path} holds {len(tiff.pages)} pages, of which its OME-XML describes {len(used)}; "
+            "export it again."
+        )
+    files = {"": tiff}
+    for name in sorted(image.files - {""}):
+        files[name] = _sister(path, name, len(image.files), stack)
+    pages = [files[plane[0]].pages[plane[1]] for plane in image.planes if plane is not None]
+    page = pages[0].aspage() if hasattr(pages[0], "aspage") else pages[0]
+    if any(one.shape != page.shape or one.dtype != page.dtype for one in pages):
+        raise FileError(f"{path} has planes of different sizes; export it again.")
+    height, width = (page.shape[page.axes.index(axis)] for axis in "YX")
+    if (height, width) != (image.height, image.width):
+        raise FileError(
+            f"{path} holds planes of {width} x {height} pixels, but its OME-XML says "
+            f"{image.width} x {image.height}; export it again."
+        )
+    shape, axes = (*image.counts, *page.shape), image.axes + page.axes
+    keep = [k for k, n in enumerate(shape) if n > 1 or axes[k] in "YX"]
+    shape, axes = tuple(shape[k] for k in keep), "".join(axes[k] for k in keep)
+    _check(path, tiff, pages, shape, page)
+
+    def stored() -> np.ndarray:
+        if page.bitspersample not in (1, 8, 16, 32, 64):
+            if image.files != {""}:
+                raise FileError(f"{path} stores {page.bitspersample} bits a pixel; save it with 8.")
+            numbers = [plane[1] for plane in image.planes if plane is not None]
+            return unpacked(path, numbers, page).reshape(shape)
+        return np.stack([one.asarray() for one in pages]).reshape(shape)
+
+    return Container(path, shape, axes, page, False, image.size, stored)
+
+
+def _sister(path: Path, name: str, count: int, stack: contextlib.ExitStack) -> Any:
+    """Open another file of a set."""
+    import tifffile
+
+    other = path.with_name(name)
+    if not other.is_file():
+        raise FileError(
+            f"{path} is one of {count} files of an image, of which {name} is missing; put all of "
+            "them into one folder."
+        )
+    with tiff_errors(other):
+        return stack.enter_context(tifffile.TiffFile(other, is_ome=False, _multifile=False))
+
+
+def _companion(path: Path, name: str) -> Any:
+    file = path.with_name(name)
+    try:
+        root = root_of(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except (OSError, ValueError):
+        root = None
+    if root is None:
+        raise FileError(
+            f"{path} keeps what is known of its pixels in {name}, which is missing or damaged; put "
+            "it into the same folder."
+        )
+    return root
+
+
+def _is_preview(series: Any) -> bool:
+    """Tell a smaller version of another image, marked as such."""
+    return bool(int(series.keyframe.subfiletype) & 1)
+
+
+def _check(path: Path, tiff: Any, pages: Sequence[Any], shape: Sequence[int], page: Any) -> None:
+    """Refuse what is too large, and what is not all there."""
+    if not page.dtype or not all(shape):
+        raise FileError(f"{path} holds no pixels; export it again.")
+    check_size(path, shape, np.dtype(page.dtype).itemsize)
+    check_segments(path, tiff, pages)
+
+
+def _imagej_size(about: dict[str, Any], page: Any) -> StatedSize:
+    """Take the voxel size from ImageJ's description and the resolution."""
+    unit = about.get("unit", "")
+    values = {"z": (about.get("spacing"), about.get("zunit", unit))}
+    for axis, tag, key in (("y", "YResolution", "yunit"), ("x", "XResolution", "unit")):
+        value = page.tags[tag].value if tag in page.tags else None
+        length = value[1] / value[0] if value and value[0] else None
+        values[axis] = (length, about.get(key, unit))
+    return stated_size(values)
+
+
+def _eight_bits(colormap: np.ndarray) -> np.ndarray:
+    """Bring a colour map of TIFF, (3, colours) of 16 bits, to (colours, 3) of 8 bits."""
+    # Some programs write 8 bits into it.
+    scale = 1 if colormap.max() < 256 else 257
+    return np.rint(colormap.T / scale).astype(np.uint8)
+
+
+def _whole_number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
