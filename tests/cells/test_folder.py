@@ -92,3 +92,12 @@ def test_the_real_cells(real_cells):
     assert len(find_cells(real_cells, "train", need_obj=True)) == 524
     assert len(find_cells(real_cells, "test", need_obj=True)) == 137
     assert len(find_cells(str(real_cells))) == 661
+
+
+def test_an_ome_zarr_is_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".zattrs").write_text("{}")
+    with pytest.raises(
+        FileError, match=r"a is an OME-Zarr, which is not read here; save it as OME"
+    ):
+        find_cells(tmp_path / "a")

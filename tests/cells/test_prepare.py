@@ -206,3 +206,12 @@ def test_occupancy_refuses_other_targets_and_axes():
         occupancy(np.zeros((64, 64, 64)), "most")
     with pytest.raises(ValueError, match="axes"):
         condition_tensor(np.zeros(64), np.zeros(64))
+
+
+def test_a_mask_that_is_turned_over_is_refused():
+    mask = np.zeros((40, 50), bool)
+    mask[0:30, 10:50] = True  # a cell that the border cuts has some corners, not all
+    as_mask(mask)
+    for turned in (~np.pad(mask, 1), np.where(np.pad(mask, 1), 0, 255).astype(np.uint8)):
+        with pytest.raises(ArrayError, match="mask marks all four corners"):
+            as_mask(turned)

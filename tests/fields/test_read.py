@@ -48,7 +48,7 @@ def test_grey_saved_in_colours_needs_no_choice(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("axes", "words"), [("ZYX", "3 planes"), ("TYX", "3 times"), ("TCYX", r"shape \(2, 3")]
+    ("axes", "words"), [("ZYX", "3 planes"), ("TYX", "3 times"), ("TCYX", "2 times and 3 channels")]
 )
 def test_stacks_are_refused(tmp_path, axes, words):
     array = COLOURS if len(axes) == 3 else np.stack([COLOURS] * 2)
@@ -71,6 +71,7 @@ def test_palette_holds_labels(tmp_path):
         (GREY + 0.5, "fractions"),
         (GREY.astype(int) - 1, "negative"),
         (np.stack([GREY] * 20), "two axes"),
+        (GREY[:0], "no pixels"),
     ],
 )
 def test_what_is_no_label_image(tmp_path, array, words):

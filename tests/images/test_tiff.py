@@ -204,7 +204,7 @@ def test_stated_sizes(tmp_path, unit, wrong):
 
 def test_folders_are_named(tmp_path):
     (tmp_path / "a.ome.zarr").mkdir()
-    with pytest.raises(FileError, match=r"a\.ome\.zarr is an OME-Zarr, .* save .* as OME-TIFF"):
+    with pytest.raises(FileError, match=r"a\.ome\.zarr is an OME-Zarr, .* save it as OME-TIFF"):
         read_pixels(tmp_path / "a.ome.zarr")
     with pytest.raises(FileError, match=r"is a folder; name a file"):
         read_pixels(tmp_path)

@@ -74,8 +74,14 @@ def as_mask(array: Any, name: str = "mask") -> np.ndarray:
     ArrayError
         If this is not one finite 2D mask of exactly one cell.
     """
-    section = _section(array, name)
-    mask = _resized(_grey(section, name), pad="constant")
+    grey = _grey(_section(array, name), name)
+    inside = grey > 127
+    if inside[[0, 0, -1, -1], [0, -1, 0, -1]].all() and not inside.all():
+        raise ArrayError(
+            f"{name} marks all four corners, so it seems to be turned over; a mask is 0 outside of "
+            "the cell."
+        )
+    mask = _resized(grey, pad="constant")
     if not (mask > 127).any():
         raise ArrayError(f"{name} holds a cell too small to see at 64 x 64; crop closer to it.")
     return mask

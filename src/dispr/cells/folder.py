@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import FileError
+from dispr.images.read import refuse_zarr
 
 SPLITS = ("train", "test")
 KINDS = ("image", "mask", "obj")
@@ -108,6 +109,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
         raise FileError(f"{root} is a file; name the folder that holds image and mask.")
     found = parts(root)
     if not found:
+        refuse_zarr(root)
         raise FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
     if split is None:
         return found

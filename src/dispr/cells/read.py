@@ -10,9 +10,9 @@ import numpy as np
 
 from dispr.cells.arrays import as_image, as_mask, as_obj, same_shape
 from dispr.cells.folder import CellFiles
-from dispr.cells.metadata import read_voxel_size
-from dispr.cells.spacing import as_pixel_size, close, resized_pixel_size
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.cells.metadata import stated_pixel_size
+from dispr.cells.spacing import as_pixel_size, resized_pixel_size
+from dispr.errors import ArrayError, FileError
 from dispr.images.read import look, read_greys, read_numbers
 
 
@@ -120,19 +120,7 @@ def read_original_pixel_size(files: CellFiles, pixel_size: float | None = None) 
     given = as_pixel_size(pixel_size)
     if given is not None:
         return given
-    try:
-        stated = [
-            read_voxel_size(path).pixel_size(os.fspath(path)) for path in (files.image, files.mask)
-        ]
-    except ConfigError as error:
-        raise FileError(str(error)) from error
-    known = [size for size in stated if size is not None]
-    if len(known) == 2 and not close(*known):
-        raise FileError(
-            f"{files.image} states pixels of {known[0]:.6g} um but {files.mask} of "
-            f"{known[1]:.6g} um; correct the metadata, or give the pixel size."
-        )
-    return known[0] if known else None
+    return stated_pixel_size(files.image, files.mask)
 
 
 def _checked(check: Any, array: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:

@@ -49,9 +49,12 @@ def one_channel(
             raise ConfigError(f"{name} has one channel; leave --channel out.")
         return array
     if array.ndim != 3:
+        words = {"Z": "planes", "T": "times", "C": "channels", "S": "colours"}
+        named = [f"{n} {words[a]}" for n, a in zip(array.shape, axes, strict=True) if a in words]
+        what = f"has {' and '.join(named)}" if named else f"has the shape {array.shape}"
         raise ArrayError(
-            f"{name} has the shape {array.shape}; give one section, (Y, X), with or without "
-            "channels."
+            f"{name} {what}; save one section, (Y, X), with or without channels, as a file of its "
+            "own."
         )
     place = _channel_axis(array.shape, axes, name)
     channels = np.moveaxis(array, place, 0)
@@ -66,7 +69,8 @@ def one_channel(
             return channels[0]
         raise ConfigError(
             f"{name} has {len(channels)} channels; choose the one that shows the cells by "
-            f"--channel, 0 to {len(channels) - 1}."
+            f"--channel, 0 to {len(channels) - 1}; if they are planes of a stack, save the section "
+            "through the middle of the cells instead."
         )
     if not 0 <= channel < len(channels):
         raise ConfigError(f"{name} has no channel {channel}; choose 0 to {len(channels) - 1}.")

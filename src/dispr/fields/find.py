@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
 from dispr.fields.read import FORMATS
-from dispr.images.read import TIFF
+from dispr.images.read import TIFF, refuse_zarr
 
 SUFFIXES = (*TIFF, ".png", ".npy")
 
@@ -113,6 +113,7 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
             )
         fields[name] = FieldFiles(name, path, found)
     if not fields:
+        refuse_zarr(folder)
         raise FileError(f"{folder} holds no fields named {images} ({FORMATS}).")
     return list(fields.values())
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dispr.cells.metadata import read_voxel_size
-from dispr.cells.spacing import as_pixel_size, close
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.cells.metadata import stated_pixel_size
+from dispr.cells.spacing import as_pixel_size
+from dispr.errors import ArrayError, FileError
 from dispr.fields.cellpose import holds_objects, read_cellpose
 from dispr.fields.channels import one_channel, one_label_image
 from dispr.images.read import PNG, TIFF, existing, read_pixels
@@ -95,29 +95,7 @@ def read_field_pixel_size(
     given = as_pixel_size(pixel_size)
     if given is not None:
         return given
-    found: dict[Path, float] = {}
-    for file in (path, labels):
-        if file is None or file.suffix.lower() not in TIFF:
-            continue
-        size = read_voxel_size(file)
-        wrong = size.wrong.get("x") or size.wrong.get("y")
-        if wrong and file == path:
-            raise FileError(
-                f"{file} states pixels of {wrong}, which is no size; give it by --pixel-size in um."
-            )
-        try:
-            edge = size.pixel_size(str(file))
-        except ConfigError as error:
-            raise FileError(str(error)) from error
-        if edge is not None:
-            found[file] = edge
-    edges = list(found.values())
-    if len(edges) == 2 and not close(*edges):
-        raise FileError(
-            f"{path} states pixels of {edges[0]:.6g} um but {labels} of {edges[1]:.6g} um; correct "
-            "the metadata, or give --pixel-size."
-        )
-    return edges[0] if edges else None
+    return stated_pixel_size(path, labels)
 
 
 def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
@@ -153,4 +131,6 @@ def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
             raise FileError(
                 f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
             ) from error
-    return array, "?" * array.ndim
+    if not array.size:
+        raise FileError(f"{path} holds no pixels; save it again.")
+    return np.asarray(array, array.dtype.newbyteorder("=")), "?" * array.ndim

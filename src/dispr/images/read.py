@@ -112,15 +112,21 @@ def existing(path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.is_dir():
-        raise FileError(f"{path} is {folder_kind(path)}; name a file.")
+        refuse_zarr(path)
+        raise FileError(f"{path} is a folder; name a file.")
     if not path.exists():
         raise FileError(f"{path} does not exist; check the name.")
     return path
 
 
-def folder_kind(path: Path) -> str:
-    """Say what a folder is: an OME-Zarr, which is not read here, or a folder like others."""
-    zarr = (".zattrs", ".zgroup", ".zarray", "zarr.json")
-    if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in zarr):
-        return "an OME-Zarr, which is not read here: save the image as OME-TIFF"
-    return "a folder"
+def refuse_zarr(path: Path) -> None:
+    """Refuse a folder that is an OME-Zarr, an image in another format than those that are read.
+
+    Raises
+    ------
+    FileError
+        If it is one.
+    """
+    inside = (".zattrs", ".zgroup", ".zarray", "zarr.json")
+    if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in inside):
+        raise FileError(f"{path} is an OME-Zarr, which is not read here; save it as OME-TIFF.")

@@ -24,11 +24,10 @@ MICROMETRES = {
     "m": 1e6,
     "meter": 1e6,
 }
-"""Units of length by the names that programs write. Inches are not among them: ImageJ writes them
-of pictures with a printer's resolution, and no microscope does."""
+"""Units of length by the names that programs write."""
 
-NO_UNIT = ("", "pixel", "px", "voxel")
-"""What programs write where they know of no unit."""
+NO_UNIT = ("", "pixel", "px", "voxel", "reference frame", "inch", "inches", "in", "point")
+"""What programs write where they know of no size: of pictures for printers, inches and points."""
 
 _MU = ("\\u00b5", "\\u03bc", "\u00c2\u00b5", "\u00ce\u00bc", "\u00b5", "\u03bc")
 """The letter mu: escaped by ImageJ, UTF-8 taken for Latin-1, micro sign, Greek letter."""
