@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import tifffile
@@ -29,6 +31,7 @@ def test_a_file_of_a_set_is_its_own_position(tmp_path, compression, stacks):
 
 def test_planes_in_several_files(tmp_path):
     plane_set(tmp_path, STACK)
+    warnings.simplefilter("error")
     for k in range(3):
         np.testing.assert_array_equal(read_pixels(tmp_path / f"z{k}.ome.tif")[0], STACK)
     (tmp_path / "z1.ome.tif").unlink()

@@ -163,7 +163,7 @@ def test_what_is_missing_is_no_zeros(tmp_path):
         read_pixels(path)
 
 
-def test_sizes_are_checked_before_anything_is_expanded(tmp_path):
+def test_sizes_are_checked_before_anything_is_expanded(tmp_path, monkeypatch):
     path = tmp_path / "a.tif"
     packed_tiff(path, SECTION, 8)
     whole = path.read_bytes()
@@ -173,9 +173,10 @@ def test_sizes_are_checked_before_anything_is_expanded(tmp_path):
     )
     with pytest.raises(FileError, match=r"a\.tif states 262144 x 131072 values, 32 GiB; at most"):
         read_pixels(path)
+    monkeypatch.setattr("dispr.images.segments.LARGEST", 2**24)
     # A strip that expands to far more than the page holds.
     maker = zlib.compressobj()
-    bomb = b"".join(maker.compress(bytes(2**24)) for _ in range(40)) + maker.flush()
+    bomb = b"".join(maker.compress(bytes(2**24)) for _ in range(3)) + maker.flush()
     packed_tiff(path, SECTION, 8)
     whole = path.read_bytes()
     for old, new in (
@@ -210,3 +211,12 @@ def test_folders_are_named(tmp_path):
         read_pixels(tmp_path)
     with pytest.raises(FileError, match=r"does not exist"):
         read_pixels(tmp_path / "b.tif")
+
+
+def test_a_file_that_does_not_say_what_is_white(tmp_path):
+    packed_tiff(tmp_path / "a.tif", SECTION, 8)
+    whole = (tmp_path / "a.tif").read_bytes()
+    tag = struct.pack("<HHII", 262, 3, 1, 1)
+    assert whole.count(tag) == 1
+    (tmp_path / "a.tif").write_bytes(whole.replace(tag, struct.pack("<HHII", 266, 3, 1, 1)))
+    np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif")[0], SECTION)

@@ -54,6 +54,10 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
             return container.values(use)
     except ArrayError as error:
         raise FileError(str(error)) from error
+    except MemoryError as error:
+        raise FileError(
+            f"{path} does not fit the memory of this computer; crop it, or save it in parts."
+        ) from error
 
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:

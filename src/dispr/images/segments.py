@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import lzma
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,30 @@ def check_segments(path: Path, tiff: Any, pages: Sequence[Any]) -> None:
                 raise damaged(path)
         elif int(key.compression) in DEFLATE + LZMA:
             largest = max(counts)
-            if largest > 2**18 and largest * 7000 > LARGEST:
+            if largest * 7000 > LARGEST:
                 _check_expansion(path, handle, page)
+
+
+@contextlib.contextmanager
+def opened(handle: Any) -> Iterator[None]:
+    """Open the file of a page, if it is closed, for the time of the block."""
+    closed = handle.closed
+    if closed:
+        handle.open()
+    try:
+        yield
+    finally:
+        if closed:
+            handle.close()
 
 
 def _check_expansion(path: Path, handle: Any, page: Any) -> None:
     """Expand large segments piece by piece, to see that they are no larger than the page."""
     most = math.prod(page.keyframe.shape) * np.dtype(page.keyframe.dtype).itemsize + _CHUNK
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        handle.seek(offset)
-        left = handle.read(count)
+        with opened(handle):
+            handle.seek(offset)
+            left = handle.read(count)
         kind: Any = (
             lzma.LZMADecompressor()
             if int(page.keyframe.compression) in LZMA

@@ -29,8 +29,8 @@ MICROMETRES = {
 NO_UNIT = ("", "pixel", "px", "voxel", "reference frame", "inch", "inches", "in", "point")
 """What programs write where they know of no size: of pictures for printers, inches and points."""
 
-_MU = ("\\u00b5", "\\u03bc", "\u00c2\u00b5", "\u00ce\u00bc", "\u00b5", "\u03bc")
-"""The letter mu: escaped by ImageJ, UTF-8 taken for Latin-1, micro sign, Greek letter."""
+_MU = ("\\u00b5", "\\u03bc", "\u00e2\u00b5", "\u00ee\u00bc", "\u00b5", "\u03bc")
+"""The letter mu in lower case: escaped by ImageJ, UTF-8 taken for Latin-1, and as it is."""
 
 
 @dataclass(frozen=True)

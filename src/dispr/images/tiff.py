@@ -13,7 +13,7 @@ import numpy as np
 from dispr.errors import FileError
 from dispr.files import check_size, damaged, tiff_errors
 from dispr.images.ome import OmeImage, images_of, metadata_file, root_of, uuid_of
-from dispr.images.segments import check_segments, unpacked
+from dispr.images.segments import check_segments, opened, unpacked
 from dispr.images.sizes import StatedSize, stated_size
 from dispr.images.values import Use, by_palette, turned_over, without_colour, without_opacity
 
@@ -64,7 +64,8 @@ class Container:
             If they cannot be read, or not be understood.
         """
         page, name = self.page, str(self.path)
-        photometric = int(page.photometric)
+        # Of a file that does not say, 0 is black: tifffile has 0 for white there.
+        photometric = int(page.photometric) if "PhotometricInterpretation" in page.tags else BLACK
         compressed = page.compression in (6, 7) and photometric == YCBCR  # JPEG decodes it
         if photometric > MASK and not compressed:
             raise FileError(
@@ -116,7 +117,6 @@ def open_tiff(path: Path) -> Iterator[Container]:
     # and missing planes for zeros.
     with (
         tiff_errors(path),
-        contextlib.ExitStack() as stack,
         tifffile.TiffFile(path, is_ome=False, _multifile=False) as tiff,
     ):
         page: Any = tiff.pages[0]
@@ -128,7 +128,7 @@ def open_tiff(path: Path) -> Iterator[Container]:
             images = images_of(
                 root, path, uuid_of(text), len(tiff.pages), int(page.samplesperpixel)
             )
-            yield _of_ome(path, tiff, images, stack)
+            yield _of_ome(path, tiff, images)
         else:
             yield _of_series(path, tiff)
 
@@ -178,9 +178,7 @@ def _of_series(path: Path, tiff: Any) -> Container:
     return Container(path, tuple(shape), letters, page, bool(tiff.is_imagej), size, stored)
 
 
-def _of_ome(
-    path: Path, tiff: Any, images: Sequence[OmeImage], stack: contextlib.ExitStack
-) -> Container:
+def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
     """Find the image in an OME-TIFF file, and its planes in the other files of its set."""
     if len(images) > 1:
         names = ", ".join(image.name for image in images[:4])
@@ -201,10 +199,12 @@ def _of_ome(
             f"{path} holds {len(tiff.pages)} pages, of which its OME-XML describes {len(used)}; "
             "export it again."
         )
-    files = {"": tiff}
+    planes = [plane for plane in image.planes if plane is not None]
+    found = {("", number): tiff.pages[number] for number in sorted(used)}
     for name in sorted(image.files - {""}):
-        files[name] = _sister(path, name, len(image.files), stack)
-    pages = [files[plane[0]].pages[plane[1]] for plane in image.planes if plane is not None]
+        numbers = sorted({number for file, number in planes if file == name})
+        found |= {(name, k): page for k, page in _sister(path, name, image, numbers).items()}
+    pages = [found[plane] for plane in planes]
     page = pages[0].aspage() if hasattr(pages[0], "aspage") else pages[0]
     if any(one.shape != page.shape or one.dtype != page.dtype for one in pages):
         raise FileError(f"{path} has planes of different sizes; export it again.")
@@ -225,23 +225,32 @@ def _of_ome(
                 raise FileError(f"{path} stores {page.bitspersample} bits a pixel; save it with 8.")
             numbers = [plane[1] for plane in image.planes if plane is not None]
             return unpacked(path, numbers, page).reshape(shape)
-        return np.stack([one.asarray() for one in pages]).reshape(shape)
+        return np.stack([_plane(one) for one in pages]).reshape(shape)
 
     return Container(path, shape, axes, page, False, image.size, stored)
 
 
-def _sister(path: Path, name: str, count: int, stack: contextlib.ExitStack) -> Any:
-    """Open another file of a set."""
+def _plane(page: Any) -> np.ndarray:
+    """Read a page, whose file may be closed."""
+    with opened(page.parent.filehandle):
+        return page.asarray()
+
+
+def _sister(path: Path, name: str, image: OmeImage, numbers: Sequence[int]) -> dict[int, Any]:
+    """Find pages of another file of a set, which is closed again: there may be thousands."""
     import tifffile
 
     other = path.with_name(name)
     if not other.is_file():
         raise FileError(
-            f"{path} is one of {count} files of an image, of which {name} is missing; put all of "
-            "them into one folder."
+            f"{path} is one of {len(image.files)} files of an image, of which {name} is missing; "
+            "put all of them into one folder."
         )
-    with tiff_errors(other):
-        return stack.enter_context(tifffile.TiffFile(other, is_ome=False, _multifile=False))
+    with (
+        tiff_errors(other),
+        tifffile.TiffFile(other, is_ome=False, _multifile=False) as tiff,
+    ):
+        return {number: tiff.pages[number] for number in numbers}
 
 
 def _companion(path: Path, name: str) -> Any:
