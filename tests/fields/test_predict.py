@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 import dispr
 from dispr.errors import ArrayError
@@ -61,3 +62,16 @@ def test_another_scale_than_the_training_cells_is_told(extruder, field):
 def test_what_is_no_field(extruder, image, labels, words):
     with pytest.raises(ArrayError, match=words):
         dispr.predict_field(image, labels, model=extruder)
+
+
+def test_tensors_are_taken_as_arrays(model, field):
+    image, options = field.image / np.float32(255), {"model": model, "ensemble": 1}
+    want = dispr.predict_field(image, field.labels, pixel_size=0.172, **options)
+    found = dispr.predict_field(
+        torch.tensor(image, requires_grad=True),
+        torch.tensor(field.labels.astype(np.int32)),
+        pixel_size=torch.tensor(0.172, dtype=torch.float64),
+        **options,
+    )
+    for a, b in zip(found.predictions, want.predictions, strict=True):
+        np.testing.assert_array_equal(a.samples, b.samples)

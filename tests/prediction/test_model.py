@@ -175,10 +175,11 @@ def test_classes(sections):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"ensemble": 0}, "ensemble must be at least 1 and whole"),
+        ({"ensemble": 0}, "ensemble must be at least 1, not 0"),
+        ({"ensemble": True}, "ensemble must be a whole number, not True"),
         ({"sampler": "euler"}, "sampler must be one of"),
-        ({"ensemble": 2.5}, "ensemble must be at least 1 and whole"),
-        ({"steps": 2.0}, "is no respacing"),
+        ({"ensemble": 2.5}, "ensemble must be a whole number, not 2.5"),
+        ({"steps": 2.5}, "steps must be a whole number, not 2.5"),
         ({"steps": "²"}, "is no respacing"),
         ({"steps": 51}, "51 steps cannot be kept"),
         ({"steps": "fast"}, "is no respacing"),
@@ -245,3 +246,32 @@ def test_shipped_weights_are_loaded_by_default():
     model = load(device="cpu")
     assert not model.config.deterministic
     assert "training_cells" in model.about
+
+
+def test_numbers_of_other_types(model, sections):
+    image, mask = sections[0][0], sections[1][0]
+    want = model.predict(image, mask, ensemble=2, seed=0, steps=2).samples
+    numbers = {"ensemble": np.int64(2), "steps": np.int64(2), "batch_size": np.int32(2)}
+    for seed in (0.0, np.array(0), torch.tensor(0), np.uint8(0)):
+        found = model.predict(image, mask, seed=seed, **numbers).samples
+        np.testing.assert_array_equal(found, want)
+    for seed in (False, None, "one", 0.5):
+        with pytest.raises(ConfigError, match="seed must be a whole number"):
+            model.predict(image, mask, seed=seed)
+
+
+def test_defaults_of_torch_do_not_matter(model, sections):
+    image, mask = sections[0][0], sections[1][0]
+    want = model.predict(image, mask, ensemble=2, steps=2).samples
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        again = Model(model.config, build_network(model.config))
+        again.network.load_state_dict(model.network.state_dict())
+        for one in (model, again):
+            found = one.predict(image, mask, ensemble=2, steps=2).samples
+            np.testing.assert_array_equal(found, want)
+        assert torch.empty(0).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)

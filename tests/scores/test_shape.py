@@ -141,12 +141,12 @@ def test_empty_truth_and_other_shapes_are_refused():
 def test_values_that_are_no_grey_values_are_refused(value):
     body = ball(5).astype(float)
     body[0, 0, 0] = value
-    with pytest.raises(ArrayError, match="finite grey values"):
+    with pytest.raises(ArrayError, match=r"finite grey values|NaN or infinite"):
         score(body, ball(5))
 
 
 def test_text_is_no_volume():
-    with pytest.raises(ArrayError, match="grey values"):
+    with pytest.raises(ArrayError, match="real numbers"):
         binarise(np.array(["a"]))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dispr.errors import ArrayError
-from dispr.images.picture import as_given
+from dispr.images.given import as_array
 from dispr.images.values import Use
 
 SIZE = 64
@@ -107,7 +107,7 @@ def as_obj(array: Any, name: str = "obj") -> np.ndarray:
     ArrayError
         If the shape or type is another, or the volume is empty.
     """
-    volume = _numbers(array, name)
+    volume = as_array(array, name)
     if volume.shape != (SIZE,) * 3:
         raise ArrayError(
             f"{name} has the shape {volume.shape}; a 3D cell has 64 x 64 x 64 voxels (Z, Y, X)."
@@ -137,7 +137,7 @@ def as_body(array: Any, name: str = "volume") -> np.ndarray:
     ArrayError
         If this is not one finite 3D volume, or no voxel is inside.
     """
-    volume = _numbers(array, name)
+    volume = as_array(array, name)
     if volume.ndim != 3:
         raise ArrayError(
             f"{name} has the shape {volume.shape}; give one volume (Z, Y, X), and the shapes of "
@@ -195,7 +195,7 @@ def canonical_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]
     ArrayError
         If an array is refused or their shapes differ.
     """
-    images, masks = _numbers(image, "image", "image"), _numbers(mask, "mask")
+    images, masks = as_array(image, "image", "image"), as_array(mask, "mask")
     # A batch of three is no colour image: both have the axis N. Colours in the last axis are.
     if images.ndim != 3 or masks.ndim != 3 or images.shape[-1] in (3, 4):
         section = as_image(images)
@@ -223,23 +223,8 @@ def same_shape(
         )
 
 
-def _numbers(array: Any, name: str, use: Use = "labels") -> np.ndarray:
-    array = as_given(array, name, use)
-    if hasattr(array, "detach"):  # a torch tensor, perhaps on a GPU
-        array = array.detach().cpu()
-    try:
-        array = np.asarray(array)
-    except (TypeError, ValueError) as error:
-        raise ArrayError(f"{name} is not an array of numbers; all rows must be alike.") from error
-    if array.dtype.kind not in "buif":
-        raise ArrayError(f"{name} has the type {array.dtype}; give an array of real numbers.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ArrayError(f"{name} holds NaN or infinite values; replace them by numbers.")
-    return array
-
-
 def _section(array: Any, name: str, use: Use = "labels") -> np.ndarray:
-    array = _numbers(array, name, use)
+    array = as_array(array, name, use)
     shape = array.shape
     while array.ndim > 2 and 1 in array.shape:
         array = array.squeeze(array.shape.index(1))

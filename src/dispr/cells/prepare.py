@@ -74,7 +74,8 @@ def occupancy(obj: np.ndarray | torch.Tensor, target: Target = "half") -> torch.
 
 def _as_batch(array: np.ndarray | torch.Tensor, dims: int) -> torch.Tensor:
     """Turn an array of `dims` spatial axes, with or without a batch axis, into float32."""
-    tensor = torch.as_tensor(array)
+    # torch.as_tensor would move an array to torch's default device.
+    tensor = array if isinstance(array, torch.Tensor) else torch.from_numpy(np.array(array))
     if tensor.ndim == dims:
         tensor = tensor.unsqueeze(0)
     if tensor.ndim != dims + 1:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from dispr.arguments import as_number
 from dispr.cells.arrays import SIZE
 from dispr.errors import ConfigError
 
@@ -79,11 +79,10 @@ def as_spacing(spacing: float | Sequence[float] | None) -> Spacing | None:
     """
     if spacing is None:
         return None
-    values: Any = spacing if hasattr(spacing, "__len__") else (spacing,) * 3
-    try:
-        edges = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
-        edges = ()
+    edge = as_number(spacing)
+    edges: tuple[float, ...] = (edge,) * 3
+    if math.isnan(edge) and isinstance(spacing, Iterable):
+        edges = tuple(map(as_number, spacing))
     if len(edges) != 3 or not all(math.isfinite(edge) and edge > 0 for edge in edges):
         raise ConfigError(
             f"a voxel size is one positive number of um, or three (Z, Y, X), not {spacing}."
@@ -101,10 +100,7 @@ def as_pixel_size(pixel_size: float | None) -> float | None:
     """
     if pixel_size is None:
         return None
-    try:
-        edge = float(pixel_size)
-    except (TypeError, ValueError):
-        edge = math.nan
+    edge = as_number(pixel_size)
     if not (math.isfinite(edge) and edge > 0):
         raise ConfigError(f"a pixel size is a positive number of um, not {pixel_size}.")
     return edge

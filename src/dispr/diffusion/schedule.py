@@ -7,9 +7,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from dispr.arguments import as_whole
 from dispr.diffusion.config import ScheduleName
 from dispr.errors import ConfigError
 
@@ -149,12 +151,11 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
             if count > steps:
                 raise ConfigError(f"{count} steps cannot be kept of {steps}.")
             return [math.floor(steps * (k + place) / count + 0.5) - 1 for k in range(count)]
-    if isinstance(spec, float):
-        raise ConfigError(f"{spec} is no respacing; write a whole number.")
     if isinstance(spec, str):
         counts = [_positive(part, spec) for part in spec.split(",")]
     else:
-        counts = [spec] if isinstance(spec, int) else list(spec)
+        listed: Any = spec if isinstance(spec, Iterable) and np.ndim(spec) else [spec]
+        counts = [as_whole(count, "a number of steps") for count in listed]
     size, extra = divmod(steps, len(counts))
     kept: list[int] = []
     start = 0

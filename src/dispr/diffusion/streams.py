@@ -30,7 +30,7 @@ class Stream:
 
     def __call__(self, shape: tuple[int, ...]) -> Tensor:
         """Draw the next noise, float32."""
-        return torch.randn(shape, generator=self._generator)
+        return torch.randn(shape, generator=self._generator, dtype=torch.float32, device="cpu")
 
 
 class BalancedStream(Stream):

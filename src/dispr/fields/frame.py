@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from dispr.arguments import as_number
 from dispr.cells.arrays import SIZE, SMALLEST
 from dispr.errors import ConfigError
 
@@ -67,11 +68,11 @@ def as_rule(text: str | float) -> Rule:
         If it is none of these.
     """
     for word in _WORDS:
-        if text == word:
+        if isinstance(text, str) and text == word:
             return word
     try:
-        edge = float(text)
-    except (TypeError, ValueError):
+        edge = float(text) if isinstance(text, str) else as_number(text)
+    except ValueError:
         edge = math.nan
     if not (math.isfinite(edge) and edge > 0):
         raise ConfigError(f'the frame is "auto", "field", "cell" or a number of um, not "{text}".')

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import ArrayError
+from dispr.images.given import as_array
 
 
 def as_grey(array: Any, name: str = "image") -> np.ndarray:
@@ -34,12 +35,12 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
     ArrayError
         If this is no image, or has no contrast.
     """
-    grey = np.asarray(array)
+    grey = as_array(array, name, "image")
     if grey.dtype.kind not in "uif" or grey.ndim != 2:
         what = f"the type {grey.dtype}" if grey.ndim == 2 else f"the shape {grey.shape}"
         raise ArrayError(f"{name} has {what}; give one section of grey values, (Y, X).")
-    if not grey.size or not np.isfinite(grey).all():
-        raise ArrayError(f"{name} is empty or holds NaN or infinite values; replace them.")
+    if not grey.size:
+        raise ArrayError(f"{name} is empty; name another image.")
     low, high = float(grey.min()), float(grey.max())
     if low == high:
         raise ArrayError(f"{name} has the same value, {low:g}, everywhere; name another image.")

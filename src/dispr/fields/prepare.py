@@ -24,7 +24,7 @@ from dispr.fields.locate import (
     locate_cells,
 )
 from dispr.fields.segment import segment
-from dispr.images.picture import as_given
+from dispr.images.given import as_array
 
 LEAST_AREA = 64
 """Pixels of 64 x 64 that a cell must cover to be predicted."""
@@ -155,7 +155,7 @@ def prepare_field(
         If the frame or the pixel size cannot be used.
     """
     edge = as_pixel_size(pixel_size)
-    grey = as_grey(as_given(image, image_name, "image"), image_name)
+    grey = as_grey(image, image_name)
     notes = []
     if labels is None:
         try:
@@ -167,7 +167,7 @@ def prepare_field(
             "them, and give labels of Cellpose, StarDist or the like for results to rely on."
         )
     else:
-        given = np.asarray(as_given(labels, labels_name, "labels"))
+        given = as_array(labels, labels_name)
         checked = one_label_image(given, name=labels_name)
         same_shape(grey, checked, image_name, labels_name)
         try:
@@ -231,8 +231,8 @@ def prepare_single(
         If an array cannot be used.
     """
     edge = as_pixel_size(pixel_size)
-    grey = as_grey(as_given(image, image_name, "image"), image_name)
-    section = np.squeeze(np.asarray(as_given(mask, mask_name, "labels")))
+    grey = as_grey(image, image_name)
+    section = np.squeeze(as_array(mask, mask_name))
     same_shape(grey, section, image_name, mask_name)
     as_mask(section, mask_name)  # which refuses what is no mask of one cell
     inside = section if section.dtype == bool else section > section.max() / 2

@@ -18,11 +18,6 @@ def is_picture(given: Any) -> bool:
     return any(kind.__module__.startswith("PIL.") for kind in type(given).__mro__)
 
 
-def as_given(given: Any, name: str, use: Use) -> Any:
-    """Take the values of a picture of Pillow; give anything else back as it is."""
-    return picture_values(given, name, use) if is_picture(given) else given
-
-
 def picture_values(picture: Any, name: str, use: Use) -> np.ndarray:
     """Take the values of a picture of Pillow.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 from dispr.errors import ConfigError
@@ -49,3 +52,22 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     if precision == "fp32":
         return torch.autocast(device.type, enabled=False)
     return torch.autocast(device.type, PRECISIONS[precision])
+
+
+@contextlib.contextmanager
+def plain_torch() -> Iterator[None]:
+    """Make tensors as float32 on the CPU while entered, whatever torch's defaults are.
+
+    Another package in the same program may have set `torch.set_default_dtype` or
+    `torch.set_default_device`.
+    """
+    made = torch.empty(0)
+    if made.dtype == torch.float32 and made.device.type == "cpu":
+        yield
+        return
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(made.dtype)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
 from dispr.model.config import ModelConfig, model_from_json, model_to_json
+from dispr.model.device import plain_torch
 from dispr.network.cascade import Cascade
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig
 from dispr.network.shape_decoder import ShapeDecoder
@@ -49,11 +50,12 @@ class Weights:
 
 def build_network(config: ModelConfig) -> nn.Module:
     """Make the network of a model with fresh parameters."""
-    if isinstance(config.network, ShapeDecoderConfig):
-        return ShapeDecoder(config.network)
-    if isinstance(config.network, CascadeConfig):
-        return Cascade(config.network)
-    return UNet(config.network)
+    with plain_torch():
+        if isinstance(config.network, ShapeDecoderConfig):
+            return ShapeDecoder(config.network)
+        if isinstance(config.network, CascadeConfig):
+            return Cascade(config.network)
+        return UNet(config.network)
 
 
 def save_weights(

@@ -11,9 +11,11 @@ from dispr.diffusion.process import Process
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import NoiseStreams, Stream
 from dispr.model.config import ModelConfig
+from dispr.model.device import plain_torch
 from dispr.network.cascade import GivenCells
 
 
+@plain_torch()
 def draw_occupancy(
     network: nn.Module,
     config: ModelConfig,

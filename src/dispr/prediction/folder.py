@@ -90,7 +90,10 @@ def predict_folder(
     ConfigError
         If a setting is invalid, or the folder holds predictions with other settings.
     """
-    model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
+    chosen = model.check(
+        ensemble=ensemble, seed=seed, sampler=sampler, steps=steps, batch_size=batch_size
+    )
+    ensemble, seed, steps = chosen.ensemble, chosen.seed, chosen.steps
     _refuse_namesakes(files)
     cells = [read_cell(dataclasses.replace(file, obj=None)) for file in files]
     sizes = {file.name: read_pixel_size(file, pixel_size) for file in files}

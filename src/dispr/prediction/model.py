@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from dispr.arguments import as_steps, as_whole
 from dispr.cells.arrays import canonical_pair
 from dispr.cells.classes import CLASSES
 from dispr.cells.prepare import condition_tensor
@@ -34,6 +35,18 @@ if TYPE_CHECKING:
     from dispr.meshes.mesh import Mesh
 
 BATCH_SIZE = 5
+
+MOST_SHAPES = 10_000
+"""Largest ensemble: its shapes take 2.6 GB."""
+
+
+class Drawing(NamedTuple):
+    """How shapes are drawn, in plain values; see `Model.predict`."""
+
+    ensemble: int
+    seed: int
+    steps: str | int | None
+    batch_size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +167,7 @@ class Prediction:
 
         if self.samples.ndim != 4:
             raise ConfigError("a mesh is of one cell; predict the cells one by one.")
+        sample = None if sample is None else as_whole(sample, "sample")
         if sample is not None and not 0 <= sample < len(self.samples):
             raise ConfigError(f"there are samples 0 to {len(self.samples) - 1}, not {sample}.")
         shape = self.probability if sample is None else self.samples[sample]
@@ -306,7 +320,15 @@ class Model:
         Prediction
             One for each cell, in order.
         """
-        self.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
+        chosen = self.check(
+            ensemble=ensemble, seed=seed, sampler=sampler, steps=steps, batch_size=batch_size
+        )
+        ensemble, seed, steps, batch_size = (
+            chosen.ensemble,
+            chosen.seed,
+            chosen.steps,
+            chosen.batch_size,
+        )
         labels = self._labels(classes, len(images))
         shapes = self.samples_of(ensemble)
         todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
@@ -357,20 +379,31 @@ class Model:
         self,
         *,
         ensemble: int = 1,
+        seed: int = 0,
         sampler: str | None = None,
         steps: str | int | None = None,
         batch_size: int = 1,
-    ) -> None:
-        """Refuse invalid settings with a `ConfigError` before anything is computed."""
-        for name, value in (("ensemble", ensemble), ("batch_size", batch_size)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be at least 1 and whole, not {value}.")
+    ) -> Drawing:
+        """Give settings as plain values before anything is computed.
+
+        Raises
+        ------
+        ConfigError
+            If one is invalid: no whole number, say, or out of range.
+        """
+        chosen = Drawing(
+            as_whole(ensemble, "ensemble", least=1, most=MOST_SHAPES),
+            as_whole(seed, "seed"),
+            as_steps(steps),
+            as_whole(batch_size, "batch_size", least=1),
+        )
         if self.config.deterministic:
             if sampler is not None or steps is not None:
                 raise ConfigError("a deterministic model takes neither a sampler nor steps.")
-            return
+            return chosen
         get_sampler(sampler or self.config.sampler)
-        sampling_process(self.config, steps)
+        sampling_process(self.config, chosen.steps)
+        return chosen
 
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:
@@ -381,7 +414,7 @@ class Model:
             raise ConfigError(
                 f"this model needs the class of each cell, one of {', '.join(CLASSES)}."
             )
-        return torch.tensor([CLASSES.index(c) for c in classes if c is not None])
+        return torch.tensor([CLASSES.index(c) for c in classes if c is not None], device="cpu")
 
     def _stream(self, seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> Stream:
         """Make the random stream of sample k of a cell, from what the network sees of the cell."""

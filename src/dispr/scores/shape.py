@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import ArrayError
+from dispr.images.given import as_array
 from dispr.morphology.voxels import convexity, roughness, surface, volume
 
 METRICS = ("iou", "volume_error", "surface_error", "roughness_error", "convexity_error")
@@ -104,7 +105,7 @@ def binarise(array: Any) -> np.ndarray:
     ArrayError
         If this is no array of finite numbers from 0 up, of which a maximum can be divided by.
     """
-    array = np.asarray(array)
+    array = as_array(array, "a volume to score")
     if array.dtype == bool:
         return array
     if array.dtype.kind not in "uif" or not array.size:

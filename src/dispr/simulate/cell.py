@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dispr.arguments import as_whole
 from dispr.cells.classes import TYPES
 from dispr.errors import ConfigError
 from dispr.simulate.grid import Grid, Pose, random_rotation, random_waves
@@ -64,7 +65,7 @@ def simulate(n: int, seed: int = 0, types: Sequence[str] | None = None) -> Itera
         If n or seed is negative or a type is unknown.
     """
     chosen = check_types(types)
-    check_numbers(n, seed)
+    n, seed = check_numbers(n, seed)
     return (simulate_cell(chosen[i % len(chosen)], seed, i) for i in range(n))
 
 
@@ -84,7 +85,7 @@ def simulate_cell(cell_type: str, seed: int = 0, index: int = 0) -> SimulatedCel
         If the type is unknown, or seed or index is negative.
     """
     check_types([cell_type])
-    check_numbers(index, seed)
+    index, seed = check_numbers(index, seed)
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
     parameters = PARAMETERS[cell_type]
     while True:
@@ -110,6 +111,7 @@ def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
     """
     if types is None:
         return TYPES
+    types = [types] if isinstance(types, str) else list(types)
     unknown = [name for name in types if name not in PARAMETERS]
     if unknown or not types:
         wrong = f"{unknown[0]} is no type of cell" if unknown else "There are no types of cells"
@@ -119,18 +121,20 @@ def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(types)
 
 
-def check_numbers(n: int, seed: int) -> None:
-    """Refuse numbers that cannot be counted or seeded with.
+def check_numbers(n: int, seed: int) -> tuple[int, int]:
+    """Give a number of cells and a seed as plain values.
 
     Raises
     ------
     ConfigError
-        If one is negative, or a name would need more than six digits.
+        If one is no whole number or negative, or a name would need more than six digits.
     """
+    n, seed = as_whole(n, "the number of cells"), as_whole(seed, "the seed")
     if seed < 0:
         raise ConfigError(f"The seed is {seed}; choose 0 or a larger number.")
     if not 0 <= n <= 1_000_000:
         raise ConfigError(f"{n} cells cannot be numbered with six digits; choose 0 to 1000000.")
+    return n, seed
 
 
 def _place(shape: Shape, parameters: TypeParameters, rng: np.random.Generator) -> np.ndarray:

@@ -24,7 +24,7 @@ from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig, to_dict
-from dispr.model.device import autocast, check_precision, find_device
+from dispr.model.device import autocast, check_precision, find_device, plain_torch
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
 from dispr.network.cascade import Cascade
 from dispr.prediction.draw import sampling_process
@@ -116,6 +116,7 @@ class Trainer:
         If a file cannot be read or written.
     """
 
+    @plain_torch()
     def __init__(
         self,
         files: Sequence[CellFiles],
@@ -193,6 +194,7 @@ class Trainer:
         """Whether all steps are done."""
         return self.step >= self.training.steps
 
+    @plain_torch()
     def fit(self, on_step: OnStep | None = None, on_stop: Callable[[], Any] | None = None) -> bool:
         """Train to the last step, or until Ctrl-C or SIGTERM, which save a checkpoint first.
 
