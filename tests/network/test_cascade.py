@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from dispr.errors import ConfigError
-from dispr.network.cascade import SHARPNESS, Cascade
+from dispr.network.cascade import Cascade
 from dispr.network.config import CascadeConfig
+from dispr.network.refiner import SHARPNESS
 
 SMALL = CascadeConfig(
     size=32,

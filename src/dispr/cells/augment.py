@@ -40,12 +40,15 @@ class AugmentConfig:
         exp(-intensity) to exp(intensity).
     noise : float
         Standard deviation of Gaussian noise on the image, as a share of 255.
+    elastic : float
+        Largest shift, in voxels, of the knots of a smooth deformation in Y and in X: a grid of
+        4 x 4 knots, the same in all planes.
     exact : float
         Share of the training cells that are not interpolated: rotated by quarter turns, shifted by
-        even numbers of voxels, not scaled. From these a network learns the grain of the volumes
-        (the published ones were resampled from a grid half as fine again, so that every second
-        step between their planes is larger), which interpolation smooths away; the refiner of a
-        cascade learns from no others.
+        even numbers of voxels, not scaled or deformed. From these a network learns the grain of the
+        volumes (the published ones were resampled from a grid half as fine again, so that every
+        second step between their planes is larger), which interpolation smooths away; the refiner
+        of a cascade learns from no others.
     """
 
     flip: bool = False
@@ -56,6 +59,7 @@ class AugmentConfig:
     intensity: float = 0.0
     noise: float = 0.0
     exact: float = 0.0
+    elastic: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("flip", "flip_z", "rotate"):
@@ -67,6 +71,7 @@ class AugmentConfig:
             ("intensity", 1),
             ("noise", 1),
             ("exact", 1),
+            ("elastic", 8),
         ):
             value = getattr(self, name)
             # The comparison is false for NaN too.
@@ -76,7 +81,7 @@ class AugmentConfig:
     @property
     def moves(self) -> bool:
         """Whether values between the voxels are needed."""
-        return self.rotate or self.scale > 0 or self.shift > 0
+        return self.rotate or self.scale > 0 or self.shift > 0 or self.elastic > 0
 
 
 def augment(
@@ -125,7 +130,8 @@ def augment(
         kept = torch.zeros(len(image), dtype=torch.bool)
         if exact is not None:
             kept = torch.tensor(exact, dtype=torch.bool)
-        image, mask, obj = _moved(image, mask, obj, config, signed, kept)
+        bend = _bend(config, generators, image.shape[1:]) if config.elastic > 0 else None
+        image, mask, obj = _moved(image, mask, obj, config, signed, kept, bend)
     if config.intensity > 0 or config.noise > 0:
         image = _exposed(image, config, signed, generators)
     return image, mask, obj
@@ -152,8 +158,9 @@ def _moved(
     config: AugmentConfig,
     signed: torch.Tensor,
     exact: torch.Tensor,
+    bend: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rotate, scale and shift; `signed` holds uniform numbers from -1 to 1."""
+    """Rotate, scale, shift and bend; `signed` holds uniform numbers from -1 to 1."""
     _, depth, height, width = obj.shape
     device = obj.device
     angle = signed[:, 0] * math.pi * config.rotate
@@ -166,6 +173,9 @@ def _moved(
     # Element by element and not as a matrix product, whose rounding depends on the batch size.
     y = (torch.arange(height) - (height - 1) / 2)[None, :, None] - shift_y[:, None, None]
     x = (torch.arange(width) - (width - 1) / 2)[None, None, :] - shift_x[:, None, None]
+    if bend is not None:
+        bend = torch.where(exact[:, None, None, None], 0.0, bend)
+        y, x = y + bend[:, 0], x + bend[:, 1]
     cos = (torch.cos(angle) / factor)[:, None, None]
     sin = (torch.sin(angle) / factor)[:, None, None]
     grid = torch.stack([(cos * x + sin * y) * 2 / width, (cos * y - sin * x) * 2 / height], dim=-1)
@@ -183,6 +193,15 @@ def _moved(
         source = SECTION + (torch.arange(depth) - SECTION)[None, :] / factor[:, None]
         obj = _resampled_z(obj, source.to(device, obj.dtype))
     return image, mask, obj
+
+
+def _bend(
+    config: AugmentConfig, generators: Sequence[torch.Generator], shape: torch.Size
+) -> torch.Tensor:
+    """Draw smooth shifts in Y and X of each pixel, in pixels, (N, 2, Y, X)."""
+    draws = [torch.rand(2, 4, 4, generator=g, dtype=torch.float64) for g in generators]
+    knots = (torch.stack(draws) * 2 - 1) * config.elastic
+    return F.interpolate(knots, size=tuple(shape), mode="bicubic", align_corners=True)
 
 
 def _rounded(values: torch.Tensor, step: float) -> torch.Tensor:

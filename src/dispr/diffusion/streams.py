@@ -73,6 +73,7 @@ class NoiseStreams:
         self.shape = shape
         self.device = torch.device(device)
 
-    def __call__(self) -> Tensor:
-        """Draw the next noise, (N, *shape) float32."""
-        return torch.stack([stream(self.shape) for stream in self.streams]).to(self.device)
+    def __call__(self, shape: tuple[int, ...] | None = None) -> Tensor:
+        """Draw the next noise, (N, *shape) float32; of another shape if one is given."""
+        shape = self.shape if shape is None else shape
+        return torch.stack([stream(shape) for stream in self.streams]).to(self.device)

@@ -14,26 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dispr.network.config import CascadeConfig
-from dispr.network.layers import zero
-from dispr.network.unet import UNet, height_above_section, unfold
-
-SHARPNESS = 10.0  # logit per unit of occupancy, of the interpolation that refinement begins with
-
-
-class Features:
-    """What the 2D encoder says of each cell.
-
-    Attributes
-    ----------
-    coarse : Tensor
-        (N, features, coarse, coarse).
-    fine : Tensor
-        (N, fine_channels, size / 2, size / 2).
-    """
-
-    def __init__(self, coarse: Tensor, fine: Tensor) -> None:
-        self.coarse = coarse
-        self.fine = fine
+from dispr.network.planes import coarse_channels, section_planes
+from dispr.network.refiner import Features, PlaneRefiner, Refiner
+from dispr.network.residual import Residual, along_z
+from dispr.network.unet import UNet
 
 
 class Cascade(nn.Module):
@@ -50,7 +34,7 @@ class Cascade(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.denoiser = UNet(config.denoiser)
-        self.refiner = Refiner(config)
+        self.refiner: nn.Module = PlaneRefiner(config) if config.planes else Refiner(config)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Apply encoder and denoiser.
@@ -71,7 +55,9 @@ class Cascade(nn.Module):
         given = self.given(x[:, :2, x.shape[2] // 2])
         return given(F.avg_pool3d(x[:, 2:], self.config.factor), t)
 
-    def given(self, condition: Tensor, y: Tensor | None = None) -> GivenCells:
+    def given(
+        self, condition: Tensor, y: Tensor | None = None, known: Tensor | None = None
+    ) -> GivenCells:
         """Fix the condition, which is encoded here, once.
 
         Parameters
@@ -79,25 +65,52 @@ class Cascade(nn.Module):
         condition : Tensor
             Mask and masked image, (N, 2, size, size), 0 to 1.
         y : None
-            The network is not told of classes.
+            The network has no classes.
+        known : Tensor, optional
+            Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees
+            them: by default the mask of the section.
         """
-        return GivenCells(self, self.encoder(condition))
+        if self.config.planes and known is None:
+            known = section_planes(condition[:, 0], self.config.size)
+        return GivenCells(self, self.encoder(condition), known)
 
 
 class GivenCells:
-    """The cascade for cells that are encoded already: `(x_t, t)` to the coarse logit."""
+    """The cascade for cells that are encoded already: `(x_t, t)` to the coarse logit.
 
-    def __init__(self, cascade: Cascade, features: Features) -> None:
+    Attributes
+    ----------
+    features : Features
+        What the encoder says of them.
+    known : Tensor or None
+        Their known planes, (N, size, size, size), for a network that sees them.
+    draw_noise : float
+        Standard deviation of the noise on the refiner's input when shapes are drawn.
+    grain_shape : tuple of int or None
+        Shape of the refiner's own noise of one sample, for a refiner that takes some.
+    """
+
+    def __init__(self, cascade: Cascade, features: Features, known: Tensor | None = None) -> None:
         self.features = features
-        self._denoise = cascade.denoiser.given(features.coarse)
-        self._refine = cascade.refiner
+        self.known = known
         self.draw_noise = cascade.config.draw_noise
+        self.grain_shape: tuple[int, int, int, int] | None = None
+        self._refine = cascade.refiner
+        condition = features.coarse
+        if known is not None:
+            assert isinstance(cascade.refiner, PlaneRefiner)
+            self.grain_shape = cascade.refiner.grain_shape
+            given = coarse_channels(known, cascade.config.factor).to(condition.dtype)
+            condition = torch.cat([along_z(condition, cascade.config.coarse), given], dim=1)
+        self._denoise = cascade.denoiser.given(condition)
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Denoise (N, 1, coarse, coarse, coarse) at the steps t (N,)."""
         return self._denoise(x_t, t)
 
-    def refine(self, coarse: Tensor, rows: Tensor | None = None) -> Tensor:
+    def refine(
+        self, coarse: Tensor, rows: Tensor | None = None, grain: Tensor | None = None
+    ) -> Tensor:
         """Give the logit of the occupancy on the full grid.
 
         Parameters
@@ -106,16 +119,25 @@ class GivenCells:
             Mean occupancy, (n, 1, coarse, coarse, coarse), of these cells.
         rows : Tensor, optional
             Which of the cells, (n,) long; all if not given.
+        grain : Tensor, optional
+            Standard normal noise, (n, *grain_shape), for a refiner that takes some; none if not
+            given.
 
         Returns
         -------
         Tensor
             (n, 1, size, size, size), float32.
         """
-        features = self.features
+        features, known = self.features, self.known
         if rows is not None:
-            features = Features(features.coarse[rows], features.fine[rows])
-        return self._refine(coarse, features)
+            features = features.rows(rows)
+        if known is None or self.grain_shape is None:
+            return self._refine(coarse, features)
+        if rows is not None:
+            known = known[rows]
+        if grain is None:
+            grain = coarse.new_zeros((len(coarse), *self.grain_shape))
+        return self._refine(coarse, features, known, grain)
 
 
 class Encoder(nn.Module):
@@ -162,58 +184,3 @@ class Encoder(nn.Module):
             h = layer(torch.cat([F.interpolate(h, scale_factor=2.0), skips.pop()], dim=1))
             levels.append(h)
         return Features(levels[0], levels[-1])
-
-
-class Refiner(nn.Module):
-    """From a coarse volume and the features of its cell to the logit on the full grid."""
-
-    def __init__(self, config: CascadeConfig) -> None:
-        super().__init__()
-        self.config = config
-        wide, fine = config.features, config.fine_channels
-        self.patch = config.factor // 2
-        self.first = nn.Conv3d(wide + 2, wide, 3, padding=1)
-        self.coarse = Residual(3, wide, wide)
-        self.spread = nn.Conv3d(wide, fine * self.patch**3, 1)
-        self.fine = nn.Sequential(Residual(3, 2 * fine, fine), Residual(3, fine, fine))
-        self.out = nn.Sequential(
-            nn.GroupNorm(8, fine), nn.SiLU(), zero(nn.Conv3d(fine, 8, 3, padding=1))
-        )
-
-    def forward(self, coarse: Tensor, features: Features) -> Tensor:
-        """Refine (N, 1, coarse, coarse, coarse), mean occupancy, to the logit, float32."""
-        planes = _along_z(features.coarse, self.config.coarse)
-        h = self.first(torch.cat([planes, coarse, height_above_section(coarse)], dim=1))
-        h = unfold(self.spread(self.coarse(h)), self.patch)
-        h = self.fine(torch.cat([h, _along_z(features.fine, h.shape[2])], dim=1))
-        interpolated = F.interpolate(
-            coarse, scale_factor=float(self.config.factor), mode="trilinear", align_corners=False
-        )
-        return unfold(self.out(h), 2).float() + SHARPNESS * (interpolated.float() - 0.5)
-
-
-class Residual(nn.Module):
-    """Two convolutions, in 2D or 3D, added to the input."""
-
-    def __init__(self, dimensions: int, channels: int, out_channels: int) -> None:
-        super().__init__()
-        convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
-        self.layers = nn.Sequential(
-            nn.GroupNorm(8, channels),
-            nn.SiLU(),
-            convolution(channels, out_channels, 3, padding=1),
-            nn.GroupNorm(8, out_channels),
-            nn.SiLU(),
-            zero(convolution(out_channels, out_channels, 3, padding=1)),
-        )
-        self.skip = (
-            nn.Identity() if channels == out_channels else convolution(channels, out_channels, 1)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Transform (N, C, ...)."""
-        return self.skip(x) + self.layers(x)
-
-
-def _along_z(features: Tensor, depth: int) -> Tensor:
-    return features[:, :, None].expand(-1, -1, depth, -1, -1)

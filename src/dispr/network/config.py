@@ -183,6 +183,12 @@ class CascadeConfig:
     draw_noise : float
         Standard deviation of the noise on the refiner's input when shapes are drawn. Without any,
         they come out smoother than cells.
+    planes : bool
+        Whether denoiser and refiner see the known planes of a shape (`dispr.network.planes`), which
+        the drawn shapes then contain voxel by voxel. The refiner is then a leaner one, with noise
+        of its own (`dispr.network.refiner.PlaneRefiner`).
+    refiner_features, refiner_channels : int
+        Channels of that refiner on the coarse grid, and on half the full grid.
     """
 
     size: int = 64
@@ -199,6 +205,9 @@ class CascadeConfig:
     refine_share: float = 0.125
     refine_noise: float = 0.1
     draw_noise: float = 0.1
+    planes: bool = False
+    refiner_features: int = 48
+    refiner_channels: int = 24
 
     def __post_init__(self) -> None:
         factor = self.size // self.coarse if self.coarse > 0 else 0
@@ -206,7 +215,13 @@ class CascadeConfig:
             factor >= 4 and factor * self.coarse == self.size and factor & (factor - 1) == 0,
             f"coarse must be size {self.size} divided by 4, 8, ..., not {self.coarse}.",
         )
-        for name in ("encoder_channels", "features", "fine_channels"):
+        for name in (
+            "encoder_channels",
+            "features",
+            "fine_channels",
+            "refiner_features",
+            "refiner_channels",
+        ):
             width = getattr(self, name)
             _require(
                 width > 0 and width % 8 == 0,
@@ -231,7 +246,7 @@ class CascadeConfig:
         """The coarse network, which sees the features of the cell and the noisy volume."""
         return UNetConfig(
             size=self.coarse,
-            in_channels=self.features + 1,
+            in_channels=self.features + 2 * self.factor * self.planes + 1,
             out_channels=1,
             channels=self.channels,
             channel_mult=self.channel_mult,

@@ -13,6 +13,7 @@ from dispr.diffusion.streams import NoiseStreams, Stream
 from dispr.model.config import ModelConfig
 from dispr.model.device import plain_torch
 from dispr.network.cascade import GivenCells
+from dispr.network.planes import keep_known
 
 
 @plain_torch()
@@ -25,6 +26,7 @@ def draw_occupancy(
     sampler: str | None = None,
     steps: str | int | None = None,
     labels: Tensor | None = None,
+    known: Tensor | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Draw one occupancy volume for each row of the condition.
@@ -43,6 +45,9 @@ def draw_occupancy(
         Instead of the model's defaults.
     labels : Tensor, optional
         Classes, (N,) long, for a network with classes.
+    known : Tensor, optional
+        Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees them;
+        by default the mask of the section alone.
     on_step : callable, optional
         Called with N after each evaluation of the network; may raise to stop.
 
@@ -59,7 +64,10 @@ def draw_occupancy(
             return occupancy[:, 0]
         noise = NoiseStreams(streams, config.noise_shape, condition.device)
         process = sampling_process(config, steps)
-        given = network.given(condition, labels)  # type: ignore[operator]
+        if known is None:
+            given = network.given(condition, labels)  # type: ignore[operator]
+        else:
+            given = network.given(condition, labels, known)  # type: ignore[operator]
         x = condition
         for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
             x = x_t
@@ -68,7 +76,10 @@ def draw_occupancy(
         occupancy = process.decode(x).clamp(0, 1)
         if isinstance(given, GivenCells):
             occupancy = occupancy + given.draw_noise * noise()
-            occupancy = torch.sigmoid(given.refine(occupancy))
+            grain = None if given.grain_shape is None else noise(given.grain_shape)
+            occupancy = torch.sigmoid(given.refine(occupancy, grain=grain))
+            if given.known is not None:
+                return keep_known(occupancy[:, 0], given.known)
         return occupancy[:, 0]
 
 

@@ -19,6 +19,8 @@ def cascade_loss(
     t: Tensor,
     noise: Tensor,
     refined: Tensor,
+    known: Tensor | None = None,
+    grain: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Loss of a cascade: that of the diffusion, and cross-entropy + Dice of the refined volume.
 
@@ -37,6 +39,10 @@ def cascade_loss(
         weaker and growing with t.
     refined : Tensor
         Whether to train the refiner on a sample, (N,) bool.
+    known : Tensor, optional
+        Known planes, (N, size, size, size), for a network that sees them.
+    grain : Tensor, optional
+        Noise of a refiner that takes some, one row for each sample that it is trained on.
 
     Returns
     -------
@@ -45,7 +51,7 @@ def cascade_loss(
         where it is trained on fewer samples, so that its mean is that of the samples it saw.
     """
     config = cascade.config
-    given = cascade.given(condition)
+    given = cascade.given(condition, None, known)
     coarse = F.avg_pool3d(target, config.factor)
     diffusion = training_loss(process, given, process.encode(coarse), t, noise)["loss"]
     rows = refined.nonzero()[:, 0]
@@ -53,7 +59,7 @@ def cascade_loss(
     if len(rows):
         spread = config.refine_noise * (t[rows].float() + 1) / len(process.schedule)
         noisy = coarse[rows] + spread.view(-1, 1, 1, 1, 1) * noise[rows]
-        overlap = overlap_loss(given.refine(noisy, rows), target[rows])["loss"]
+        overlap = overlap_loss(given.refine(noisy, rows, grain), target[rows])["loss"]
         refinement = refinement.index_put((rows,), overlap / config.refine_share)
     else:  # processes that share gradients need one for every parameter
         unused = [given.features.fine, *cascade.refiner.parameters()]

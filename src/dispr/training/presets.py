@@ -62,7 +62,7 @@ PRESETS = {
     "fast": Preset(
         "diffusion of a coarse volume that is refined once: samples in seconds",
         ModelConfig(
-            network=CascadeConfig(),
+            network=CascadeConfig(planes=True),
             diffusion=DiffusionConfig(
                 prediction="occupancy",
                 variance="fixed-small",
@@ -72,7 +72,7 @@ PRESETS = {
                 clip=False,
             ),
             sampler="dpm-solver",
-            sampling_steps="4",
+            sampling_steps="2",
             spacing="centred",
             balanced=True,
         ),

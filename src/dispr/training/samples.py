@@ -16,14 +16,16 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from dispr.cells.augment import augment
+from dispr.cells.augment import SECTION, augment
 from dispr.cells.dataset import CellDataset
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import UniformTimesteps
 from dispr.model.config import ModelConfig
 from dispr.network.config import CascadeConfig
+from dispr.network.planes import known_planes
 from dispr.training.config import TrainingConfig
+from dispr.training.planes import DRAWS, choose_planes, extent
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Samples:
         Classes, (N,) long; None for a model without.
     refined : Tensor or None
         Whether to train the refiner of a cascade on a sample, (N,) bool; None for other networks.
+    known : Tensor or None
+        Known planes, (N, 64, 64, 64) (`dispr.network.planes`), for a network that sees them.
     """
 
     condition: Tensor
@@ -55,6 +59,7 @@ class Samples:
     noise: Tensor | None
     labels: Tensor | None
     refined: Tensor | None
+    known: Tensor | None = None
 
 
 def make_samples(
@@ -95,6 +100,15 @@ def make_samples(
             [torch.randn(model.noise_shape, generator=source, device=device) for source in sources]
         )
     labels = batch["label"].to(device) if model.num_classes else None
+    known = None
+    if isinstance(model.network, CascadeConfig) and model.network.planes:
+        chosen = torch.stack(
+            [
+                _chosen(shape, generator("planes", seed, number))
+                for shape, number in zip(batch["obj"], numbers, strict=True)
+            ]
+        )
+        known = known_of(mask, target, chosen.to(device))
     return Samples(
         condition=condition_tensor(image, mask),
         target=target,
@@ -103,7 +117,37 @@ def make_samples(
         noise=noise,
         labels=labels,
         refined=None if refined is None else torch.tensor(refined, device=device),
+        known=known,
     )
+
+
+def known_of(mask: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
+    """Give what is known of a training cell: its mask in the section, and chosen planes.
+
+    Parameters
+    ----------
+    mask : Tensor
+        (N, Y, X), 0 to 255.
+    target : Tensor
+        Occupancy, (N, 1, Z, Y, X), 0 to 1.
+    chosen : Tensor
+        Which planes, (N, Z) bool.
+
+    Returns
+    -------
+    Tensor
+        (N, Z, Y, X), of 0, 1 and `dispr.network.planes.UNKNOWN`.
+    """
+    shape = (target[:, 0] > 0.5).float()
+    shape[:, SECTION] = (mask > 127).float()
+    return known_planes(shape, chosen)
+
+
+def _chosen(obj: Tensor, stream: torch.Generator) -> Tensor:
+    draws = torch.rand(DRAWS, generator=stream).tolist()
+    chosen = torch.zeros(len(obj), dtype=torch.bool)
+    chosen[choose_planes(*extent(obj > 127), len(obj), draws)] = True
+    return chosen
 
 
 def cell_of(number: int, own: int, extra: int, share: float, seed: int) -> int:

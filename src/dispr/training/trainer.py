@@ -73,6 +73,7 @@ class Objective(nn.Module):
         noise: Tensor | None,
         labels: Tensor | None,
         refined: Tensor | None,
+        known: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Give the terms of the loss of each sample, (N,) each."""
         with autocast(condition.device, self.precision):
@@ -80,7 +81,7 @@ class Objective(nn.Module):
                 return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
             if isinstance(self.network, Cascade) and refined is not None:
                 return cascade_loss(
-                    self.network, self.process, condition, target, t, noise, refined
+                    self.network, self.process, condition, target, t, noise, refined, known
                 )
             given = self.network.given(condition, labels)  # type: ignore[operator]
             return training_loss(self.process, given, self.process.encode(target), t, noise)
@@ -375,6 +376,7 @@ class Trainer:
                 samples.noise,
                 samples.labels,
                 samples.refined,
+                samples.known,
             )
             loss = (values["loss"] * samples.weight).sum() / self.local
             self.accelerator.backward(self.scaler.scale(loss))
