@@ -146,3 +146,15 @@ def test_names():
     assert given == ["bean000004", "bean000005", "bean000007", "c_000002", "bean000008"]
     with pytest.raises(FileError, match="two cells would be called c_000002"):
         names.give("c", 2, None)
+
+
+def test_a_stray_voxel_takes_no_number_from_a_cell():
+    labels = np.zeros((9, 20, 20), np.uint16)
+    labels[2:7, 5:15, 5:15] = labels[0, 0, 0] = 1
+    numbered, from_mask = as_label_stack(labels * np.uint16(5))
+    (cell,) = locate_cells(numbered)
+    assert (cell.label, cell.pieces, from_mask) == (5, 2, False)
+    (cell,) = locate_cells(as_label_stack(labels)[0])
+    assert (cell.label, cell.pieces) == (1, 2)
+    with pytest.raises(ArrayError, match=r"no voxel of a\.tif is 0, the background"):
+        as_label_stack(labels + np.uint16(1), "a.tif")

@@ -10,6 +10,7 @@ from typing import Any
 from dispr.cells.arrays import as_body
 from dispr.errors import ArrayError, FileError
 from dispr.files import read_tiff
+from dispr.images.read import read_numbers
 from dispr.measurements.inputs import Item, find_items
 from dispr.morphology.intervals import MeasureIntervals, fit_intervals
 from dispr.morphology.shape import no_shape, shape_values
@@ -93,7 +94,7 @@ def _measure(task: tuple[Item, Path]) -> tuple[list[Values], Values]:
         body = volume > volume.max() / 2
         drawn.append(shape_values(body) if body.any() else no_shape())
     try:
-        body = as_body(read_tiff(path), str(path))
+        body = as_body(read_numbers(path), str(path))
     except ArrayError as error:
         raise FileError(str(error)) from error
     return drawn, shape_values(body)

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from dispr.errors import ArrayError
+from dispr.fields.prepare import prepare_field, prepare_single
+
+LABELS = np.zeros((60, 70), np.uint16)
+LABELS[20:45, 20:50] = 5
+IMAGE = np.random.default_rng(0).integers(0, 200, LABELS.shape).astype(np.uint8)
+
+
+def test_a_cell_keeps_its_number_beside_a_stray_pixel():
+    speck = LABELS.copy()
+    speck[2, 2] = 5
+    (cell,) = prepare_field(IMAGE, speck, name="a").cells
+    assert (cell.name, cell.label, cell.located.area) == ("a_0005", 5, 25 * 30)
+    assert "Its label has 2 pieces" in cell.warning
+    speck[8:14, 2:9] = speck[50:58, 50:60] = 5
+    (note,) = prepare_field(IMAGE, speck, labels_name="l.tif").notes
+    assert "l.tif has one value, 5, in 4 pieces" in note
+
+
+def test_what_is_said_of_the_background():
+    assert prepare_field(IMAGE, LABELS).notes == ()
+    turned = np.where(LABELS > 0, 0, 255).astype(np.uint8)
+    assert (
+        "label 255 of l.tif reaches all four"
+        in prepare_field(IMAGE, turned, labels_name="l.tif").notes[0]
+    )
+    with pytest.raises(ArrayError, match=r"no pixel of l\.tif is 0"):
+        prepare_field(IMAGE, np.where(LABELS > 0, 1, 2), labels_name="l.tif")
+    with pytest.raises(ArrayError, match=r"m\.tif marks all four corners"):
+        prepare_single(IMAGE, turned, mask_name="m.tif")
+
+
+def test_pictures_of_pillow():
+    picture = Image.frombytes("P", (70, 60), (LABELS == 0).astype(np.uint8).tobytes())
+    picture.putpalette([255, 255, 255, 0, 0, 0])
+    (cell,) = prepare_field(Image.fromarray(IMAGE), picture).cells
+    assert (cell.label, cell.located.area) == (255, 25 * 30)
+    np.testing.assert_array_equal(
+        prepare_single(Image.fromarray(IMAGE), picture).mask, np.where(LABELS > 0, 255, 0)
+    )
