@@ -19,5 +19,9 @@ class ArrayError(DisprError):
     """An array has the wrong shape, type or values."""
 
 
+class NoCellsError(ArrayError):
+    """An image shows no cell, or none that can be predicted."""
+
+
 class ConfigError(DisprError):
     """A setting is invalid, or settings contradict one another."""

@@ -213,7 +213,7 @@ def write_tiff(
     path : path
         File to write.
     array : ndarray
-        (Y, X) or (Z, Y, X), uint8, uint16 or float32.
+        (Y, X) or (Z, Y, X), uint8, uint16, uint32 or float32.
     spacing : (float, float, float), optional
         Edges of a voxel along Z, Y and X in um, kept in the metadata as ImageJ keeps them.
 
@@ -233,8 +233,10 @@ def write_tiff(
             about["spacing"] = z
         options["resolution"] = (1 / x, 1 / y)
     with atomic_path(path) as temporary:
+        # ImageJ's own way knows no integers of 32 bits.
+        imagej = array.dtype != np.uint32
         tifffile.imwrite(
-            temporary, array, imagej=True, metadata=about, compression="zlib", **options
+            temporary, array, imagej=imagej, metadata=about, compression="zlib", **options
         )
 
 

@@ -57,3 +57,48 @@ def test_what_cannot_be_found(tmp_path):
     touch(tmp_path, "a.png")
     with pytest.raises(FileError, match="one name"):
         find_fields(tmp_path)
+
+
+OTHERS = ["a_cp_output.png", "a_flows.tif", "a_outlines.png", "._a.tif", "Thumbs.db", "a_rois.zip"]
+
+
+@pytest.mark.parametrize(
+    "end", ["_masks.tif", ".labels.TIF", "_label.png", "-labels.npy", "_mask.tif"]
+)
+def test_labels_that_others_left_beside(tmp_path, end):
+    touch(tmp_path, "a.ome.tif", f"a{end}", *OTHERS)
+    (found,) = find_fields(tmp_path)
+    assert (found.name, found.image.name, found.labels.name) == ("a", "a.ome.tif", f"a{end}")
+
+
+def test_images_that_end_as_labels_do(tmp_path):
+    touch(tmp_path, "a_label.tif", "b_label.tif")
+    assert [f.name for f in find_fields(tmp_path)] == ["a_label", "b_label"]
+    assert [f.labels for f in find_fields(tmp_path)] == [None, None]
+
+
+def test_capital_extensions(tmp_path):
+    touch(tmp_path, "s.1.TIF", "labels/s.1.Tif")
+    for images, labels in (
+        ("*.TIF", "labels/*.TIF"),
+        ("*.tif", "labels/*.tif"),
+        (None, "labels/*.tif"),
+    ):
+        (found,) = find_fields(tmp_path, images, labels)
+        assert (found.name, found.labels.name) == ("s.1", "s.1.Tif")
+
+
+def test_unicode_forms(tmp_path):
+    touch(tmp_path, "ze\u0301.tif", "labels/z\u00e9.tif")
+    (found,) = find_fields(tmp_path, labels="labels/*.tif")
+    assert found.name == "z\u00e9"
+    assert found.labels.is_file()
+
+
+def test_links_to_nothing(tmp_path):
+    touch(tmp_path, "a.tif")
+    (tmp_path / "b.tif").symlink_to("gone.tif")
+    with pytest.raises(FileError, match=r"b\.tif is a link to gone\.tif"):
+        find_fields(tmp_path)
+    with pytest.raises(FileError, match=r"b\.tif is a link to gone\.tif"):
+        find_fields(tmp_path / "b.tif")

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import os
 import re
 
@@ -9,7 +10,7 @@ import trimesh
 from scipy import ndimage
 
 from dispr.cells.folder import find_cells
-from dispr.errors import ConfigError, FileError
+from dispr.errors import ConfigError, FileError, NoCellsError
 from dispr.fields.find import FieldFiles
 from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
 from dispr.files import write_tiff
@@ -39,6 +40,7 @@ def test_every_cell_has_its_row_and_stands_at_its_place(extruder, field, files, 
     assert [row["name"] for row in table(tmp_path / "out" / "cells.csv")] == [
         row["name"] for row in rows
     ]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "labels.tif"), field.labels)
     volume = tifffile.imread(tmp_path / "out" / "labels.ome.tif")
     assert volume.shape == (64, *field.labels.shape)
     # The extruder's shape is the mask, in 24 planes.
@@ -220,6 +222,24 @@ def test_folder_of_fields(extruder, files, tmp_path):
     assert [row["field"] for row in rows] == ["f"] * 6 + ["g"] * 6
     assert (tmp_path / "out" / "g" / "labels.ome.tif").is_file()
     assert len(table(tmp_path / "out" / "cells.csv")) == 12
+
+
+def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path):
+    write_tiff(tmp_path / "in" / "none.tif", field.labels * 0)
+    empty = FieldFiles("g", files.image, tmp_path / "in" / "none.tif")
+    settings = dataclasses.replace(PLAIN, volume="none", meshes="none")
+    notes = []
+    rows = predict_fields(
+        extruder, [empty, files], tmp_path / "out", settings, on_note=notes.append, ensemble=1
+    )
+    assert {row["field"] for row in rows} == {"f"}
+    assert [note for note in notes if "g is left out" in note and "no cell is labelled" in note]
+    assert not (tmp_path / "out" / "g").exists()
+    with pytest.raises(FileError, match="none of the 1 fields has a cell"):
+        predict_fields(extruder, [empty], tmp_path / "none", settings, ensemble=1)
+    with pytest.raises(NoCellsError, match="no cell is labelled"):
+        predict_field_files(extruder, empty, tmp_path / "none", settings, ensemble=1)
+    assert not (tmp_path / "none").exists()
 
 
 def test_all_fields_are_checked_first(extruder, files, tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from dispr.errors import ArrayError
+from dispr.errors import ArrayError, NoCellsError
 from dispr.fields.segment import segment
 from dispr.simulate.field import simulate_field
 
@@ -43,3 +43,13 @@ def test_nothing_to_see():
     noise = np.random.default_rng(0).normal(100, 1, (60, 60))
     with pytest.raises(ArrayError, match="no cell"):
         segment(noise, 0.02)
+
+
+def test_two_specks_that_are_no_cells_apart():
+    y, x = np.mgrid[:60, :60]
+    image = np.full((60, 60), 10.0)
+    for middle in (24, 35):  # together as large as a cell, each alone not
+        image += 150 * (np.hypot(y - 30, x - middle) <= 6)
+    image = image.clip(0, 160) + np.random.default_rng(0).normal(0, 2, image.shape)
+    with pytest.raises(NoCellsError, match="no cell"):
+        segment(image, 0.172)

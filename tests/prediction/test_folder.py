@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import torch
 
-from dispr.cells.folder import find_cells
+from dispr.cells.folder import CellFiles, find_cells
 from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
@@ -153,3 +153,10 @@ def test_cells_unlike_the_training_cells_are_warned_of(model, cells_folder, tmp_
         assert row["familiarity"] == pytest.approx(expected, abs=6e-4)
         assert row["familiarity"] < 0.02
         assert row["warning"].startswith("Odder than all of the 60 training cells")
+
+
+def test_names_that_differ_in_capitals_alone_are_refused(model, tmp_path):
+    cells = [CellFiles(name, tmp_path / f"{name}.tif", tmp_path / "m.tif") for name in ("a", "A")]
+    with pytest.raises(ConfigError, match="differ in capitals alone"):
+        predict_folder(model, cells, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dispr.errors import FileError
 from dispr.images.read import refuse_zarr
+from dispr.names import key, missing, visible_files
 
 SPLITS = ("train", "test")
 KINDS = ("image", "mask", "obj")
@@ -80,19 +81,29 @@ def parts(root: Path) -> dict[str | None, Path]:
     return found
 
 
-def tiff_files(folder: Path) -> dict[str, list[Path]]:
+def tiff_files(folder: Path, faults: list[str] | None = None) -> dict[str, list[Path]]:
     """Give the TIFF files of a folder by name without extension; none if it does not exist.
 
     Hidden files (those of the system and half-written ones) and other formats are passed over. More
-    than one path to a name means that it occurs as both .tif and .tiff.
+    than one path to a name means that it occurs as both .tif and .tiff, or in two Unicode forms.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    faults : list of str, optional
+        Receives a sentence for each file that cannot be used, instead of an error for the first.
+
+    Raises
+    ------
+    FileError
+        If a file is a link to nothing, or its name is no UTF-8.
     """
     files: dict[str, list[Path]] = {}
     if folder.is_dir():
-        for path in sorted(folder.iterdir()):
+        for path in visible_files(folder, (".tif", ".tiff"), faults):
             # Path.stem only takes the last extension, so "0.00_discocyte000144" survives.
-            is_tiff = path.suffix.lower() in (".tif", ".tiff") and not path.name.startswith(".")
-            if is_tiff and path.is_file():
-                files.setdefault(path.stem, []).append(path)
+            files.setdefault(key(path.stem), []).append(path)
     return files
 
 
@@ -104,7 +115,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
     if split not in (None, *SPLITS):
         raise FileError(f'A data set has the parts "train" and "test", not "{split}".')
     if not root.exists():
-        raise FileError(f"{root} does not exist; check the name of the folder.")
+        raise missing(root)
     if not root.is_dir():
         raise FileError(f"{root} is a file; name the folder that holds image and mask.")
     found = parts(root)

@@ -11,13 +11,13 @@ from dispr.cli.progress import Bars
 
 
 def is_of_fields(data: Path) -> bool:
-    """Tell whether DATA is an image, or a folder of images with labels of Cellpose beside them."""
+    """Tell whether DATA is an image, or a folder of images with labels beside them."""
     from dispr.cells.folder import parts
-    from dispr.fields.find import BESIDE
+    from dispr.fields.beside import has_labels_beside
 
     if not data.is_dir():
         return data.is_file()
-    return not parts(data) and any(path.name.endswith(BESIDE) for path in data.iterdir())
+    return not parts(data) and has_labels_beside(data)
 
 
 def predict_fields_command(

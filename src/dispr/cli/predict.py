@@ -170,9 +170,8 @@ def command(
 
             report_fields(out)
         return
-    from tqdm import tqdm
-
     from dispr.cells.folder import find_cells, parts, tiff_files
+    from dispr.cli.progress import Bars
     from dispr.errors import FileError
     from dispr.prediction.folder import predict_folder
     from dispr.prediction.model import load
@@ -191,7 +190,7 @@ def command(
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
     if model.config.deterministic:
         click.echo("These weights are of a deterministic model: one shape for each cell.")
-    with tqdm(total=len(files), bar_format=BAR) as bar:
+    with Bars("cells") as bars:
         rows = predict_folder(
             model,
             files,
@@ -202,7 +201,7 @@ def command(
             steps=steps,
             batch_size=batch_size,
             pixel_size=pixel_size,
-            on_progress=bar.update,
+            on_progress=bars.counter(len(files)),
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
     odd = [row["name"] for row in rows if row["warning"]]
@@ -220,6 +219,3 @@ def command(
         from dispr.cli.report import report_prediction
 
         report_prediction(out, data, split=split)
-
-
-BAR = "{l_bar}{bar}| {n:.1f}/{total} cells [{elapsed}<{remaining}]"

@@ -1,17 +1,31 @@
-"""Progress bars for long work of several parts."""
+"""Progress bars for long work, of one part or several."""
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Callable
 from typing import Any
+
+FORMAT = "{l_bar}{bar}| {whole}/{total_fmt}{kind} [{elapsed}<{remaining}]"
 
 
 class Bars:
-    """One progress bar for each line of work, drawn one after the other."""
+    """One progress bar for each line of work, drawn one after the other.
 
-    def __init__(self) -> None:
+    Work may be done in parts of a cell, which add up to a little more or less than whole cells. A
+    bar moves with them, but never beyond its end, and its figure counts what is finished.
+
+    Parameters
+    ----------
+    unit : str
+        What is counted, such as "cells"; empty where each line of work counts something else.
+    """
+
+    def __init__(self, unit: str = "") -> None:
         self._bar: Any = None
-        self._line = ""
+        self._line: str | None = None
+        self._unit = unit
 
     def __enter__(self) -> Bars:
         return self
@@ -20,17 +34,42 @@ class Bars:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, line: str, done: int, total: int) -> None:
+    def show(self, line: str, done: float, total: float) -> None:
         """Move the bar of this line of work; begin it if another was shown."""
-        from tqdm import tqdm
-
         if line != self._line:
             self.__exit__()
-            self._bar, self._line = tqdm(total=total, desc=line, leave=False), line
-        self._bar.update(done - self._bar.n)
+            self._bar, self._line = _bar(line, round(total), self._unit), line
+        self._bar.update(min(round(done, 6), self._bar.total) - self._bar.n)
+
+    def counter(self, total: int, line: str = "") -> Callable[[float], None]:
+        """Begin a bar, and give what moves it by as much as was done since the last call."""
+        done = 0.0
+
+        def count(more: float = 1.0) -> None:
+            nonlocal done
+            done += more
+            self.show(line, done, total)
+
+        self.show(line, 0, total)
+        return count
 
     def note(self, text: str) -> None:
         """Write a note to the standard error stream, above the bar if there is one."""
         from tqdm import tqdm
 
         tqdm.write(f"Note: {text}", file=sys.stderr)
+
+
+def _bar(line: str, total: int, unit: str) -> Any:
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        """A bar that counts what is finished."""
+
+        @property
+        def format_dict(self) -> dict[str, Any]:
+            known = dict(super().format_dict)
+            kind = f" {unit}" if unit else ""
+            return {**known, "whole": math.floor(known["n"] + 1e-3), "kind": kind}
+
+    return Bar(total=total, desc=line or None, leave=bool(unit), bar_format=FORMAT)

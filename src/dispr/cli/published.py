@@ -107,10 +107,8 @@ def sample(
     device: str,
 ) -> None:
     """Predict cells with a checkpoint of the published program."""
-    from tqdm import tqdm
-
     from dispr.cells.folder import find_cells
-    from dispr.cli.predict import BAR
+    from dispr.cli.progress import Bars
     from dispr.cli.train import training_split
     from dispr.model.device import find_device
     from dispr.model.published import model_config
@@ -129,7 +127,7 @@ def sample(
     precision = "fp16" if flags.use_fp16 else "fp32"
     model = Model(config, network, {"checkpoint": model_path.name}, place, precision)
 
-    with tqdm(total=len(files), bar_format=BAR) as bar:
+    with Bars("cells") as bars:
         rows = predict_folder(
             model,
             files,
@@ -137,7 +135,7 @@ def sample(
             ensemble=num_ensemble,
             seed=seed,
             batch_size=flags.batch_size,
-            on_progress=bar.update,
+            on_progress=bars.counter(len(files)),
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
 

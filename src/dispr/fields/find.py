@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
+from dispr.fields.beside import SUFFIXES, images_of, labels_beside, stem_of
 from dispr.fields.read import FORMATS
-from dispr.images.read import TIFF, refuse_zarr
-
-SUFFIXES = (*TIFF, ".png", ".npy")
-
-BESIDE = ("_seg.npy", "_cp_masks.tif", "_cp_masks.png")
-"""Ends of the names under which Cellpose keeps labels beside an image."""
+from dispr.images.read import refuse_zarr
+from dispr.names import key, missing, same_file, visible_files
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,8 @@ def find_fields(
         All of the known formats by default.
     labels : str, optional
         Of an image: the file of its labels. In a folder: a path, from there on, in which `*` stands
-        for the name of the field, such as "labels/*.png". By default the labels that Cellpose left
-        beside the image, where there are some.
+        for the name of the field, such as "labels/*.png". By default the labels that Cellpose,
+        StarDist or another program left beside the image, where there are some.
     mask : Path, optional
         Mask of an image that shows a single cell.
 
@@ -71,7 +68,7 @@ def find_fields(
     if labels is not None and mask is not None:
         raise ConfigError("--labels and --mask exclude each other: a mask is of a single cell.")
     if not data.exists():
-        raise FileError(f"{data} does not exist; check the name.")
+        raise missing(data)
     if data.is_dir():
         if mask is not None:
             raise ConfigError(
@@ -83,10 +80,11 @@ def find_fields(
         raise ConfigError(f"{data} is a file; --images chooses files of a folder.")
     for given in (labels, mask):
         if given is not None and not Path(given).exists():
-            raise FileError(f"{given} does not exist; check the name.")
+            raise missing(given)
+    name = key(stem_of(data.name))
     if mask is not None:
-        return [FieldFiles(_stem(data), data, mask=mask)]
-    return [FieldFiles(_stem(data), data, Path(labels) if labels else _beside(data))]
+        return [FieldFiles(name, data, mask=mask)]
+    return [FieldFiles(name, data, Path(labels) if labels else labels_beside(data))]
 
 
 def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles]:
@@ -95,18 +93,16 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
             raise ConfigError(
                 f'{option} "{given}" must hold one *, which stands for the name of a field.'
             )
-    pattern = re.compile(re.escape(images).replace(r"\*", "(.+)"))
-    taken = None if labels is None else re.compile(re.escape(labels).replace(r"\*", ".+"))
+    pattern, taken = _matcher(images), None if labels is None else _matcher(labels)
     fields: dict[str, FieldFiles] = {}
-    for path in sorted(folder.iterdir()):
+    files = visible_files(folder, SUFFIXES)
+    for path in images_of(files) if images == "*" else files:
         match = pattern.fullmatch(path.name)
-        if match is None or not _is_image(path) or (taken and taken.fullmatch(path.name)):
+        if match is None or (taken and taken.fullmatch(path.name)):
             continue
-        name = match[1] if images.endswith(SUFFIXES) else _stem(Path(match[1]))
-        found = _beside(path) if labels is None else folder / labels.replace("*", name)
-        if found is not None and not found.exists():
-            raise FileError(f"{found} does not exist; {path} needs labels of this name.")
-        name = name.removesuffix(".ome")
+        name = match[1] if images.lower().endswith(SUFFIXES) else stem_of(match[1])
+        found = _labels_of(folder, path, labels, name)
+        name = key(re.sub(r"\.ome$", "", name, flags=re.IGNORECASE))
         if name in fields:
             raise FileError(
                 f"{path} and {fields[name].image.name} have one name; choose by --images."
@@ -118,30 +114,20 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
     return list(fields.values())
 
 
-def _is_image(path: Path) -> bool:
-    """Tell images from labels that Cellpose wrote beside them, and from hidden files."""
-    name = path.name.lower()
-    return (
-        path.is_file()
-        and name.endswith(SUFFIXES)
-        and not name.startswith(".")
-        and not name.endswith(BESIDE)
-    )
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern with one *; the case of its extension does not matter."""
+    stem, suffix = os.path.splitext(pattern)
+    if "*" in suffix:
+        stem, suffix = pattern, ""
+    begin, end = (re.escape(part) for part in stem.split("*"))
+    return re.compile(f"{begin}(.+){end}(?i:{re.escape(suffix)})")
 
 
-def _beside(image: Path) -> Path | None:
-    """Find the labels that Cellpose left beside an image."""
-    if image.name.endswith("_seg.npy"):
-        return image
-    stem = os.path.splitext(image.name)[0]
-    for end in BESIDE:
-        path = image.with_name(stem + end)
-        if path.exists():
-            return path
-    return None
-
-
-def _stem(path: Path) -> str:
-    """Give a file's name without its extension, be it `.ome.tif` or `_seg.npy`."""
-    name = path.name.removesuffix("_seg.npy")
-    return os.path.splitext(name)[0].removesuffix(".ome") if name == path.name else name
+def _labels_of(folder: Path, image: Path, labels: str | None, name: str) -> Path | None:
+    if labels is None:
+        return labels_beside(image)
+    wanted = folder / labels.replace("*", name)
+    found = same_file(wanted)
+    if found is None:
+        raise FileError(f"{wanted} does not exist; {image} needs labels of this name.")
+    return found

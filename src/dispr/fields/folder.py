@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dispr.cells.folder import CellFiles
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.fields.find import FieldFiles
 from dispr.fields.meshes import check_meshes, write_field_meshes
 from dispr.fields.place import FieldVolume, placed_shape
@@ -35,6 +37,7 @@ from dispr.prediction.model import BATCH_SIZE, Model
 from dispr.prediction.shipped import shipped_intervals
 
 RECORD = "field.json"
+LABELS = "labels.tif"
 TABLE = "cells.csv"
 CROPS = "cells"
 
@@ -87,6 +90,8 @@ def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
     ------
     FileError
         If a file cannot be read or does not hold what it should.
+    NoCellsError
+        If there is no cell to predict.
     ConfigError
         If a setting cannot be used.
     """
@@ -111,6 +116,8 @@ def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
             image_name=str(files.image),
             labels_name=str(files.labels or files.image),
         )
+    except NoCellsError:
+        raise
     except ArrayError as error:
         raise FileError(str(error)) from error
 
@@ -140,7 +147,8 @@ def predict_field_files(
         The field.
     out : Path
         Folder to write: `cells/` (crops), `samples/`, `probability/`, `predictions.csv` (as
-        `predict_folder`), `cells.csv`, `labels.ome.tif` and `meshes/`.
+        `predict_folder`), `labels.tif` (the labels that were used), `cells.csv`,
+        `labels.ome.tif` and `meshes/`.
     settings : FieldSettings, optional
         How the field is taken apart.
     ensemble, seed, sampler, steps, batch_size
@@ -171,6 +179,7 @@ def predict_field_files(
         if on_note:
             on_note(note)
     _claim(out, field, _relative(files.image, out), settings.channel)
+    write_labels(out / LABELS, field)
     cells = write_crops(field, out / CROPS)
     done = 0.0
 
@@ -212,6 +221,14 @@ def predict_field_files(
     ]
     write_csv(out / TABLE, rows)
     return rows
+
+
+def write_labels(path: Path, field: PreparedField) -> None:
+    """Keep the labels that were used, those of a simple segmentation too."""
+    few = field.labels.max() <= np.iinfo(np.uint16).max
+    numbers = field.labels.astype(np.uint16 if few else np.uint32)
+    spacing = None if field.pixel_size is None else (field.pixel_size,) * 3
+    write_tiff(path, numbers, spacing)
 
 
 def write_crops(field: PreparedField, folder: Path) -> list[CellFiles]:
@@ -307,7 +324,7 @@ def predict_fields(
 ) -> list[Row]:
     """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
 
-    All fields are read and checked before anything is computed.
+    All fields are read and checked before anything is computed. Those without cells are left out.
 
     Parameters
     ----------
@@ -321,12 +338,21 @@ def predict_fields(
     list of dict
         The rows of all fields, each with the name of its field.
     """
+    note = on_note or (lambda text: None)
+    kept = []
     for files in fields:
-        for note in read_prepared(files, settings or FieldSettings()).notes:
-            if on_note:
-                on_note(note)
+        try:
+            prepared = read_prepared(files, settings or FieldSettings())
+        except NoCellsError as error:
+            note(f"{files.name} is left out. {error}")
+            continue
+        kept.append(files)
+        for text in prepared.notes:
+            note(text)
+    if not kept:
+        raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
     rows: list[Row] = []
-    for files in fields:
+    for files in kept:
         found = predict_field_files(model, files, out / files.name, settings, **options)
         rows += [{"field": files.name, **row} for row in found]
     write_csv(out / TABLE, rows)

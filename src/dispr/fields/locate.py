@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from dispr.errors import ArrayError
+from dispr.errors import ArrayError, NoCellsError
 
 Box = tuple[int, int, int, int]
 """First and behind-last row, first and behind-last column: (y0, y1, x0, x1)."""
@@ -84,7 +84,7 @@ def as_labels(array: np.ndarray) -> tuple[np.ndarray, bool]:
     # Not np.unique: that sorts all pixels.
     largest = int(array.max()) if array.size else 0
     if largest == 0:
-        raise ArrayError("no cell is labelled; 0 is the background, and cells are above.")
+        raise NoCellsError("no cell is labelled; 0 is the background, and cells are above.")
     if largest > np.iinfo(np.uint32).max:
         raise ArrayError(f"{largest} is too large for a label; number the cells from 1.")
     pieces = mask_pieces(array, EIGHT)

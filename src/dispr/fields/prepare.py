@@ -11,7 +11,7 @@ import numpy as np
 
 from dispr.cells.arrays import SIZE, as_mask, same_shape
 from dispr.cells.spacing import as_pixel_size
-from dispr.errors import ArrayError
+from dispr.errors import ArrayError, NoCellsError
 from dispr.fields.channels import one_label_image
 from dispr.fields.crop import Square, background_level, crop_cell, square_about
 from dispr.fields.frame import TYPICAL, Frames, choose_frames
@@ -150,7 +150,7 @@ def prepare_field(
     Raises
     ------
     ArrayError
-        If an array cannot be used, or no cell is labelled.
+        If an array cannot be used; a `NoCellsError` if there is no cell to predict.
     ConfigError
         If the frame or the pixel size cannot be used.
     """
@@ -161,7 +161,7 @@ def prepare_field(
         try:
             numbers = segment(grey, edge)
         except ArrayError as error:
-            raise ArrayError(f"{image_name}: {error}") from error
+            raise type(error)(f"{image_name}: {error}") from error
         notes.append(
             f"{image_name} has no labels, so its cells were told by brightness alone; look at "
             "them, and give labels of Cellpose, StarDist or the like for results to rely on."
@@ -173,7 +173,7 @@ def prepare_field(
         try:
             numbers, from_mask = as_labels(checked)
         except ArrayError as error:
-            raise ArrayError(f"{labels_name}: {error}") from error
+            raise type(error)(f"{labels_name}: {error}") from error
         if from_mask:
             notes.append(
                 f"{labels_name} is a mask of one value: its separate pieces were taken for the "
@@ -204,7 +204,7 @@ def prepare_field(
     cells = _field_cells(located, frames, name)
     if all(cell.refused for cell in cells):
         size = float(np.median([cell.located.extent for cell in cells]))
-        raise ArrayError(
+        raise NoCellsError(
             f"{labels_name}: every cell is too small to be predicted: the median one is {size:g} "
             f"pixels long in a frame of {frames.edge:.4g}; check the pixel size and the frame."
         )

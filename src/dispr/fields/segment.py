@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.cells.spacing import as_pixel_size
-from dispr.errors import ArrayError
+from dispr.errors import NoCellsError
 
 SMALLEST_UM2 = 4.0
 """Area below which a bright spot is no cell, where the pixel size is known."""
@@ -49,7 +49,7 @@ def segment(image: np.ndarray, pixel_size: float | None = None) -> np.ndarray:
 
     Raises
     ------
-    ArrayError
+    NoCellsError
         If nothing is found.
     """
     from skimage.filters import threshold_otsu
@@ -63,9 +63,11 @@ def segment(image: np.ndarray, pixel_size: float | None = None) -> np.ndarray:
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(bright), 1.0)
     cells = watershed(-distance, _peaks(distance, bright), mask=bright)
     areas = np.bincount(cells.ravel())[1:]
-    if not areas.size:
-        raise ArrayError("no cell was found in the image; give labels of a segmentation.")
-    return _without_small(cells, max(least, SHARE * float(np.median(areas)))).astype(np.int32)
+    if areas.size:
+        cells = _without_small(cells, max(least, SHARE * float(np.median(areas))))
+    if not cells.any():
+        raise NoCellsError("no cell was found in the image; give labels of a segmentation.")
+    return cells.astype(np.int32)
 
 
 def _without_holes(bright: np.ndarray) -> np.ndarray:

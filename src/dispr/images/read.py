@@ -12,6 +12,7 @@ from dispr.images.png import read_header, read_png
 from dispr.images.sizes import StatedSize
 from dispr.images.tiff import open_tiff
 from dispr.images.values import Use
+from dispr.names import missing
 
 TIFF = (".tif", ".tiff")
 PNG = (".png",)
@@ -119,7 +120,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
         refuse_zarr(path)
         raise FileError(f"{path} is a folder; name a file.")
     if not path.exists():
-        raise FileError(f"{path} does not exist; check the name.")
+        raise missing(path)
     return path
 
 

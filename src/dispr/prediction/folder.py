@@ -22,6 +22,7 @@ from dispr.errors import ConfigError
 from dispr.files import atomic_path, make_folder, write_csv
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.voxels import surface
+from dispr.names import key
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.layout import (
@@ -252,12 +253,19 @@ def fingerprint(model: Model) -> str:
 def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
     seen: dict[str, CellFiles] = {}
     for file in files:
-        if file.name in seen:
+        # Windows and macOS take names for one that differ in capitals alone.
+        other = seen.setdefault(key(file.name).casefold(), file)
+        if other is file:
+            continue
+        if other.name == file.name:
             raise ConfigError(
-                f"{file.image} and {seen[file.name].image} have one name; predict the parts of "
-                "the data to separate folders."
+                f"{file.image} and {other.image} have one name; predict the parts of the data to "
+                "separate folders."
             )
-        seen[file.name] = file
+        raise ConfigError(
+            f"the names of {file.image} and {other.image} differ in capitals alone, and their "
+            "results would be one file on Windows and macOS; rename one of them."
+        )
 
 
 def _begin(

@@ -13,6 +13,7 @@ from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_tiff
+from dispr.names import key
 
 SHAPE = (64, 64, 64)
 TABLE = "predictions.csv"
@@ -85,7 +86,7 @@ def sample_paths(out: Path, names: Collection[str]) -> dict[str, list[Path]]:
     numbers: dict[str, set[int]] = {name: set() for name in names}
     folder = out / "samples"
     for path in folder.iterdir() if folder.is_dir() else ():
-        match = re.fullmatch(r"(.+)_(\d+)\.tif", path.name)
+        match = re.fullmatch(r"(.+)_(\d+)\.tif", key(path.name))
         if match is not None and match[1] in numbers:
             numbers[match[1]].add(int(match[2]))
     stated = _stated_ensemble(out)
@@ -153,7 +154,7 @@ def predicted_names(out: Path) -> list[str]:
         If the folder holds no predictions.
     """
     folder = out / "probability"
-    names = sorted(p.stem for p in folder.glob("*.tif") if not p.name.startswith("."))
+    names = sorted(key(p.stem) for p in folder.glob("*.tif") if not p.name.startswith("."))
     if not names:
         raise FileError(f"{out} holds no predictions (probability/NAME.tif); predict to it first.")
     return names

@@ -1,0 +1,102 @@
+"""Names of files: which files of a folder count, and which names are the same."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from dispr.errors import FileError
+
+
+def key(name: str) -> str:
+    """Give a name in the form in which names are compared: composed Unicode (NFC).
+
+    macOS and some programs keep accents as characters of their own, others do not; the names look
+    alike.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """Give a path as text that can be printed: bytes that are no UTF-8 become question marks."""
+    return os.fspath(path).encode("utf-8", "replace").decode("utf-8")
+
+
+def missing(path: str | os.PathLike[str]) -> FileError:
+    """Make the error about a path where there is nothing, or a link to nothing."""
+    if os.path.islink(path):
+        return FileError(
+            f"{printable(path)} is a link to {printable(os.readlink(path))}, which does not exist; "
+            "fetch its content (git annex get, datalad get), or remove the link."
+        )
+    return FileError(f"{printable(path)} does not exist; check the name.")
+
+
+def visible_files(
+    folder: Path, suffixes: Sequence[str], faults: list[str] | None = None
+) -> list[Path]:
+    """List the files of a folder that count, in order of their names.
+
+    Hidden files (those of macOS that begin with "._" among them), folders and other formats are
+    passed over.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    suffixes : sequence of str
+        Extensions in small letters; capitals do not matter.
+    faults : list of str, optional
+        Receives a sentence for each file that cannot be used, instead of an error for the first.
+
+    Raises
+    ------
+    FileError
+        If there is a link to nothing, or a name that is no UTF-8, which no table could hold.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.name.lower().endswith(tuple(suffixes)):
+            continue
+        try:
+            if not path.exists():
+                raise missing(path)
+            if printable(path.name) != path.name:
+                raise FileError(f"{printable(path)} has a name that is no UTF-8; rename it.")
+        except FileError as error:
+            if faults is None:
+                raise
+            faults.append(str(error))
+            continue
+        if path.is_file():
+            found.append(path)
+    return found
+
+
+def same_file(path: Path) -> Path | None:
+    """Find the file of a path, be its name written in another Unicode form or extension's case.
+
+    Raises
+    ------
+    FileError
+        If it is a link to nothing, or several files could be meant.
+    """
+    if path.exists():
+        return path
+    if path.is_symlink():
+        raise missing(path)
+    if not path.parent.is_dir():
+        return None
+
+    def folded(name: str) -> str:
+        stem, suffix = os.path.splitext(key(name))
+        return stem + suffix.lower()
+
+    alike = [one for one in path.parent.iterdir() if folded(one.name) == folded(path.name)]
+    if len(alike) > 1:
+        raise FileError(f"{alike[0]} and {alike[1].name} have one name; rename one of them.")
+    if alike and not alike[0].exists():
+        raise missing(alike[0])
+    return alike[0] if alike else None
