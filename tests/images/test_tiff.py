@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 from image_files import LABELS, SECTION, packed_tiff
+from PIL import Image
 
 from dispr.errors import FileError
 from dispr.images.read import look, read_pixels, read_size
@@ -220,3 +221,23 @@ def test_a_file_that_does_not_say_what_is_white(tmp_path):
     assert whole.count(tag) == 1
     (tmp_path / "a.tif").write_bytes(whole.replace(tag, struct.pack("<HHII", 266, 3, 1, 1)))
     np.testing.assert_array_equal(read_pixels(tmp_path / "a.tif")[0], SECTION)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize(
+    ("compression", "array"),
+    [
+        *[("tiff_lzw", SECTION), ("tiff_lzw", SECTION * np.uint16(300)), ("packbits", SECTION)],
+        *[("tiff_adobe_deflate", SECTION * np.uint16(300)), ("group4", SECTION > 90)],
+    ],
+)
+def test_compressions_of_other_programs(tmp_path, compression, array, photometric):
+    path = tmp_path / "a.tif"
+    Image.fromarray(array).save(path, compression=compression, tiffinfo={262: photometric})
+    deep = array.dtype == np.uint16  # of which Pillow writes another tag, but the same values
+    if deep and photometric == 0 and compression == "tiff_lzw":
+        with pytest.raises(FileError, match="needs another package"):
+            read_pixels(path)
+    else:
+        shown = ~array if deep and photometric == 0 else array
+        np.testing.assert_array_equal(read_pixels(path)[0], shown)

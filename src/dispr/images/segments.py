@@ -1,4 +1,4 @@
-"""The strips and tiles of TIFF pages: whether all are there, and values of odd numbers of bits."""
+"""The strips and tiles of TIFF pages: whether all are there, and expand to what they state."""
 
 from __future__ import annotations
 
@@ -100,52 +100,3 @@ def _check_expansion(path: Path, handle: Any, page: Any) -> None:
                 f"{path} expands to more than the pixels that it states; it is damaged: export it "
                 "again."
             )
-
-
-def unpacked(path: Path, pages: Sequence[int], page: Any) -> np.ndarray:
-    """Read pages of 2, 4 or 12 bits a pixel, which tifffile leaves to another package.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    pages : sequence of int
-        Numbers of the pages.
-    page : tifffile page
-        One of them.
-
-    Returns
-    -------
-    ndarray
-        (pages, Y, X), the values as they are stored.
-
-    Raises
-    ------
-    FileError
-        If they cannot be read so.
-    """
-    from PIL import Image
-
-    bits, white = int(page.bitspersample), int(page.photometric) == 0
-    arrays = []
-    try:
-        with Image.open(path) as picture:
-            for number in pages:
-                picture.seek(number)
-                array = np.asarray(picture)
-                if bits in (2, 4) and picture.mode == "L":
-                    # Pillow stretches to 8 bits, and turns over what is white at 0.
-                    array = (~array if white else array) // np.uint8(255 // (2**bits - 1))
-                elif not (bits in (2, 4) and picture.mode == "P") and not (
-                    bits == 12 and picture.mode == "I;16" and not white
-                ):
-                    raise ValueError(picture.mode)
-                if array.shape != (page.imagelength, page.imagewidth):
-                    raise ValueError(array.shape)
-                arrays.append(array)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise FileError(
-            f"{path} stores {bits} bits a pixel in a way that is not read here; save it with 8 or "
-            "16 bits."
-        ) from error
-    return np.stack(arrays)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,93 +11,11 @@ import numpy as np
 
 from dispr.errors import FileError
 from dispr.files import check_size, damaged, tiff_errors
+from dispr.images.container import Container
 from dispr.images.ome import OmeImage, images_of, metadata_file, root_of, uuid_of
-from dispr.images.segments import check_segments, opened, unpacked
+from dispr.images.pages import decoded
+from dispr.images.segments import check_segments, opened
 from dispr.images.sizes import StatedSize, stated_size
-from dispr.images.values import Use, by_palette, turned_over, without_colour, without_opacity
-
-WHITE, BLACK, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6
-"""Photometric interpretations of TIFF that are read; others are of print and cameras."""
-
-OPACITY = (1, 2)
-"""Codes of extra samples that are opacity; 0 is anything."""
-
-
-@dataclass(frozen=True, eq=False)
-class Container:
-    """What a TIFF file says of its image.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    shape : tuple of int
-        Of the image as stored.
-    axes : str
-        A letter for each axis: Y, X, Z, T, C (channels), S (colours), or "?" where the file does
-        not say.
-    page : tifffile page
-        The first, which says how values are stored.
-    imagej : bool
-        Whether ImageJ's own metadata say what is what.
-    size : StatedSize
-        Of its voxels.
-    stored : callable
-        Reads the values as they are stored.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    axes: str
-    page: Any
-    imagej: bool
-    size: StatedSize
-    stored: Callable[[], np.ndarray]
-
-    def values(self, use: Use) -> tuple[np.ndarray, str]:
-        """Read the values as they are meant, with the letters of their axes.
-
-        Raises
-        ------
-        FileError, ArrayError
-            If they cannot be read, or not be understood.
-        """
-        page, name = self.page, str(self.path)
-        # Of a file that does not say, 0 is black: tifffile has 0 for white there.
-        photometric = int(page.photometric) if "PhotometricInterpretation" in page.tags else BLACK
-        compressed = page.compression in (6, 7) and photometric == YCBCR  # JPEG decodes it
-        if photometric > MASK and not compressed:
-            raise FileError(
-                f"{name} has colours of a kind that is not read here "
-                f"({page.photometric.name}); save it in grey or RGB."
-            )
-        array, axes = self.stored(), self.axes
-        if not array.size:
-            raise FileError(f"{name} holds no pixels; export it again.")
-        if array.dtype.byteorder not in "=|":
-            array = array.astype(array.dtype.newbyteorder("="))
-        if photometric == PALETTE and not self.imagej and page.colormap is not None:
-            # The look-up table of ImageJ is for display; the values are the image.
-            palette = _eight_bits(page.colormap)
-            array = by_palette(array, palette, name, use)
-            axes = axes + "S" * (array.ndim - len(axes))
-        elif photometric == WHITE:
-            array = turned_over(array, int(page.bitspersample), name, use, self.imagej)
-        if page.bitspersample in (2, 4) and use == "image" and photometric != PALETTE:
-            array = array * np.uint8(255 // (2 ** int(page.bitspersample) - 1))
-        if "S" not in axes:
-            return array, axes
-        place = axes.index("S")
-        array, axes = np.moveaxis(array, place, -1), axes.replace("S", "") + "S"
-        extra = [int(code) for code in page.extrasamples]
-        if len(extra) == 1 and extra[0] in OPACITY and array.shape[-1] > 1:
-            array = without_opacity(array[..., :-1], array[..., -1], name, use)
-        elif extra or photometric not in (RGB, PALETTE, YCBCR):
-            axes = axes.replace("S", "C")  # channels of a microscope, kept side by side
-        if axes[-1] == "S":
-            array = without_colour(array)
-            axes = axes if array.ndim == len(axes) else axes[:-1]
-        return array, axes
 
 
 @contextlib.contextmanager
@@ -166,12 +83,9 @@ def _of_series(path: Path, tiff: Any) -> Container:
         )
 
     def stored() -> np.ndarray:
-        if page.bitspersample not in (1, 8, 16, 32, 64):
-            return unpacked(path, [one.index for s in whole for one in s.pages], page).reshape(
-                shape
-            )
-        arrays = [one.asarray() for one in whole]
-        return arrays[0] if len(arrays) == 1 else np.stack(arrays)
+        numbers = [one.index for s in whole for one in s.pages]
+        read = decoded(path, numbers, page, lambda: np.stack([s.asarray() for s in whole]))
+        return read.reshape(shape)
 
     letters = "".join(axis if axis in "YXZTCS" else "?" for axis in axes)
     size = _imagej_size(about, page) if tiff.is_imagej else StatedSize()
@@ -220,12 +134,9 @@ def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
     _check(path, tiff, pages, shape, page)
 
     def stored() -> np.ndarray:
-        if page.bitspersample not in (1, 8, 16, 32, 64):
-            if image.files != {""}:
-                raise FileError(f"{path} stores {page.bitspersample} bits a pixel; save it with 8.")
-            numbers = [plane[1] for plane in image.planes if plane is not None]
-            return unpacked(path, numbers, page).reshape(shape)
-        return np.stack([_plane(one) for one in pages]).reshape(shape)
+        numbers = [number for _, number in planes] if image.files == {""} else []
+        read = decoded(path, numbers, page, lambda: np.stack([_plane(one) for one in pages]))
+        return read.reshape(shape)
 
     return Container(path, shape, axes, page, False, image.size, stored)
 
@@ -289,13 +200,6 @@ def _imagej_size(about: dict[str, Any], page: Any) -> StatedSize:
         length = value[1] / value[0] if value and value[0] else None
         values[axis] = (length, about.get(key, unit))
     return stated_size(values)
-
-
-def _eight_bits(colormap: np.ndarray) -> np.ndarray:
-    """Bring a colour map of TIFF, (3, colours) of 16 bits, to (colours, 3) of 8 bits."""
-    # Some programs write 8 bits into it.
-    scale = 1 if colormap.max() < 256 else 257
-    return np.rint(colormap.T / scale).astype(np.uint8)
 
 
 def _whole_number(value: Any) -> int | None:
