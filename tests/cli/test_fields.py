@@ -49,7 +49,6 @@ def run(*arguments):
         (["FIELDS"], "say where their labels are"),
         (["CELLS", "--channel", "0"], "leave --channel out"),
         (["CELLS", "--no-measures"], "leave --measures out"),
-        (["FIELDS/a.tif", "--mask", "FIELDS/a.tif", "--frame", "field"], "leave --frame out"),
     ],
 )
 def test_options_that_mean_nothing_here(arguments, sentence, fields, cells_folder, tmp_path):

@@ -34,7 +34,7 @@ def model() -> Model:
     built = build_network(config)
     for parameter in built.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    return Model(config, built)
+    return Model(config, built, {"frame": {"pixel_um": 0.172, "cells": "red blood cells"}})
 
 
 class Extruder(Model):
@@ -53,4 +53,4 @@ class Extruder(Model):
 @pytest.fixture(scope="session")
 def extruder(model) -> Extruder:
     """A model without a network, of shapes that are known."""
-    return Extruder(model.config, model.network)
+    return Extruder(model.config, model.network, model.about)

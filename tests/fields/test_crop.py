@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from dispr.fields.crop import Square, crop_cell, cut, square_about
+from dispr.cells.square import Square, cut, square_about
+from dispr.fields.crop import crop_cell
 from dispr.fields.locate import locate_cells
 from dispr.fields.prepare import prepare_field
 
@@ -10,7 +11,7 @@ from dispr.fields.prepare import prepare_field
 def test_cell_stands_in_the_middle_as_training_cells_do(extent):
     labels = np.zeros((100, 120), np.int32)
     labels[10 : 10 + extent, 30 : 30 + extent] = 1
-    square = square_about(locate_cells(labels)[0], 64)
+    square = square_about(locate_cells(labels)[0].box, 64)
     rows = np.nonzero(cut(labels, square).any(axis=1))[0]
     assert (rows[0] + rows[-1]) / 2 in (31.5, 32)
 

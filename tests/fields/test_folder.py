@@ -111,7 +111,7 @@ def test_same_answer_as_from_single_crops(model, files, tmp_path):
     image, mask = tifffile.imread(crops[0].image), tifffile.imread(crops[0].mask)
     np.testing.assert_array_equal(
         read_samples(tmp_path / "field", crops[0].name),
-        model.predict(image, mask, ensemble=2).samples,
+        model.predict(image, mask, ensemble=2, pixel_size=SIZE).samples,
     )
 
 
@@ -200,7 +200,7 @@ def test_debris_has_a_row_but_no_shape(extruder, field, files, tmp_path):
     assert not (tmp_path / "out" / "probability" / "f_0500.tif").exists()
 
 
-def test_single_cell_is_seen_whole(model, tmp_path):
+def test_single_cell_is_seen_as_by_the_model(model, tmp_path):
     image = np.random.default_rng(0).integers(0, 4000, (70, 90), dtype=np.uint16)
     mask = np.zeros((70, 90), bool)
     mask[20:50, 30:65] = True
@@ -210,10 +210,11 @@ def test_single_cell_is_seen_whole(model, tmp_path):
     (row,) = predict_field_files(model, files, tmp_path / "out", PLAIN, ensemble=2)
     np.testing.assert_array_equal(
         read_samples(tmp_path / "out", row["name"]),
-        model.predict(image, mask, ensemble=2).samples,
+        model.predict(image, mask, ensemble=2, pixel_size=SIZE).samples,
     )
-    assert row["voxel_um"] == pytest.approx(SIZE * 90 / 64, rel=1e-4)
-    assert tifffile.imread(tmp_path / "out" / "labels.ome.tif").shape == (90, 70, 90)
+    edge = round(0.172 * 64 / SIZE)
+    assert row["voxel_um"] == pytest.approx(SIZE * edge / 64, rel=1e-4)
+    assert tifffile.imread(tmp_path / "out" / "labels.ome.tif").shape == (edge, 70, 90)
 
 
 def test_folder_of_fields(extruder, files, tmp_path):

@@ -3,7 +3,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from dispr.fields.crop import Square
+from dispr.cells.square import Square
 from dispr.fields.place import FieldVolume, placed_likelihood, placed_shape
 from dispr.fields.volume import write_volume
 

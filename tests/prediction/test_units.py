@@ -40,10 +40,10 @@ def model():
     network = build_network(config)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    return Model(config, network)
+    return Model(config, network, {"frame": {"pixel_um": 0.1 * 96 / 64}})
 
 
-def write_section(root, name, size, pixel=None, shape=(96, 80)):
+def write_section(root, name, size, pixel=None, shape=(96, 96)):
     y, x = np.indices(shape) - np.reshape(np.array(shape) / 2, (2, 1, 1))
     mask = ((y**2 + x**2 < (size / 2) ** 2) * 255).astype(np.uint8)
     spacing = None if pixel is None else (1.0, pixel, pixel)
@@ -105,20 +105,26 @@ def test_files_and_tables(model, cells, tmp_path):
     assert "volume_um3" not in measured[1]
 
 
-def test_size_that_is_given_later(model, cells, tmp_path):
-    out, files = tmp_path / "out", find_cells(cells)
+def test_size_that_is_given_later(model, tmp_path):
+    """A size at which a crop is the frame itself changes no shape; another one does."""
+    out, root = tmp_path / "out", tmp_path / "small"
+    write_section(root, "b", 40, shape=(64, 64))
+    files = find_cells(root)
     predict_folder(model, files, out, ensemble=2)
-    before = {file.name: read_samples(out, file.name) for file in files}
+    before = read_samples(out, "b")
     seen = []
-    predict_folder(model, files, out, ensemble=2, pixel_size=0.2, on_progress=seen.append)
-    assert seen == [1.0, 1.0]  # nothing was predicted anew
-    for name, samples in before.items():
-        assert read_spacing(out, name) == pytest.approx((0.3,) * 3, rel=1e-6)
-        assert (read_samples(out, name) == samples).all()
-    assert float(rows_of(out)["b"]["voxel_size_um"]) == pytest.approx(0.3)
+    predict_folder(model, files, out, ensemble=2, pixel_size=0.15, on_progress=seen.append)
+    assert seen == [1.0]  # nothing was predicted anew
+    assert read_spacing(out, "b") == pytest.approx((0.15,) * 3, rel=1e-6)
+    assert (read_samples(out, "b") == before).all()
+    assert float(rows_of(out)["b"]["voxel_size_um"]) == pytest.approx(0.15)
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
-    predict_folder(model, files, out, ensemble=2, pixel_size=0.2)
+    predict_folder(model, files, out, ensemble=2, pixel_size=0.15)
     assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
+    (row,) = predict_folder(model, files, out, ensemble=2, pixel_size=0.2)
+    assert row["frame_px"] == 48
+    assert read_spacing(out, "b") == pytest.approx((0.15,) * 3, rel=1e-6)
+    assert (read_samples(out, "b") != before).any()
 
 
 def test_predictions_of_earlier_versions_go_on(model, cells, tmp_path):
@@ -141,11 +147,11 @@ def test_arrays(model):
     assert plain.voxel_size is None
     assert plain.spacing is None
     sized = model.predict(image, mask, ensemble=1, pixel_size=0.1)
-    assert sized.voxel_size == pytest.approx(0.2)
+    assert sized.voxel_size == pytest.approx(0.15)
     assert sized.spacing == (sized.voxel_size,) * 3
-    assert (sized.samples == plain.samples).all()
+    assert [square.edge for square in sized.squares] == [96]
     batch = model.predict(np.stack([image] * 2), np.stack([mask] * 2), ensemble=1, pixel_size=0.1)
-    assert batch.voxel_size == pytest.approx(0.2)
+    assert batch.voxel_size == pytest.approx(0.15)
     with pytest.raises(ConfigError, match="one by one"):
         batch.measure()
     with pytest.raises(ConfigError, match="a pixel size is a positive number"):

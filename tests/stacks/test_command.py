@@ -23,7 +23,7 @@ def run(*arguments):
 def test_prepared_cells_are_checked_and_trained_on(stacks, tmp_path):
     out = tmp_path / "data"
     said = run("prepare", stacks, "--labels", "labels/*.tif", "-o", out)
-    assert "6 training cells, 3 test cells; frame 11 um, voxels 0.172 um." in said
+    assert "6 training cells, 3 test cells; frame 11.008 um, voxels 0.172 um." in said
     assert "2 labels were left out (1 too small, 1 touches the border)" in said
     assert "No faults." in run("data", "check", out)
     run("train", out, "-o", tmp_path / "run", "--steps", 2, "--batch-size", 2, *TINY)

@@ -41,7 +41,7 @@ def as_image(array: Any, name: str = "image") -> np.ndarray:
     ArrayError
         If this is not one finite 2D image of one channel.
     """
-    section = _section(array, name, "image")
+    section = section_of(array, name, "image")
     if section.dtype == bool:
         raise ArrayError(f"{name} is boolean, as masks are; give the grey values of the image.")
     if section.dtype.kind == "f":
@@ -74,7 +74,7 @@ def as_mask(array: Any, name: str = "mask") -> np.ndarray:
     ArrayError
         If this is not one finite 2D mask of exactly one cell.
     """
-    grey = _grey(_section(array, name), name)
+    grey = grey_mask(section_of(array, name), name)
     inside = grey > 127
     if inside[[0, 0, -1, -1], [0, -1, 0, -1]].all() and not inside.all():
         raise ArrayError(
@@ -114,7 +114,7 @@ def as_obj(array: Any, name: str = "obj") -> np.ndarray:
         )
     if volume.dtype.kind == "f":
         raise ArrayError(f"{name} has the type {volume.dtype}; make it boolean or uint8.")
-    return _grey(volume, name)
+    return grey_mask(volume, name)
 
 
 def as_body(array: Any, name: str = "volume") -> np.ndarray:
@@ -147,8 +147,8 @@ def as_body(array: Any, name: str = "volume") -> np.ndarray:
         raise ArrayError(f"{name} is empty: no value is above 0.5.")
     # The threshold of floating point is exactly one half, as that of the consensus.
     if volume.dtype.kind == "f" and set(np.unique(volume)) != {0, 255}:
-        return _unit(volume, name) > 0.5 if volume.any() else _grey(volume, name)
-    return volume if volume.dtype == bool and volume.any() else _grey(volume, name) > 127
+        return _unit(volume, name) > 0.5 if volume.any() else grey_mask(volume, name)
+    return volume if volume.dtype == bool and volume.any() else grey_mask(volume, name) > 127
 
 
 def section_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -169,9 +169,9 @@ def section_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
     ArrayError
         If an array is refused or their shapes differ.
     """
-    grey, inside = _section(image, "image", "image"), _section(mask, "mask")
+    grey, inside = section_of(image, "image", "image"), section_of(mask, "mask")
     same_shape(grey, inside)
-    return grey.astype(np.float64), _grey(inside, "mask") > 127
+    return grey.astype(np.float64), grey_mask(inside, "mask") > 127
 
 
 def canonical_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -195,20 +195,48 @@ def canonical_pair(image: Any, mask: Any) -> tuple[np.ndarray, np.ndarray, bool]
     ArrayError
         If an array is refused or their shapes differ.
     """
+    pairs, single = as_pairs(image, mask)
+    return (
+        np.stack([as_image(one, name) for one, _, name, _ in pairs]),
+        np.stack([as_mask(one, name) for _, one, _, name in pairs]),
+        single,
+    )
+
+
+def as_pairs(image: Any, mask: Any) -> tuple[list[tuple[np.ndarray, np.ndarray, str, str]], bool]:
+    """Take one image and its mask, or a batch of them, apart; sizes and values are kept.
+
+    Parameters
+    ----------
+    image, mask : array-like
+        As for `canonical_pair`.
+
+    Returns
+    -------
+    pairs : list of (image, mask, name of the image, name of the mask)
+        The arrays of each cell, and what errors call them.
+    single : bool
+        Whether single arrays were given.
+
+    Raises
+    ------
+    ArrayError
+        If their shapes differ, or there are none.
+    """
     images, masks = as_array(image, "image", "image"), as_array(mask, "mask")
     # A batch of three is no colour image: both have the axis N. Colours in the last axis are.
     if images.ndim != 3 or masks.ndim != 3 or images.shape[-1] in (3, 4):
-        section = as_image(images)
+        section_of(images, "image", "image")
         same_shape(images, masks)
-        return section[None], as_mask(masks)[None], True
+        return [(images, masks, "image", "mask")], True
     same_shape(images, masks)
     if not len(images):
         raise ArrayError("image and mask are batches of no cells; give at least one.")
-    return (
-        np.stack([as_image(one, f"image[{i}]") for i, one in enumerate(images)]),
-        np.stack([as_mask(one, f"mask[{i}]") for i, one in enumerate(masks)]),
-        False,
-    )
+    pairs = [
+        (one, other, f"image[{i}]", f"mask[{i}]")
+        for i, (one, other) in enumerate(zip(images, masks, strict=True))
+    ]
+    return pairs, False
 
 
 def same_shape(
@@ -223,7 +251,8 @@ def same_shape(
         )
 
 
-def _section(array: Any, name: str, use: Use = "labels") -> np.ndarray:
+def section_of(array: Any, name: str, use: Use = "labels") -> np.ndarray:
+    """Give one section, (Y, X), of at least 8 x 8 pixels; raise ArrayError for anything else."""
     array = as_array(array, name, use)
     shape = array.shape
     while array.ndim > 2 and 1 in array.shape:
@@ -259,7 +288,7 @@ def _unit(array: np.ndarray, name: str) -> np.ndarray:
     return array.astype(np.float64).clip(0, 1)
 
 
-def _grey(array: np.ndarray, name: str) -> np.ndarray:
+def grey_mask(array: np.ndarray, name: str) -> np.ndarray:
     """Bring a mask or volume in any of its codings to 0 to 255."""
     if not array.any():
         raise ArrayError(f"{name} is empty; it must mark one cell.")

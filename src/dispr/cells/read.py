@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dispr.cells.arrays import as_image, as_mask, as_obj, same_shape
+from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.folder import CellFiles
+from dispr.cells.framing import Crop, shown
 from dispr.cells.metadata import stated_pixel_size
 from dispr.cells.spacing import as_pixel_size, resized_pixel_size
+from dispr.cells.square import Grid, Square, whole_square
 from dispr.errors import ArrayError, FileError
 from dispr.images.read import look, read_greys, read_numbers
 
@@ -67,6 +69,77 @@ def read_obj(path: str | os.PathLike[str]) -> np.ndarray:
         If the file cannot be read or is not a volume of 64 x 64 x 64 that holds a cell.
     """
     return _checked(as_obj, read_numbers(path), path)
+
+
+def read_crop(files: CellFiles, pixel_size: float | None = None) -> Crop:
+    """Read the image and the mask of a cell as they are, with the size of their pixels.
+
+    Parameters
+    ----------
+    files : CellFiles
+        The cell.
+    pixel_size : float, optional
+        Edge of a pixel in um, instead of what the metadata say.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or is refused, or image and mask differ in shape.
+    """
+    return _crop(files, read_original_pixel_size(files, pixel_size))
+
+
+def _crop(files: CellFiles, pixel_size: float | None) -> Crop:
+    image, mask = read_greys(files.image), read_numbers(files.mask)
+    names = str(files.image), str(files.mask)
+    try:
+        same_shape(image, mask, *names)
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+    return Crop(image, mask, pixel_size, *names)
+
+
+def read_framed(files: CellFiles, square: Square | None) -> Cell:
+    """Read a cell without its object, as a model was shown it; whole without a square.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or is refused.
+    """
+    crop = _crop(files, None)
+    try:
+        return Cell(files.name, *shown(crop, square or whole_square(crop.shape)))
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def read_framed_obj(path: str | os.PathLike[str], grid: Grid | None) -> np.ndarray:
+    """Read a 3D cell on the grid of its prediction, (64, 64, 64) uint8.
+
+    Parameters
+    ----------
+    path : path
+        File of the 3D cell.
+    grid : (float, float, float) or None
+        Where the prediction stands on the grid of the 3D cell; None where it is the same grid.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or the cell lies beyond the prediction.
+    """
+    obj = read_obj(path)
+    if grid is None:
+        return obj
+    from scipy.ndimage import affine_transform
+
+    y, x, edge = grid
+    step = edge / SIZE
+    middle = SIZE // 2  # the plane of the section is one and the same
+    start = (middle * (1 - step), *(first + (step - 1) / 2 for first in (y, x)))
+    moved: np.ndarray = affine_transform(obj.astype(np.float32), (step,) * 3, start, order=1)
+    return _checked(as_obj, np.rint(moved).astype(np.uint8), path)
 
 
 def read_cell(files: CellFiles) -> Cell:

@@ -67,7 +67,8 @@ from dispr.cli.options import refuse_given
     "--frame",
     default="auto",
     show_default=True,
-    help="How much of a field a cell is seen in: auto, field, cell, or um.",
+    help="How much of its image each cell is seen in: auto (as the training cells), field, cell, "
+    "or um.",
 )
 @click.option(
     "--volume",
@@ -138,8 +139,6 @@ def command(
 
         if split is not None:
             raise ConfigError("--split is of a folder of cells; leave it out for fields of view.")
-        if mask:
-            refuse_given(("frame",), "a single cell fills its frame")
         predict_fields_command(
             data,
             out,
@@ -177,7 +176,7 @@ def command(
     from dispr.prediction.model import load
 
     refuse_given(
-        ("channel", "frame", "volume", "meshes", "measures"),
+        ("channel", "volume", "meshes", "measures"),
         "DATA is a folder of cells; it is for fields of view",
     )
     if not parts(data) and tiff_files(data):
@@ -201,7 +200,9 @@ def command(
             steps=steps,
             batch_size=batch_size,
             pixel_size=pixel_size,
+            frame=frame,
             on_progress=bars.counter(len(files)),
+            on_note=bars.note,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
     odd = [row["name"] for row in rows if row["warning"]]

@@ -45,6 +45,13 @@ UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
 @click.option(
     "--init", type=click.Path(path_type=Path), default=None, help="Begin with these weights."
 )
+@click.option(
+    "--frame",
+    type=float,
+    default=None,
+    help="Edge of the square that the cells are seen in, in um. Default: what their files say.",
+)
+@click.option("--cells", default=None, help='What the cells are, such as "nuclei", for messages.')
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard event files too.")
 @click.option("--target", default=None, help="Occupied voxels: half (> 127), any (> 0) or grey.")
 @click.option("--sampler", default=None, help="Default sampler: ddpm, ddim or dpm-solver.")
@@ -83,7 +90,14 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
         device=options["device"],
         initial=initial,
         tensorboard=options["tensorboard"],
-        about={"preset": preset, "data": data.resolve().name, **of_extra},
+        frame_um=options["frame"],
+        cells=options["cells"],
+        about={
+            "name": out.resolve().name,
+            "preset": preset,
+            "data": data.resolve().name,
+            **of_extra,
+        },
     )
     run_with_progress(trainer, out)
 
@@ -105,6 +119,11 @@ def run_with_progress(trainer: Any, out: Path) -> None:
             f"on; {parameters:,} parameters; {trainer.accelerator.num_processes} x "
             f"{trainer.device.type}."
         )
+        if trainer.frame is None:
+            click.echo(
+                "No file states the size of its pixels, so the weights will not state the frame of "
+                "their training cells, and cells of known size cannot be shown alike; see --frame."
+            )
         if trainer.step:
             click.echo(f"Taking up the run at step {trainer.step}.")
     bar = tqdm(

@@ -2,65 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.square import Square, cut, overlap, square_about
 from dispr.fields.locate import LocatedCell
-
-Window = tuple[slice, slice]
-"""Rows and columns."""
 
 HALO = 8
 """Pixels of 64 about a neighbour that its light may still reach."""
-
-
-@dataclass(frozen=True)
-class Square:
-    """A square of a field.
-
-    Attributes
-    ----------
-    y, x : int
-        First row and column in pixels of the field; may lie outside of it.
-    edge : int
-        Its rows and columns.
-    """
-
-    y: int
-    x: int
-    edge: int
-
-
-def square_about(cell: LocatedCell, edge: int) -> Square:
-    """Give the square whose middle is that of the cell's box.
-
-    Where that is not possible to the pixel, the cell lies half a pixel further down or right, as
-    the training cells do.
-    """
-    y0, y1, x0, x1 = cell.box
-    return Square(y0 - (edge - (y1 - y0) + 1) // 2, x0 - (edge - (x1 - x0) + 1) // 2, edge)
-
-
-def cut(array: np.ndarray, square: Square, beyond: float = 0) -> np.ndarray:
-    """Cut a square out of an array, (Y, X) to (edge, edge), with a value beyond the field."""
-    out = np.full((square.edge, square.edge), beyond, array.dtype)
-    there, here = overlap(square, (array.shape[0], array.shape[1]))
-    out[here] = array[there]
-    return out
-
-
-def overlap(square: Square, field: tuple[int, int]) -> tuple[Window, Window]:
-    """Give the part of a square that lies in a field: in rows and columns of each."""
-    there, here = [], []
-    for first, length in zip((square.y, square.x), field, strict=True):
-        begin = min(max(first, 0), length)
-        end = max(min(first + square.edge, length), begin)
-        there.append(slice(begin, end))
-        here.append(slice(begin - first, end - first) if end > begin else slice(0, 0))
-    return (there[0], there[1]), (here[0], here[1])
 
 
 def crop_cell(
@@ -92,7 +42,7 @@ def crop_cell(
     square : Square
         Where it was cut out.
     """
-    square = square_about(cell, edge)
+    square = square_about(cell.box, edge)
     grey = cut(image, square, background)
     mask = np.zeros((edge, edge), bool)
     y, x = cell.box[0] - square.y, cell.box[2] - square.x
@@ -139,9 +89,3 @@ def _paint_over(
 
 def _halo(square: Square) -> int:
     return max(1, round(HALO * square.edge / SIZE))
-
-
-def background_level(image: np.ndarray, labels: np.ndarray) -> float:
-    """Give the median grey value outside of all cells; the lowest one where there is no outside."""
-    outside = image[labels == 0]
-    return float(np.median(outside)) if outside.size else float(image.min())

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.folder import CellFiles
+from dispr.cells.frame import PUBLISHED, Frame
 from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.fields.find import FieldFiles
 from dispr.fields.meshes import check_meshes, write_field_meshes
@@ -61,7 +62,7 @@ class FieldSettings:
     pixel_size : float, optional
         Edge of a pixel in um, instead of what the files say.
     frame : str or float
-        See `dispr.fields.frame.choose_frames`.
+        See `dispr.cells.frame.choose_frames`.
     volume : "tif", "zarr" or "none"
         Format of the label volume.
     meshes : "glb", "ply", "obj", "stl" or "none"
@@ -83,8 +84,19 @@ class FieldSettings:
             check_format(self.volume)
 
 
-def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
+def read_prepared(
+    files: FieldFiles, settings: FieldSettings, trained: Frame | None = PUBLISHED
+) -> PreparedField:
     """Read a field from its files and find its cells.
+
+    Parameters
+    ----------
+    files : FieldFiles
+        The field.
+    settings : FieldSettings
+        How it is taken apart.
+    trained : Frame or None
+        The frame that the model was trained on; None if it is not known.
 
     Raises
     ------
@@ -103,6 +115,8 @@ def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
                 image,
                 read_labels(files.mask),
                 pixel_size=size,
+                frame=settings.frame,
+                trained=trained,
                 name=files.name,
                 image_name=str(files.image),
                 mask_name=str(files.mask),
@@ -112,6 +126,7 @@ def read_prepared(files: FieldFiles, settings: FieldSettings) -> PreparedField:
             None if files.labels is None else read_labels(files.labels),
             pixel_size=size,
             frame=settings.frame,
+            trained=trained,
             name=files.name,
             image_name=str(files.image),
             labels_name=str(files.labels or files.image),
@@ -174,7 +189,7 @@ def predict_field_files(
     """
     settings = settings or FieldSettings()
     report = on_progress or (lambda work, done, total: None)
-    field = read_prepared(files, settings)
+    field = read_prepared(files, settings, model.frame)
     for note in field.notes:
         if on_note:
             on_note(note)
@@ -198,6 +213,7 @@ def predict_field_files(
         steps=steps,
         batch_size=batch_size,
         pixel_size=field.pixel_size,
+        framed=True,
         on_progress=predicted,
     )
     about = {row["name"]: row for row in predictions}
@@ -342,7 +358,7 @@ def predict_fields(
     kept = []
     for files in fields:
         try:
-            prepared = read_prepared(files, settings or FieldSettings())
+            prepared = read_prepared(files, settings or FieldSettings(), model.frame)
         except NoCellsError as error:
             note(f"{files.name} is left out. {error}")
             continue

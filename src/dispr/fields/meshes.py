@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.square import Square
 from dispr.errors import ConfigError
-from dispr.fields.crop import Square
 from dispr.fields.prepare import PreparedField
 from dispr.meshes.files import COLOURED, FORMATS, write_mesh
 from dispr.meshes.mesh import Mesh, mesh_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.arrays import SIZE
-from dispr.fields.crop import Square, Window, overlap
+from dispr.cells.square import Square, Window, overlap
 
 HALF = 127
 """Largest quantised probability that is outside."""

@@ -117,7 +117,7 @@ def predict_field(
     pixel_size : float, optional
         Edge of a pixel in um.
     frame : "auto", "field", "cell" or float
-        How large a part of the field each cell is seen in (`dispr.fields.frame`); a number is its
+        How large a part of the field each cell is seen in (`dispr.cells.frame`); a number is its
         edge in um.
     ensemble, seed, sampler, steps, batch_size, on_step
         As for `Model.predict`.
@@ -129,8 +129,8 @@ def predict_field(
     ConfigError
         If a setting is invalid.
     """
-    field = prepare_field(image, labels, pixel_size=pixel_size, frame=frame)
     chosen = model or load()
+    field = prepare_field(image, labels, pixel_size=pixel_size, frame=frame, trained=chosen.frame)
     cells = field.predictable
     images, masks = canonical_crops(field)
     predictions = chosen.predict_each(

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from dispr.cells.arrays import SIZE, as_mask, same_shape
+from dispr.cells.arrays import SIZE, as_mask, grey_mask, same_shape
+from dispr.cells.frame import PUBLISHED, TYPICAL, Frame, Frames, choose_frames
+from dispr.cells.framing import Crop, frame_crops, size_warning
 from dispr.cells.spacing import as_pixel_size
+from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 from dispr.errors import ArrayError, NoCellsError
 from dispr.fields.channels import one_label_image
-from dispr.fields.crop import Square, background_level, crop_cell, square_about
-from dispr.fields.frame import TYPICAL, Frames, choose_frames
+from dispr.fields.crop import crop_cell
 from dispr.fields.grey import as_grey
 from dispr.fields.locate import (
     LEAST_PIXELS,
@@ -99,9 +101,12 @@ class PreparedField:
         return [cell for cell in self.cells if not cell.refused]
 
     def crop(self, cell: FieldCell) -> tuple[np.ndarray, np.ndarray]:
-        """Cut out the image and mask of a cell; those of a single cell are given back whole."""
+        """Cut out the image and mask of a cell; a single one that is its frame is whole."""
         if self.mask is not None:
-            return self.image, self.mask
+            if self.rule == "whole":
+                return self.image, self.mask
+            grey = grey_mask(self.mask, "mask")
+            return cut(self.image, cell.square, self.background), cut(grey, cell.square)
         image, mask, _ = crop_cell(
             self.image, self.labels, cell.located, cell.square.edge, self.background
         )
@@ -125,6 +130,7 @@ def prepare_field(
     *,
     pixel_size: float | None = None,
     frame: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
     name: str = "cell",
     image_name: str = "image",
     labels_name: str = "labels",
@@ -141,7 +147,9 @@ def prepare_field(
     pixel_size : float, optional
         Edge of a pixel in um.
     frame : str or float
-        How large a part of the field each cell is seen in (`dispr.fields.frame`).
+        How large a part of the field each cell is seen in (`dispr.cells.frame`).
+    trained : Frame or None
+        The frame that the model was trained on; None if it is not known.
     name : str
         What the names of cells begin with.
     image_name, labels_name : str
@@ -193,15 +201,25 @@ def prepare_field(
         [not cell.touches_border for cell in located],
         edge,
         frame,
+        trained,
     )
     if edge is not None and frame == "auto" and frames.rule == "field":
-        usual = frames.edge * TYPICAL / SIZE * edge
-        notes.append(
-            f"the median cell of {image_name} is {usual:.3g} um long, unlike the red blood cells "
-            "that the shipped model was trained on (5.7 to 10.8 um), so it was shown at another "
-            "scale; check the pixel size."
-        )
-    cells = _field_cells(located, frames, name)
+        typical = TYPICAL if trained is None else trained.typical
+        usual = frames.edge * typical / SIZE * edge
+        if trained is None:
+            notes.append(
+                "the weights do not state the frame that their training cells were seen in, so "
+                f"the median cell of {image_name} ({usual:.3g} um long) was taken to be as large "
+                "as the median training cell; give the frame in um if it is known."
+            )
+        else:
+            low, high = trained.span_um
+            notes.append(
+                f"the median cell of {image_name} is {usual:.3g} um long, unlike the "
+                f"{trained.cells} that the model was trained on ({low:.3g} to {high:.3g} um), so "
+                "it was shown at another scale; check the pixel size."
+            )
+    cells = _field_cells(located, frames, name, edge, trained)
     if all(cell.refused for cell in cells):
         size = float(np.median([cell.located.extent for cell in cells]))
         raise NoCellsError(
@@ -217,13 +235,15 @@ def prepare_single(
     mask: Any,
     *,
     pixel_size: float | None = None,
+    frame: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
     name: str = "cell",
     image_name: str = "image",
     mask_name: str = "mask",
 ) -> PreparedField:
-    """Take a crop of one cell and its mask as a field that is its own frame.
+    """Take a crop of one cell and its mask as a field of one cell.
 
-    The cell is seen as by `dispr.Model.predict` of the same two arrays.
+    The cell is seen as by `dispr.Model.predict` of the same two arrays (`dispr.cells.framing`).
 
     Raises
     ------
@@ -237,32 +257,44 @@ def prepare_single(
     as_mask(section, mask_name)  # which refuses what is no mask of one cell
     inside = section if section.dtype == bool else section > section.max() / 2
     (located,) = locate_cells(inside.astype(np.int32))
-    height, width = grey.shape
-    whole = max(height, width)
-    # As `dispr.cells.arrays` pads to a square.
-    square = Square(-((whole - height) // 2), -((whole - width) // 2), whole)
-    warning = BORDER if located.touches_border else ""
-    cell = FieldCell(name, located, square, warning)
+    crop = Crop(grey, section, edge, name)
+    framing = frame_crops([crop], trained, frame)
+    (square,), (odd,) = framing.squares, framing.warnings
+    cell = FieldCell(name, located, square, odd)
+    rule = "whole" if square == whole_square(grey.shape) else "um"
+    level = background_level(grey, inside.astype(np.int32))
+    mask_kept = _writable(section)
+    numbers = inside.astype(np.int32)
     return PreparedField(
-        grey, inside.astype(np.int32), (cell,), edge, "whole", mask=_writable(section)
+        grey, numbers, (cell,), edge, rule, framing.notes, background=level, mask=mask_kept
     )
 
 
 def _field_cells(
-    located: Sequence[LocatedCell], frames: Frames, name: str
+    located: Sequence[LocatedCell],
+    frames: Frames,
+    name: str,
+    pixel_size: float | None,
+    trained: Frame | None,
 ) -> tuple[FieldCell, ...]:
     cells = []
-    for cell, edge in zip(located, frames.edges, strict=True):
+    for cell, edge, enlarged in zip(located, frames.edges, frames.enlarged, strict=True):
         told = []
         if cell.touches_border:
             told.append(BORDER)
         if cell.pieces > 1:
             told.append(f"Its label has {cell.pieces} pieces; the largest was predicted.")
-        if frames.rule != "cell" and edge > frames.edge:
+        if pixel_size is not None and trained is not None:
+            told.append(size_warning(cell.extent, pixel_size, trained))
+        if frames.rule != "cell" and enlarged:
             told.append("It is too large for the frame of its field, so it was shown smaller.")
-        square = square_about(cell, edge)
+        square = square_about(cell.box, edge)
         refused = _refusal(cell, edge)
-        cells.append(FieldCell(f"{name}_{cell.label:04d}", cell, square, " ".join(told), refused))
+        cells.append(
+            FieldCell(
+                f"{name}_{cell.label:04d}", cell, square, " ".join(filter(None, told)), refused
+            )
+        )
     return tuple(cells)
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dispr.cells.arrays import as_body
+from dispr.cells.read import read_framed_obj
+from dispr.cells.square import Grid
 from dispr.errors import ArrayError, FileError
 from dispr.files import read_tiff
 from dispr.images.read import read_numbers
 from dispr.measurements.inputs import Item, find_items
 from dispr.morphology.intervals import MeasureIntervals, fit_intervals
 from dispr.morphology.shape import no_shape, shape_values
-from dispr.prediction.layout import SETTINGS
+from dispr.prediction.layout import SETTINGS, read_grid
 from dispr.processes import map_in_processes
 
 Values = Mapping[str, float]
@@ -67,7 +69,7 @@ def calibrate_measures(
                 f"{predictions} has a prediction of {item.name}, but {truth} has no object of this "
                 "name; name the data set that was predicted."
             )
-        tasks.append((item, objects[item.name]))
+        tasks.append((item, objects[item.name], read_grid(predictions, item.name)))
     samples: list[Sequence[Values]] = []
     known: list[Values] = []
     for drawn, true in map_in_processes(_measure, tasks, jobs):
@@ -86,15 +88,16 @@ def model_of(predictions: Path) -> str:
         return ""
 
 
-def _measure(task: tuple[Item, Path]) -> tuple[list[Values], Values]:
-    item, path = task
+def _measure(task: tuple[Item, Path, Grid | None]) -> tuple[list[Values], Values]:
+    item, path, grid = task
     drawn: list[Values] = []
     for sample in item.paths[1:]:
         volume = read_tiff(sample)
         body = volume > volume.max() / 2
         drawn.append(shape_values(body) if body.any() else no_shape())
     try:
-        body = as_body(read_numbers(path), str(path))
+        shape = read_numbers(path) if grid is None else read_framed_obj(path, grid)
+        body = as_body(shape, str(path))
     except ArrayError as error:
         raise FileError(str(error)) from error
     return drawn, shape_values(body)

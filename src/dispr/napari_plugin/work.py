@@ -123,9 +123,15 @@ def run(
     DisprError
         If the arrays, a setting or the weights cannot be used.
     """
-    field = prepare_field(job.image, job.labels, pixel_size=job.pixel_size, name=job.name)
-    cells = field.predictable
     chosen = model or load_cached(job.weights)
+    field = prepare_field(
+        job.image,
+        job.labels,
+        pixel_size=job.pixel_size,
+        trained=chosen.frame,
+        name=job.name,
+    )
+    cells = field.predictable
     rows = {cell.label: _row(field, cell, {}) for cell in field.cells if cell.refused}
     done: list[Placed] = []
     meshes: dict[int, Mesh] = {}

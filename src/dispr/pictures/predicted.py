@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles
-from dispr.cells.read import read_cell
+from dispr.cells.read import read_framed, read_framed_obj
 from dispr.pictures.panel import PanelRow
-from dispr.prediction.layout import read_probability, read_samples, read_spacing
+from dispr.prediction.layout import (
+    read_grid,
+    read_probability,
+    read_samples,
+    read_spacing,
+    read_square,
+)
 from dispr.scores.shape import binarise, iou
 
 
@@ -29,10 +35,14 @@ def predicted_row(predictions: Path, file: CellFiles) -> PanelRow:
     FileError
         If a file is missing or cannot be read.
     """
-    cell = read_cell(file)
+    cell = read_framed(file, read_square(predictions, file.name))
     samples = read_samples(predictions, file.name)
     probability = read_probability(predictions, file.name)
-    truth = None if cell.obj is None else binarise(cell.obj)
+    truth = (
+        None
+        if file.obj is None
+        else binarise(read_framed_obj(file.obj, read_grid(predictions, file.name)))
+    )
     spacing = read_spacing(predictions, file.name)
     edge = None if spacing is None else spacing[2]
     unit = 1.0 if edge is None else edge**3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import hashlib
 import json
 import math
@@ -14,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from dispr._version import __version__
+from dispr.cells.arrays import SIZE
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
-from dispr.cells.read import Cell, read_cell, read_pixel_size
+from dispr.cells.framing import Framing, frame_crops, shown
+from dispr.cells.read import Cell, read_crop
 from dispr.cells.spacing import Spacing
-from dispr.errors import ConfigError
+from dispr.cells.square import Square, whole_square
+from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import atomic_path, make_folder, write_csv
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.voxels import surface
@@ -47,7 +49,10 @@ def predict_folder(
     steps: str | int | None = None,
     batch_size: int = BATCH_SIZE,
     pixel_size: float | None = None,
+    frame: str | float = "auto",
+    framed: bool = False,
     on_progress: Callable[[float], Any] | None = None,
+    on_note: Callable[[str], Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Predict cells and write their shapes, probabilities and a table.
 
@@ -66,9 +71,16 @@ def predict_folder(
         As for `Model.predict`.
     pixel_size : float, optional
         Edge of a pixel of the images as they are in the files, in um, instead of what the files'
-        metadata say.
+        metadata say. Where it is known, the model is shown the square that it was trained on
+        (`dispr.cells.framing`).
+    frame : str or float
+        How large a part of its crop each cell is seen in (`dispr.cells.frame.choose_frames`).
+    framed : bool
+        The crops are such squares already, and are shown as they are.
     on_progress : callable, optional
         Called with the number of cells, or part of one, done since the last call.
+    on_note : callable, optional
+        Called with what was assumed of the cells.
 
     Returns
     -------
@@ -78,11 +90,13 @@ def predict_folder(
         samples' volumes in voxels,
         surface_voxels of the consensus (`dispr.morphology.voxels.surface`), and, empty where the
         model is not calibrated, the 90 % intervals volume_low_voxels to volume_high_voxels and
-        surface_low_voxels to surface_high_voxels; familiarity, the share of training cells whose
-        sections are odder (`dispr.prediction.familiarity`), and a warning where it is too low to
-        trust the shapes, both empty where nothing is known of the model's training cells. Where
-        the pixel size is known, also voxel_size_um and the volumes as volume_um3,
-        volume_mean_um3 and so on.
+        surface_low_voxels to surface_high_voxels; frame_y_px, frame_x_px and frame_px, first row,
+        first column and edge of the square of the crop, in its pixels, that the shapes' 64 x 64
+        columns stand on (it may reach beyond the crop); familiarity, the share of training cells
+        whose sections are odder (`dispr.prediction.familiarity`), and a warning where it is too low
+        to trust the shapes, both empty where nothing is known of the model's training cells. The
+        warning also says what does not fit the frame. Where the pixel size is known, also
+        voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.
 
     Raises
     ------
@@ -96,8 +110,7 @@ def predict_folder(
     )
     ensemble, seed, steps = chosen.ensemble, chosen.seed, chosen.steps
     _refuse_namesakes(files)
-    cells = [read_cell(dataclasses.replace(file, obj=None)) for file in files]
-    sizes = {file.name: read_pixel_size(file, pixel_size) for file in files}
+    cells, squares, told, sizes, shapes = _read(model, files, pixel_size, frame, framed, on_note)
     settings = {
         "dispr": __version__,
         "model": fingerprint(model),
@@ -111,8 +124,16 @@ def predict_folder(
         file.name: cell_digest(cell.image, cell.mask)
         for file, cell in zip(files, cells, strict=True)
     }
-    same = _begin(out, settings, digests, sizes)
+    same = _begin(out, settings, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
+    for name, warning in told.items():
+        looks[name]["warning"] = " ".join(filter(None, (warning, looks[name]["warning"])))
+
+    # Of the square that the shapes' 64 x 64 columns stand on, in pixels of the crop.
+    place = {
+        name: {"frame_y_px": square.y, "frame_x_px": square.x, "frame_px": square.edge}
+        for name, square in squares.items()
+    }
 
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
@@ -135,6 +156,7 @@ def predict_folder(
             "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
             "surface_voxels": surface(prediction.consensus),
             **_intervals(prediction),
+            **place[name],
             **looks[name],
         }
         rows[name] |= _micrometres(rows[name], prediction.voxel_size)
@@ -181,6 +203,58 @@ def predict_folder(
         if table:
             write_csv(out / TABLE, [*others, *table])
     return table
+
+
+def _read(
+    model: Model,
+    files: Sequence[CellFiles],
+    pixel_size: float | None,
+    frame: str | float,
+    framed: bool,
+    on_note: Callable[[str], Any] | None,
+) -> tuple[
+    list[Cell], dict[str, Square], dict[str, str], dict[str, float | None], dict[str, list[int]]
+]:
+    """Read cells as the model is shown them.
+
+    Returns
+    -------
+    cells : list of Cell
+        Without objects.
+    squares : dict of str to Square
+        The part of its crop that a cell is shown in.
+    warnings : dict of str to str
+        What a user must know of each cell.
+    sizes : dict of str to (float or None)
+        Edge of its voxels in um.
+    shapes : dict of str to [int, int]
+        Rows and columns of its crop.
+    """
+    crops = [read_crop(file, pixel_size) for file in files]
+    try:
+        if framed:
+            squares = tuple(whole_square(crop.shape) for crop in crops)
+            framing = Framing(squares, ("",) * len(crops))
+        else:
+            framing = frame_crops(crops, model.frame, frame)
+        arrays = [shown(crop, square) for crop, square in zip(crops, framing.squares, strict=True)]
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+    for note in framing.notes:
+        if on_note:
+            on_note(note)
+    names = [file.name for file in files]
+    found = list(zip(names, crops, framing.squares, strict=True))
+    return (
+        [Cell(name, *pair) for name, pair in zip(names, arrays, strict=True)],
+        {name: square for name, _, square in found},
+        dict(zip(names, framing.warnings, strict=True)),
+        {
+            name: None if crop.pixel_size is None else crop.pixel_size * square.edge / SIZE
+            for name, crop, square in found
+        },
+        {name: list(crop.shape) for name, crop, _ in found},
+    )
 
 
 def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
@@ -273,6 +347,8 @@ def _begin(
     settings: dict[str, Any],
     digests: dict[str, str],
     sizes: dict[str, float | None],
+    squares: dict[str, Square],
+    shapes: dict[str, list[int]],
 ) -> set[str]:
     """Claim the folder, or make sure that it holds a run with the same settings.
 
@@ -282,11 +358,13 @@ def _begin(
     path = out / SETTINGS
     known: dict[str, str] = {}
     known_sizes: dict[str, float | None] = {}
+    known_squares: dict[str, Any] = {}
     if path.is_file():
         try:
             before = json.loads(path.read_text(encoding="utf-8"))
             known = before.pop("cells")
             known_sizes = dict(before.get("voxel_sizes_um", {}))
+            known_squares = dict(before.get("squares", {}))
         except (ValueError, KeyError, AttributeError):
             before = {}
         changed = [key for key in settings if before.get(key) != settings[key]]
@@ -296,7 +374,13 @@ def _begin(
                 f"folder, or remove samples, probability and {SETTINGS} from this one."
             )
     with atomic_path(path) as temporary:
-        cells = {"cells": {**known, **digests}, "voxel_sizes_um": {**known_sizes, **sizes}}
+        others = {name: at for name, at in known_squares.items() if name not in digests}
+        cells = {
+            "cells": {**known, **digests},
+            "voxel_sizes_um": {**known_sizes, **sizes},
+            "squares": others
+            | {name: [at.y, at.x, at.edge, shapes[name]] for name, at in squares.items()},
+        }
         text = json.dumps({**settings, **cells}, indent=1)
         temporary.write_text(text, encoding="utf-8")
     same = {name for name, digest in digests.items() if known.get(name) == digest}

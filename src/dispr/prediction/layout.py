@@ -11,6 +11,7 @@ import numpy as np
 
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
+from dispr.cells.square import Grid, Square, whole_square
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_tiff
 from dispr.names import key
@@ -62,6 +63,43 @@ def write_prediction(
     for k, sample in enumerate(samples):
         write_tiff(sample_path(out, name, k), sample.astype(np.uint8) * 255, spacing)
     write_tiff(probability_path(out, name), probability.astype(np.float32), spacing)
+
+
+def read_square(out: Path, name: str) -> Square | None:
+    """Read the part of a cell's crop that its shape stands on; None if it is not recorded.
+
+    In pixels of the crop: the shape's 64 x 64 columns fill it.
+    """
+    found = _read_place(out, name)
+    return None if found is None else found[0]
+
+
+def read_grid(out: Path, name: str) -> Grid | None:
+    """Read where a shape stands on the grid of a 3D cell that fills its crop.
+
+    Returns
+    -------
+    (float, float, float) or None
+        First row, first column and edge of the shape's square in voxels of the 3D cell; None where
+        the two stand on one grid, as all shapes of earlier versions do.
+    """
+    found = _read_place(out, name)
+    if found is None:
+        return None
+    square, whole = found[0], whole_square(found[1])
+    if square == whole:
+        return None
+    scale = SHAPE[1] / whole.edge
+    return (square.y - whole.y) * scale, (square.x - whole.x) * scale, square.edge * scale
+
+
+def _read_place(out: Path, name: str) -> tuple[Square, tuple[int, int]] | None:
+    try:
+        record = json.loads((out / SETTINGS).read_text(encoding="utf-8"))["squares"][name]
+        y, x, edge, (height, width) = record
+        return Square(int(y), int(x), int(edge)), (int(height), int(width))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_spacing(out: Path, name: str) -> Spacing | None:

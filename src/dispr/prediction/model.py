@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,22 +14,26 @@ import torch
 from torch import nn
 
 from dispr.arguments import as_steps, as_whole
-from dispr.cells.arrays import canonical_pair
+from dispr.cells.arrays import SIZE, as_pairs
 from dispr.cells.classes import CLASSES
+from dispr.cells.frame import Frame
+from dispr.cells.framing import Crop, frame_crops, shown
 from dispr.cells.prepare import condition_tensor
-from dispr.cells.spacing import Spacing, as_pixel_size, resized_pixel_size
+from dispr.cells.spacing import Spacing, as_pixel_size
+from dispr.cells.square import Square
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
 from dispr.model.calibration import QUANTITIES, Calibration
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
+from dispr.model.frame import frame_of
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.draw import draw_occupancy, sampling_process
-from dispr.prediction.shipped import shipped_intervals, shipped_weights
+from dispr.prediction.shipped import shipped_intervals, shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
     from dispr.meshes.mesh import Mesh
@@ -64,12 +68,23 @@ class Prediction:
         What the intervals of volume and surface are made by.
     voxel_size : float or None
         Edge of a voxel in um; None if it is not known.
+    squares : tuple of Square
+        For each cell the square of the section, in its pixels, that the shapes' 64 x 64 columns
+        stand on; it may reach beyond the section. Empty where the sections were 64 x 64 crops
+        for `Model.predict_each`.
+    warnings : tuple of str
+        For each cell, what does not fit what the model was trained on; empty if nothing.
+    notes : tuple of str
+        What was assumed of the sections.
     """
 
     samples: np.ndarray
     probability: np.ndarray
     calibration: Calibration | None = None
     voxel_size: float | None = None
+    squares: tuple[Square, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def spacing(self) -> Spacing | None:
@@ -218,6 +233,7 @@ class Model:
         cell_class: str | Sequence[str] | None = None,
         batch_size: int = BATCH_SIZE,
         pixel_size: float | None = None,
+        frame: str | float = "auto",
         on_step: Callable[[int], None] | None = None,
     ) -> Prediction:
         """Predict 3D shapes of one cell or of a batch of cells.
@@ -228,9 +244,11 @@ class Model:
         Parameters
         ----------
         image, mask : array-like
-            One section and its segmentation, (Y, X), or a batch, (N, Y, X). Other sizes than
-            64 x 64 are padded to a square and resized; for types and ranges see
-            `dispr.cells.arrays.as_image` and `as_mask`.
+            One section and its segmentation, (Y, X), or a batch, (N, Y, X); for types and ranges
+            see `dispr.cells.arrays.as_image` and `as_mask`. With a pixel size the model is shown
+            the square that it was trained on, with the cell in its middle, padded or cut; without,
+            64 x 64 pixels as they are, and others at the scale at which the (median) cell is as
+            large as the median training cell (`dispr.cells.framing`).
         ensemble : int
             Shapes to draw for each cell. A deterministic model gives one.
         seed : int
@@ -247,6 +265,9 @@ class Model:
         pixel_size : float, optional
             Edge of a pixel of the sections as they are given, in um; the prediction then knows
             the size of its voxels (`Prediction.voxel_size`), which are cubes.
+        frame : "auto", "field", "cell" or float
+            How large a part of the sections is shown (`dispr.cells.frame.choose_frames`); a
+            number is its edge in um.
         on_step : callable, optional
             Called with the number of shapes after each evaluation of the network on them.
 
@@ -263,9 +284,18 @@ class Model:
             If a setting is invalid.
         """
         edge = as_pixel_size(pixel_size)
-        images, masks, single = canonical_pair(image, mask)
-        shape = np.shape(mask)
-        voxel_size = resized_pixel_size(edge, shape if single else shape[1:])
+        pairs, single = as_pairs(image, mask)
+        crops = [Crop(one, other, edge, *names) for one, other, *names in pairs]
+        framing = frame_crops(crops, self.frame, frame)
+        squares, notes = framing.squares, framing.notes
+        seen = [shown(crop, square) for crop, square in zip(crops, squares, strict=True)]
+        images, masks = (np.stack(arrays) for arrays in zip(*seen, strict=True))
+        sizes = [None if edge is None else edge * square.edge / SIZE for square in squares]
+        if edge is not None and len(set(sizes)) > 1:
+            notes += (
+                "the cells have voxels of different sizes, those of cell i of squares[i].edge / "
+                f"{SIZE} pixels, so voxel_size is not stated.",
+            )
         classes = [cell_class] if isinstance(cell_class, str) else cell_class
         results = list(
             self.predict_each(
@@ -277,17 +307,20 @@ class Model:
                 steps=steps,
                 classes=classes,
                 batch_size=batch_size,
-                voxel_sizes=[voxel_size] * len(images),
+                voxel_sizes=sizes,
                 on_step=on_step,
             )
         )
+        told = framing.warnings, notes
         if single:
-            return results[0]
+            return replace(results[0], squares=squares, warnings=told[0], notes=told[1])
         return Prediction(
             np.stack([result.samples for result in results]),
             np.stack([result.probability for result in results]),
             self.config.calibration,
-            voxel_size,
+            sizes[0] if len(set(sizes)) == 1 else None,
+            squares,
+            *told,
         )
 
     def predict_each(
@@ -352,6 +385,11 @@ class Model:
             while len(waiting) >= shapes:
                 yield self._prediction(np.stack(waiting[:shapes]), next(sizes))
                 del waiting[:shapes]
+
+    @property
+    def frame(self) -> Frame | None:
+        """The square that the training cells were seen in; None where the weights do not say."""
+        return frame_of(self.about)
 
     def measure_intervals(self) -> MeasureIntervals | None:
         """Give the intervals for `Prediction.measure` that come with the shipped model.
@@ -469,4 +507,5 @@ def load(
     place = find_device(device)
     network = build_network(loaded.config)
     fill_network(network, loaded.state, str(path))
-    return Model(loaded.config, network, loaded.about, place, precision)
+    known = shipped_remarks(hashlib.sha256(path.read_bytes()).hexdigest())
+    return Model(loaded.config, network, {**known, **loaded.about}, place, precision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from dispr.errors import FileError
 from dispr.morphology.intervals import MeasureIntervals, load_intervals
@@ -29,6 +30,29 @@ def shipped_weights(name: str = "fast") -> tuple[Path, str]:
             "other weights."
         ) from error
     return FOLDER / entry["file"], entry["sha256"]
+
+
+def shipped_remarks(sha256: str) -> dict[str, Any]:
+    """Give what is known of shipped weights that do not state it themselves.
+
+    Parameters
+    ----------
+    sha256 : str
+        Checksum of their file, wherever it lies.
+
+    Returns
+    -------
+    dict
+        `name` and `frame` as weights state them; empty for other files.
+    """
+    try:
+        entries = json.loads(INDEX.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    for name, entry in entries.items():
+        if entry.get("sha256") == sha256 and "frame" in entry:
+            return {"name": name, "frame": entry["frame"]}
+    return {}
 
 
 def shipped_intervals(model: str) -> MeasureIntervals | None:

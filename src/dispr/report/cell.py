@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dispr.cells.classes import parse_name
-from dispr.cells.read import read_cell, read_obj
+from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
 from dispr.meshes.spread import surface_spread
 from dispr.morphology.ensemble import calibrated, summarise
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.morphology.shape import UNIT, no_shape, shape_values
-from dispr.prediction.layout import read_probability, read_samples, read_spacing
+from dispr.prediction.layout import (
+    read_grid,
+    read_probability,
+    read_samples,
+    read_spacing,
+    read_square,
+)
 from dispr.report.coding import (
     mask_bits,
     packed,
@@ -80,7 +86,10 @@ def report_cell(source: Source) -> CellReport:
     if spacing is None and source.pixels is not None:
         # Cells of a field have voxels of several sizes; its pixels are of one.
         spacing, unit = (source.pixels,) * 3, "px"
-    truth = None if source.truth is None else binarise(read_obj(source.truth))
+    truth = None
+    if source.truth is not None:
+        grid = read_grid(source.folder, source.name)
+        truth = binarise(read_framed_obj(source.truth, grid))
     spread = surface_spread(samples)
     row = _measured(source, len(samples), spacing)
     fitted = _calibrated(source, row is not None)
@@ -118,7 +127,7 @@ def _coded(
     shapes = [*samples, *([] if truth is None else [truth])]
     parts: dict[str, bytes] = {}
     if source.section is not None:
-        cell = read_cell(replace(source.section, obj=None))
+        cell = read_framed(source.section, read_square(source.folder, source.item.name))
         parts["image"] = cell.image.tobytes()
         parts["mask"] = mask_bits(cell.mask > 127)
     parts["shapes"] = shape_planes(shapes)

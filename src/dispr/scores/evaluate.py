@@ -14,10 +14,10 @@ import numpy as np
 
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import find_cells, one_each, tiff_files
-from dispr.cells.read import read_mask, read_obj
+from dispr.cells.read import read_framed_obj, read_mask, read_obj
 from dispr.errors import FileError
 from dispr.morphology.voxels import surface, volume
-from dispr.prediction.layout import predicted_names, read_probability, read_samples
+from dispr.prediction.layout import predicted_names, read_grid, read_probability, read_samples
 from dispr.processes import map_in_processes
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.intervals import interval_scores, read_intervals
@@ -230,7 +230,7 @@ def _score_cell(
     task: tuple[Path, str, Path, Path | None, Path | None],
 ) -> list[dict[str, Any]]:
     predictions, name, obj, mask, similar = task
-    truth = binarise(read_obj(obj))
+    truth = binarise(read_framed_obj(obj, read_grid(predictions, name)))
     known: Measures = measure(truth)  # once for all shapes: it is half of the work
 
     def row(shape: str, sample: int | str, body: np.ndarray) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import numpy as np
 from dispr.cells.arrays import SIZE, SMALLEST, as_image
 from dispr.cells.read import Cell
 from dispr.cells.spacing import Spacing
+from dispr.cells.square import Square, background_level, square_about
 from dispr.errors import ArrayError, ConfigError
-from dispr.fields.crop import Square, background_level, crop_cell, square_about
+from dispr.fields.crop import crop_cell
 from dispr.fields.grey import as_grey
 from dispr.fields.locate import LEAST_PIXELS
 from dispr.fields.prepare import LEAST_AREA
@@ -90,7 +91,7 @@ def refusal(cell: StackCell, frame: Frame, least_volume: float = 0.0) -> str:
 
 def _misfit(cell: StackCell, frame: Frame) -> str:
     """Say along which axis a cell reaches beyond its frame."""
-    square = square_about(cell.section, frame.edge)
+    square = square_about(cell.section.box, frame.edge)
     edge, plane = frame.edge * frame.spacing[1], frame.spacing[0]
     # The frame begins half a voxel before plane 0, and its plane 32 is the middle of the cell.
     begin = (cell.middle + 0.5) * plane - (PLANE + 0.5) * frame.voxel

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispr.cells.read import Cell
+from dispr.cells.square import square_about
 from dispr.errors import FileError
-from dispr.fields.crop import square_about
 from dispr.fields.find import FieldFiles
 from dispr.files import write_csv, write_tiff
 from dispr.stacks.classes import Classes, Names
@@ -128,7 +128,7 @@ def _prepare_stack(
         row["reason"] = refusal(cell, frame, settings.least_volume) or sections.fault(cell.middle)
         if not row["reason"]:
             name = names.give(files.name, cell.label, kind)
-            square = square_about(cell.section, frame.edge)
+            square = square_about(cell.section.box, frame.edge)
             row |= {"split": split, "name": name}
             row |= {"frame_y_px": square.y, "frame_x_px": square.x}
             paths = cell_paths(out, split, name)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.frame import FRAME_UM, LEAST, MOST, TYPICAL
 from dispr.errors import ConfigError
-from dispr.fields.frame import FRAME_UM, LEAST, MOST, TYPICAL
 
 FITTING = 0.95
 """Share of the cells that a frame must hold to be chosen."""

@@ -25,6 +25,7 @@ from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig, to_dict
 from dispr.model.device import autocast, check_precision, find_device, plain_torch
+from dispr.model.frame import frame_of, frame_to_dict
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
 from dispr.network.cascade import Cascade
 from dispr.prediction.draw import sampling_process
@@ -34,6 +35,7 @@ from dispr.training.cascade import cascade_loss
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
 from dispr.training.ema import MovingAverage
+from dispr.training.frame import find_frame
 from dispr.training.log import RunLog
 from dispr.training.samples import Samples, make_samples
 from dispr.training.stop import Stop
@@ -108,6 +110,11 @@ class Trainer:
         Write TensorBoard event files too.
     about : dict, optional
         Remarks to keep in the weights.
+    frame_um : float, optional
+        Edge in um of the square that the cells are seen in, 64 pixels; by default what their files
+        say (`dispr.training.frame`).
+    cells : str, optional
+        What the cells are, in the plural, for people.
 
     Raises
     ------
@@ -130,6 +137,8 @@ class Trainer:
         initial: Weights | None = None,
         tensorboard: bool = False,
         about: dict[str, Any] | None = None,
+        frame_um: float | None = None,
+        cells: str | None = None,
     ) -> None:
         self.run, self.model, self.training = Path(run), model, training
         self.accelerator = make_accelerator(device, training.precision)
@@ -149,6 +158,9 @@ class Trainer:
         self.extra = len(extra)
         self.validation_cells = CellDataset(validation_files)
         self._check()
+        before = frame_of(initial.about) if initial else None
+        own = range(len(train_files))
+        self.frame = find_frame([self.cells[i] for i in own], train_files, frame_um, cells, before)
         self.settings = {
             "model": to_dict(model),
             "training": {k: v for k, v in to_dict(training).items() if k not in FREE},
@@ -270,7 +282,14 @@ class Trainer:
         """Write the averaged weights."""
         for i, average in enumerate(self.averages):
             name = WEIGHTS if i == 0 else f"weights_ema_{average.rate}.safetensors"
-            about = {**self.about, **self._looks, "steps": self.step, "ema_rate": average.rate}
+            frame = {"frame": frame_to_dict(self.frame)} if self.frame else {}
+            about = {
+                **frame,
+                **self.about,
+                **self._looks,
+                "steps": self.step,
+                "ema_rate": average.rate,
+            }
             save_weights(self.run / name, Weights(self.model, average.state, about))
 
     @cached_property

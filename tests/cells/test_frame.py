@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from dispr.cells.frame import FRAME_UM, choose_frames
 from dispr.errors import ConfigError
-from dispr.fields.frame import FRAME_UM, choose_frames
 
 WHOLE = [True] * 3
 

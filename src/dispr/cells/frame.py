@@ -1,0 +1,198 @@
+"""How large a square of an image each cell is shown to the model in: one rule for all inputs.
+
+A model sees its training cells at one scale, each in a square of 64 x 64 pixels: the published ones
+in 11.008 um (pixels of 0.172 um), of which the longer side of a discocyte's mask spans 51 pixels,
+of a spherocyte's 41 (medians; all cells 33 to 63, median 48). How much of the square a cell fills
+thus tells the model something of it, and cells must not each be enlarged to the same size. So
+there is one edge for all cells of an input: that of the training cells where the pixel size is
+known. Where it is not, or where the cells are of quite another size, the median cell is made to
+span as much of the square as the median training cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from dispr.arguments import as_number
+from dispr.cells.arrays import SIZE, SMALLEST
+from dispr.errors import ConfigError
+
+PIXEL_UM = 0.172
+"""Edge of a pixel of the published data set in um."""
+
+FRAME_UM = SIZE * PIXEL_UM
+"""Edge of its frame of 64 pixels in um: 11.008."""
+
+TYPICAL = 48
+"""Pixels of 64 that the longer side of a training mask spans, median."""
+
+LEAST, MOST = 33, 63
+"""Smallest and largest longer side of a training mask."""
+
+FULL = 60
+"""Pixels of 64 that a cell may span before it gets a larger frame of its own."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The square in which a model saw its training cells; weights state it.
+
+    Attributes
+    ----------
+    pixel_um : float
+        Edge of one of its 64 x 64 pixels in um.
+    cells : str
+        What the cells are, in the plural, for people.
+    least, typical, most : float
+        Pixels of 64 that the longer side of a training mask spans: smallest, median, largest.
+    """
+
+    pixel_um: float
+    cells: str = "training cells"
+    least: float = LEAST
+    typical: float = TYPICAL
+    most: float = MOST
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.pixel_um) and self.pixel_um > 0):
+            raise ConfigError(f"a frame has pixels of a positive size in um, not {self.pixel_um}.")
+        if not 0 < self.least <= self.typical <= self.most <= SIZE:
+            raise ConfigError(
+                f"cells span 1 to {SIZE} pixels of a frame, not {self.least:g} to {self.most:g}."
+            )
+
+    @property
+    def edge_um(self) -> float:
+        """Its edge in um."""
+        return SIZE * self.pixel_um
+
+    @property
+    def span_um(self) -> tuple[float, float]:
+        """Smallest and largest longer side of a training cell in um."""
+        return self.least * self.pixel_um, self.most * self.pixel_um
+
+
+PUBLISHED = Frame(PIXEL_UM, "red blood cells")
+"""Frame of the published data set."""
+
+Rule = Literal["auto", "field", "cell"] | float
+"""How frames are chosen; a number is their edge in um."""
+
+
+_WORDS: tuple[Literal["auto", "field", "cell"], ...] = ("auto", "field", "cell")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a field's cells.
+
+    Attributes
+    ----------
+    edges : tuple of int
+        Edge of each cell's square, in pixels of the field.
+    rule : "um", "field" or "cell"
+        What they were chosen by: a length, the median cell, or each cell by itself.
+    edge : int
+        The common edge; the median one where each cell has its own.
+    enlarged : tuple of bool
+        Whether a cell has a larger square than the others, for it does not fit theirs.
+    """
+
+    edges: tuple[int, ...]
+    rule: Literal["um", "field", "cell"]
+    edge: int
+    enlarged: tuple[bool, ...]
+
+
+def as_rule(text: str | float) -> Rule:
+    """Check a rule: "auto", "field", "cell", or a number of um.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these.
+    """
+    for word in _WORDS:
+        if isinstance(text, str) and text == word:
+            return word
+    try:
+        edge = float(text) if isinstance(text, str) else as_number(text)
+    except ValueError:
+        edge = math.nan
+    if not (math.isfinite(edge) and edge > 0):
+        raise ConfigError(f'the frame is "auto", "field", "cell" or a number of um, not "{text}".')
+    return edge
+
+
+def choose_frames(
+    extents: Sequence[int],
+    whole: Sequence[bool],
+    pixel_size: float | Sequence[float] | None = None,
+    rule: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
+) -> Frames:
+    """Choose the frame of each cell.
+
+    Parameters
+    ----------
+    extents : sequence of int
+        Longer side of each cell in pixels.
+    whole : sequence of bool
+        Whether the cell is seen whole; others do not count for the median.
+    pixel_size : float or sequence of float, optional
+        Edge of a pixel in um; of those of each cell where they differ.
+    rule : "auto", "field", "cell" or float
+        "auto": the frame of the training cells, where it and the pixel size are known and the
+        median cell then spans as much of it as any training cell, else as "field". "field": the
+        median cell spans as many of 64 pixels as the median training cell, 48 where that is not
+        known. "cell": each cell does. A number: the edge of the frame in um.
+    trained : Frame or None
+        The frame of the training cells; None if it is not known.
+
+    Raises
+    ------
+    ConfigError
+        If the rule is none, or needs a pixel size.
+    """
+    wanted = as_rule(rule)
+    sizes = np.broadcast_to(np.asarray(1.0 if pixel_size is None else pixel_size), len(extents))
+    lengths = np.asarray(extents) * sizes  # um, or pixels
+    counted = np.asarray(whole, bool) if any(whole) else np.ones(len(extents), bool)
+    median = float(np.median(lengths[counted]))
+    typical = TYPICAL if trained is None else trained.typical
+    if isinstance(wanted, float):
+        if pixel_size is None:
+            raise ConfigError(
+                f"a frame of {wanted:g} um needs the size of the pixels; give --pixel-size."
+            )
+        return _frames(wanted / sizes, extents, "um")
+    if wanted == "auto" and pixel_size is not None and trained is not None:
+        edge = trained.edge_um
+        if trained.least <= median * SIZE / edge <= trained.most:
+            return _frames(edge / sizes, extents, "um")
+    if wanted == "cell":
+        return _frames(lengths / sizes * SIZE / typical, extents, "cell")
+    return _frames(median * SIZE / typical / sizes, extents, "field")
+
+
+def enlarge(extent: int, edge: int) -> int:
+    """Give the edge of a square that holds a cell with a margin; the same if it does already."""
+    return math.ceil(extent * SIZE / FULL) if extent * SIZE > FULL * edge else edge
+
+
+def _frames(
+    edges: np.ndarray, extents: Sequence[int], rule: Literal["um", "field", "cell"]
+) -> Frames:
+    least = [max(SMALLEST, round(float(edge))) for edge in edges]
+    fitting = [enlarge(extent, edge) for extent, edge in zip(extents, least, strict=True)]
+    return Frames(
+        tuple(fitting),
+        rule,
+        max(SMALLEST, round(float(np.median(edges)))),
+        tuple(a > b for a, b in zip(fitting, least, strict=True)),
+    )

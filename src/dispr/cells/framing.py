@@ -1,0 +1,238 @@
+"""Crops of single cells, shown to a model as its training cells were.
+
+A crop whose pixels are of known size is cut, or padded, to the square that the model was trained
+on, with the cell in its middle, just as the cells of a field are; a crop that is that square
+already is taken as it is. So one cell gets one shape, however it was cropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dispr.cells.arrays import SIZE, as_image, as_mask, grey_mask, section_of
+from dispr.cells.frame import Frame, choose_frames, enlarge
+from dispr.cells.square import Box, Square, background_level, cut, square_about, whole_square
+
+SMALLER = "It is too large for the frame, so it was shown smaller."
+
+CUT = "It touches the border of its image, so a part of it may be missing."
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A crop of one cell, as it was given.
+
+    Attributes
+    ----------
+    image, mask : ndarray
+        (Y, X), as `dispr.cells.arrays.as_image` and `as_mask` take them.
+    pixel_size : float or None
+        Edge of a pixel in um.
+    image_name, mask_name : str
+        What errors call the arrays.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    pixel_size: float | None = None
+    image_name: str = "image"
+    mask_name: str = "mask"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        height, width = section_of(self.mask, self.mask_name).shape
+        return height, width
+
+    @property
+    def box(self) -> Box:
+        """Where in it the cell is."""
+        return box_of(grey_mask(section_of(self.mask, self.mask_name), self.mask_name) > 127)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How crops are shown to a model.
+
+    Attributes
+    ----------
+    squares : tuple of Square
+        The part of each crop that the model sees at 64 x 64.
+    warnings : tuple of str
+        What a user must know of each cell; empty if nothing.
+    notes : tuple of str
+        What was assumed of all.
+    """
+
+    squares: tuple[Square, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def frame_crops(
+    crops: Sequence[Crop], trained: Frame | None, rule: str | float = "auto"
+) -> Framing:
+    """Choose the square of each crop.
+
+    Parameters
+    ----------
+    crops : sequence of Crop
+        All cells that are to be compared with each other.
+    trained : Frame or None
+        The frame of the training cells; None if it is not known.
+    rule : str or float
+        As for `dispr.cells.frame.choose_frames`.
+
+    Returns
+    -------
+    Framing
+        Crops of known pixel size are seen in the frame of the training cells in um. The others
+        have one frame in pixels: 64, as the published data, if at least half of them are
+        64 x 64; else that in which the median cell is as large as the median training cell. A
+        crop that is the frame itself is taken whole, and in all others the cell stands in the
+        middle.
+
+    Raises
+    ------
+    ArrayError
+        If a mask cannot be used.
+    ConfigError
+        If the rule is none.
+    """
+    boxes = [crop.box for crop in crops]
+    squares = [whole_square(crop.shape) for crop in crops]
+    warnings = [
+        CUT if touches_border(box, crop.shape) else ""
+        for box, crop in zip(boxes, crops, strict=True)
+    ]
+    notes: list[str] = []
+    known = [i for i, crop in enumerate(crops) if crop.pixel_size is not None]
+    for chosen in (known, [i for i in range(len(crops)) if i not in set(known)]):
+        if not chosen:
+            continue
+        extents = [longer_side(boxes[i]) for i in chosen]
+        sizes = [size for i in chosen if (size := crops[i].pixel_size) is not None] or None
+        frames = choose_frames(
+            extents,
+            [not warnings[i] for i in chosen],
+            sizes,
+            rule,
+            trained,
+        )
+        # Published data are 64 x 64 pixels of a size that their files do not state.
+        published = rule == "auto" and (sizes is None or trained is None)
+        published &= 2 * sum(crops[i].shape == (SIZE, SIZE) for i in chosen) >= len(chosen)
+        notes += _notes(crops, chosen, frames.rule, frames.edge, trained, rule, published)
+        for k, i in enumerate(chosen):
+            size = crops[i].pixel_size
+            plain = SIZE if published else frames.edge
+            if size is not None and trained is not None and rule == "auto":
+                plain = round(trained.edge_um / size)
+                told = size_warning(extents[k], size, trained)
+                warnings[i] = " ".join(filter(None, (warnings[i], told)))
+            if rule != "cell" and crops[i].shape == (plain, plain):
+                continue
+            edge = enlarge(extents[k], SIZE) if published else frames.edges[k]
+            if frames.rule != "cell" and (edge > SIZE if published else frames.enlarged[k]):
+                warnings[i] = " ".join(filter(None, (warnings[i], SMALLER)))
+            squares[i] = square_about(boxes[i], edge)
+    return Framing(tuple(squares), tuple(warnings), tuple(notes))
+
+
+def _notes(
+    crops: Sequence[Crop],
+    chosen: Sequence[int],
+    chosen_by: str,
+    edge: int,
+    trained: Frame | None,
+    rule: str | float,
+    published: bool,
+) -> list[str]:
+    """Say what was assumed of crops; nothing where all is known."""
+    if rule != "auto" or chosen_by == "um":
+        return []
+    which = "" if len(chosen) == len(crops) else f" of {len(chosen)} of {len(crops)} cells"
+    if crops[chosen[0]].pixel_size is None:
+        what = f"the pixel size{which} is not known"
+    elif trained is None:
+        what = "the weights do not state the frame that their training cells were seen in"
+    else:
+        low, high = trained.span_um
+        return [
+            f"the median cell{which} is not as large as any of the {trained.cells} that the model "
+            f"was trained on ({low:.3g} to {high:.3g} um), so the cells were shown at another "
+            "scale; check the pixel size."
+        ]
+    if published:
+        size = "" if trained is None else f", {trained.edge_um:.5g} um"
+        return [f"{what}: 64 pixels were taken for the frame of the training cells{size}."]
+    return [
+        f"{what}: all were shown at one scale, {edge} pixels as the frame, in which the median "
+        "cell is as large as the median training cell; give --pixel-size and, for weights that "
+        "do not state it, --frame."
+    ]
+
+
+def shown(crop: Crop, square: Square) -> tuple[np.ndarray, np.ndarray]:
+    """Give what the model sees of a crop: image and mask, (64, 64) uint8.
+
+    Beyond the crop there is background: the median grey value outside of the cell.
+
+    Raises
+    ------
+    ArrayError
+        If the image or the mask cannot be used.
+    """
+    names = crop.image_name, crop.mask_name
+    if square == whole_square(crop.shape):
+        return as_image(crop.image, names[0]), as_mask(crop.mask, names[1])
+    image, mask = section_of(crop.image, names[0], "image"), section_of(crop.mask, names[1])
+    grey = grey_mask(mask, names[1])
+    level = background_level(image, grey > 127)
+    return (
+        as_image(cut(image, square, level), names[0]),
+        as_mask(cut(grey, square), names[1]),
+    )
+
+
+def size_warning(extent: int, pixel_size: float, trained: Frame) -> str:
+    """Say that a cell is larger or smaller than any training cell; nothing if it is not.
+
+    Parameters
+    ----------
+    extent : int
+        Its longer side in pixels.
+    pixel_size : float
+        Edge of a pixel in um.
+    trained : Frame
+        The frame of the training cells.
+    """
+    # By one pixel of 64 the outline of a cell may be drawn otherwise.
+    if trained.least - 1 <= extent * pixel_size / trained.pixel_um <= trained.most + 1:
+        return ""
+    low, high = trained.span_um
+    return (
+        f"It is {extent * pixel_size:.3g} um long, unlike the {trained.cells} of the training "
+        f"({low:.3g} to {high:.3g} um)."
+    )
+
+
+def touches_border(box: Box, shape: tuple[int, int]) -> bool:
+    """Tell whether a cell reaches the outermost pixels of its image."""
+    return box[0] == 0 or box[2] == 0 or box[1] == shape[0] or box[3] == shape[1]
+
+
+def box_of(inside: np.ndarray) -> Box:
+    """Give the box about what is inside, (Y, X) bool; the whole where nothing is."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows):
+        return 0, inside.shape[0], 0, inside.shape[1]
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def longer_side(box: Box) -> int:
+    """Give the longer side of a box."""
+    return max(box[1] - box[0], box[3] - box[2])
