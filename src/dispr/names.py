@@ -9,6 +9,9 @@ from pathlib import Path
 
 from dispr.errors import FileError
 
+TIFF = (".tif", ".tiff")
+PNG = (".png",)
+
 
 def key(name: str) -> str:
     """Give a name in the form in which names are compared: composed Unicode (NFC).
@@ -32,6 +35,19 @@ def missing(path: str | os.PathLike[str]) -> FileError:
             "fetch its content (git annex get, datalad get), or remove the link."
         )
     return FileError(f"{printable(path)} does not exist; check the name.")
+
+
+def refuse_zarr(path: Path) -> None:
+    """Refuse a folder that is an OME-Zarr, an image in another format than those that are read.
+
+    Raises
+    ------
+    FileError
+        If it is one.
+    """
+    inside = (".zattrs", ".zgroup", ".zarray", "zarr.json")
+    if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in inside):
+        raise FileError(f"{path} is an OME-Zarr, which is not read here; save it as OME-TIFF.")
 
 
 def visible_files(

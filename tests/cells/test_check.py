@@ -66,7 +66,7 @@ def test_what_can_be_used_is_a_warning(tmp_path, write_cells, make_cell):
     words = ["a.tif is not plane 32", "b.tif has the type uint16", "c.tif has the shape (128, 128)"]
     for word in words:
         assert sum(word in warning for warning in report.warnings) >= 1
-    assert len(report.warnings) == 4
+    assert len(report.warnings) == 7  # a and its roll, too: at the border, in pieces; the sizes
 
 
 def test_an_image_in_train_and_test_is_a_fault(tmp_path, write_cells):
@@ -98,11 +98,46 @@ def test_nothing_to_check(tmp_path):
         with pytest.raises(FileError, match=str(folder.name)):
             check_cells(folder)
     (tmp_path / "image").mkdir()
-    assert "holds no .tif files" in check_cells(tmp_path).faults[0]
+    assert "holds no TIFF or PNG files" in check_cells(tmp_path).faults[0]
 
 
 @pytest.mark.reference
 def test_real_cells_have_no_faults(real_cells):
     report = check_cells(real_cells)
-    assert (report.faults, report.warnings) == ([], [])
+    assert report.faults == []
+    # A few real masks touch the border, or are of pieces, without being of a cluster.
+    words = ("touches the border", "pieces")
+    assert [sum(word in warning for warning in report.warnings) for word in words] == [8, 3]
+    assert len(report.warnings) == 11
     assert sum(report.counts.values()) == 661
+
+
+def test_what_predict_would_stumble_over(tmp_path, write_cells, make_cell):
+    write_cells(tmp_path, [f"c{i}" for i in range(6)], kinds=("image", "mask"))
+    mask = make_cell()["mask"]
+    stray = mask.copy()
+    stray[:2, :2] = 255
+    put(tmp_path / "mask" / "c0.tif", stray)
+    put(tmp_path / "mask" / "c3.tif", np.roll(mask, 32, axis=1))
+    put(tmp_path / "image" / "c4.tif", np.full((64, 64), 7, np.uint8))
+    for kind in ("image", "mask"):
+        path = tmp_path / kind / "c5.tif"
+        put(path, np.pad(tifffile.imread(path), 8))
+    report = check_cells(tmp_path)
+    assert report.faults == []
+    for words in (
+        "c0.tif has 2 pieces, 4 pixels beside the largest",
+        "c3.tif touches the border",
+        "c4.tif has the same value, 7, everywhere",
+        "the images have 2 sizes (64 x 64, 80 x 80)",
+    ):
+        assert sum(words in warning for warning in report.warnings) == 1, words
+
+
+def test_links_to_nothing_are_faults(tmp_path, write_cells):
+    write_cells(tmp_path, ["a"])
+    for kind in ("image", "mask"):
+        (tmp_path / kind / "b.tif").symlink_to("gone.tif")
+    report = check_cells(tmp_path)
+    assert len(report.faults) == 2
+    assert all("b.tif is a link to gone.tif" in fault for fault in report.faults)

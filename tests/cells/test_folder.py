@@ -1,6 +1,9 @@
 import pytest
+import tifffile
+from PIL import Image
 
 from dispr.cells.folder import find_cells
+from dispr.cells.read import read_cell
 from dispr.errors import FileError
 
 
@@ -82,8 +85,8 @@ def test_no_folder_a_file_and_an_empty_folder(tmp_path):
     with pytest.raises(FileError, match="is a file"):
         find_cells(tmp_path / "file")
     (tmp_path / "image").mkdir()
-    (tmp_path / "image" / "a.png").write_bytes(b"x")
-    with pytest.raises(FileError, match=r"no cells \(only \.png files.*folders image and mask"):
+    (tmp_path / "image" / "a.bmp").write_bytes(b"x")
+    with pytest.raises(FileError, match=r"no cells \(only \.bmp files.*folders image and mask"):
         find_cells(tmp_path)
 
 
@@ -101,3 +104,27 @@ def test_an_ome_zarr_is_named(tmp_path):
         FileError, match=r"a is an OME-Zarr, which is not read here; save it as OME"
     ):
         find_cells(tmp_path / "a")
+
+
+def test_folders_in_the_plural_and_png(tmp_path, write_cells):
+    write_cells(tmp_path, ["a"])
+    for kind in ("image", "mask"):
+        array = tifffile.imread(tmp_path / kind / "a.tif")
+        Image.fromarray(array).save(tmp_path / kind / "a.PNG")
+        (tmp_path / kind / "a.tif").unlink()
+    (tmp_path / "image").rename(tmp_path / "Images")
+    (tmp_path / "mask").rename(tmp_path / "masks")
+    (cell,) = find_cells(tmp_path, need_obj=True)
+    assert (cell.image.name, cell.image.parent.name) == ("a.PNG", "Images")
+    assert (cell.mask.parent.name, cell.obj.parent.name) == ("masks", "obj")
+    assert read_cell(cell).mask.max() == 255
+    (tmp_path / "mask").mkdir()
+    with pytest.raises(FileError, match="mask and masks could both be meant"):
+        find_cells(tmp_path)
+
+
+def test_unicode_forms(tmp_path, write_cells):
+    write_cells(tmp_path, ["z\u00e9"], kinds=("image", "mask"))
+    (tmp_path / "mask" / "z\u00e9.tif").rename(tmp_path / "mask" / "ze\u0301.tif")
+    (cell,) = find_cells(tmp_path)
+    assert cell.name == "z\u00e9"

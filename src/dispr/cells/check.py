@@ -13,7 +13,8 @@ import numpy as np
 
 from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
-from dispr.cells.folder import KINDS, LAYOUT, parts, tiff_files
+from dispr.cells.doubts import doubt_image, doubt_sizes, doubts_mask
+from dispr.cells.folder import KINDS, LAYOUT, files_of, kind_folder, parts
 from dispr.errors import ArrayError, FileError
 from dispr.images.read import read_greys, read_numbers
 
@@ -68,11 +69,13 @@ def check_cells(
     report = Report()
     images: dict[bytes, tuple[str, Path]] = {}
     names: dict[str, Path] = {}
+    shapes: list[tuple[int, ...]] = []
     for split, folder in found.items():
         for name, files in _cells(folder, report):
             report.counts[split or "all", parse_name(name).cell_class or "other"] += 1
             arrays = {kind: _read(kind, path, report) for kind, path in files.items()}
             _compare(files, arrays, report)
+            _doubt(files, arrays, parse_name(name).cell_class == "cell_clusters", report)
             image = arrays.get("image")
             if image is not None:
                 _note_copy(split or "all", files["image"], image, images, report)
@@ -81,23 +84,29 @@ def check_cells(
                     f"{folder / 'image' / name} has the same name as {names[name]}."
                 )
             names.setdefault(name, folder / "image" / name)
+            if image is not None:
+                shapes.append(image.shape)
             if progress is not None:
                 progress()
+    mixed = doubt_sizes(shapes)
+    if mixed:
+        report.warnings.append(f"{root}: {mixed}.")
+    _note_capitals(names, report)
     if not report.counts:
-        report.faults.append(f"{root} holds no .tif files; {LAYOUT}.")
+        report.faults.append(f"{root} holds no TIFF or PNG files; {LAYOUT}.")
     return report
 
 
 def _cells(folder: Path, report: Report) -> Iterator[tuple[str, dict[str, Path]]]:
     """Give each cell of one part with the files that it has, and note those that it lacks."""
-    files = {kind: tiff_files(folder / kind) for kind in KINDS}
+    files = files_of(folder, report.faults)
     expected = KINDS if files["obj"] else ("image", "mask")
     for name in sorted(set().union(*files.values())):
         here: dict[str, Path] = {}
         for kind in expected:
             paths = files[kind].get(name, [])
             if not paths:
-                report.faults.append(f"{folder / kind / name}.tif does not exist.")
+                report.faults.append(f"{kind_folder(folder, kind) / name}.tif does not exist.")
                 continue
             here[kind] = paths[0]
             if len(paths) > 1:
@@ -135,6 +144,34 @@ def _compare(files: dict[str, Path], arrays: dict[str, np.ndarray | None], repor
         if iou < 0.5:
             report.warnings.append(
                 f"{files['mask']} is not plane {SECTION} of {files['obj']} (IoU {iou:.2f})."
+            )
+
+
+def _doubt(
+    files: dict[str, Path],
+    arrays: dict[str, np.ndarray | None],
+    of_pieces: bool,
+    report: Report,
+) -> None:
+    """Note what can be used but is probably not meant."""
+    image, mask = arrays.get("image"), arrays.get("mask")
+    odd = doubt_image(image) if image is not None else ""
+    if odd:
+        report.warnings.append(f"{files['image']} {odd}.")
+    if mask is not None:
+        inside = mask > mask.max() / 2
+        report.warnings += [f"{files['mask']} {odd}." for odd in doubts_mask(inside, of_pieces)]
+
+
+def _note_capitals(names: dict[str, Path], report: Report) -> None:
+    """Note names that are one on Windows and macOS."""
+    seen: dict[str, Path] = {}
+    for name, path in names.items():
+        other = seen.setdefault(name.casefold(), path)
+        if other != path:
+            report.warnings.append(
+                f"{path} and {other} differ in capitals alone; rename one, as their results would "
+                "be one file on Windows and macOS."
             )
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import FileError
-from dispr.images.read import refuse_zarr
-from dispr.names import key, missing, visible_files
+from dispr.names import PNG, TIFF, key, missing, refuse_zarr, visible_files
 
 SPLITS = ("train", "test")
 KINDS = ("image", "mask", "obj")
 LAYOUT = (
-    "put the cells as .tif files in the folders image and mask (and obj, to train), or in train "
-    "and test holding these, under the same file names in each"
+    "put the cells as TIFF or PNG files in the folders image and mask (and obj, to train), or in "
+    "train and test holding these, under the same file names in each"
 )
 
 
@@ -81,7 +80,9 @@ def parts(root: Path) -> dict[str | None, Path]:
     return found
 
 
-def tiff_files(folder: Path, faults: list[str] | None = None) -> dict[str, list[Path]]:
+def tiff_files(
+    folder: Path, faults: list[str] | None = None, suffixes: Sequence[str] = TIFF
+) -> dict[str, list[Path]]:
     """Give the TIFF files of a folder by name without extension; none if it does not exist.
 
     Hidden files (those of the system and half-written ones) and other formats are passed over. More
@@ -93,6 +94,8 @@ def tiff_files(folder: Path, faults: list[str] | None = None) -> dict[str, list[
         The folder.
     faults : list of str, optional
         Receives a sentence for each file that cannot be used, instead of an error for the first.
+    suffixes : sequence of str, optional
+        Extensions, in small letters, of other files than TIFF.
 
     Raises
     ------
@@ -101,14 +104,49 @@ def tiff_files(folder: Path, faults: list[str] | None = None) -> dict[str, list[
     """
     files: dict[str, list[Path]] = {}
     if folder.is_dir():
-        for path in visible_files(folder, (".tif", ".tiff"), faults):
+        for path in visible_files(folder, suffixes, faults):
             # Path.stem only takes the last extension, so "0.00_discocyte000144" survives.
             files.setdefault(key(path.stem), []).append(path)
     return files
 
 
+def files_of(part: Path, faults: list[str] | None = None) -> dict[str, dict[str, list[Path]]]:
+    """Give the files of the cells of a part, by kind and name.
+
+    Images and masks are TIFF or PNG, objects TIFF; `faults` and errors are as for `tiff_files`.
+    """
+    return {
+        kind: tiff_files(kind_folder(part, kind), faults, TIFF if kind == "obj" else (*TIFF, *PNG))
+        for kind in KINDS
+    }
+
+
+def kind_folder(part: Path, kind: str) -> Path:
+    """Give the folder of the images, masks or objects of a part.
+
+    Its name may be in the plural and have capitals ("Masks"). Where there is none, the path is the
+    one that it should have.
+
+    Raises
+    ------
+    FileError
+        If several folders could be meant.
+    """
+    named = part / kind
+    if not part.is_dir():
+        return named
+    alike = [
+        path
+        for path in sorted(part.iterdir())
+        if path.name.lower() in (kind, f"{kind}s") and path.is_dir()
+    ]
+    if len(alike) > 1:
+        raise FileError(f"{alike[0]} and {alike[1].name} could both be meant; rename one of them.")
+    return alike[0] if alike else named
+
+
 def _is_part(folder: Path) -> bool:
-    return any((folder / kind).is_dir() for kind in KINDS)
+    return any(kind_folder(folder, kind).is_dir() for kind in KINDS)
 
 
 def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
@@ -134,7 +172,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
 
 
 def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles]:
-    files = {kind: one_each(tiff_files(folder / kind)) for kind in KINDS}
+    files = {kind: one_each(found) for kind, found in files_of(folder).items()}
     required = KINDS if need_obj else ("image", "mask")
     names = sorted(set().union(*(files[kind] for kind in required)))
     if need_obj and names and not files["obj"]:
@@ -163,7 +201,7 @@ def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles
 def _expected(folder: Path, kind: str, name: str, files: Mapping[str, Mapping[str, Path]]) -> Path:
     """Name the missing file with the extension that its sister file has."""
     sister = next(files[other][name] for other in KINDS if name in files[other])
-    return folder / kind / sister.name
+    return kind_folder(folder, kind) / sister.name
 
 
 def one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
@@ -184,7 +222,8 @@ def one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
 
 def _other_files(root: Path) -> str:
     """Say what kinds of files lie there instead, if any."""
-    folders = [base / kind for base in (root, *(root / s for s in SPLITS)) for kind in KINDS]
+    bases = (root, *(root / s for s in SPLITS))
+    folders = [kind_folder(base, kind) for base in bases for kind in KINDS]
     suffixes = {
         path.suffix.lower()
         for folder in (root, *folders)

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dispr.errors import FileError
-from dispr.images.read import PNG, TIFF
-from dispr.names import key, missing
+from dispr.names import PNG, TIFF, key, missing
 
 SUFFIXES = (*TIFF, *PNG, ".npy")
 """Formats of images and labels."""

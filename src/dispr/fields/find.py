@@ -10,8 +10,7 @@ from pathlib import Path
 from dispr.errors import ConfigError, FileError
 from dispr.fields.beside import SUFFIXES, images_of, labels_beside, stem_of
 from dispr.fields.read import FORMATS
-from dispr.images.read import refuse_zarr
-from dispr.names import key, missing, same_file, visible_files
+from dispr.names import key, missing, refuse_zarr, same_file, visible_files
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from dispr.cells.spacing import as_pixel_size
 from dispr.errors import ArrayError, FileError
 from dispr.fields.cellpose import holds_objects, read_cellpose
 from dispr.fields.channels import one_channel, one_label_image
-from dispr.images.read import PNG, TIFF, existing, read_pixels
+from dispr.images.read import existing, read_pixels
+from dispr.names import PNG, TIFF
 
 FORMATS = "TIFF, OME-TIFF, PNG or NPY"
 

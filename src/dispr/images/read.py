@@ -12,10 +12,7 @@ from dispr.images.png import read_header, read_png
 from dispr.images.sizes import StatedSize
 from dispr.images.tiff import open_tiff
 from dispr.images.values import Use
-from dispr.names import missing
-
-TIFF = (".tif", ".tiff")
-PNG = (".png",)
+from dispr.names import PNG, TIFF, missing, refuse_zarr
 
 
 def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.ndarray, str]:
@@ -122,16 +119,3 @@ def existing(path: str | os.PathLike[str]) -> Path:
     if not path.exists():
         raise missing(path)
     return path
-
-
-def refuse_zarr(path: Path) -> None:
-    """Refuse a folder that is an OME-Zarr, an image in another format than those that are read.
-
-    Raises
-    ------
-    FileError
-        If it is one.
-    """
-    inside = (".zattrs", ".zgroup", ".zarray", "zarr.json")
-    if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in inside):
-        raise FileError(f"{path} is an OME-Zarr, which is not read here; save it as OME-TIFF.")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from dispr.cells.folder import CellFiles, find_cells, one_each, parts, tiff_files
+from dispr.cells.folder import CellFiles, find_cells, kind_folder, one_each, parts, tiff_files
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.morphology.intervals import MeasureIntervals
@@ -105,7 +105,7 @@ def find_items(
         if split is not None:
             raise ConfigError(f"{folder} is a folder of objects without parts; leave --split out.")
         return [make("shapes", name, "", (path,)) for name, path in one_each(loose).items()]
-    objects = [part for part in found.values() if tiff_files(part / "obj")]
+    objects = [part for part in found.values() if tiff_files(kind_folder(part, "obj"))]
     if objects and not sections:
         return _objects(folder, split, make)
     cells = find_cells(folder, split=split)
@@ -116,7 +116,7 @@ def find_items(
 
 def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list[Item]:
     """List the objects of a data set, whose images and masks need not be there."""
-    has_sections = any((part / "image").is_dir() for part in parts(folder).values())
+    has_sections = any(kind_folder(part, "image").is_dir() for part in parts(folder).values())
     if has_sections:
         cells: list[CellFiles] = find_cells(folder, split=split, need_obj=True)
         return [make("shapes", c.name, c.split or "", (c.obj,)) for c in cells if c.obj]
@@ -124,7 +124,7 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
     items = [
         make("shapes", name, key or "", (path,))
         for key, part in chosen.items()
-        for name, path in one_each(tiff_files(part / "obj")).items()
+        for name, path in one_each(tiff_files(kind_folder(part, "obj"))).items()
     ]
     if not items:
         raise FileError(f"{folder} has no objects in a part {split}; name another.")

@@ -12,7 +12,8 @@ from dispr.cells.spacing import Spacing, VoxelSize, as_spacing, close
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.fields.channels import MOST_CHANNELS, whole_numbers
 from dispr.fields.read import read_array
-from dispr.images.read import TIFF, look
+from dispr.images.read import look
+from dispr.names import TIFF
 
 CALLED = {"C": "channels", "T": "times"}
 """What files call the planes of a stack that some programs write without the names of its axes."""
