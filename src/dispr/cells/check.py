@@ -15,6 +15,7 @@ from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
 from dispr.cells.doubts import doubt_image, doubt_sizes, doubts_mask
 from dispr.cells.folder import KINDS, LAYOUT, files_of, kind_folder, parts
+from dispr.cells.metadata import read_voxel_size
 from dispr.errors import ArrayError, FileError
 from dispr.images.read import read_greys, read_numbers
 
@@ -84,7 +85,7 @@ def check_cells(
                     f"{folder / 'image' / name} has the same name as {names[name]}."
                 )
             names.setdefault(name, folder / "image" / name)
-            if image is not None:
+            if image is not None and read_voxel_size(files["image"]).x is None:
                 shapes.append(image.shape)
             if progress is not None:
                 progress()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -55,6 +55,9 @@ class CellDataset(Dataset[Cell]):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: int) -> Cell:
         # Negative indices and the end of iteration follow the list.
