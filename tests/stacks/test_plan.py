@@ -110,13 +110,17 @@ def test_split():
         ("multilobate", "D_multilobate_cells"),
         ("hepatocyte", "hepatocyte"),
         ("stage 2", "stage_2_"),
+        ("Discocytes", "0.00_discocyte"),
+        ("keratocyte", "B_keratocytes"),
+        ("Cell cluster", "A_cell_clusters"),
+        ("Echinocyte-II", "0.67_echinocyte_II"),
     ],
 )
 def test_types(word, kind):
     assert as_type(word) == kind
 
 
-@pytest.mark.parametrize("word", ["SDE", "a/b", "../x", ".hidden"])
+@pytest.mark.parametrize("word", ["SDE", "a/b", "../x", ".hidden", "echinocyte", "stomatocytes"])
 def test_words_that_are_no_types(word):
     with pytest.raises(FileError):
         as_type(word)
@@ -129,6 +133,8 @@ def test_table_of_classes(tmp_path):
     assert classes == {("a", 1): "0.00_discocyte", ("b", 1): "C_knizocytes"}
     with pytest.raises(FileError, match='has the stack "b"'):
         check_stacks(classes, ["a"], path)
+    path.write_text("Class;Stack;Label\nNA;a.tif;1,0\nDiscocytes;raw\\a.ome.tif;2,0\n")
+    assert read_classes(path) == {("a", 2): "0.00_discocyte"}
     for text, words in (
         ("stack,label\na,1\n", "columns"),
         ("stack,label,type\na,x,bean\n", 'line 2: the label "x"'),

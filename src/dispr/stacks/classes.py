@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dispr.cells.classes import CLASSES, TYPES, parse_name
 from dispr.errors import FileError
+from dispr.fields.beside import SUFFIXES, stem_of
+from dispr.names import key
+from dispr.tables import read_table
 
 Classes = Mapping[tuple[str, int], str]
 """The type of cells, by stack and label."""
@@ -22,9 +24,11 @@ def read_classes(path: Path) -> dict[tuple[str, int], str]:
     Parameters
     ----------
     path : Path
-        CSV with the columns stack, label, and type or class. A type is a published one, with or
+        CSV with the columns stack, label, and type or class (`dispr.tables.read_table`). The stack
+        is the name of its file, with or without extension. A type is a published one, with or
         without the code before it ("0.00_discocyte", "discocyte"); a class is a published one of a
-        single type ("keratocytes"); any other word is a type of your own.
+        single type ("keratocytes"); either in the singular or the plural. Any other word is a type
+        of your own.
 
     Returns
     -------
@@ -36,35 +40,25 @@ def read_classes(path: Path) -> dict[tuple[str, int], str]:
     FileError
         If the file cannot be read, lacks a column, or a row cannot be understood.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows, columns = list(reader), list(reader.fieldnames or [])
-    except FileNotFoundError as error:
-        raise FileError(f"{path} does not exist; check the name.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path} cannot be read as CSV; save the table as CSV in UTF-8.") from error
-    kind = next((name for name in ("type", "class") if name in columns), None)
-    if kind is None or "stack" not in columns or "label" not in columns:
-        raise FileError(f"{path} must have the columns stack, label, and type or class.")
     found: dict[tuple[str, int], str] = {}
-    for line, row in enumerate(rows, start=2):
-        text = (row[kind] or "").strip()
+    for row in read_table(path, (("stack",), ("label",), ("type", "class"))):
+        text = row.values.get("type") or row.values.get("class")
         if not text:
             continue
-        try:
-            key = (row["stack"] or "").strip(), int(row["label"])
-        except (TypeError, ValueError) as error:
+        cell = _stack_named(row.values["stack"]), row.whole("label")
+        value = as_type(text, row.where)
+        if found.setdefault(cell, value) != value:
             raise FileError(
-                f'{path}, line {line}: the label "{row["label"]}" is no whole number.'
-            ) from error
-        value = as_type(text, f"{path}, line {line}")
-        if found.setdefault(key, value) != value:
-            raise FileError(
-                f"{path}, line {line}: label {key[1]} of stack {key[0]} has another type above; "
+                f"{row.where}: label {cell[1]} of stack {cell[0]} has another type above; "
                 "keep one of the rows."
             )
     return found
+
+
+def _stack_named(text: str) -> str:
+    """Give the name of a stack that a table names by its file."""
+    text = key(re.split(r"[\\/]", text)[-1])
+    return stem_of(text) if text.lower().endswith((*SUFFIXES, ".ome")) else text
 
 
 def as_type(text: str, name: str = "the type") -> str:
@@ -76,11 +70,12 @@ def as_type(text: str, name: str = "the type") -> str:
         If it is a class of several types, or cannot be part of a file name.
     """
     word = re.sub(r"\s+", "_", text.strip())
+    plain = _singular(word)
     for kind in TYPES:
-        if word.lower() in (kind.lower(), kind.partition("_")[2].lower()):
+        if plain in (_singular(kind), _singular(kind.partition("_")[2])):
             return kind
     for cell_class in CLASSES:
-        if word.lower() == cell_class.lower():
+        if plain == _singular(cell_class):
             kinds = [kind for kind, its in _CLASS_OF_TYPE.items() if its == cell_class]
             if len(kinds) == 1:
                 return kinds[0]
@@ -88,10 +83,22 @@ def as_type(text: str, name: str = "the type") -> str:
                 f"{name}: {cell_class} is a class of several types; name the type, such as "
                 f"{kinds[3]}."
             )
+    several = [kind for kind in TYPES if _singular(kind.partition("_")[2]).startswith(plain + "_")]
+    if len(several) > 1:
+        raise FileError(
+            f'{name}: "{text}" may be any of the types {", ".join(several)}; name the one that is '
+            "meant."
+        )
     if not re.fullmatch(r"[\w+-][\w.+-]*", word):
         raise FileError(f'{name}: "{text}" cannot be part of a file name; use letters and digits.')
     # The six digits that follow would not be told from its own.
     return f"{word}_" if word[-1].isdigit() else word
+
+
+def _singular(word: str) -> str:
+    """Give a type or class in small letters, without hyphens and the s of the plural."""
+    word = word.lower()
+    return (word[:1] + word[1:].replace("-", "_")).removesuffix("s")
 
 
 def check_stacks(classes: Classes, stacks: Iterable[str], path: Path) -> None:
