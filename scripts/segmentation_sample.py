@@ -48,7 +48,7 @@ def main(data_dir: Path, model_path: Path, results_dir: Path, **options: Any) ->
     probability/NAME.tif, and a row of predictions.csv.
     """
     own = {name: options.pop(name) for name in ("num_ensemble", "num_samples", "seed", "device")}
-    flags = published.flags_for_cells(options)
+    flags = published.flags_of_script(options)
     published.sample(data_dir, model_path, results_dir, flags, **own)
 
 

@@ -45,7 +45,7 @@ def main(
     results/ receives the averaged weights as savedmodel.pt, which segmentation_sample.py and
     `dispr convert` read, and as weights.safetensors, and the checkpoint and logs of the run.
     """
-    flags = published.flags_for_cells(options)
+    flags = published.flags_of_script(options)
     published.train(data_dir, results_dir, flags, steps=steps, seed=seed, device=device)
 
 

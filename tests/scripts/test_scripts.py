@@ -80,7 +80,7 @@ def test_published_sampling_line(caught, monkeypatch):
 
 
 def test_flags_of_the_family_are_taken(caught, monkeypatch):
-    line = "--use_kl yes --class_cond 1 --ema_rate 0.99,0.9999 --microbatch -1 --dropout 0.1"
+    line = "--use_kl Y --class_cond t --ema_rate 0.99,0.9999 --microbatch -1 --dropout 0.1"
     line += " --schedule_sampler loss-second-moment --lr_anneal_steps 500 --steps 3"
     assert run(TRAIN, line, monkeypatch) == 0
     flags = caught[0][0][2]
@@ -88,11 +88,36 @@ def test_flags_of_the_family_are_taken(caught, monkeypatch):
     assert (flags.ema_rate, flags.microbatch, flags.dropout) == ("0.99,0.9999", -1, 0.1)
     assert (flags.schedule_sampler, flags.lr_anneal_steps) == ("loss-second-moment", 500)
     assert caught[0][1]["steps"] == 3
-    line = "--use_ddim True --clip_denoised 0 --timestep_respacing ddim25 --batch_size 4"
+    line = "--use_ddim True --clip_denoised f --predict_xstart n --batch_size 4"
+    line += " --timestep_respacing ddim25"
     assert run(SAMPLE, line, monkeypatch) == 0
     flags = caught[1][0][3]
     assert (flags.use_ddim, flags.clip_denoised, flags.batch_size) == (True, False, 4)
+    assert flags.predict_xstart is False
     assert flags.timestep_respacing == "ddim25"
+
+
+def test_model_flags_that_are_left_out_are_spoken_of(caught, monkeypatch, capsys):
+    """The published program has four heads and more blocks where these are left out."""
+    assert run(SAMPLE, f"{MODEL} {DIFFUSION}", monkeypatch) == 0
+    assert capsys.readouterr().err == ""
+    assert run(SAMPLE, "--num_res_blocks 1 --attention_resolutions 16", monkeypatch) == 0
+    assert capsys.readouterr().err == (
+        "Taken from the published command lines: --num_heads 1 --use_scale_shift_norm False; the "
+        "published program itself takes --num_heads 4 --use_scale_shift_norm True where these are "
+        "left out.\n"
+    )
+    assert caught[1][0][3] == PublishedFlags()
+
+
+@pytest.mark.parametrize("script", [TRAIN, SAMPLE])
+def test_help_has_the_published_spellings(monkeypatch, capsys, script):
+    assert run(script, "--help", monkeypatch) == 0
+    text = capsys.readouterr().out
+    assert "--use_scale_shift_norm True|False" in text
+    assert "[linear|cosine]" in text
+    if script is TRAIN:
+        assert "[uniform|loss-second-moment]" in text
 
 
 @pytest.mark.parametrize(
@@ -140,6 +165,7 @@ def test_trains_and_samples(cells_folder, tmp_path):
 
     converted = tmp_path / "converted.safetensors"
     arguments = [str(results / "savedmodel.pt"), "-o", str(converted), *shlex.split(SMALL)]
+    arguments += ["--trained_with", "published"]
     convert.main(arguments, standalone_mode=False)
     again = load_weights(converted)
     assert again.config == weights.config

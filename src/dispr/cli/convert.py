@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from dispr._version import __version__
-from dispr.cli.published import EITHER_SPELLING, flags_for_cells, published_options
+from dispr.cli.published import EITHER_SPELLING, Word, flags_for_cells, published_options
 from dispr.errors import ConfigError
-from dispr.model.published import MODEL_FLAGS
+from dispr.model.published import MODEL_FLAGS, UNTOLD_FLAGS, as_typed
 
 
 @click.command(context_settings=EITHER_SPELLING)
@@ -23,32 +23,37 @@ from dispr.model.published import MODEL_FLAGS
     required=True,
     help="Weights to write (.safetensors).",
 )
-@published_options((*MODEL_FLAGS, "use_ddim", "clip_denoised"))
-def command(file: Path, out: Path, **options: Any) -> None:
+@click.option(
+    "--trained_with",
+    type=Word(["published", "defaults"]),
+    default=None,
+    help="Flags that are not given here were as in the published command lines, or as the program "
+    "has them where none is given.",
+)
+@published_options((*MODEL_FLAGS, "use_ddim", "clip_denoised"), defaults=False)
+def command(file: Path, out: Path, trained_with: Any, **options: Any) -> None:
     """Turn FILE, a checkpoint (.pt) of the published program, into weights for `dispr predict`.
 
-    Repeat the flags that it was trained with where they differ from the published ones, in either
-    spelling (--num_channels 64 or --num-channels 64). A checkpoint that does not fit them by names
-    and shapes is refused. Beware of flags that leave no trace in the shapes: num_heads,
-    num_head_channels, use_new_attention_order, rescale_timesteps and those of the diffusion. No
-    code in the file is run.
+    Repeat the flags that it was trained with, in either spelling (--num_heads 4 or --num-heads 4).
+    Those that the names and shapes of the parameters tell can be left out, and are checked
+    otherwise. Those that leave no trace must be given: num_heads, num_heads_upsample,
+    num_head_channels, use_new_attention_order, learn_sigma, diffusion_steps, noise_schedule,
+    predict_xstart and rescale_timesteps; or --trained-with, which says that they were as published.
+    No code in the file is run.
     """
     from dispr.model.published import model_config
-    from dispr.model.published_checkpoint import load_published
+    from dispr.model.published_checkpoint import complete_flags, load_published
     from dispr.model.weights import Weights, save_weights
 
     if out.resolve() == file.resolve():
         raise ConfigError(f"{out} would replace the checkpoint; name another file to write.")
-    flags = flags_for_cells(options)
+    given = {name: value for name, value in options.items() if value is not None}
+    flags = flags_for_cells(complete_flags(file, given, trained_with))
     config = model_config(flags)
     state = load_published(file, config)
-    about = {
-        "dispr": __version__,
-        "converted_from": file.name,
-        "flags": {
-            name: value for name, value in dataclasses.asdict(flags).items() if name in options
-        },
-    }
+    used = {name: value for name, value in dataclasses.asdict(flags).items() if name in options}
+    about = {"dispr": __version__, "converted_from": file.name, "flags": used}
     save_weights(out, Weights(config, state, about))
     parameters = sum(value.numel() for value in state.values())
+    click.echo(f"Trained with {as_typed({name: used[name] for name in UNTOLD_FLAGS})}.")
     click.echo(f"{parameters:,} parameters: {out}")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import click.core
 
 from dispr.cli.options import attribute_help
 from dispr.errors import ConfigError
-from dispr.model.published import PublishedFlags
+from dispr.model.published import PROGRAM_DEFAULTS, PublishedFlags, as_typed
 
 # Flags may be written as published, --num_channels, or as elsewhere here, --num-channels.
 EITHER_SPELLING = {
@@ -28,17 +29,42 @@ class Truth(click.ParamType):
     name = "True|False"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
-        """Turn "True", "true", "yes" or "1" into True, and their opposites into False."""
+        """Turn true, t, yes, y and 1 into True, and their opposites into False."""
         if isinstance(value, bool):
             return value
-        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        if value.lower() not in words:
+        word = value.lower()
+        if word in ("true", "t", "yes", "y", "1"):
+            return True
+        if word not in ("false", "f", "no", "n", "0"):
             self.fail(f"{value!r} is neither True nor False.", param, ctx)
-        return words[value.lower()]
+        return False
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Show the published spelling."""
+        return self.name
 
 
-def published_options(names: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a command with published flags; their help is the docstring of `PublishedFlags`."""
+class Word(click.Choice):  # type: ignore[type-arg]  # no generic before click 8.2
+    """A choice that keeps the spelling of its words, whatever that of the options."""
+
+    def normalize_choice(self, choice: Any, ctx: click.Context | None) -> str:
+        """Compare as written."""
+        return str(choice)
+
+
+def published_options(
+    names: Sequence[str], *, defaults: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a command with published flags; their help is the docstring of `PublishedFlags`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The flags.
+    defaults : bool
+        Whether flags that are not given have the values of the published command lines; otherwise
+        they are None.
+    """
     hints = typing.get_type_hints(PublishedFlags)
     described = attribute_help(PublishedFlags)
 
@@ -50,13 +76,13 @@ def published_options(names: Sequence[str]) -> Callable[[Callable[..., Any]], Ca
             if kind is bool:
                 kind = Truth()
             elif typing.get_origin(kind) is typing.Literal:
-                kind = click.Choice(typing.get_args(kind))
+                kind = Word(typing.get_args(kind))
             command = click.option(
                 f"--{item.name}",
                 item.name,
                 type=kind,
-                default=item.default,
-                show_default=item.default != "",
+                default=item.default if defaults else None,
+                show_default=defaults and item.default != "",
                 help=described[item.name],
             )(command)
         return command
@@ -64,18 +90,42 @@ def published_options(names: Sequence[str]) -> Callable[[Callable[..., Any]], Ca
     return decorate
 
 
-def flags_for_cells(options: dict[str, Any]) -> PublishedFlags:
-    """Collect the flags of a command whose data are cells of 64 voxels.
+def flags_for_cells(flags: PublishedFlags) -> PublishedFlags:
+    """Give the flags of a command whose data are cells of 64 voxels.
 
     Raises
     ------
     ConfigError
         If `image_size` is another.
     """
-    flags = PublishedFlags(**options)
     if flags.image_size != PublishedFlags.image_size:
         raise ConfigError(f"image_size must be 64, the size of cells, not {flags.image_size}.")
     return flags
+
+
+def flags_of_script(options: dict[str, Any]) -> PublishedFlags:
+    """Collect the flags of the running script, and say which of them the program had otherwise.
+
+    Raises
+    ------
+    ConfigError
+        If `image_size` is not that of cells.
+    """
+    context = click.get_current_context()
+    left_out = [
+        name
+        for name in PROGRAM_DEFAULTS
+        if context.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE
+    ]
+    if left_out:
+        ours = as_typed({name: options[name] for name in left_out})
+        theirs = as_typed({name: PROGRAM_DEFAULTS[name] for name in left_out})
+        click.echo(
+            f"Taken from the published command lines: {ours}; the published program itself takes "
+            f"{theirs} where these are left out.",
+            err=True,
+        )
+    return flags_for_cells(PublishedFlags(**options))
 
 
 def train(

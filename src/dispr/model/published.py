@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -14,6 +14,9 @@ from dispr.model.config import ModelConfig
 from dispr.network.config import UNetConfig
 
 Number = TypeVar("Number", int, float)
+
+Value = int | float | str | bool
+"""Of a flag."""
 
 # Channels of each level as multiples of num_channels, by image size, where channel_mult is empty
 # (arXiv 2105.05233, appendix A and the program that it describes).
@@ -162,6 +165,43 @@ SAMPLING_FLAGS = ("use_ddim", "clip_denoised", "batch_size")
 
 TRAINING_FLAGS = _NAMES[_NAMES.index("batch_size") :]
 """Flags of training."""
+
+
+PROGRAM_DEFAULTS: dict[str, Value] = {
+    "num_res_blocks": 2,
+    "num_heads": 4,
+    "attention_resolutions": "16,8",
+    "use_scale_shift_norm": True,
+}
+"""Model flags whose default in the published program is not what its command lines say."""
+
+UNTOLD_FLAGS = (
+    "num_heads",
+    "num_heads_upsample",
+    "num_head_channels",
+    "use_new_attention_order",
+    "learn_sigma",
+    "diffusion_steps",
+    "noise_schedule",
+    "predict_xstart",
+    "rescale_timesteps",
+)
+"""Flags that change what is drawn but leave no trace in a checkpoint of the published program.
+
+Its network has two output channels whatever learn_sigma is.
+"""
+
+
+def program_default(name: str) -> Value:
+    """Give the value that the published program takes where a flag is not given."""
+    default: Value = getattr(PublishedFlags(), name)
+    return PROGRAM_DEFAULTS.get(name, default)
+
+
+def as_typed(flags: Mapping[str, Value]) -> str:
+    """Write flags as they are typed: --num_heads 4 --noise_schedule linear."""
+    texts = {name: '""' if value == "" else str(value) for name, value in flags.items()}
+    return " ".join(f"--{name} {text}" for name, text in texts.items())
 
 
 def model_config(flags: PublishedFlags) -> ModelConfig:

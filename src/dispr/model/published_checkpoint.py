@@ -8,12 +8,22 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from dispr.errors import FileError
+from dispr.cells.classes import CLASSES
+from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
+from dispr.model.published import (
+    PROGRAM_DEFAULTS,
+    UNTOLD_FLAGS,
+    PublishedFlags,
+    Value,
+    as_typed,
+    program_default,
+)
 from dispr.model.weights import build_network, fill_network, save_torch
 
 PARALLEL = "module."
@@ -41,7 +51,8 @@ def load_published(path: str | os.PathLike[str], config: ModelConfig) -> dict[st
     ------
     FileError
         If the file is missing, damaged, no state dict, not finite, or of another configuration;
-        the sentence then names the flags that differ as far as the shapes tell them.
+        the sentence then names the flags that differ as far as the shapes tell them, and those
+        that these do not tell.
     """
     state = read_state_dict(path)
     network = build_network(config)
@@ -124,21 +135,83 @@ def _check_sums(path: Path) -> None:
             raise zipfile.BadZipFile(damaged)
 
 
+def complete_flags(
+    path: str | os.PathLike[str],
+    given: Mapping[str, Value],
+    trained_with: Literal["published", "defaults"] | None = None,
+) -> PublishedFlags:
+    """Give the flags that a checkpoint was trained with.
+
+    Parameters
+    ----------
+    path : path
+        The checkpoint.
+    given : mapping of str to value
+        Flags that are known, by name.
+    trained_with : "published", "defaults" or None
+        Take others from the published command lines, or from the program's own defaults. None: take
+        them from the shapes of the parameters; what these do not tell must be given.
+
+    Raises
+    ------
+    ConfigError
+        Naming all flags that are missing.
+    FileError
+        If the checkpoint cannot be read.
+    """
+    if trained_with:
+        others = PROGRAM_DEFAULTS if trained_with == "defaults" else {}
+        return PublishedFlags(**{**others, **given})  # type: ignore[arg-type]
+    told = flags_of_shapes(_shapes(read_state_dict(path)))
+    if told.get("learn_sigma"):
+        del told["learn_sigma"]  # there are two output channels without it too
+    known = {**told, **given}
+    asked = [name for name in UNTOLD_FLAGS if name not in known]
+    if given.get("num_head_channels", -1) != -1:
+        asked = [name for name in asked if name not in ("num_heads", "num_heads_upsample")]
+    if asked:
+        defaults = {name: program_default(name) for name in asked}
+        raise ConfigError(
+            f"{path} does not tell all flags that it was trained with; add "
+            f"{', '.join(f'--{name}' for name in asked)} as they were in training (flags that were "
+            f"left out there stood at {as_typed(defaults)}), or --trained-with published for those "
+            "of the published command lines."
+        )
+    return PublishedFlags(**known)  # type: ignore[arg-type]
+
+
 def _told(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
     """Name the flags that the shapes of a checkpoint tell, where they differ from a network's."""
-    theirs, ours = (
-        flags_of_shapes({name: tuple(value.shape) for name, value in part.items()})
-        for part in (state, own)
-    )
-    different = [f"--{flag} {value}" for flag, value in theirs.items() if ours.get(flag) != value]
-    return f"; its shapes are those of {' '.join(different)}" if different else ""
+    theirs, ours = (flags_of_shapes(_shapes(part)) for part in (state, own))
+    different = {flag: value for flag, value in theirs.items() if ours.get(flag) != value}
+    said = ""
+    if different.pop("learn_sigma", False):
+        said = (
+            "; its network has two output channels: it was trained with learn_sigma True, or "
+            "nobody can draw with it"
+        )
+    if different.get("class_cond") or (theirs.get("class_cond") and ours.get("class_cond")):
+        classes = len(state["label_emb.weight"])
+        if classes != len(CLASSES):
+            return f"{said}; it tells {classes} classes, and cells have {len(CLASSES)}"
+    if different:
+        said += f"; its shapes are those of {as_typed(different)}"
+    if theirs:
+        said += (
+            f"; flags that shapes do not tell must be as in training too: {', '.join(UNTOLD_FLAGS)}"
+        )
+    return said
 
 
-def flags_of_shapes(shapes: Shapes, image_size: int = 64) -> dict[str, str]:
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def flags_of_shapes(shapes: Shapes, image_size: int = 64) -> dict[str, Value]:
     """Tell the published flags that leave a trace in the shapes of the parameters.
 
     Flags whose trace cannot be found are left out; so are those that leave none, such as
-    num_heads.
+    num_heads. learn_sigma is whether there are two output channels.
 
     Parameters
     ----------
@@ -147,43 +220,40 @@ def flags_of_shapes(shapes: Shapes, image_size: int = 64) -> dict[str, str]:
     image_size : int
         Resolution of the finest level.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Value] = {}
     channels = _length(shapes, "time_embed.0.weight", 1)
     if not channels:
         return found
-    found["num_channels"] = str(channels)
-    found["class_cond"] = str("label_emb.weight" in shapes)
+    found["num_channels"] = channels
+    found["class_cond"] = "label_emb.weight" in shapes
     out_channels = _length(shapes, "out.2.weight")
     if out_channels in (1, 2):
-        found["learn_sigma"] = str(out_channels == 2)
+        found["learn_sigma"] = out_channels == 2
     width = _length(shapes, "input_blocks.1.0.in_layers.2.weight")
     if width:
         embedded = _length(shapes, "input_blocks.1.0.emb_layers.1.weight")
-        found["use_scale_shift_norm"] = str(embedded == 2 * width)
+        found["use_scale_shift_norm"] = embedded == 2 * width
 
     blocks = {name.split(".")[1] for name in shapes if name.startswith("output_blocks.")}
     upward = re.compile(r"output_blocks\.\d+\.[12]\.(conv|in_layers\.2)\.weight")
     resampled = [match[1] for name in shapes if (match := upward.fullmatch(name))]
     if resampled:
-        found["resblock_updown"] = str("conv" not in resampled)
+        found["resblock_updown"] = "conv" not in resampled
     levels = len(resampled) + 1
     # A level has num_res_blocks blocks and one that resamples on the way down, as many on the way
     # up; the last level resamples nothing, but the first convolution makes up for it.
     each, odd = divmod(len(blocks), levels)
     if odd or each < 2:
         return found
-    found["num_res_blocks"] = str(each - 1)
+    found["num_res_blocks"] = each - 1
     first = [f"input_blocks.{1 + level * each}" for level in range(levels)]
     widths = [_length(shapes, f"{name}.0.in_layers.2.weight") for name in first]
     if all(width and width % channels == 0 for width in widths):
         found["channel_mult"] = ",".join(str(width // channels) for width in widths)
-    found["attention_resolutions"] = (
-        ",".join(
-            str(image_size // 2**level)
-            for level, name in enumerate(first)
-            if f"{name}.1.qkv.weight" in shapes
-        )
-        or '""'
+    found["attention_resolutions"] = ",".join(
+        str(image_size // 2**level)
+        for level, name in enumerate(first)
+        if f"{name}.1.qkv.weight" in shapes
     )
     return found
 
