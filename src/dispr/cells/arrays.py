@@ -87,6 +87,32 @@ def as_mask(array: Any, name: str = "mask") -> np.ndarray:
     return mask
 
 
+def as_plane(array: Any, name: str = "plane") -> np.ndarray:
+    """Check the segmentation of one cell in another plane than its section; it may be empty.
+
+    Parameters
+    ----------
+    array : array-like, (Y, X)
+        As `as_mask` takes it, or all 0 above or below the cell.
+    name : str
+        What errors call the array.
+
+    Returns
+    -------
+    array, (64, 64), uint8
+        0 outside, 255 inside, with a grey border.
+
+    Raises
+    ------
+    ArrayError
+        If this is not one finite 2D mask of at most one cell.
+    """
+    section = section_of(array, name)
+    if not section.any():
+        return np.zeros((SIZE, SIZE), np.uint8)
+    return _resized(grey_mask(section, name), pad="constant")
+
+
 def as_obj(array: Any, name: str = "obj") -> np.ndarray:
     """Check the 3D shape of one cell.
 

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispr.cells.arrays import SIZE, as_image, as_mask, grey_mask, section_of
+from dispr.cells.arrays import (
+    SIZE,
+    as_image,
+    as_mask,
+    as_plane,
+    grey_mask,
+    same_shape,
+    section_of,
+)
 from dispr.cells.frame import Frame, choose_frames, enlarge
 from dispr.cells.square import Box, Square, background_level, cut, square_about, whole_square
 
@@ -196,6 +204,32 @@ def shown(crop: Crop, square: Square) -> tuple[np.ndarray, np.ndarray]:
         as_image(cut(image, square, level), names[0]),
         as_mask(cut(grey, square), names[1]),
     )
+
+
+def plane_shown(crop: Crop, plane: np.ndarray, square: Square, name: str) -> np.ndarray:
+    """Give what the model sees of the cell's mask in another plane: (64, 64) uint8.
+
+    Parameters
+    ----------
+    crop : Crop
+        The cell's section.
+    plane : ndarray
+        The mask, cropped as the section is; all 0 above or below the cell.
+    square : Square
+        What the model sees of the crop.
+    name : str
+        What errors call the plane.
+
+    Raises
+    ------
+    ArrayError
+        If it cannot be used, or is not as large as the section.
+    """
+    mask = section_of(plane, name)
+    same_shape(crop.mask, mask, crop.mask_name, name)
+    if square == whole_square(crop.shape) or not mask.any():
+        return as_plane(mask, name)
+    return as_plane(cut(grey_mask(mask, name), square), name)
 
 
 def size_warning(extent: int, pixel_size: float, trained: Frame) -> str:

@@ -17,7 +17,7 @@ from dispr.arguments import as_steps, as_whole
 from dispr.cells.arrays import SIZE, as_pairs
 from dispr.cells.classes import CLASSES
 from dispr.cells.frame import Frame
-from dispr.cells.framing import Crop, frame_crops, shown
+from dispr.cells.framing import Crop, frame_crops, plane_shown, shown
 from dispr.cells.prepare import condition_tensor
 from dispr.cells.spacing import Spacing, as_pixel_size
 from dispr.cells.square import Square
@@ -32,7 +32,9 @@ from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.voxels import surface, volume
+from dispr.network.config import CascadeConfig
 from dispr.prediction.draw import draw_occupancy, sampling_process
+from dispr.prediction.planes import Planes, known_volumes, numbered_planes
 from dispr.prediction.shipped import shipped_intervals, shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
@@ -234,6 +236,8 @@ class Model:
         batch_size: int = BATCH_SIZE,
         pixel_size: float | None = None,
         frame: str | float = "auto",
+        planes: Mapping[int, Any] | Sequence[Mapping[int, Any]] | None = None,
+        heights_um: Mapping[float, Any] | Sequence[Mapping[float, Any]] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> Prediction:
         """Predict 3D shapes of one cell or of a batch of cells.
@@ -268,6 +272,14 @@ class Model:
         frame : "auto", "field", "cell" or float
             How large a part of the sections is shown (`dispr.cells.frame.choose_frames`); a
             number is its edge in um.
+        planes : mapping of int to array-like, optional
+            Masks of the cell in further planes, cropped as `mask` is and empty beyond the cell, by
+            the numbers of the planes on the cell's grid: 0 to 63, voxels apart, the section being
+            plane 32. For a batch a sequence of one mapping a cell. All shapes keep these planes,
+            and that of the section, voxel by voxel. For weights that were trained to see them.
+        heights_um : mapping of float to array-like, optional
+            The same by height above the section in um, negative below, with a `pixel_size`; each is
+            taken to the nearest plane.
         on_step : callable, optional
             Called with the number of shapes after each evaluation of the network on them.
 
@@ -297,6 +309,21 @@ class Model:
                 f"{SIZE} pixels, so voxel_size is not stated.",
             )
         classes = [cell_class] if isinstance(cell_class, str) else cell_class
+        known = None
+        if planes is not None or heights_um is not None:
+            given = zip(
+                _of_each(planes, len(crops), single, "planes"),
+                _of_each(heights_um, len(crops), single, "heights_um"),
+                sizes,
+                strict=True,
+            )
+            known = [
+                {
+                    number: plane_shown(crop, plane, square, f"the mask of plane {number}")
+                    for number, plane in numbered_planes(*one).items()
+                }
+                for one, crop, square in zip(given, crops, squares, strict=True)
+            ]
         results = list(
             self.predict_each(
                 images,
@@ -308,6 +335,7 @@ class Model:
                 classes=classes,
                 batch_size=batch_size,
                 voxel_sizes=sizes,
+                known=known,
                 on_step=on_step,
             )
         )
@@ -335,6 +363,7 @@ class Model:
         classes: Sequence[str | None] | None = None,
         batch_size: int = BATCH_SIZE,
         voxel_sizes: Sequence[float | None] | None = None,
+        known: Sequence[Planes] | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]:
         """Predict cell after cell, as soon as each is done.
@@ -347,6 +376,8 @@ class Model:
             As for `predict`.
         voxel_sizes : sequence of float or None, optional
             Edge of a voxel of each cell in um: that of a pixel at 64 x 64.
+        known : sequence of mapping of int to ndarray, optional
+            Masks of each cell in further planes, (64, 64) uint8, by their numbers, 0 to 63.
 
         Yields
         ------
@@ -363,6 +394,7 @@ class Model:
             chosen.batch_size,
         )
         labels = self._labels(classes, len(images))
+        known = self._checked_known(known, len(images))
         shapes = self.samples_of(ensemble)
         todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
         waiting: list[np.ndarray] = []
@@ -370,15 +402,19 @@ class Model:
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
             rows = [cell for cell, _ in part]
+            condition = condition_tensor(images[rows], masks[rows]).to(self.device)
             with autocast(self.device, self.precision):
                 drawn = draw_occupancy(
                     self.network,
                     self.config,
-                    condition_tensor(images[rows], masks[rows]).to(self.device),
+                    condition,
                     [self._stream(seed, images[cell], masks[cell], k) for cell, k in part],
                     sampler=sampler,
                     steps=steps,
                     labels=None if labels is None else labels[rows].to(self.device),
+                    known=None
+                    if known is None
+                    else known_volumes(condition, [known[cell] for cell in rows]),
                     on_step=on_step,
                 )
             waiting += list(drawn.cpu().numpy())
@@ -443,6 +479,24 @@ class Model:
         sampling_process(self.config, chosen.steps)
         return chosen
 
+    @property
+    def sees_planes(self) -> bool:
+        """Whether other planes than that of the section can be given."""
+        network = self.config.network
+        return isinstance(network, CascadeConfig) and network.planes
+
+    def _checked_known(self, known: Sequence[Planes] | None, count: int) -> list[Planes] | None:
+        if not known or not any(known):
+            return None
+        if not self.sees_planes:
+            raise ConfigError(
+                "these weights see the plane of the section alone; further planes are for weights "
+                "that were trained with known planes (dispr train --preset fast)."
+            )
+        if len(known) != count:
+            raise ConfigError(f"known planes are given of {len(known)} cells, not of {count}.")
+        return list(known)
+
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:
             if classes is not None and any(classes):
@@ -465,6 +519,17 @@ class Model:
             return Prediction(samples, occupancy[0], voxel_size=voxel_size)
         probability = samples.mean(axis=0, dtype=np.float32)
         return Prediction(samples, probability, self.config.calibration, voxel_size)
+
+
+def _of_each(given: Any, count: int, single: bool, name: str) -> list[Any]:
+    """Give the known planes of each cell, as they were given."""
+    if given is None:
+        return [None] * count
+    if single:
+        return [given]
+    if isinstance(given, Mapping) or len(given) != count:
+        raise ConfigError(f"{name} must be a sequence of {count} mappings, one for each cell.")
+    return list(given)
 
 
 def cell_digest(image: np.ndarray, mask: np.ndarray) -> str:

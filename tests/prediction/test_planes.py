@@ -1,0 +1,118 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from dispr.errors import ArrayError, ConfigError
+from dispr.model.config import ModelConfig
+from dispr.model.weights import build_network
+from dispr.network.config import CascadeConfig
+from dispr.prediction.model import Model
+from dispr.prediction.planes import numbered_planes
+from dispr.training.presets import get_preset
+
+FAST = get_preset("fast").model
+SMALL = CascadeConfig(
+    coarse=8,
+    encoder_channels=8,
+    features=8,
+    fine_channels=8,
+    channels=32,
+    channel_mult=(1, 1),
+    planes=True,
+    refiner_features=8,
+    refiner_channels=8,
+)
+
+
+def random_model(config: ModelConfig, about: dict | None = None) -> Model:
+    torch.manual_seed(0)
+    network = build_network(config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return Model(config, network, about)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_model(dataclasses.replace(FAST, network=SMALL))
+
+
+def disc(radius: float, size: int = 64) -> np.ndarray:
+    y, x = np.mgrid[:size, :size] - size / 2
+    return np.hypot(y, 0.7 * x) < radius
+
+
+@pytest.fixture(scope="module")
+def cell():
+    mask = disc(20)
+    return np.where(mask, 120, 30).astype(np.uint8), mask
+
+
+def test_known_planes_stand_in_every_sample_and_in_the_consensus(model, cell):
+    planes = {20: disc(9), 44: disc(14), 3: disc(0)}
+    found = model.predict(*cell, ensemble=3, planes=planes)
+    for shape in (*found.samples, found.consensus):
+        assert (shape[32] == cell[1]).all()
+        for number, plane in planes.items():
+            assert (shape[number] == plane).all()
+    alone = model.predict(*cell, ensemble=3)
+    assert (alone.samples[:, 32] == cell[1]).all()
+    assert (alone.samples[:, 20] != planes[20]).any()
+
+
+def test_heights_are_taken_to_the_nearest_plane_above_or_below_the_section(model, cell):
+    by_height = model.predict(*cell, pixel_size=0.2, heights_um={2.45: disc(14), -1.0: disc(9)})
+    by_number = model.predict(*cell, pixel_size=0.2, planes={44: disc(14), 27: disc(9)})
+    assert (by_height.samples == by_number.samples).all()
+
+
+def test_planes_are_framed_as_their_section(cell):
+    frame = {"pixel_um": 0.172, "cells": "discs", "least": 20, "typical": 40, "most": 60}
+    model = random_model(dataclasses.replace(FAST, network=SMALL), {"frame": frame})
+    large = [np.pad(array, ((30, 6), (11, 25))) for array in (*cell, disc(9))]
+    found = model.predict(*large[:2], pixel_size=0.172, planes={40: large[2]})
+    square = found.squares[0]
+    assert square.edge == 64
+    shift = 30 - square.y, 11 - square.x
+    assert (found.consensus[40] == np.roll(disc(9), shift, (0, 1))).all()
+    assert (found.consensus[32] == np.roll(cell[1], shift, (0, 1))).all()
+
+
+def test_a_batch_takes_planes_of_each_cell(model, cell):
+    images, masks = (np.stack([array, array]) for array in cell)
+    found = model.predict(images, masks, ensemble=1, planes=[{40: disc(5)}, {}])
+    assert (found.samples[0, 0, 40] == disc(5)).all()
+    single = model.predict(*cell, ensemble=1)
+    assert (found.samples[1] == single.samples).all()
+
+
+@pytest.mark.parametrize(
+    ("planes", "heights", "size", "message"),
+    [
+        ({32: 1}, None, None, "plane 32 is that of the section"),
+        ({64: 1}, None, None, "number 64 lies beyond the cell's grid"),
+        (None, {-7.0: 1}, 0.2, "number -3 lies beyond"),
+        ({40: 1}, {1.6: 1}, 0.2, "two masks are given for plane 40"),
+        (None, {1.6: 1}, None, "need the size of the pixels"),
+        (None, {"top": 1}, 0.2, 'must be a number of um, not "top"'),
+        ({1.5: 1}, None, None, "must be a whole number"),
+        ([1], None, None, "planes must map heights to masks"),
+    ],
+)
+def test_wrong_planes_are_refused(planes, heights, size, message):
+    with pytest.raises(ConfigError, match=message):
+        numbered_planes(planes, heights, size)
+
+
+def test_planes_of_another_size_or_for_other_weights_are_refused(model, cell):
+    with pytest.raises(ArrayError, match="the mask of plane 40 has the shape"):
+        model.predict(*cell, planes={40: np.ones((32, 32), bool)})
+    with pytest.raises(ConfigError, match="must be a sequence of 1 mappings"):
+        model.predict(cell[0][None], cell[1][None], planes={40: cell[1]})
+    blind = random_model(
+        dataclasses.replace(FAST, network=dataclasses.replace(SMALL, planes=False))
+    )
+    with pytest.raises(ConfigError, match="see the plane of the section alone"):
+        blind.predict(*cell, planes={40: cell[1]})
