@@ -41,6 +41,16 @@ def test_nearest_takes_training_cells_only(cells_folder, tmp_path):
         assert name not in sources
 
 
+def test_interpolated_shapes_hold_planes_of_their_objects(cells_folder, tmp_path):
+    arguments = ["interpolate", str(cells_folder), "-o", str(tmp_path), "--split", "test"]
+    assert CliRunner().invoke(command, [*arguments, "--planes", "5"]).exit_code == 0
+    for cell in find_cells(cells_folder, "test"):
+        body = tifffile.imread(tmp_path / "samples" / f"{cell.name}_0.tif") > 0
+        truth = binarise(read_obj(cell.obj))
+        assert (body == truth).all(axis=(1, 2))[truth.any(axis=(1, 2))].sum() >= 4
+        assert (body & truth).sum() / (body | truth).sum() > 0.8
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -48,6 +58,7 @@ def test_nearest_takes_training_cells_only(cells_folder, tmp_path):
         (["cylinder", "nowhere"], "nowhere does not exist"),
         (["nearest", "DATA/test"], "name a data set with --train"),
         (["nearest", "DATA", "--train", "nowhere"], "nowhere does not exist"),
+        (["nearest", "DATA", "--planes", "3"], "--planes is of the baseline interpolate"),
     ],
 )
 def test_bad_input_is_one_sentence(

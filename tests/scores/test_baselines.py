@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError
-from dispr.scores.baselines import cylinder, ellipsoid, nearest
+from dispr.scores.baselines import cylinder, ellipsoid, interpolate, nearest, planes_of
 
 
 def disc(a, b, angle=0.0):
@@ -90,3 +90,46 @@ def test_baselines_of_the_real_test_cells(real_cells):
             found[name].append(astuple(score(body, truth, measures)))
     for name, known in KNOWN.items():
         assert np.mean(found[name], axis=0) == pytest.approx(known, abs=0.001), name
+
+
+def ball(radius):
+    z, y, x = np.mgrid[:64, :64, :64] - 32
+    return z**2 + y**2 + x**2 <= radius**2
+
+
+def test_one_plane_of_a_ball_is_closed_to_the_ball():
+    body, truth = interpolate({32: ball(15)[32]}), ball(15)
+    assert (body & truth).sum() / (body | truth).sum() > 0.94
+
+
+def test_distances_are_interpolated_linearly():
+    body = interpolate({32: disc(20, 20) > 0, 42: disc(10, 10) > 0})
+    radii = np.sqrt(body.sum(axis=(1, 2)) / np.pi)
+    assert radii[32:43] == pytest.approx(np.linspace(20, 10, 11), abs=0.5)
+    assert radii[43:52] == pytest.approx(np.linspace(9, 1, 9), abs=0.6)
+    assert not body[53:].any()
+
+
+def test_empty_planes_end_the_shape():
+    body = interpolate({28: disc(0.1, 0.1) * 0, 32: disc(15, 15) > 0, 36: disc(15, 15) > 0})
+    assert not body[:29].any()
+    assert body[32:37].sum() == 5 * (disc(15, 15) > 0).sum()
+
+
+def test_more_planes_come_closer():
+    truth = ball(20)
+    truth[40:] = False
+    scores = []
+    for count in (1, 2, 3, 5, 9):
+        planes = planes_of(truth, truth[32], count)
+        assert len(planes) == count
+        body = interpolate(planes)
+        assert all((body[z] == truth[z]).all() for z in planes)
+        scores.append((body & truth).sum() / (body | truth).sum())
+    assert scores[1:] == sorted(scores[1:])
+    assert scores[-1] > 0.95
+
+
+def test_interpolation_needs_the_section():
+    with pytest.raises(ArrayError, match="plane 32, the section, is needed"):
+        interpolate({30: disc(9, 9) > 0})

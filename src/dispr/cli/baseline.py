@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["cylinder", "ellipsoid", "nearest"]))
+@click.argument("kind", type=click.Choice(["cylinder", "ellipsoid", "nearest", "interpolate"]))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
@@ -20,25 +20,38 @@ import click
     default=None,
     help="Data set with training cells for nearest. Default: that of DATA.",
 )
-def command(kind: str, data: Path, out: Path, split: str | None, train: Path | None) -> None:
-    """Make one shape for each cell of DATA from its mask alone, as a baseline.
+@click.option(
+    "--planes",
+    type=click.IntRange(1),
+    default=None,
+    help="For interpolate: planes to take from each object, evenly over the cell. Default: 3.",
+)
+def command(
+    kind: str, data: Path, out: Path, split: str | None, train: Path | None, planes: int | None
+) -> None:
+    """Make one shape for each cell of DATA without a network, as a baseline.
 
     cylinder extrudes the mask, ellipsoid turns its ellipse into a body, nearest takes the object
-    of the training cell with the most similar mask. OUT is laid out as by dispr predict.
+    of the training cell with the most similar mask. These know the mask alone; interpolate knows
+    the masks of some planes of the cell's own object and interpolates their signed distances. OUT
+    is laid out as by dispr predict.
     """
     import numpy as np
     from tqdm import tqdm
 
     from dispr.cells.folder import find_cells
     from dispr.cells.read import read_mask, read_obj, read_pixel_size
-    from dispr.errors import FileError
+    from dispr.errors import ConfigError, FileError
     from dispr.files import write_csv
     from dispr.prediction.layout import SETTINGS, TABLE, write_prediction
-    from dispr.scores.baselines import GEOMETRIC
+    from dispr.scores.baselines import GEOMETRIC, interpolate, planes_of
     from dispr.scores.library import training_cells
     from dispr.scores.shape import binarise
 
-    files = find_cells(data, split=split)
+    between = kind == "interpolate"
+    if planes is not None and not between:
+        raise ConfigError("--planes is of the baseline interpolate; leave it out.")
+    files = find_cells(data, split=split, need_obj=between)
     if (out / SETTINGS).exists():
         # The other samples of a model's ensembles would stay, and be scored as the baseline's.
         raise FileError(f"{out} holds the predictions of a model; name another folder.")
@@ -51,6 +64,9 @@ def command(kind: str, data: Path, out: Path, split: str | None, train: Path | N
             if similar is None:
                 raise FileError(f"{data} has no training cells; name a data set with --train.")
             body = binarise(read_obj(similar))
+        elif between:
+            assert file.obj is not None
+            body = interpolate(planes_of(binarise(read_obj(file.obj)), mask, planes or 3))
         else:
             body = GEOMETRIC[kind](mask)
         size = read_pixel_size(file)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,96 @@ def ellipsoid(mask: np.ndarray) -> np.ndarray:
     along, across = dy * cos + dx * sin, dx * cos - dy * sin
     height = (z - SECTION) / ((a + b) / 2)
     return (along / a) ** 2 + (across / b) ** 2 + height**2 <= 1
+
+
+def interpolate(planes: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Interpolate a shape between masks of some of its planes, by their signed distances.
+
+    The distances of each two neighbouring planes are interpolated linearly between them (Raya &
+    Udupa 1990, doi:10.1109/42.52980). Beyond the last known plane on a side the distance falls by
+    one voxel a plane; a side on which nothing but the section is known is closed by a round cap, as
+    high as the largest circle in the section has its radius.
+
+    Parameters
+    ----------
+    planes : mapping of int to ndarray
+        Masks, (64, 64) bool, by the numbers of their planes, that of the section, 32, among them;
+        empty ones lie beyond the cell.
+
+    Returns
+    -------
+    ndarray
+        bool, (64, 64, 64); the known planes are as given.
+
+    Raises
+    ------
+    ArrayError
+        If the section is not among them, or is empty.
+    """
+    if SECTION not in planes or not np.any(planes[SECTION]):
+        raise ArrayError(f"The mask of plane {SECTION}, the section, is needed to interpolate.")
+    known = sorted(planes)
+    distances = {z: _signed_distance(np.asarray(planes[z], bool)) for z in known}
+    body = np.zeros((SIZE, SIZE, SIZE), bool)
+    for below, above in pairwise(known):
+        low, high, gap = distances[below], distances[above], above - below
+        if low is None or high is None:
+            filled = high if low is None else low
+            if filled is None:
+                continue
+            low, high = (filled - gap, filled) if low is None else (filled, filled - gap)
+        for z in range(below, above):
+            body[z] = low + (high - low) * (z - below) / gap > 0
+    for last, step in ((known[0], -1), (known[-1], 1)):
+        distance = distances[last]
+        if distance is None:
+            continue
+        radius = distance.max()
+        for height, z in enumerate(range(last, SIZE if step > 0 else -1, step)):
+            fall = float(height)
+            if last == SECTION:
+                if height >= radius:
+                    break
+                fall = radius - (radius**2 - height**2) ** 0.5
+            body[z] = distance > fall
+    for z in known:
+        body[z] = planes[z]
+    return body
+
+
+def planes_of(obj: np.ndarray, mask: np.ndarray, count: int) -> dict[int, np.ndarray]:
+    """Take the masks of some planes of a known shape, evenly over it.
+
+    Parameters
+    ----------
+    obj : ndarray
+        (64, 64, 64), bool.
+    mask : ndarray
+        Of its section, (64, 64), bool or grey (inside above 127).
+    count : int
+        How many planes (`dispr.training.planes.spread_planes`).
+
+    Returns
+    -------
+    dict of int to ndarray
+        Masks, (64, 64) bool, by the numbers of their planes; that of the section is `mask`.
+    """
+    from dispr.training.planes import spread_planes
+
+    filled = np.flatnonzero(obj.any(axis=(1, 2)))
+    low, high = (filled[0], filled[-1]) if len(filled) else (SECTION, SECTION)
+    found = {z: obj[z] for z in spread_planes(int(low), int(high), count, SECTION)}
+    return found | {SECTION: mask if mask.dtype == bool else mask > 127}
+
+
+def _signed_distance(mask: np.ndarray) -> np.ndarray | None:
+    """Give the distance of each pixel to the border, positive inside; None for an empty mask."""
+    from scipy.ndimage import distance_transform_edt
+
+    if not mask.any():
+        return None
+    inside, outside = distance_transform_edt(mask), distance_transform_edt(~mask)
+    return np.where(mask, inside - 0.5, 0.5 - outside)
 
 
 GEOMETRIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
