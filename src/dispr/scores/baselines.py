@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,9 @@ def interpolate(planes: Mapping[int, np.ndarray]) -> np.ndarray:
 
     The distances of each two neighbouring planes are interpolated linearly between them (Raya &
     Udupa 1990, doi:10.1109/42.52980). Beyond the last known plane on a side the distance falls by
-    one voxel a plane; a side on which nothing but the section is known is closed by a round cap, as
-    high as the largest circle in the section has its radius.
+    one voxel a plane, and the shape ends half way to where the next plane would be. A side on which
+    nothing but the section is known is closed by a round cap, as high as the largest circle in the
+    section has its radius.
 
     Parameters
     ----------
@@ -112,18 +114,19 @@ def interpolate(planes: Mapping[int, np.ndarray]) -> np.ndarray:
             low, high = (filled - gap, filled) if low is None else (filled, filled - gap)
         for z in range(below, above):
             body[z] = low + (high - low) * (z - below) / gap > 0
-    for last, step in ((known[0], -1), (known[-1], 1)):
+    for last, inner, step in ((known[0], known[:2][-1], -1), (known[-1], known[-2:][0], 1)):
         distance = distances[last]
         if distance is None:
             continue
-        radius = distance.max()
-        for height, z in enumerate(range(last, SIZE if step > 0 else -1, step)):
-            fall = float(height)
-            if last == SECTION:
-                if height >= radius:
-                    break
-                fall = radius - (radius**2 - height**2) ** 0.5
-            body[z] = distance > fall
+        if last == SECTION:
+            radius = float(distance.max())
+            falls = [radius - (radius**2 - h**2) ** 0.5 for h in range(ceil(radius))]
+        else:
+            falls = list(range(abs(last - inner) // 2 + 1))
+        for height, fall in enumerate(falls):
+            z = last + step * height
+            if 0 <= z < SIZE:
+                body[z] = distance > fall
     for z in known:
         body[z] = planes[z]
     return body
