@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from dispr.errors import FileError
-from dispr.files import atomic_path, make_folder, read_tiff, write_csv, write_tiff
+from dispr.files import atomic_path, make_folder, read_tiff, tiff_errors, write_csv, write_tiff
 
 
 def no_space(*arguments, **options):
@@ -56,6 +56,12 @@ def test_unreadable_tiff(tmp_path):
         (tmp_path / "cut.tif").write_bytes(path.read_bytes()[:length])
         with pytest.raises(FileError, match=r"cut\.tif"):
             read_tiff(tmp_path / "cut.tif")
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("compression"), ValueError("imagecodecs")])
+def test_a_compression_that_needs_a_package_is_no_damage(tmp_path, error):
+    with pytest.raises(FileError, match="needs another package"), tiff_errors(tmp_path / "a.tif"):
+        raise error
 
 
 def test_csv_columns_in_order_of_appearance(tmp_path):

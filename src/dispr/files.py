@@ -158,7 +158,7 @@ def tiff_errors(path: Path) -> Iterator[None]:
             f"{path} does not fit the memory of this computer; crop it, or save it in parts."
         ) from error
     except Exception as error:  # tifffile raises many types for a damaged file
-        if "imagecodecs" in str(error):
+        if needs_package(error):
             raise FileError(
                 f"{path} is compressed in a way that needs another package; save it without "
                 "compression, or install imagecodecs (pip install imagecodecs)."
@@ -166,6 +166,11 @@ def tiff_errors(path: Path) -> Iterator[None]:
         raise damaged(path) from error
     if truncated:
         raise damaged(path)
+
+
+def needs_package(error: BaseException) -> bool:
+    """Tell that tifffile cannot expand a file without a package that is not installed."""
+    return isinstance(error, ImportError) or "imagecodecs" in str(error)
 
 
 def damaged(path: Path) -> FileError:

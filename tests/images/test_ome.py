@@ -98,9 +98,22 @@ def test_description_and_pixels_that_do_not_agree(tmp_path):
     with pytest.raises(FileError, match=r"does not describe its own pixels, but only b\.ome\.tif"):
         read_pixels(path)
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]>' + ome_xml([(STACK.shape, 0.2, planes)], "u")
-    pages(path, [SECTION], bomb)
-    np.testing.assert_array_equal(read_pixels(path)[0], SECTION)
-    assert read_size(path).x is None
+    for damaged in (bomb, ome_xml([(STACK.shape, 0.2, planes)], "u")[:-20], "<OME><a></OME>"):
+        pages(path, [SECTION], damaged)
+        with pytest.raises(FileError, match="OME-XML that is damaged"):
+            read_pixels(path)
+
+
+def test_a_file_that_was_renamed_is_read_where_nothing_else_can_be_meant(tmp_path):
+    planes = [("old.ome.tif", "urn:uuid:1", z) for z in range(3)]
+    for uuid in ("urn:uuid:1", ""):
+        xml = ome_xml([(STACK.shape, 0.2, planes)], uuid)
+        pages(tmp_path / "new.ome.tif", STACK, xml)
+        np.testing.assert_array_equal(read_pixels(tmp_path / "new.ome.tif")[0], STACK)
+        assert read_size(tmp_path / "new.ome.tif").x == 0.2
+    pages(tmp_path / "old.ome.tif", STACK[:, ::-1], xml)
+    with pytest.raises(FileError, match=r"but only old\.ome\.tif"):
+        read_pixels(tmp_path / "new.ome.tif")
 
 
 def test_companion_file(tmp_path):

@@ -96,7 +96,7 @@ def test_animations_and_damaged_files_are_refused(tmp_path):
         whole = path.read_bytes()
         for length in (0, 5, 20, len(whole) // 2):
             path.write_bytes(whole[:length])
-            with pytest.raises(FileError, match=r"a\.png cannot be read as PNG"):
+            with pytest.raises(FileError, match=r"a\.png (cannot be read as PNG|is empty)"):
                 read_pixels(path)
         place = whole.index(b"IDAT") + len(whole) // 3
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])

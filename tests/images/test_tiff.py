@@ -241,3 +241,18 @@ def test_compressions_of_other_programs(tmp_path, compression, array, photometri
     else:
         shown = ~array if deep and photometric == 0 else array
         np.testing.assert_array_equal(read_pixels(path)[0], shown)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        *[SECTION / np.float32(7), SECTION * np.int32(-(2**20))],
+        np.stack([SECTION, SECTION // 2, SECTION // 3], -1),
+    ],
+)
+def test_types_in_compressions_of_other_programs(tmp_path, array):
+    Image.fromarray(array).save(tmp_path / "a.tif", compression="tiff_lzw")
+    found, axes = read_pixels(tmp_path / "a.tif")
+    assert axes == "YXS"[: array.ndim]
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)

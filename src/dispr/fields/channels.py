@@ -126,8 +126,10 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
         If it holds fractions or negative numbers.
     """
     if array.dtype.kind == "f":
-        whole = np.rint(array) if np.isfinite(array).all() else None
-        if whole is None or not np.array_equal(whole, array):
+        if not np.isfinite(array).all():
+            raise ArrayError(f"{name} holds NaN or infinite values; labels are 0 outside cells.")
+        whole = np.rint(array)
+        if not np.array_equal(whole, array):
             raise ArrayError(f"{name} holds fractions; labels are whole numbers, 0 outside cells.")
         array = whole.astype(np.int64)
     if array.dtype.kind == "i" and array.min() < 0:

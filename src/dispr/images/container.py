@@ -16,6 +16,9 @@ from dispr.images.values import Use, by_palette, turned_over, without_colour, wi
 WHITE, BLACK, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6
 """Photometric interpretations of TIFF that are read; others are of print and cameras."""
 
+JPEG = (6, 7)
+"""Compressions of TIFF that change values."""
+
 OPACITY = (1, 2)
 """Codes of extra samples that are opacity; 0 is anything."""
 
@@ -62,11 +65,16 @@ class Container:
         page, name = self.page, str(self.path)
         # Of a file that does not say, 0 is black: tifffile has 0 for white there.
         photometric = int(page.photometric) if "PhotometricInterpretation" in page.tags else BLACK
-        compressed = page.compression in (6, 7) and photometric == YCBCR  # JPEG decodes it
+        compressed = int(page.compression) in JPEG and photometric == YCBCR  # JPEG decodes it
         if photometric > MASK and not compressed:
             raise FileError(
                 f"{name} has colours of a kind that is not read here "
                 f"({page.photometric.name}); save it in grey or RGB."
+            )
+        if use == "labels" and int(page.compression) in JPEG:
+            raise FileError(
+                f"{name} is compressed by JPEG, which changes labels and masks; save it without "
+                "loss."
             )
         array, axes = self.stored(), self.axes
         if not array.size:

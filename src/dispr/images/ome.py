@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 from dispr.errors import FileError
 from dispr.images.sizes import StatedSize, stated_size
 
+_OPENED = re.compile(r"<(?:\w+:)?OME[\s>]")
+
 MOST_PLANES = 10**6
 """An image with more planes than this is none."""
 
@@ -52,6 +54,11 @@ class OmeImage:
     def files(self) -> set[str]:
         """Names of the files that hold its planes; "" for the one that was read."""
         return {plane[0] for plane in self.planes if plane is not None}
+
+
+def is_ome(text: str) -> bool:
+    """Tell whether the description of a TIFF file is OME-XML, whole or damaged."""
+    return text.rstrip("\0 \r\n\t")[-4:] == "OME>" or bool(_OPENED.search(text[:4096]))
 
 
 def root_of(text: str) -> ElementTree.Element | None:
@@ -100,12 +107,16 @@ def images_of(
     FileError
         If the XML states no sizes, or the images that it describes are all in other files.
     """
+    own = path.name
+    known = {Path(e.get("FileName", "").replace("\\", "/")).name for e in _all(root, "UUID")}
+    if not uuid and len(known) == 1 and not path.with_name(next(iter(known)) or own).exists():
+        (own,) = known  # the only file of its set, renamed
     found, others = [], set()
     for number, element in enumerate(_all(root, "Image")):
         pixels = next(_all(element, "Pixels"), None)
         if pixels is None:
             continue
-        image = _image(element, pixels, number, path, uuid, pages, samples)
+        image = _image(element, pixels, number, path, own, uuid, pages, samples)
         if "" in image.files:
             found.append(image)
         others |= image.files
@@ -123,6 +134,7 @@ def _image(
     pixels: ElementTree.Element,
     number: int,
     path: Path,
+    own: str,
     uuid: str,
     pages: int,
     samples: int,
@@ -146,7 +158,7 @@ def _image(
         whole = block.get("IFD") is None
         page = _whole(block.get("IFD"), 0)
         length = _whole(block.get("PlaneCount"), total if whole else 1)
-        file = _file_of(block, path, uuid)
+        file = _file_of(block, own, uuid)
         for k in range(max(min(length, total - first), 0)):
             if file or page + k < pages:
                 planes[first + k] = (file, page + k)
@@ -166,14 +178,14 @@ def _image(
     return OmeImage(name, order, sizes, height, width, tuple(planes), size)
 
 
-def _file_of(block: ElementTree.Element, path: Path, uuid: str) -> str:
+def _file_of(block: ElementTree.Element, file: str, uuid: str) -> str:
     """Name the file that a block of planes is in; empty for the one that was read."""
     element = next(_all(block, "UUID"), None)
     if element is None:
         return ""
     text = (element.text or "").strip()
     name = Path(element.get("FileName", "").replace("\\", "/")).name
-    own = text == uuid if text and uuid else name in ("", path.name)
+    own = text == uuid if text and uuid else name in ("", file)
     return "" if own else name or text
 
 

@@ -9,12 +9,25 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import FileError
+from dispr.files import needs_package
 
 USUAL = (1, 8, 16, 32, 64)
 """Bits of a value that tifffile reads by itself."""
 
-BY_PILLOW = {(1, "1"), (2, "L"), (4, "L"), (8, "L"), (12, "I;16"), (16, "I;16"), (16, "I;16B")}
-"""Bits of a stored value, and the mode in which Pillow gives it."""
+BY_PILLOW = {
+    (1, 1, "1"),
+    (1, 2, "L"),
+    (1, 4, "L"),
+    (1, 8, "L"),
+    (1, 12, "I;16"),
+    (1, 16, "I;16"),
+    (1, 16, "I;16B"),
+    (1, 32, "I"),
+    (2, 16, "I"),
+    (2, 32, "I"),
+    (3, 32, "F"),
+}
+"""Format (unsigned, signed, floating point) and bits of a value, and the mode of Pillow for it."""
 
 
 def decoded(
@@ -48,8 +61,8 @@ def decoded(
     if page.bitspersample in USUAL:
         try:
             return read()
-        except Exception as error:  # tifffile raises several types where imagecodecs is missing
-            if "imagecodecs" not in str(error):
+        except Exception as error:  # tifffile raises several types where a package is missing
+            if not needs_package(error):
                 raise
             found = _by_pillow(path, numbers, page)
             if found is None:
@@ -65,26 +78,40 @@ def decoded(
 
 
 def _by_pillow(path: Path, numbers: Sequence[int], page: Any) -> np.ndarray | None:
-    """Read pages of one channel as they are stored, (pages, Y, X); None where that fails."""
+    """Read pages as they are stored, (pages, *shape of a page); None where that fails."""
     from PIL import Image
 
-    bits, white = page.bitspersample, int(page.photometric) == 0
-    if page.samplesperpixel != 1 or int(page.sampleformat) != 1 or not numbers:
+    if not numbers:
         return None
     arrays = []
     try:
         with Image.open(path) as picture:
             for number in numbers:
                 picture.seek(number)
-                mode = picture.mode
-                array = np.asarray(picture)
-                if array.shape != (page.imagelength, page.imagewidth):
+                array = _stored(np.asarray(picture), picture.mode, page)
+                if array is None or array.shape != page.shape:
                     return None
-                if mode != "P" and ((bits, mode) not in BY_PILLOW or (white and bits > 8)):
-                    return None
-                # Pillow turns over what is white at 0, and stretches few bits to 8.
-                array = ~array if white and mode != "P" else array
-                arrays.append(array // np.uint8(255 // (2**bits - 1)) if mode == "L" else array)
+                arrays.append(array)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
         return None
     return np.stack(arrays)
+
+
+def _stored(array: np.ndarray, mode: str, page: Any) -> np.ndarray | None:
+    """Turn what Pillow gives into the values that are stored; None where that is impossible."""
+    bits, kind, white = page.bitspersample, int(page.sampleformat), int(page.photometric) == 0
+    if page.samplesperpixel == 3:
+        plain = mode == "RGB" and bits == 8 and kind == 1
+        # Planes of colours one after the other come first.
+        return np.moveaxis(array, -1, page.axes.index("S")) if plain else None
+    if page.samplesperpixel != 1:
+        return None
+    if mode == "P":
+        return array
+    if (kind, bits, mode) not in BY_PILLOW or (white and bits > 8):
+        return None
+    # Pillow turns over what is white at 0, and stretches few bits to 8.
+    array = ~array if white else array
+    if mode == "L":
+        return array // np.uint8(255 // (2**bits - 1))
+    return array.astype(page.dtype) if mode == "I" else array

@@ -15,9 +15,8 @@ import numpy as np
 
 from dispr.errors import FileError
 from dispr.files import check_size
+from dispr.images.kinds import PNG_BYTES
 from dispr.images.values import Use, by_palette, without_colour, without_opacity
-
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Channels by the colour type of the header: grey, RGB, palette, grey and opacity, RGBA."""
@@ -110,7 +109,7 @@ def read_header(path: Path) -> Header:
     palette, frames, start = b"", 1, b""
     try:
         with open(path, "rb") as file:
-            if file.read(8) != SIGNATURE:
+            if file.read(8) != PNG_BYTES:
                 raise ValueError("signature")
             while True:
                 length, kind = struct.unpack(">I4s", file.read(8))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dispr.errors import ArrayError, FileError
+from dispr.images.kinds import is_png
 from dispr.images.png import read_header, read_png
 from dispr.images.sizes import StatedSize
 from dispr.images.tiff import open_tiff
@@ -24,7 +25,7 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     Parameters
     ----------
     path : path
-        TIFF or OME-TIFF; PNG by its name.
+        TIFF, OME-TIFF or PNG, whichever it is by its first bytes.
     use : "image" or "labels"
         Grey values, as viewers show them; or numbers: labels, masks, objects
         (`dispr.images.values`).
@@ -46,7 +47,7 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     """
     path = existing(path)
     try:
-        if path.suffix.lower() in PNG:
+        if is_png(path):
             return read_png(path, use)
         with open_tiff(path) as container:
             return container.values(use)
@@ -77,7 +78,7 @@ def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
         As `read_pixels`.
     """
     path = existing(path)
-    if path.suffix.lower() in PNG:
+    if is_png(path):
         header = read_header(path)
         if len(header.shape) == 2 and header.colour == 0:
             return header.shape, np.dtype(np.uint16 if header.bits == 16 else np.uint8), "YX"
@@ -98,7 +99,7 @@ def read_size(path: str | os.PathLike[str]) -> StatedSize:
         As `read_pixels`.
     """
     path = existing(path)
-    if path.suffix.lower() not in TIFF:
+    if path.suffix.lower() not in (*TIFF, *PNG) or is_png(path):
         return StatedSize()
     with open_tiff(path) as container:
         return container.size

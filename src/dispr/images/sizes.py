@@ -26,7 +26,7 @@ MICROMETRES = {
 }
 """Units of length by the names that programs write."""
 
-NO_UNIT = ("", "pixel", "px", "voxel", "reference frame", "inch", "inches", "in", "point")
+NO_UNIT = ("", "pixel", "px", "voxel", "reference frame", "inch", "inches", "in", "point", "pt")
 """What programs write where they know of no size: of pictures for printers, inches and points."""
 
 _MU = ("\\u00b5", "\\u03bc", "\u00e2\u00b5", "\u00ee\u00bc", "\u00b5", "\u03bc")
@@ -63,7 +63,7 @@ def stated_size(values: Mapping[str, tuple[Any, Any]]) -> StatedSize:
     found: dict[str, float | None] = {}
     wrong = {}
     for axis, (value, unit) in values.items():
-        if value is None or plain_unit(unit) in NO_UNIT:
+        if value is None or not str(value).strip() or plain_unit(unit) in NO_UNIT:
             continue
         number = _number(value)
         if axis == "z" and number is not None:

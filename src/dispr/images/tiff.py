@@ -12,7 +12,7 @@ import numpy as np
 from dispr.errors import FileError
 from dispr.files import check_size, damaged, tiff_errors
 from dispr.images.container import Container
-from dispr.images.ome import OmeImage, images_of, metadata_file, root_of, uuid_of
+from dispr.images.ome import OmeImage, images_of, is_ome, metadata_file, root_of, uuid_of
 from dispr.images.pages import decoded
 from dispr.images.segments import check_segments, opened
 from dispr.images.sizes import StatedSize, stated_size
@@ -38,8 +38,8 @@ def open_tiff(path: Path) -> Iterator[Container]:
     ):
         page: Any = tiff.pages[0]
         text = str(page.description or "")
-        root = root_of(text) if text.rstrip("\0 \r\n\t")[-4:] == "OME>" else None
-        if root is not None:
+        if is_ome(text):
+            root = _parsed(path, text)
             name = metadata_file(root)
             root = _companion(path, name) if name else root
             images = images_of(
@@ -162,6 +162,16 @@ def _sister(path: Path, name: str, image: OmeImage, numbers: Sequence[int]) -> d
         tifffile.TiffFile(other, is_ome=False, _multifile=False) as tiff,
     ):
         return {number: tiff.pages[number] for number in numbers}
+
+
+def _parsed(path: Path, text: str) -> Any:
+    root = root_of(text)
+    if root is None:
+        raise FileError(
+            f"{path} has OME-XML that is damaged, so that it is not known what its pixels are; "
+            "export it again."
+        )
+    return root
 
 
 def _companion(path: Path, name: str) -> Any:

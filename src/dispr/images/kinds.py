@@ -1,0 +1,54 @@
+"""What a file is by its first bytes, whatever its name says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dispr.errors import FileError
+
+TIFF_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+PNG_BYTES = b"\x89PNG\r\n\x1a\n"
+
+OTHERS = {
+    b"version https://git-lfs": "is a pointer of Git LFS, not the image; fetch it by git lfs pull",
+    b"/annex/objects": "is a pointer of git-annex, not the image; fetch it by git annex get",
+    b"<!DOCTYPE": "is a web page, not an image; download the file itself",
+    b"<html": "is a web page, not an image; download the file itself",
+    b"\xff\xd8\xff": "is a JPEG picture, which loses values; save the original as TIFF",
+    b"GIF8": "is a GIF picture; save the original as TIFF",
+    b"BM": "is a BMP picture; save it as TIFF or PNG",
+    b"\x89HDF": "is an HDF5 file; save the image in it as TIFF",
+    b"\x93NUMPY": "is an NPY file; give it the extension .npy",
+    b"PK\3\4": "is a ZIP archive; unpack it, or save the image as TIFF",
+    b"ZISRAWFILE": "is a CZI file of Zeiss; save it as OME-TIFF",
+    b"\xda\xce\xbe\x0a": "is an ND2 file of Nikon; save it as OME-TIFF",
+}
+"""Files that are found under the names of images, by how they begin."""
+
+
+def is_png(path: Path) -> bool:
+    """Tell a PNG file from a TIFF file.
+
+    Raises
+    ------
+    FileError
+        If the file is empty, or of a known kind that is neither.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(32)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{path} cannot be read: {reason}.") from error
+    if start.startswith(PNG_BYTES):
+        return True
+    if start.startswith(TIFF_BYTES):
+        return False
+    if not start:
+        raise FileError(f"{path} is empty; export it again.")
+    plain = start.lstrip(b"\xef\xbb\xbf \r\n\t")
+    for begin, what in OTHERS.items():
+        if plain.lower().startswith(begin.lower()):
+            raise FileError(f"{path} {what}.")
+    return path.suffix.lower() == ".png"
