@@ -14,7 +14,7 @@ from dispr.cells.folder import find_cells
 from dispr.cells.prepare import occupancy
 from dispr.classification.provenance import seen_cells
 from dispr.diffusion.config import DiffusionConfig
-from dispr.errors import ConfigError, FileError
+from dispr.errors import ConfigError, DisprError, FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
@@ -64,10 +64,10 @@ CASCADE = ModelConfig(
 )
 
 
-def make_trainer(cells_folder, run, training=TRAINING, model=None, extra=()):
+def make_trainer(cells_folder, run, training=TRAINING, model=None, extra=(), initial=None):
     model = model or ModelConfig(network=NETWORK, diffusion=DIFFUSION)
     files = find_cells(cells_folder, split="train", need_obj=True)
-    return Trainer(files, run, model, training, extra=extra, device="cpu")
+    return Trainer(files, run, model, training, extra=extra, device="cpu", initial=initial)
 
 
 def weights_of(run, name="weights.safetensors"):
@@ -183,7 +183,20 @@ def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):
         ).refined.tolist()
         for numbers in ([0, 1, 2, 3], [2, 3])
     ]
-    assert chosen == [[True, False, True, False], [True, False]]
+    assert chosen == [[True, False, False, True], [False, True]]
+
+
+def test_refiner_work_is_dealt_round_among_processes(cells_folder, tmp_path):
+    """Process r takes samples r, r + world, ...: each has its turn at those of the refiner."""
+    network = dataclasses.replace(CASCADE.network, refine_share=0.25)
+    model = dataclasses.replace(CASCADE, network=network)
+    trainer = make_trainer(cells_folder, tmp_path, model=model)
+    refined = make_samples(
+        trainer.cells, range(16), model, TRAINING, trainer.timesteps, trainer.device
+    ).refined
+    assert refined.view(4, 4).sum(1).tolist() == [1] * 4
+    for world in (2, 4):
+        assert refined.view(-1, world).sum(0).tolist() == [4 // world] * world
 
 
 def test_refiner_learns_from_volumes_that_are_not_interpolated(cells_folder, tmp_path):
@@ -199,7 +212,7 @@ def test_refiner_learns_from_volumes_that_are_not_interpolated(cells_folder, tmp
             for cell in (trainer.cells[i] for i in range(len(trainer.cells)))
             for turns in range(4)
         ]
-        assert any(torch.equal(samples.target, one) for one in own) == (number % 2 == 0)
+        assert any(torch.equal(samples.target, one) for one in own) == (number in (0, 3))
 
 
 def test_extra_cells_are_trained_on_beside_ones_own(cells_folder, tmp_path):
@@ -279,6 +292,95 @@ def test_longer_run_goes_on(cells_folder, tmp_path):
     assert longer.fit()
 
 
+def test_another_start_is_another_setting(cells_folder, tmp_path):
+    short = dataclasses.replace(TRAINING, steps=1, validation_interval=0)
+    make_trainer(cells_folder, tmp_path / "first", short).fit()
+    make_trainer(cells_folder, tmp_path / "other", dataclasses.replace(short, seed=1)).fit()
+    first, other = (load_weights(tmp_path / n / "weights.safetensors") for n in ("first", "other"))
+    run, fresh = tmp_path / "run", tmp_path / "fresh"
+    make_trainer(cells_folder, run, short, initial=first).fit()
+    make_trainer(cells_folder, fresh, short).fit()
+    made = r"it began with weights\.safetensors and is now to begin with fresh weights"
+    with pytest.raises(ConfigError, match=made):
+        make_trainer(cells_folder, run, short)
+    with pytest.raises(ConfigError, match=r"weights\.safetensors is not what it began with"):
+        make_trainer(cells_folder, run, short, initial=other)
+    with pytest.raises(ConfigError, match=r"with weights\.safetensors, not with b\.safetensors"):
+        make_trainer(cells_folder, run, short, initial="b.safetensors")
+    with pytest.raises(ConfigError, match=r"began with fresh weights and is now to begin with w"):
+        make_trainer(cells_folder, fresh, short, initial=first)
+    longer = dataclasses.replace(short, steps=2)
+    again = make_trainer(cells_folder, run, longer, initial="weights.safetensors")
+    assert again.step == 1
+    assert again.fit()
+    about = load_weights(run / "weights.safetensors").about
+    assert about["started_from"]["training_cells"] == first.about["training_cells"]
+    assert make_trainer(cells_folder, run, longer, initial=first).finished
+
+
+def test_steps_alone_extend_a_run_whose_rate_falls_to_its_end(cells_folder, tmp_path):
+    training = dataclasses.replace(TRAINING, lr_anneal_steps=6, validation_interval=0)
+    make_trainer(cells_folder, tmp_path, training).fit()
+    longer = dataclasses.replace(training, steps=8, lr_anneal_steps=8)
+    trainer = make_trainer(cells_folder, tmp_path, longer)
+    assert (trainer.step, trainer.finished) == (6, False)
+    assert trainer.fit()
+    with open(tmp_path / "train_log.csv", newline="") as file:
+        rates = [float(row["lr"]) for row in csv.DictReader(file)]
+    assert rates[-3:] == pytest.approx([1e-3 / 6, 1e-3 * 2 / 8, 1e-3 / 8], rel=1e-5)
+    with pytest.raises(ConfigError, match=r"lr_anneal_steps was that of steps and is now 8"):
+        make_trainer(cells_folder, tmp_path, dataclasses.replace(longer, steps=9))
+
+
+def test_a_finished_run_of_an_earlier_version_goes_on(cells_folder, tmp_path):
+    """Its checkpoint tells no start, and its decay as a number."""
+    training = dataclasses.replace(TRAINING, lr_anneal_steps=6, validation_interval=0)
+    make_trainer(cells_folder, tmp_path, training).fit()
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["settings"]["start"], state["started_from"]
+    state["settings"]["training"]["lr_anneal_steps"] = 6
+    torch.save(state, tmp_path / "checkpoint.pt")
+    log = tmp_path / "train_log.csv"
+    log.write_text("step,loss,lr\n5,1,1\n6,0.5,1\n")
+    longer = dataclasses.replace(training, steps=8, lr_anneal_steps=8)
+    assert make_trainer(cells_folder, tmp_path, longer).fit()
+    with open(log, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["5", "6", "7", "8"]
+    assert [row["loss"] for row in rows[:2]] == ["1", "0.5"]
+    assert rows[0]["loss_q0"] == ""
+    assert float(rows[-1]["gradient_norm"]) > 0
+
+
+def test_the_log_has_means_since_the_last_line_and_by_quarters(cells_folder, tmp_path):
+    single = dataclasses.replace(TRAINING, steps=8, validation_interval=0)
+    make_trainer(cells_folder, tmp_path / "single", single).fit()
+    grouped = dataclasses.replace(single, log_interval=4)
+    make_trainer(cells_folder, tmp_path / "grouped", grouped).fit()
+
+    def rows(run):
+        with open(tmp_path / run / "train_log.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+    one, four = rows("single"), rows("grouped")
+    assert [row["step"] for row in four] == ["4", "8"]
+    quarters = [f"loss_q{i}" for i in range(4)]
+    trainer = make_trainer(cells_folder, tmp_path / "empty", single)
+    for i, row in enumerate(four):
+        part = one[4 * i : 4 * i + 4]
+        for key in ("loss", "mse", "vb", "gradient_norm"):
+            mean = sum(float(other[key]) for other in part) / 4
+            assert float(row[key]) == pytest.approx(mean, rel=1e-4)
+        numbers = range(8 * i, 8 * i + 8)
+        samples = make_samples(
+            trainer.cells, numbers, trainer.model, single, trainer.timesteps, trainer.device
+        )
+        count = [int((samples.t * 4 // 50 == quarter).sum()) for quarter in range(4)]
+        assert [bool(row[quarter]) for quarter in quarters] == [n > 0 for n in count]
+        total = sum(n * float(row[q]) for n, q in zip(count, quarters, strict=True) if n)
+        assert total / 8 == pytest.approx(float(row["loss"]), rel=1e-4)
+
+
 def test_damaged_checkpoint_is_one_sentence(cells_folder, tmp_path):
     make_trainer(cells_folder, tmp_path).fit()
     path = tmp_path / "checkpoint.pt"
@@ -331,16 +433,46 @@ def test_half_precision_scales_its_gradients_back(cells_folder, tmp_path, monkey
         assert trainer.scaler.is_enabled() == (precision == "fp16")
         # The arithmetic itself stays float32, which any CPU has.
         trainer.objective.precision = "fp32"
-        norms[precision] = [float(trainer._one_step()[1]) for _ in range(2)]
+        norms[precision] = [float(trainer._one_step()) for _ in range(2)]
     assert norms["fp16"] == pytest.approx(norms["fp32"], rel=1e-3)
 
     before = [p.detach().clone() for p in trainer.network.parameters()]
+    averages = [
+        {name: value.clone() for name, value in average.state.items()}
+        for average in trainer.averages
+    ]
     scale = trainer.scaler.get_scale()
     monkeypatch.setattr(trainer.scaler, "scale", lambda loss: loss * float("inf"))
     trainer._one_step()
     assert trainer.scaler.get_scale() < scale
     for a, b in zip(before, trainer.network.parameters(), strict=True):
         assert torch.equal(a, b)
+    for kept, average in zip(averages, trainer.averages, strict=True):
+        assert_equal(kept, average.state)
+
+
+def test_divergence_in_half_precision_is_reported(cells_folder, tmp_path, monkeypatch):
+    """A step that overflows is left out; where all do, there is nothing to go on with."""
+    monkeypatch.setattr("dispr.training.trainer.check_precision", lambda *_: None)
+    monkeypatch.setattr("dispr.training.trainer.OVERFLOWS", 3)
+    training = dataclasses.replace(TRAINING, precision="fp16", validation_interval=0)
+    trainer = make_trainer(cells_folder, tmp_path, training)
+    trainer.objective.precision = "fp32"
+    plain = trainer.scaler.scale
+    overflowing = iter([True, True, False, True, True, True])
+    monkeypatch.setattr(
+        trainer.scaler,
+        "scale",
+        lambda loss: plain(loss) * (float("inf") if next(overflowing) else 1.0),
+    )
+    with pytest.raises(
+        DisprError, match=r"3 steps in a row overflowed .* up to step 6 .* diverged"
+    ):
+        trainer.fit()
+    with open(tmp_path / "train_log.csv", newline="") as file:
+        logged = [bool(row["loss"]) for row in csv.DictReader(file)]
+    assert logged == [False, False, True, False, False]
+    assert not (tmp_path / "weights.safetensors").exists()
 
 
 def test_bad_cells_and_settings_are_found_before_the_first_step(cells_folder, tmp_path):

@@ -79,8 +79,11 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
     extra = options["extra"]
     more = find_cells(extra, split=training_split(extra, split), need_obj=True) if extra else ()
     of_extra = {"extra_data": extra.resolve().name} if extra else {}
-    begun = (out / CHECKPOINT).exists()  # then the weights that it began with are not needed
-    initial = load_weights(options["init"]) if options["init"] and not begun else None
+    init = options["init"]
+    initial = None
+    if init:
+        gone = (out / CHECKPOINT).exists() and not init.exists()  # its name is enough then
+        initial = init.name if gone else load_weights(init)
     trainer = Trainer(
         files,
         out,

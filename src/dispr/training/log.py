@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class RunLog:
                 write_csv(path, rows)
             else:
                 path.unlink()
+        self.columns: dict[Path, list[str]] = {}
         self.writer: Any = None
         if tensorboard:
             try:
@@ -46,21 +48,38 @@ class RunLog:
                 ) from error
             self.writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
-    def add(self, name: str, step: int, values: dict[str, float]) -> None:
-        """Append one line to `<name>_log.csv`."""
+    def add(self, name: str, step: int, values: Mapping[str, float | None]) -> None:
+        """Append one line to `<name>_log.csv`; None is left blank."""
         path = self.run / f"{name}_log.csv"
-        new = not path.exists()
+        texts = {key: "" if value is None else f"{value:.6g}" for key, value in values.items()}
+        row = {"step": str(step), **texts}
+        columns = self._columns(path, list(row))
         try:
             with open(path, "a", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
-                if new:
-                    writer.writerow(["step", *values])
-                writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+                if file.tell() == 0:
+                    writer.writerow(columns)
+                writer.writerow([row.get(column, "") for column in columns])
         except OSError as error:
             raise write_error(path, error) from error
         if self.writer is not None:
             for key, value in values.items():
-                self.writer.add_scalar(f"{name}/{key}", value, step)
+                if value is not None:
+                    self.writer.add_scalar(f"{name}/{key}", value, step)
+
+    def _columns(self, path: Path, now: list[str]) -> list[str]:
+        """Give the columns of a file; those that it lacks are added to it."""
+        if path not in self.columns and path.is_file():
+            with open(path, newline="", encoding="utf-8") as file:
+                self.columns[path] = next(csv.reader(file), [])
+        known = self.columns.setdefault(path, now)
+        new = [column for column in now if column not in known]
+        if new:
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            known = self.columns[path] = [*known, *new]
+            write_csv(path, [{column: row.get(column, "") for column in known} for row in rows])
+        return known
 
     def close(self) -> None:
         """Finish writing."""

@@ -106,10 +106,14 @@ class PublishedTrainer(Trainer):
     ) -> None:
         model = model_config(flags)
         training = training_config(flags, steps=steps, seed=seed)
-        initial = None
-        if flags.resume_checkpoint and not (Path(run) / CHECKPOINT).exists():
+        initial: Weights | str | None = None
+        if flags.resume_checkpoint:
             path = Path(flags.resume_checkpoint)
-            initial = Weights(model, load_published(path, model), {"checkpoint": path.name})
+            if (Path(run) / CHECKPOINT).exists() and not path.exists():
+                initial = path.name
+            else:
+                state = load_published(path, model)
+                initial = Weights(model, state, {"checkpoint": path.name}, str(path))
         super().__init__(
             files,
             run,

@@ -84,7 +84,8 @@ def make_samples(
     refined = None
     if isinstance(model.network, CascadeConfig):
         every = round(1 / model.network.refine_share)
-        refined = [number % every == 0 for number in numbers]
+        # One in each `every`, at another place each time: processes take places in turn.
+        refined = [(number - number // every) % every == 0 for number in numbers]
     share = training.augment.exact
     exact = [math.floor(number * share) > math.floor((number - 1) * share) for number in numbers]
     if refined is not None and share > 0:

@@ -17,76 +17,35 @@ from dispr._version import __version__
 from dispr.cells.classes import CLASSES, parse_name
 from dispr.cells.dataset import CellDataset, validation_split
 from dispr.cells.folder import CellFiles
-from dispr.diffusion.objective import overlap_loss, training_loss
-from dispr.diffusion.process import Process
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError
 from dispr.model.config import ModelConfig, to_dict
-from dispr.model.device import autocast, check_precision, find_device, plain_torch
+from dispr.model.device import check_precision, find_device, plain_torch
 from dispr.model.frame import frame_of, frame_to_dict
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
-from dispr.network.cascade import Cascade
 from dispr.prediction.draw import sampling_process
 from dispr.prediction.familiarity import FEWEST, fit_familiarity
 from dispr.prediction.model import cell_digest
-from dispr.training.cascade import cascade_loss
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
 from dispr.training.ema import MovingAverage
 from dispr.training.frame import find_frame
 from dispr.training.log import RunLog
+from dispr.training.means import Means
+from dispr.training.objective import Objective
 from dispr.training.samples import Samples, make_samples
+from dispr.training.settings import difference, start_of, training_settings
 from dispr.training.stop import Stop
 from dispr.training.validate import validate
 
 WEIGHTS = "weights.safetensors"
 
-# Settings that may differ when a run is taken up again: they do not change what a step does.
-FREE = {
-    "steps",
-    "log_interval",
-    "save_interval",
-    "microbatch",
-    "validation_interval",
-    "validation_cells",
-    "validation_sampler",
-    "validation_steps",
-}
+OVERFLOWS = 40
+"""Steps in a row that overflow in half precision, after which training has diverged."""
 
 OnStep = Callable[[int, dict[str, float]], None]
-
-
-class Objective(nn.Module):
-    """A network with its loss, one module, so that processes can share its gradients."""
-
-    def __init__(self, network: nn.Module, config: ModelConfig, precision: str) -> None:
-        super().__init__()
-        self.network = network
-        self.process = Process(config.diffusion) if config.diffusion else None
-        self.precision = precision
-
-    def forward(
-        self,
-        condition: Tensor,
-        target: Tensor,
-        t: Tensor,
-        noise: Tensor | None,
-        labels: Tensor | None,
-        refined: Tensor | None,
-        known: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """Give the terms of the loss of each sample, (N,) each."""
-        with autocast(condition.device, self.precision):
-            if self.process is None or noise is None:
-                return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
-            if isinstance(self.network, Cascade) and refined is not None:
-                return cascade_loss(
-                    self.network, self.process, condition, target, t, noise, refined, known
-                )
-            given = self.network.given(condition, labels)  # type: ignore[operator]
-            return training_loss(self.process, given, self.process.encode(target), t, noise)
 
 
 class Trainer:
@@ -104,8 +63,9 @@ class Trainer:
         What to train, and how.
     device : str
         "auto", "cpu", "cuda" or "cuda:1".
-    initial : Weights, optional
-        Begin with these instead of fresh weights.
+    initial : Weights or str, optional
+        Begin with these instead of fresh weights. The name of a file that is gone is enough for a
+        run that began with it.
     tensorboard : bool
         Write TensorBoard event files too.
     about : dict, optional
@@ -134,7 +94,7 @@ class Trainer:
         *,
         extra: Sequence[CellFiles] = (),
         device: str = "auto",
-        initial: Weights | None = None,
+        initial: Weights | str | None = None,
         tensorboard: bool = False,
         about: dict[str, Any] | None = None,
         frame_um: float | None = None,
@@ -158,12 +118,16 @@ class Trainer:
         self.extra = len(extra)
         self.validation_cells = CellDataset(validation_files)
         self._check()
-        before = frame_of(initial.about) if initial else None
+        weights = initial if isinstance(initial, Weights) else None
+        state = load_checkpoint(self.run)
+        started_from = dict(weights.about) if weights else (state or {}).get("started_from")
+        before = frame_of(started_from) if started_from else None
         own = range(len(train_files))
         self.frame = find_frame([self.cells[i] for i in own], train_files, frame_um, cells, before)
         self.settings = {
             "model": to_dict(model),
-            "training": {k: v for k, v in to_dict(training).items() if k not in FREE},
+            "training": training_settings(training),
+            "start": start_of(initial),
             "cells": [file.name for file in train_files],
             "extra_cells": [file.name for file in extra],
         }
@@ -173,14 +137,14 @@ class Trainer:
             "training_cells": self.settings["cells"],
             "extra_cells": len(extra),
             "extra_training_cells": self.settings["extra_cells"],
-            "started_from": dict(initial.about) if initial else None,
+            "started_from": started_from,
             **(about or {}),
         }
 
         torch.manual_seed(training.seed)
         self.network = build_network(model).to(self.device)
-        if initial is not None:
-            fill_network(self.network, initial.state, initial.path or "the initial weights")
+        if weights is not None:
+            fill_network(self.network, weights.state, weights.path or "the initial weights")
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=training.lr, weight_decay=training.weight_decay
         )
@@ -196,8 +160,11 @@ class Trainer:
         )
         # fp16 has a narrow range: losses are scaled up, and steps that overflow are left out.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=training.precision == "fp16")
+        self.means = Means(model.diffusion.steps if model.diffusion else 0)
+        self.overflows = 0
         self.step = 0
-        self._restore()
+        if state is not None:
+            self._restore(state)
         self.log: RunLog | None = None
         if self.accelerator.is_main_process:
             self.log = RunLog(self.run, self.step, tensorboard=tensorboard)
@@ -230,20 +197,12 @@ class Trainer:
         self.network.train()
         with Stop(on_stop) as stop:
             while not self.finished and not self._any(stop.asked):
-                terms, norm = self._one_step()
+                self._one_step()
                 seen += training.batch_size
                 values: dict[str, float] = {}
                 save = self.step % training.save_interval == 0 or self.finished
-                if self.step % training.log_interval == 0 or save or stop.asked:
-                    values = {key: float(value) for key, value in terms.items()}
-                    self._check_finite(values["loss"])  # never save what has diverged
-                    if self.log:
-                        rates = {
-                            "gradient_norm": float(norm),
-                            "lr": training.learning_rate(self.step - 1),
-                            "cells_per_second": seen / (time.monotonic() - began),
-                        }
-                        self.log.add("train", self.step, {**values, **rates})
+                if self.step % training.log_interval == 0 or save:
+                    values = self._log(seen / (time.monotonic() - began))
                 if save:
                     self.save()
                     saved = self.step
@@ -253,6 +212,8 @@ class Trainer:
                     began, seen = time.monotonic(), 0
                 if on_step:
                     on_step(self.step, values)
+            if self.means:
+                self._log(seen / (time.monotonic() - began))
             if saved != self.step:
                 self.save()
         if self.log:
@@ -270,6 +231,7 @@ class Trainer:
             {
                 "step": self.step,
                 "settings": self.settings,
+                "started_from": self.about["started_from"],
                 "network": self.network.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "averages": [average.state for average in self.averages],
@@ -324,17 +286,15 @@ class Trainer:
                         f"classes needs: one of {', '.join(CLASSES)}."
                     )
 
-    def _restore(self) -> None:
-        state = load_checkpoint(self.run)
-        if state is None:
-            return
-        difference = first_difference(state["settings"], self.settings)
-        if difference:
-            raise ConfigError(
-                f"{self.run} holds a run with other settings ({difference}); name another folder "
-                "for a new run, or repeat the settings of this one to take it up."
-            )
+    def _restore(self, state: dict[str, Any]) -> None:
         self.step = int(state["step"])
+        other = difference(state["settings"], self.step, self.settings, self.training.steps)
+        if other:
+            raise ConfigError(
+                f"{self.run} holds a run with other settings ({other}); name another folder for a "
+                "new run, or repeat the settings of this one to take it up."
+            )
+        self.settings["start"] = state["settings"].get("start", self.settings["start"])
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         for average, saved in zip(self.averages, state["averages"], strict=True):
@@ -343,7 +303,8 @@ class Trainer:
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
 
-    def _one_step(self) -> tuple[dict[str, Tensor], Tensor]:
+    def _one_step(self) -> Tensor:
+        """Make a step; give the norm of its gradient."""
         training, accelerator = self.training, self.accelerator
         for group in self.optimizer.param_groups:
             group["lr"] = training.learning_rate(self.step)
@@ -354,8 +315,7 @@ class Trainer:
         first = self.step * training.batch_size
         numbers = range(first + rank, first + training.batch_size, world)
         micro = min(training.microbatch or self.local, self.local)
-        terms: dict[str, Tensor] = {}
-        steps, losses = [], []
+        parts, steps, weights = [], [], []
         for start in range(0, self.local, micro):
             samples = make_samples(
                 self.cells,
@@ -366,23 +326,46 @@ class Trainer:
                 self.device,
                 self.extra,
             )
-            values = self._backward(samples, is_last=start + micro >= self.local)
-            for key, value in values.items():
-                share = value.sum() / self.local
-                terms[key] = terms[key] + share if key in terms else share
+            parts.append(self._backward(samples, is_last=start + micro >= self.local))
             steps.append(samples.t)
-            losses.append(values["loss"])
+            weights.append(samples.weight)
+        t = torch.cat(steps)
+        terms = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), training.grad_clip or math.inf)
+        scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)  # leaves the step out if a gradient overflowed
         self.scaler.update()
         self.optimizer.zero_grad()
-        for average in self.averages:
-            average.update(self.network, self.step)
-        if self.timesteps.learns:
-            self.timesteps.update(self._gather(steps), self._gather(losses))
+        if self.scaler.get_scale() < scale:
+            self.overflows += 1
+        else:
+            self.overflows = 0
+            for average in self.averages:
+                average.update(self.network, self.step)
+            if self.timesteps.learns:
+                self.timesteps.update(self._gather(t), self._gather(terms["loss"]))
+            # As in the published log, of what is minimised.
+            weight = torch.cat(weights)
+            self.means.add({key: value * weight for key, value in terms.items()}, t)
+            self.means.add_value("gradient_norm", norm)
         self.step += 1
-        return {key: accelerator.reduce(value, "mean") for key, value in terms.items()}, norm
+        if self.overflows >= OVERFLOWS:
+            raise DisprError(
+                f"{OVERFLOWS} steps in a row overflowed in half precision, up to step {self.step} "
+                f"of {self.run}: training diverged. Start anew in another folder with a lower "
+                "learning rate, or in bf16 or fp32."
+            )
+        return norm
+
+    def _log(self, speed: float) -> dict[str, float]:
+        """Write a line of means since the last; refuse to go on with what has diverged."""
+        means = self.means.take(lambda values: self.accelerator.reduce(values, "sum"))
+        self._check_finite(means.get("loss"))
+        if self.log:
+            rates = {"lr": self.training.learning_rate(self.step - 1), "cells_per_second": speed}
+            self.log.add("train", self.step, {**means, **rates})
+        return {key: value for key, value in means.items() if value is not None}
 
     def _backward(self, samples: Samples, *, is_last: bool) -> dict[str, Tensor]:
         """Add the gradients of a microbatch; processes exchange theirs after the last."""
@@ -406,9 +389,9 @@ class Trainer:
         with self.accelerator.no_sync(self.objective):
             return run()
 
-    def _gather(self, parts: list[Tensor]) -> Tensor:
+    def _gather(self, values: Tensor) -> Tensor:
         """Collect values of all processes in the order of the samples' numbers."""
-        gathered = self.accelerator.gather(torch.cat(parts))
+        gathered = self.accelerator.gather(values)
         return gathered.view(self.accelerator.num_processes, self.local).T.flatten().cpu()
 
     def _any(self, asked: bool) -> bool:
@@ -418,8 +401,8 @@ class Trainer:
         flag = torch.tensor([float(asked)], device=self.device)
         return bool(self.accelerator.reduce(flag, "sum") > 0)
 
-    def _check_finite(self, loss: float) -> None:
-        if not math.isfinite(loss) and not self.scaler.is_enabled():
+    def _check_finite(self, loss: float | None) -> None:
+        if loss is not None and not math.isfinite(loss):
             raise DisprError(
                 f"The loss is not a number any more at step {self.step} of {self.run}; start anew "
                 "in another folder with a lower learning rate."
@@ -458,20 +441,3 @@ def make_accelerator(device: str, precision: str) -> Any:
     return Accelerator(
         cpu=place.type == "cpu", mixed_precision="no"
     )  # that is ours: its choice is for good
-
-
-def first_difference(before: Any, now: Any, name: str = "") -> str:
-    """Describe the first difference between two nested settings; empty if there is none."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in [*before, *(key for key in now if key not in before)]:
-            difference = first_difference(
-                before.get(key), now.get(key), f"{name}.{key}" if name else str(key)
-            )
-            if difference:
-                return difference
-        return ""
-    if before == now:
-        return ""
-    if name in ("cells", "extra_cells"):
-        return "other training cells" if name == "cells" else "other extra cells"
-    return f"{name} was {before} and is now {now}"

@@ -1,0 +1,117 @@
+"""The settings of a run, and whether a run that is taken up has the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from dispr.model.config import to_dict
+from dispr.model.weights import Weights
+from dispr.training.config import TrainingConfig
+
+# Settings that may differ when a run is taken up again: they do not change what a step does.
+FREE = {
+    "steps",
+    "log_interval",
+    "save_interval",
+    "microbatch",
+    "validation_interval",
+    "validation_cells",
+    "validation_sampler",
+    "validation_steps",
+}
+
+WHOLE_RUN = "that of steps"
+"""In place of `lr_anneal_steps` where the learning rate falls over the whole run, however long."""
+
+
+def training_settings(training: TrainingConfig) -> dict[str, Any]:
+    """Give what must be the same when a run is taken up."""
+    settings = {key: value for key, value in to_dict(training).items() if key not in FREE}
+    if training.lr_anneal_steps == training.steps:
+        settings["lr_anneal_steps"] = WHOLE_RUN
+    return settings
+
+
+def start_of(initial: Weights | str | None) -> dict[str, str] | None:
+    """Describe what a run begins with: the name of the file and the SHA-256 of its parameters.
+
+    Parameters
+    ----------
+    initial : Weights or str or None
+        Weights; the name of a file that is gone; None for fresh weights.
+    """
+    if initial is None:
+        return None
+    if isinstance(initial, str):
+        return {"weights": initial, "sha256": ""}
+    return {"weights": Path(initial.path).name, "sha256": _digest(initial.state)}
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def difference(before: Mapping[str, Any], step: int, now: Mapping[str, Any], steps: int) -> str:
+    """Describe the first difference between the settings of a run and those it is taken up with.
+
+    Parameters
+    ----------
+    before : mapping
+        What the checkpoint says.
+    step : int
+        Steps that are done.
+    now : mapping
+        What is asked for.
+    steps : int
+        Steps that are asked for.
+
+    Returns
+    -------
+    str
+        Empty if there is none.
+    """
+    before = {**before, "training": dict(before["training"])}
+    # Earlier versions wrote the number of steps here.
+    whole = now["training"]["lr_anneal_steps"] == WHOLE_RUN
+    if whole and before["training"].get("lr_anneal_steps") in (step, steps):
+        before["training"]["lr_anneal_steps"] = WHOLE_RUN
+    start = _other_start(before["start"], now["start"]) if "start" in before else ""
+    was, is_now = ({k: v for k, v in part.items() if k != "start"} for part in (before, now))
+    return start or first_difference(was, is_now)
+
+
+def _other_start(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> str:
+    was, is_now = (
+        part["weights"] or "other weights" if part else "fresh weights" for part in (before, now)
+    )
+    if before is None or now is None:
+        return "" if before == now else f"it began with {was} and is now to begin with {is_now}"
+    if now["sha256"] not in ("", before["sha256"]):
+        return f"{is_now} is not what it began with, {was}"
+    return "" if now["sha256"] or was == is_now else f"it began with {was}, not with {is_now}"
+
+
+def first_difference(before: Any, now: Any, name: str = "") -> str:
+    """Describe the first difference between two nested settings; empty if there is none."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            found = first_difference(
+                before.get(key), now.get(key), f"{name}.{key}" if name else str(key)
+            )
+            if found:
+                return found
+        return ""
+    if before == now:
+        return ""
+    if name in ("cells", "extra_cells"):
+        return "other training cells" if name == "cells" else "other extra cells"
+    return f"{name} was {before} and is now {now}"
