@@ -2,9 +2,10 @@
 
     python benchmarks/speed.py [--threads 2] [--precision fp32]
 
-Prints, all measured in one run: seconds and memory for an ensemble of 5 of one simulated cell once
-the model is loaded, the same by number of steps, the rate of its hot convolutions beside that of a
-large matrix product, and the ratio to the published sampler, of which one step of one shape is
+Prints, all measured in one run: seconds, memory and arithmetic (by torch's counter) for an ensemble
+of 5 of one simulated cell once the model is loaded, the arithmetic of an untrained model of the
+preset `fast` as it is now, seconds by number of steps, the rate of the hot convolutions beside that
+of a large matrix product, and the ratio to the published sampler, of which one step of one shape is
 timed (it takes 1000 steps a shape).
 """
 
@@ -21,7 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import dispr
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
+from dispr.prediction.model import Model
 from dispr.simulate.cell import simulate_cell
+from dispr.training.presets import get_preset
 
 PUBLISHED_STEPS = 1000
 ENSEMBLE = 5
@@ -36,6 +39,13 @@ def seconds(function, rounds=3) -> float:
         function()
         times.append(time.perf_counter() - begin)
     return statistics.median(times)
+
+
+def operations(model, cell) -> float:
+    """Count what an ensemble of one cell takes, in GFLOP."""
+    with FlopCounterMode(display=False) as counter:
+        model.predict(cell.image, cell.mask, ensemble=ENSEMBLE)
+    return counter.get_total_flops() / 1e9
 
 
 def peak_rate(dtype: torch.dtype) -> float:
@@ -105,6 +115,10 @@ def main() -> None:
         1e6 if sys.platform != "darwin" else 1e9
     )
     print(f"one cell, ensemble of {ENSEMBLE}: {ours:.2f} s; peak memory {memory:.2f} GB")
+    print(f"arithmetic: {operations(model, cell):.1f} GFLOP for an ensemble of {ENSEMBLE}")
+    preset = get_preset("fast").model
+    untrained = Model(preset, build_network(preset))
+    print(f"arithmetic of the preset fast: {operations(untrained, cell):.1f} GFLOP")
     for steps in (2, 4, 6, 8, 10, 20):
         print(f"  {steps:3d} steps: {seconds(lambda steps=steps: predict(steps)):.2f} s")
 
