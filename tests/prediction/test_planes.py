@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from dispr.errors import ArrayError, ConfigError
+from dispr.cells.folder import find_cells
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.files import write_tiff
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import CascadeConfig
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.layout import read_samples
 from dispr.prediction.model import Model
 from dispr.prediction.planes import numbered_planes
 from dispr.training.presets import get_preset
@@ -116,3 +120,59 @@ def test_planes_of_another_size_or_for_other_weights_are_refused(model, cell):
     )
     with pytest.raises(ConfigError, match="see the plane of the section alone"):
         blind.predict(*cell, planes={40: cell[1]})
+
+
+@pytest.fixture
+def folder(tmp_path, cell):
+    """Two cells, and planes of the first."""
+    for name in ("a", "b"):
+        for kind, array in zip(("image", "mask"), cell, strict=True):
+            write_tiff(tmp_path / "cells" / kind / f"{name}.tif", array.astype(np.uint8))
+    for radius in (9, 14):
+        write_tiff(tmp_path / "cells" / "planes" / f"{radius}.tif", disc(radius).astype(np.uint8))
+    table = "name;mask;height_um\na;planes/9.tif;-1,0\na;planes/14.tif;2.45\n"
+    (tmp_path / "cells" / "planes.csv").write_text(table)
+    return tmp_path / "cells"
+
+
+def predicted(model, folder, out, **options):
+    rows = predict_folder(model, find_cells(folder), out, ensemble=2, pixel_size=0.2, **options)
+    return rows, read_samples(out, "a") > 0, read_samples(out, "b") > 0
+
+
+def test_planes_of_a_folder_are_kept_by_its_shapes(model, cell, folder, tmp_path):
+    rows, a, b = predicted(model, folder, tmp_path / "out")
+    planes = {27: disc(9), 44: disc(14)}
+    assert (a == model.predict(*cell, ensemble=2, pixel_size=0.2, planes=planes).samples).all()
+    assert (b == model.predict(*cell, ensemble=2, pixel_size=0.2).samples).all()
+    assert [row["sections"] for row in rows] == [3, 1]
+
+
+def test_another_plane_is_another_input(model, folder, tmp_path):
+    _, before, same = predicted(model, folder, tmp_path / "out")
+    write_tiff(folder / "planes" / "14.tif", disc(12).astype(np.uint8))
+    _, after, kept = predicted(model, folder, tmp_path / "out")
+    assert (after[:, 44] == disc(12)).all()
+    assert (before[:, 44] != after[:, 44]).any()
+    assert (same == kept).all()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("c,planes/9.tif,,40", 'there is no cell "c"'),
+        ("a,planes/8.tif,,40", "8.tif does not exist"),
+        ("a,,,40", "name the file of the mask"),
+        ("a,planes/9.tif,1.0,40", "give either plane or height_um"),
+        ("a,planes/9.tif,,", "give either plane or height_um"),
+        ("a,planes/9.tif,high,", 'the height_um "high" is no number'),
+        ("a,planes/9.tif,,32", "planes.csv, cell a: plane 32 is that of the section"),
+        ("a,planes/9.tif,1.6,\na,planes/14.tif,,40", "two masks are given for plane 40"),
+        ("a,planes/9.tif,,40\na,planes/14.tif,,40", "two masks for one plane of a"),
+    ],
+)
+def test_tables_of_planes_are_understood_or_refused(model, folder, tmp_path, row, message):
+    (folder / "planes.csv").write_text(f"name,mask,height_um,plane\n{row}\n")
+    with pytest.raises(FileError, match=message):
+        predicted(model, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispr.cells.planes import PlaneFile, find_planes
 from dispr.errors import FileError
 from dispr.names import PNG, TIFF, key, missing, refuse_zarr, visible_files
 
@@ -32,6 +33,8 @@ class CellFiles:
         File of the 3D cell, where there is one.
     split : "train", "test" or None
         The part of the data set; None for a folder without parts.
+    planes : tuple of PlaneFile
+        Masks of further planes (`dispr.cells.planes`).
     """
 
     name: str
@@ -39,6 +42,7 @@ class CellFiles:
     mask: Path
     obj: Path | None = None
     split: str | None = None
+    planes: tuple[PlaneFile, ...] = ()
 
 
 def find_cells(
@@ -192,8 +196,16 @@ def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles
             f"{missing[0]} does not exist{count}; every cell needs the same file name "
             f"in {', '.join(required[:-1])} and {required[-1]}."
         )
+    planes = find_planes(folder, names)
     return [
-        CellFiles(name, files["image"][name], files["mask"][name], files["obj"].get(name), split)
+        CellFiles(
+            name,
+            files["image"][name],
+            files["mask"][name],
+            files["obj"].get(name),
+            split,
+            planes.get(name, ()),
+        )
         for name in names
     ]
 

@@ -16,12 +16,14 @@ from dispr._version import __version__
 from dispr.cells.arrays import SIZE
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
-from dispr.cells.framing import Framing, frame_crops, shown
+from dispr.cells.framing import Crop, Framing, frame_crops, plane_shown, shown
+from dispr.cells.planes import TABLE as TABLE_OF_PLANES
 from dispr.cells.read import Cell, read_crop
 from dispr.cells.spacing import Spacing
 from dispr.cells.square import Square, whole_square
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import atomic_path, make_folder, write_csv
+from dispr.images.read import read_numbers
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.voxels import surface
 from dispr.names import key
@@ -36,6 +38,7 @@ from dispr.prediction.layout import (
     write_prediction,
 )
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
+from dispr.prediction.planes import numbered_planes
 
 
 def predict_folder(
@@ -64,7 +67,8 @@ def predict_folder(
     model : Model
         What to predict with.
     files : sequence of CellFiles
-        Cells; no objects are needed.
+        Cells; no objects are needed. Masks of further planes of a cell are kept by its shapes
+        (`Model.predict`).
     out : Path
         Folder to write: `samples/NAME_K.tif`, `probability/NAME.tif`, `predictions.csv`.
     ensemble, seed, sampler, steps, batch_size
@@ -110,7 +114,9 @@ def predict_folder(
     )
     ensemble, seed, steps = chosen.ensemble, chosen.seed, chosen.steps
     _refuse_namesakes(files)
-    cells, squares, told, sizes, shapes = _read(model, files, pixel_size, frame, framed, on_note)
+    cells, known, squares, told, sizes, shapes = _read(
+        model, files, pixel_size, frame, framed, on_note
+    )
     settings = {
         "dispr": __version__,
         "model": fingerprint(model),
@@ -121,8 +127,8 @@ def predict_folder(
         "steps": "" if model.config.deterministic else str(steps or model.config.sampling_steps),
     }
     digests = {
-        file.name: cell_digest(cell.image, cell.mask)
-        for file, cell in zip(files, cells, strict=True)
+        file.name: cell_digest(cell.image, cell.mask, planes)
+        for file, cell, planes in zip(files, cells, known, strict=True)
     }
     same = _begin(out, settings, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
@@ -156,6 +162,7 @@ def predict_folder(
             "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
             "surface_voxels": surface(prediction.consensus),
             **_intervals(prediction),
+            **({"sections": 1 + len(known[i])} if any(known) else {}),
             **place[name],
             **looks[name],
         }
@@ -188,6 +195,7 @@ def predict_folder(
                 else None,
                 batch_size=batch_size,
                 voxel_sizes=[sizes[files[i].name] for i in todo],
+                known=[known[i] for i in todo],
                 on_step=lambda shapes: report(shapes * share),
             )
             for i, prediction in zip(todo, predictions, strict=True):
@@ -213,7 +221,12 @@ def _read(
     framed: bool,
     on_note: Callable[[str], Any] | None,
 ) -> tuple[
-    list[Cell], dict[str, Square], dict[str, str], dict[str, float | None], dict[str, list[int]]
+    list[Cell],
+    list[dict[int, np.ndarray]],
+    dict[str, Square],
+    dict[str, str],
+    dict[str, float | None],
+    dict[str, list[int]],
 ]:
     """Read cells as the model is shown them.
 
@@ -221,6 +234,8 @@ def _read(
     -------
     cells : list of Cell
         Without objects.
+    known : list of dict of int to ndarray
+        Masks of the further planes of each, (64, 64) uint8, by their numbers.
     squares : dict of str to Square
         The part of its crop that a cell is shown in.
     warnings : dict of str to str
@@ -238,6 +253,10 @@ def _read(
         else:
             framing = frame_crops(crops, model.frame, frame)
         arrays = [shown(crop, square) for crop, square in zip(crops, framing.squares, strict=True)]
+        known = [
+            _read_planes(file, crop, square)
+            for file, crop, square in zip(files, crops, framing.squares, strict=True)
+        ]
     except ArrayError as error:
         raise FileError(str(error)) from error
     for note in framing.notes:
@@ -247,14 +266,32 @@ def _read(
     found = list(zip(names, crops, framing.squares, strict=True))
     return (
         [Cell(name, *pair) for name, pair in zip(names, arrays, strict=True)],
+        known,
         {name: square for name, _, square in found},
         dict(zip(names, framing.warnings, strict=True)),
-        {
-            name: None if crop.pixel_size is None else crop.pixel_size * square.edge / SIZE
-            for name, crop, square in found
-        },
+        {name: _voxel_size(crop, square) for name, crop, square in found},
         {name: list(crop.shape) for name, crop, _ in found},
     )
+
+
+def _voxel_size(crop: Crop, square: Square) -> float | None:
+    return None if crop.pixel_size is None else crop.pixel_size * square.edge / SIZE
+
+
+def _read_planes(file: CellFiles, crop: Crop, square: Square) -> dict[int, np.ndarray]:
+    """Read the masks of a cell's further planes as the model is shown them."""
+    by_number = {p.plane: p.mask for p in file.planes if p.plane is not None}
+    by_height = {p.height_um: p.mask for p in file.planes if p.plane is None}
+    if len(by_number) + len(by_height) < len(file.planes):
+        raise FileError(f"{TABLE_OF_PLANES} gives two masks for one plane of {file.name}.")
+    try:
+        found = numbered_planes(by_number, by_height, _voxel_size(crop, square))
+    except ConfigError as error:
+        raise FileError(f"{TABLE_OF_PLANES}, cell {file.name}: {error}") from error
+    return {
+        number: plane_shown(crop, read_numbers(path), square, str(path))
+        for number, path in found.items()
+    }
 
 
 def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:

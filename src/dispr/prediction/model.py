@@ -532,10 +532,16 @@ def _of_each(given: Any, count: int, single: bool, name: str) -> list[Any]:
     return list(given)
 
 
-def cell_digest(image: np.ndarray, mask: np.ndarray) -> str:
-    """Give a checksum of what the network sees of a cell: the mask, and the image inside it."""
+def cell_digest(image: np.ndarray, mask: np.ndarray, planes: Planes | None = None) -> str:
+    """Give a checksum of what the network sees of a cell.
+
+    That is the mask, the image inside it, and the further known planes.
+    """
     seen = np.where(mask > 0, image, 0).astype(np.uint8)
-    return hashlib.sha256(mask.tobytes() + seen.tobytes()).hexdigest()
+    digest = hashlib.sha256(mask.tobytes() + seen.tobytes())
+    for number, plane in sorted((planes or {}).items()):
+        digest.update(bytes([number]) + plane.tobytes())
+    return digest.hexdigest()
 
 
 def load(

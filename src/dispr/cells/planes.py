@@ -1,0 +1,82 @@
+"""Files of the planes that are known of cells beside their sections."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dispr.arguments import as_number
+from dispr.errors import FileError
+from dispr.names import key
+from dispr.tables import read_table
+
+TABLE = "planes.csv"
+"""The table, beside the folders image and mask."""
+
+
+@dataclass(frozen=True)
+class PlaneFile:
+    """The mask of one plane.
+
+    Attributes
+    ----------
+    mask : Path
+        Its file.
+    plane : int or None
+        Number of the plane on the cell's grid, 0 to 63; the section is plane 32.
+    height_um : float or None
+        Where there is no number: the height above the section in um, negative below.
+    """
+
+    mask: Path
+    plane: int | None
+    height_um: float | None
+
+
+def find_planes(part: Path, names: Collection[str]) -> dict[str, tuple[PlaneFile, ...]]:
+    """Find the planes that a part of a data set has beside its sections.
+
+    Parameters
+    ----------
+    part : Path
+        Folder that holds `image` and `mask`, and perhaps `planes.csv` with the columns name (of the
+        cell), mask (a file, named from this folder), and plane or height_um
+        (`dispr.tables.read_table`).
+    names : collection of str
+        Its cells.
+
+    Returns
+    -------
+    dict of str to tuple of PlaneFile
+        By the names of the cells; empty where there is no table.
+
+    Raises
+    ------
+    FileError
+        If the table cannot be understood, names other cells, or a mask is missing.
+    """
+    path = part / TABLE
+    found: dict[str, list[PlaneFile]] = {}
+    if not path.is_file():
+        return {}
+    for row in read_table(path, (("name",), ("mask",), ("plane", "height_um"))):
+        name, mask = key(row.values["name"]), part / row.values["mask"]
+        if name not in names:
+            raise FileError(
+                f'{row.where}: there is no cell "{name}"; names are those of the files in image '
+                "without extension."
+            )
+        if not row.values["mask"] or not mask.is_file():
+            raise FileError(f"{row.where}: {mask} does not exist; name the file of the mask.")
+        plane = row.whole("plane") if row.values.get("plane") else None
+        height = row.values.get("height_um", "").replace(",", ".")
+        if (plane is None) == (not height):
+            raise FileError(f"{row.where}: give either plane or height_um.")
+        value = as_number(height) if height else None
+        if value is not None and not np.isfinite(value):
+            raise FileError(f'{row.where}: the height_um "{height}" is no number.')
+        found.setdefault(name, []).append(PlaneFile(mask, plane, value))
+    return {name: tuple(planes) for name, planes in found.items()}
