@@ -28,6 +28,13 @@ from dispr.model.published import MODEL_FLAGS, TRAINING_FLAGS
     default=0,
     help="Last step (not a published flag): 0 for lr_anneal_steps, or 60,000 where that is 0.",
 )
+@click.option(
+    "--keep_every",
+    type=click.IntRange(0),
+    default=0,
+    help="Steps between numbered checkpoints that are kept, savedmodel005000.pt, as the published "
+    "program keeps all (not a published flag); 0 for none.",
+)
 @click.option("--seed", default=0, help="Of everything random (not a published flag).")
 @click.option("--device", default="auto", help="auto, cpu or cuda (not a published flag).")
 @click.option(
@@ -37,16 +44,15 @@ from dispr.model.published import MODEL_FLAGS, TRAINING_FLAGS
     show_default=True,
     help="Folder of the run (not a published flag).",
 )
-def main(
-    data_dir: Path, results_dir: Path, steps: int, seed: int, device: str, **options: Any
-) -> None:
+def main(data_dir: Path, results_dir: Path, **options: Any) -> None:
     """Train the published method; Ctrl-C saves and stops, the same command goes on.
 
     results/ receives the averaged weights as savedmodel.pt, which segmentation_sample.py and
     `dispr convert` read, and as weights.safetensors, and the checkpoint and logs of the run.
     """
+    own = {name: options.pop(name) for name in ("steps", "seed", "device", "keep_every")}
     flags = published.flags_of_script(options)
-    published.train(data_dir, results_dir, flags, steps=steps, seed=seed, device=device)
+    published.train(data_dir, results_dir, flags, **own)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def test_published_training_line(caught, monkeypatch):
         UNetConfig(), DiffusionConfig(), target="any", sampling_steps="1000"
     )
     assert model_config(flags) == published_model
-    assert settings == {"steps": 0, "seed": 0, "device": "auto"}
+    assert settings == {"steps": 0, "seed": 0, "device": "auto", "keep_every": 0}
 
 
 def test_published_sampling_line(caught, monkeypatch):

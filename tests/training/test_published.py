@@ -102,6 +102,29 @@ def test_saved_model_holds_the_averaged_weights(make_trainer, tmp_path):
     assert any(not torch.equal(saved[name], raw[name]) for name in raw)
 
 
+def test_numbered_checkpoints_are_kept_if_asked_for(cells_folder, make_trainer, tmp_path):
+    files = find_cells(cells_folder, split="train", need_obj=True)
+    run = tmp_path / "kept"
+    trainer = PublishedTrainer(files, run, FLAGS, steps=3, keep_every=2, device="cpu")
+    states = {}
+
+    def note(step, values):
+        states[step] = {k: v.clone() for k, v in trainer.averages[0].state.items()}
+
+    assert trainer.fit(note)
+    kept = {path.name for path in run.glob("*.pt")}
+    assert kept == {
+        "checkpoint.pt",
+        "savedmodel.pt",
+        "savedmodel000002.pt",
+        "savedmodel_ema_0.9.pt",
+        "savedmodel_ema_0.9_000002.pt",
+    }
+    saved = load_published(run / "savedmodel000002.pt", MODEL)
+    assert all(torch.equal(saved[name], states[2][name]) for name in saved)
+    assert load_weights(run / "weights_000002.safetensors").about["steps"] == 2
+
+
 def test_interruption_leaves_the_saved_model_and_can_go_on(make_trainer, tmp_path):
     def interrupt(step, values):
         if step == 1:

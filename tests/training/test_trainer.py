@@ -142,7 +142,9 @@ def test_two_processes_match_one(cells_folder, tmp_path, preset):
 
 
 def test_training_lowers_the_loss_and_logs(cells_folder, tmp_path):
-    training = dataclasses.replace(TRAINING, steps=40, batch_size=4, augment=AugmentConfig())
+    training = dataclasses.replace(
+        TRAINING, steps=40, batch_size=4, augment=AugmentConfig(), validation_interval=15
+    )
     # The noise of 8^3 voxels does not fit through this network's channels; a shape does.
     diffusion = DiffusionConfig(steps=50, prediction="x0", variance="fixed-small")
     model = ModelConfig(dataclasses.replace(NETWORK, out_channels=1), diffusion)
@@ -153,12 +155,14 @@ def test_training_lowers_the_loss_and_logs(cells_folder, tmp_path):
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     with open(tmp_path / "validation_log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == [*range(3, 40, 3), 40]
-    assert all(0 <= float(row["iou"]) <= 1 for row in rows)
+    assert [int(row["step"]) for row in rows] == [15, 30, 40]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
 
 
 def test_cascade_trains_and_resumes(cells_folder, tmp_path):
-    training = dataclasses.replace(TRAINING, steps=30, lr=3e-3, augment=AugmentConfig())
+    training = dataclasses.replace(
+        TRAINING, steps=30, lr=3e-3, augment=AugmentConfig(), validation_interval=0
+    )
     make_trainer(cells_folder, tmp_path / "whole", training, CASCADE).fit()
     with open(tmp_path / "whole" / "train_log.csv", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -129,7 +129,14 @@ def flags_of_script(options: dict[str, Any]) -> PublishedFlags:
 
 
 def train(
-    data_dir: Path, out: Path, flags: PublishedFlags, *, steps: int, seed: int, device: str
+    data_dir: Path,
+    out: Path,
+    flags: PublishedFlags,
+    *,
+    steps: int,
+    seed: int,
+    device: str,
+    keep_every: int = 0,
 ) -> None:
     """Train as the published program does, and save `savedmodel.pt` beside the run's own files."""
     from dispr.cells.folder import find_cells
@@ -140,7 +147,14 @@ def train(
     files = find_cells(data_dir, split=training_split(data_dir, "train"), need_obj=True)
     about = {"data": data_dir.resolve().name}
     trainer = PublishedTrainer(
-        files, out, flags, steps=steps, seed=seed, device=device, about=about
+        files,
+        out,
+        flags,
+        steps=steps,
+        seed=seed,
+        keep_every=keep_every,
+        device=device,
+        about=about,
     )
     run_with_progress(trainer, out)
 

@@ -110,9 +110,21 @@ def training_split(data: Path, split: str) -> str | None:
     return split if any((data / name).is_dir() for name in ("train", "test")) else None
 
 
+SHOWN = {
+    "loss": "loss",
+    "validation_loss": "validation loss",
+    "validation_consensus_iou": "consensus IoU",
+    "validation_best_iou": "best IoU",
+    "validation_volume_error": "volume error",
+}
+"""What the progress bar shows of what is logged."""
+
+
 def run_with_progress(trainer: Any, out: Path) -> None:
     """Train with a progress bar; end with a sentence on what is there, 130 if interrupted."""
     from tqdm import tqdm
+
+    from dispr.training.trainer import BEST
 
     main = trainer.accelerator.is_main_process
     if main:
@@ -139,7 +151,7 @@ def run_with_progress(trainer: Any, out: Path) -> None:
     shown: dict[str, str] = {}
 
     def show(step: int, values: dict[str, float]) -> None:
-        shown.update({key: f"{value:.4g}" for key, value in values.items()})
+        shown.update({SHOWN[key]: f"{value:.4g}" for key, value in values.items() if key in SHOWN})
         if values:
             bar.set_postfix(shown, refresh=False)
         bar.update(step - bar.n)
@@ -149,6 +161,12 @@ def run_with_progress(trainer: Any, out: Path) -> None:
 
     finished = trainer.fit(show, stopping if main else None)
     bar.close()
+    score, step = trainer.best
+    if main and finished and step:
+        click.echo(
+            f"Best on the validation cells (consensus IoU - volume error {score:.3f}) at step "
+            f"{step}: {out / BEST}"
+        )
     if main and finished:
         click.echo(f"Done: {out / 'weights.safetensors'}")
     elif main:

@@ -55,12 +55,17 @@ class TrainingConfig:
         Steps between validations; 0 for none.
     validation_cells : int
         Most cells to validate on.
+    validation_samples : int
+        Shapes to draw for each of them.
     validation_steps : str
         Sampling steps in validation; empty for the model's default.
     validation_sampler : str
         Sampler in validation; empty for the model's default.
     save_interval, log_interval : int
         Steps between checkpoints, and between lines of the log.
+    keep_every : int
+        Steps between numbered weights (`weights_005000.safetensors`) that are kept beside the
+        last; 0 for none.
     """
 
     steps: int = 60000
@@ -81,13 +86,15 @@ class TrainingConfig:
     validation_fraction: float = 0.1
     validation_interval: int = 5000
     validation_cells: int = 16
+    validation_samples: int = 5
     validation_steps: str = ""
     validation_sampler: str = ""
     save_interval: int = 1000
     log_interval: int = 10
+    keep_every: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "save_interval", "log_interval"):
+        for name in ("steps", "batch_size", "save_interval", "log_interval", "validation_samples"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in (
@@ -96,6 +103,7 @@ class TrainingConfig:
             "warmup_steps",
             "validation_interval",
             "validation_cells",
+            "keep_every",
             "weight_decay",
             "grad_clip",
         ):

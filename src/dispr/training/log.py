@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,16 @@ class RunLog:
             known = self.columns[path] = [*known, *new]
             write_csv(path, [{column: row.get(column, "") for column in known} for row in rows])
         return known
+
+    def best(self, name: str, column: str) -> tuple[float, int]:
+        """Give the highest value of a column so far, and its step; -inf and 0 if there is none."""
+        path = self.run / f"{name}_log.csv"
+        if not path.is_file():
+            return -math.inf, 0
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row.get(column)]
+        scores = [(float(row[column]), int(row["step"])) for row in rows]
+        return max(scores, default=(-math.inf, 0), key=lambda score: score[0])
 
     def close(self) -> None:
         """Finish writing."""

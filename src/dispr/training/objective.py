@@ -30,14 +30,17 @@ class Objective(nn.Module):
         labels: Tensor | None,
         refined: Tensor | None,
         known: Tensor | None = None,
+        grain: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Give the terms of the loss of each sample, (N,) each."""
+        """Give the terms of the loss of each sample, (N,) each; see `Samples` for the rest."""
         with autocast(condition.device, self.precision):
             if self.process is None or noise is None:
                 return overlap_loss(self.network.regress(condition), target)  # type: ignore[operator]
             if isinstance(self.network, Cascade) and refined is not None:
+                if grain is not None:
+                    grain = grain[refined]
                 return cascade_loss(
-                    self.network, self.process, condition, target, t, noise, refined, known
+                    self.network, self.process, condition, target, t, noise, refined, known, grain
                 )
             given = self.network.given(condition, labels)  # type: ignore[operator]
             return training_loss(self.process, given, self.process.encode(target), t, noise)

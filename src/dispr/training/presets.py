@@ -57,7 +57,7 @@ PRESETS = {
     "paper": Preset(
         "the published method: 9.8 M parameters, 1000 steps to sample (hours on a CPU)",
         ModelConfig(),
-        TrainingConfig(validation_sampler="dpm-solver", validation_steps="20"),
+        TrainingConfig(validation_sampler="dpm-solver", validation_steps="10", validation_cells=8),
     ),
     "fast": Preset(
         "diffusion of a coarse volume that is refined once: samples in seconds",

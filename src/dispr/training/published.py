@@ -19,13 +19,13 @@ from dispr.training.trainer import Trainer
 STEPS = 60000
 """Where training ends unless told: the published program goes on until it is stopped."""
 
-SAVED_MODEL = "savedmodel.pt"
-
 FIRST_SCALE = 2.0**20
 """Loss scale that the published program begins with in half precision."""
 
 
-def training_config(flags: PublishedFlags, *, steps: int = 0, seed: int = 0) -> TrainingConfig:
+def training_config(
+    flags: PublishedFlags, *, steps: int = 0, seed: int = 0, keep_every: int = 0
+) -> TrainingConfig:
     """Give the training that the flags mean: all cells, as they are, without validation.
 
     Parameters
@@ -36,6 +36,8 @@ def training_config(flags: PublishedFlags, *, steps: int = 0, seed: int = 0) -> 
         Last step; 0 for `lr_anneal_steps`, or 60,000 where that is 0 too.
     seed : int
         Of everything that is random in training.
+    keep_every : int
+        Steps between numbered checkpoints that are kept; 0 for none.
 
     Raises
     ------
@@ -66,6 +68,7 @@ def training_config(flags: PublishedFlags, *, steps: int = 0, seed: int = 0) -> 
         validation_interval=0,
         save_interval=flags.save_interval,
         log_interval=flags.log_interval,
+        keep_every=keep_every,
     )
 
 
@@ -80,7 +83,7 @@ class PublishedTrainer(Trainer):
         Folder of the run.
     flags : PublishedFlags
         What to train, and how.
-    steps, seed
+    steps, seed, keep_every
         As for `training_config`.
     device : str
         "auto", "cpu", "cuda" or "cuda:1".
@@ -101,11 +104,12 @@ class PublishedTrainer(Trainer):
         *,
         steps: int = 0,
         seed: int = 0,
+        keep_every: int = 0,
         device: str = "auto",
         about: dict[str, Any] | None = None,
     ) -> None:
         model = model_config(flags)
-        training = training_config(flags, steps=steps, seed=seed)
+        training = training_config(flags, steps=steps, seed=seed, keep_every=keep_every)
         initial: Weights | str | None = None
         if flags.resume_checkpoint:
             path = Path(flags.resume_checkpoint)
@@ -126,12 +130,12 @@ class PublishedTrainer(Trainer):
         if self.scaler.is_enabled():
             set_loss_scale(self.scaler, flags.fp16_scale_growth, begin=self.step == 0)
 
-    def write_weights(self) -> None:
+    def write_weights(self, mark: str = "") -> None:
         """Write the averaged weights, also under the published names."""
-        super().write_weights()
+        super().write_weights(mark)
         for i, average in enumerate(self.averages):
-            name = SAVED_MODEL if i == 0 else f"savedmodel_ema_{average.rate}.pt"
-            save_published(self.run / name, average.state)
+            name = f"savedmodel{mark[1:]}" if i == 0 else f"savedmodel_ema_{average.rate}{mark}"
+            save_published(self.run / f"{name}.pt", average.state)
 
 
 def set_loss_scale(scaler: Any, growth: float, *, begin: bool) -> None:

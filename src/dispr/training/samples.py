@@ -50,6 +50,8 @@ class Samples:
         Whether to train the refiner of a cascade on a sample, (N,) bool; None for other networks.
     known : Tensor or None
         Known planes, (N, 64, 64, 64) (`dispr.network.planes`), for a network that sees them.
+    grain : Tensor or None
+        Noise of such a network's refiner, standard normal, (N, 1, 32, 32, 32).
     """
 
     condition: Tensor
@@ -60,6 +62,7 @@ class Samples:
     labels: Tensor | None
     refined: Tensor | None
     known: Tensor | None = None
+    grain: Tensor | None = None
 
 
 def make_samples(
@@ -93,15 +96,15 @@ def make_samples(
     image, mask, obj = augment(image, mask, obj, training.augment, streams, exact)
     t, weight = timesteps.draw(u)
     target = occupancy(obj, model.target)
-    noise = None
-    if not model.deterministic:
+
+    def normal(name: str, shape: tuple[int, ...]) -> Tensor:
         # Drawn on the device, which is much faster than moving it there.
-        sources = [generator("noise", seed, number, device=device) for number in numbers]
-        noise = torch.stack(
-            [torch.randn(model.noise_shape, generator=source, device=device) for source in sources]
-        )
+        sources = [generator(name, seed, number, device=device) for number in numbers]
+        return torch.stack([torch.randn(shape, generator=s, device=device) for s in sources])
+
+    noise = None if model.deterministic else normal("noise", model.noise_shape)
     labels = batch["label"].to(device) if model.num_classes else None
-    known = None
+    known = grain = None
     if isinstance(model.network, CascadeConfig) and model.network.planes:
         chosen = torch.stack(
             [
@@ -110,6 +113,8 @@ def make_samples(
             ]
         )
         known = known_of(mask, target, chosen.to(device))
+        half = model.network.size // 2
+        grain = normal("grain", (1, half, half, half))
     return Samples(
         condition=condition_tensor(image, mask),
         target=target,
@@ -119,6 +124,7 @@ def make_samples(
         labels=labels,
         refined=None if refined is None else torch.tensor(refined, device=device),
         known=known,
+        grain=grain,
     )
 
 

@@ -18,9 +18,11 @@ FREE = {
     "steps",
     "log_interval",
     "save_interval",
+    "keep_every",
     "microbatch",
     "validation_interval",
     "validation_cells",
+    "validation_samples",
     "validation_sampler",
     "validation_steps",
 }

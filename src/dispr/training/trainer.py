@@ -41,6 +41,8 @@ from dispr.training.stop import Stop
 from dispr.training.validate import validate
 
 WEIGHTS = "weights.safetensors"
+BEST = "weights_best.safetensors"
+"""The weights with the best score on the validation cells so far (`dispr.training.validate`)."""
 
 OVERFLOWS = 40
 """Steps in a row that overflow in half precision, after which training has diverged."""
@@ -168,6 +170,8 @@ class Trainer:
         self.log: RunLog | None = None
         if self.accelerator.is_main_process:
             self.log = RunLog(self.run, self.step, tensorboard=tensorboard)
+        self.best = self.log.best("validation", "score") if self.log else (-math.inf, 0)
+        """Best score on the validation cells, and its step; 0 if there is none yet."""
 
     @property
     def finished(self) -> bool:
@@ -201,8 +205,11 @@ class Trainer:
                 seen += training.batch_size
                 values: dict[str, float] = {}
                 save = self.step % training.save_interval == 0 or self.finished
-                if self.step % training.log_interval == 0 or save:
+                keep = training.keep_every and self.step % training.keep_every == 0
+                if self.step % training.log_interval == 0 or save or keep:
                     values = self._log(seen / (time.monotonic() - began))
+                if keep and self.accelerator.is_main_process:
+                    self.write_weights(f"_{self.step:06d}")
                 if save:
                     self.save()
                     saved = self.step
@@ -240,19 +247,17 @@ class Trainer:
             },
         )
 
-    def write_weights(self) -> None:
-        """Write the averaged weights."""
+    def write_weights(self, mark: str = "") -> None:
+        """Write the averaged weights; `mark` is put after their names."""
         for i, average in enumerate(self.averages):
-            name = WEIGHTS if i == 0 else f"weights_ema_{average.rate}.safetensors"
-            frame = {"frame": frame_to_dict(self.frame)} if self.frame else {}
-            about = {
-                **frame,
-                **self.about,
-                **self._looks,
-                "steps": self.step,
-                "ema_rate": average.rate,
-            }
-            save_weights(self.run / name, Weights(self.model, average.state, about))
+            name = "weights" if i == 0 else f"weights_ema_{average.rate}"
+            self._write(f"{name}{mark}.safetensors", average)
+
+    def _write(self, name: str, average: MovingAverage, **more: Any) -> None:
+        frame = {"frame": frame_to_dict(self.frame)} if self.frame else {}
+        about = {**frame, **self.about, **self._looks, "steps": self.step, **more}
+        about["ema_rate"] = average.rate
+        save_weights(self.run / name, Weights(self.model, average.state, about))
 
     @cached_property
     def _looks(self) -> dict[str, Any]:
@@ -379,6 +384,7 @@ class Trainer:
                 samples.labels,
                 samples.refined,
                 samples.known,
+                samples.grain,
             )
             loss = (values["loss"] * samples.weight).sum() / self.local
             self.accelerator.backward(self.scaler.scale(loss))
@@ -417,9 +423,14 @@ class Trainer:
             self.validation_cells,
             self.device,
             most=self.training.validation_cells,
+            samples=self.training.validation_samples,
             sampler=self.training.validation_sampler,
             steps=self.training.validation_steps,
+            precision=self.training.precision,
         )
+        if scores["score"] > self.best[0]:
+            self.best = (scores["score"], self.step)
+            self._write(BEST, self.averages[0], validation=scores)
         self.log.add("validation", self.step, scores)
         return {f"validation_{key}": value for key, value in scores.items()}
 
