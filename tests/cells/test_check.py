@@ -66,7 +66,7 @@ def test_what_can_be_used_is_a_warning(tmp_path, write_cells, make_cell):
     words = ["a.tif is not plane 32", "b.tif has the type uint16", "c.tif has the shape (128, 128)"]
     for word in words:
         assert sum(word in warning for warning in report.warnings) >= 1
-    assert len(report.warnings) == 7  # a and its roll, too: at the border, in pieces; the sizes
+    assert len(report.warnings) == 6  # a and its roll, too: at the border, in pieces; the sizes
 
 
 def test_an_image_in_train_and_test_is_a_fault(tmp_path, write_cells):

@@ -1,5 +1,7 @@
 """Crops of single cells, as a model is shown them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,22 @@ def test_masks_of_other_planes_are_cut_alike():
     plane[20:30, 15:40] = True
     seen = shown(Crop(crop.image, plane), square)[1]
     np.testing.assert_array_equal(seen > 127, cut(plane, square))
+
+
+def test_stray_pixels_do_not_move_the_frame():
+    clean, stray = crop_of(*LOOSE), INSIDE[LOOSE].copy()
+    stray[2:4, 2:4] = True
+    crop = Crop(clean.image, stray, 0.172)
+    framing = frame_crops([crop], PUBLISHED)
+    assert framing.squares == frame_crops([clean], PUBLISHED).squares
+    assert framing.warnings == ("",)
+
+
+def test_masks_of_several_pieces_are_told_unless_of_clusters():
+    mask = INSIDE[LOOSE].copy()
+    mask[100:130, 100:130] = True
+    crop = Crop(IMAGE[LOOSE], mask, 0.172)
+    (told,) = frame_crops([crop], PUBLISHED).warnings
+    assert "Its mask has 2 pieces, which were taken for one cell." in told
+    (told,) = frame_crops([replace(crop, cluster=True)], PUBLISHED).warnings
+    assert "pieces" not in told

@@ -89,6 +89,7 @@ def test_a_resampled_mask_is_grey_at_its_border_and_nowhere_else():
         square(bool),
         square(float),
         square(float, 255),
+        square(float, 2),
         square(np.uint8),
         square(np.uint8, 3),
         square(np.uint8, 255),
@@ -115,7 +116,10 @@ def test_a_mask_may_be_all_inside():
     ("mask", "words"),
     [
         (np.zeros((64, 64), np.uint8), "empty"),
-        (square(np.uint16, 2) + square(np.uint16, 1)[::-1, ::2].repeat(2, 1), "labels; crop each"),
+        (
+            square(np.uint16, 2) + square(np.uint16, 1)[::-1, ::2].repeat(2, 1),
+            "values .* labels .* crop each",
+        ),
         (np.diag(np.arange(64, dtype=np.uint8)), "no value above half"),
         (square(float, 1.5), "floating point from 0 to 1.5"),
         (np.pad([[True]], (0, 999)), "too small"),
@@ -128,6 +132,22 @@ def test_what_is_no_mask_of_one_cell_is_refused(mask, words):
         mask[0, 0] = 5
     with pytest.raises(ArrayError, match=rf"^mask .*{words}"):
         as_mask(mask)
+
+
+@pytest.mark.parametrize("values", [(100, 200), (148, 168), (90, 255), (1, 2), (1.0, 2.0)])
+def test_labels_of_two_cells_are_no_grey_mask(values):
+    mask = np.zeros((64, 64), float if isinstance(values[0], float) else np.uint8)
+    mask[10:30, 5:25], mask[35:60, 30:60] = values
+    with pytest.raises(ArrayError, match="labels"):
+        as_mask(mask)
+
+
+@pytest.mark.parametrize("times", [1, 3, 5])
+def test_a_grey_border_is_no_label_however_large_its_pixels(times):
+    y, x = np.mgrid[:64, :64]
+    mask = np.clip((20.3 - np.hypot(y - 30.4, x - 33.1)) * 255, 0, 255).astype(np.uint8)
+    large = mask.repeat(times, 0).repeat(times, 1)
+    assert (as_mask(large) > 127).mean() == pytest.approx((mask > 127).mean(), abs=0.01)
 
 
 def test_volumes(make_cell):

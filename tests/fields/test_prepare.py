@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from dispr.errors import ArrayError
 from dispr.fields.prepare import prepare_field, prepare_single
@@ -42,3 +43,22 @@ def test_pictures_of_pillow():
     np.testing.assert_array_equal(
         prepare_single(Image.fromarray(IMAGE), picture).mask, np.where(LABELS > 0, 255, 0)
     )
+
+
+def test_grey_values_are_no_labels():
+    with pytest.raises(ArrayError, match=r"l\.tif seems to be a picture of grey values"):
+        prepare_field(LABELS, IMAGE, labels_name="l.tif")
+    dark = np.where(IMAGE < 120, 0, IMAGE)  # as with the background subtracted
+    with pytest.raises(ArrayError, match="grey values"):
+        prepare_field(LABELS, dark)
+
+
+def test_labels_that_were_blurred_are_refused():
+    y, x = np.indices(LABELS.shape)
+    round_one = 250.0 * (np.hypot(y - 30, x - 33) < 27)
+    blurred = np.rint(ndimage.gaussian_filter(round_one, 0.8)).astype(np.uint8)
+    with pytest.raises(ArrayError, match=r"labels of l\.tif are in several pieces"):
+        prepare_field(IMAGE, blurred, labels_name="l.tif")
+    many = np.kron(np.arange(1, 21).reshape(4, 5), np.pad(np.ones((12, 11), int), ((2, 1), (2, 1))))
+    many[many == 20] = 7  # one in two pieces
+    assert len(prepare_field(IMAGE, many).cells) == 19

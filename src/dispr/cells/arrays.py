@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from scipy import ndimage
 
 from dispr.errors import ArrayError
 from dispr.images.given import as_array
@@ -322,20 +323,46 @@ def grey_mask(array: np.ndarray, name: str) -> np.ndarray:
     if values.min() == values.max() and array.dtype.kind != "f":
         return np.where(array != 0, 255, 0).astype(np.uint8)
     if array.dtype.kind == "f":
-        if set(np.unique(values)) == {255}:
-            return np.where(array != 0, 255, 0).astype(np.uint8)
+        if np.array_equal(np.rint(values), values) and values.min() > 0:
+            return grey_mask(array.astype(np.int64), name)
         array = _unit(array, name) * 255
     elif array.dtype != np.uint8:
-        raise ArrayError(
-            f"{name} holds {len(np.unique(values))} labels; crop each cell by itself "
-            "(a grey mask must be uint8)."
-        )
+        raise _labels_error(name, len(np.unique(values)))
+    elif (labels := _bodies(array)) > 1:
+        raise _labels_error(name, labels)
     if array.max() <= 127:
         raise ArrayError(
             f"{name} has no value above half of its range; mark the inside of one cell with 255, "
-            "and crop each cell by itself if these are labels."
+            f"or, if these are labels, {ONE_BY_ONE}."
         )
     return array
+
+
+ONE_BY_ONE = "crop each cell by itself, or predict the whole as a field of view with labels"
+
+
+def _labels_error(name: str, count: int) -> ArrayError:
+    return ArrayError(
+        f"{name} holds {count} values beside 0, as labels of several cells do; {ONE_BY_ONE} "
+        "(a grey mask must be uint8)."
+    )
+
+
+def _bodies(array: np.ndarray) -> int:
+    """Count the values of uint8 that fill a body of their own, as labels do.
+
+    In a grey mask only the brightest values do: all others lie along the border, in bits.
+    """
+    counts = np.bincount(array.ravel(), minlength=256)
+    counts[0] = 0
+    bright, share = 248, 0.03
+    found = int(counts[bright:].any())
+    for value in np.flatnonzero(counts[:bright] >= share * counts.sum()):
+        inside = array == value
+        if ndimage.binary_erosion(inside, np.ones((3,) * array.ndim)).any():
+            pieces = np.bincount(ndimage.label(inside)[0].ravel())[1:]
+            found += bool(2 * pieces.max() >= counts[value])
+    return found
 
 
 def _resized(section: np.ndarray, pad: Literal["edge", "constant"]) -> np.ndarray:

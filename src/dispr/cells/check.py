@@ -123,8 +123,6 @@ def _read(kind: str, path: Path, report: Report) -> np.ndarray | None:
     except (FileError, ArrayError) as error:
         report.faults.append(str(error))
         return None
-    if kind != "obj" and array.shape != (SIZE, SIZE):
-        report.warnings.append(f"{path} has the shape {array.shape}; it is resized to 64 x 64.")
     if kind == "image" and array.dtype != np.uint8:
         report.warnings.append(f"{path} has the type {array.dtype}; it is scaled to 0 to 255.")
     return array
@@ -133,6 +131,11 @@ def _read(kind: str, path: Path, report: Report) -> np.ndarray | None:
 def _compare(files: dict[str, Path], arrays: dict[str, np.ndarray | None], report: Report) -> None:
     """Note what does not fit together in one cell."""
     image, mask, obj = (arrays.get(kind) for kind in KINDS)
+    if image is not None and obj is not None and image.shape != (SIZE, SIZE):
+        report.warnings.append(
+            f"{files['image']} has the shape {image.shape}; beside its volume it is resized to "
+            "64 x 64."
+        )
     if image is not None and mask is not None:
         try:
             same_shape(image, mask, str(files["image"]), str(files["mask"]))

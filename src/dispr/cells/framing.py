@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from dispr.cells.arrays import (
     SIZE,
@@ -28,6 +29,9 @@ SMALLER = "It is too large for the frame, so it was shown smaller."
 
 CUT = "It touches the border of its image, so a part of it may be missing."
 
+SPECK = 0.05
+"""Share of the largest piece of a mask below which another piece is a speck, not of the cell."""
+
 
 @dataclass(frozen=True, eq=False)
 class Crop:
@@ -41,6 +45,8 @@ class Crop:
         Edge of a pixel in um.
     image_name, mask_name : str
         What errors call the arrays.
+    cluster : bool
+        Whether this is a cluster of cells, so that its mask may have several pieces.
     """
 
     image: np.ndarray
@@ -48,6 +54,7 @@ class Crop:
     pixel_size: float | None = None
     image_name: str = "image"
     mask_name: str = "mask"
+    cluster: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,9 +63,9 @@ class Crop:
         return height, width
 
     @property
-    def box(self) -> Box:
-        """Where in it the cell is."""
-        return box_of(grey_mask(section_of(self.mask, self.mask_name), self.mask_name) > 127)
+    def inside(self) -> np.ndarray:
+        """Which pixels are the cell's, (Y, X) bool."""
+        return grey_mask(section_of(self.mask, self.mask_name), self.mask_name) > 127
 
 
 @dataclass(frozen=True)
@@ -110,12 +117,11 @@ def frame_crops(
     ConfigError
         If the rule is none.
     """
-    boxes = [crop.box for crop in crops]
+    bodies = [body_of(crop.inside) for crop in crops]
+    boxes = [box for box, _ in bodies]
     squares = [whole_square(crop.shape) for crop in crops]
-    warnings = [
-        CUT if touches_border(box, crop.shape) else ""
-        for box, crop in zip(boxes, crops, strict=True)
-    ]
+    border = [touches_border(box, crop.shape) for box, crop in zip(boxes, crops, strict=True)]
+    warnings = [_first_warning(*one) for one in zip(crops, bodies, border, strict=True)]
     notes: list[str] = []
     known = [i for i, crop in enumerate(crops) if crop.pixel_size is not None]
     for chosen in (known, [i for i in range(len(crops)) if i not in set(known)]):
@@ -125,7 +131,7 @@ def frame_crops(
         sizes = [size for i in chosen if (size := crops[i].pixel_size) is not None] or None
         frames = choose_frames(
             extents,
-            [not warnings[i] for i in chosen],
+            [not border[i] for i in chosen],
             sizes,
             rule,
             trained,
@@ -148,6 +154,14 @@ def frame_crops(
                 warnings[i] = " ".join(filter(None, (warnings[i], SMALLER)))
             squares[i] = square_about(boxes[i], edge)
     return Framing(tuple(squares), tuple(warnings), tuple(notes))
+
+
+def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
+    """Say what of a mask a user must know; nothing if all is well."""
+    told = [CUT] if border else []
+    if body[1] > 1 and not crop.cluster:
+        told.append(f"Its mask has {body[1]} pieces, which were taken for one cell.")
+    return " ".join(told)
 
 
 def _notes(
@@ -259,12 +273,25 @@ def touches_border(box: Box, shape: tuple[int, int]) -> bool:
     return box[0] == 0 or box[2] == 0 or box[1] == shape[0] or box[3] == shape[1]
 
 
-def box_of(inside: np.ndarray) -> Box:
-    """Give the box about what is inside, (Y, X) bool; the whole where nothing is."""
+def body_of(inside: np.ndarray) -> tuple[Box, int]:
+    """Give the box about a cell and the number of its pieces.
+
+    Parameters
+    ----------
+    inside : ndarray
+        (Y, X), bool: its pixels. Pieces smaller than `SPECK` of the largest one are passed over:
+        one stray pixel would move the box. Where nothing is inside, the box is the whole.
+    """
+    pieces, count = ndimage.label(inside, np.ones((3, 3), bool))
+    if count > 1:
+        areas = np.bincount(pieces.ravel())
+        areas[0] = 0
+        large = areas >= SPECK * areas.max()
+        inside, count = large[pieces], int(large.sum())
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     if not len(rows):
-        return 0, inside.shape[0], 0, inside.shape[1]
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        return (0, inside.shape[0], 0, inside.shape[1]), 0
+    return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1), count
 
 
 def longer_side(box: Box) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
+from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.cells.framing import Crop, shown
 from dispr.cells.metadata import stated_pixel_size
@@ -96,7 +97,8 @@ def _crop(files: CellFiles, pixel_size: float | None) -> Crop:
         same_shape(image, mask, *names)
     except ArrayError as error:
         raise FileError(str(error)) from error
-    return Crop(image, mask, pixel_size, *names)
+    cluster = parse_name(files.name).cell_class == "cell_clusters"
+    return Crop(image, mask, pixel_size, *names, cluster)
 
 
 def read_framed(files: CellFiles, square: Square | None) -> Cell:

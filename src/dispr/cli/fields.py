@@ -61,7 +61,7 @@ def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:
     """Say what was predicted, and what to beware of."""
     refused = sum("not predicted" in row["warning"] for row in rows)
     border = sum(row["touches_border"] for row in rows)
-    odd = sum("training cells" in row["warning"] for row in rows)
+    odd = sum("training" in row["warning"] for row in rows)
     lines = [
         f"{len(rows) - refused} cells"
         + (f" of {fields} fields" if fields > 1 else "")

@@ -205,12 +205,17 @@ def command(
             on_note=bars.note,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
-    odd = [row["name"] for row in rows if row["warning"]]
+    odd = [row["name"] for row in rows if "training" in row["warning"]]
     if odd:
-        names = ", ".join(odd[:3]) + (", ..." if len(odd) > 3 else "")
         click.echo(
-            f"{len(odd)} cells ({names}) are unlike those that the model was trained on; "
+            f"{len(odd)} cells ({_some(odd)}) are unlike those that the model was trained on; "
             "predictions.csv says how, in the column warning. Do not trust their shapes."
+        )
+    others = [row["name"] for row in rows if row["warning"] and row["name"] not in set(odd)]
+    if others:
+        click.echo(
+            f"{len(others)} cells ({_some(others)}) have a warning for another reason; "
+            "predictions.csv says which, in the column warning."
         )
     unknown = sum("voxel_size_um" not in row for row in rows)
     if unknown:
@@ -220,3 +225,7 @@ def command(
         from dispr.cli.report import report_prediction
 
         report_prediction(out, data, split=split)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

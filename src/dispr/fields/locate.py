@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +116,55 @@ def mask_pieces(array: np.ndarray, touching: np.ndarray) -> np.ndarray | None:
     if count < 2 or np.sum(np.bincount(pieces.ravel())[1:] >= LEAST_PIXELS) < 2:
         return None
     return np.asarray(pieces)
+
+
+def refuse_greys(array: np.ndarray, name: str) -> None:
+    """Refuse a picture of grey values in place of labels, before each value is looked at.
+
+    Parameters
+    ----------
+    array : ndarray
+        (..., Y, X), bool or integers.
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    ArrayError
+        If most neighbours along X that are not 0 differ.
+    """
+    left, right = array[..., :-1], array[..., 1:]
+    inside = (left != 0) & (right != 0)
+    count = int(np.count_nonzero(inside))
+    if count and 2 * int(np.count_nonzero((left != right) & inside)) > count:
+        raise ArrayError(
+            f"{name} seems to be a picture of grey values: most neighbours differ; give labels of "
+            "cells, one whole number a cell (are image and labels exchanged?)."
+        )
+
+
+def check_whole(pieces: Sequence[int], name: str) -> None:
+    """Refuse labels most of which are in pieces: those are grey values, or a blurred border.
+
+    Parameters
+    ----------
+    pieces : sequence of int
+        Separate pieces of each label.
+    name : str
+        What errors call the labels.
+
+    Raises
+    ------
+    ArrayError
+        If there are at least 8 labels, and most are in several pieces.
+    """
+    several = sum(count > 1 for count in pieces)
+    if len(pieces) >= 8 and 2 * several > len(pieces):
+        raise ArrayError(
+            f"{several} of {len(pieces)} labels of {name} are in several pieces, as grey values "
+            "are, or labels that were resized with interpolation; give labels of which each is one "
+            "cell (resized to the nearest neighbour)."
+        )
 
 
 def surrounding(labels: np.ndarray) -> list[int]:

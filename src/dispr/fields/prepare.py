@@ -23,7 +23,9 @@ from dispr.fields.locate import (
     LocatedCell,
     as_labels,
     background_note,
+    check_whole,
     locate_cells,
+    refuse_greys,
 )
 from dispr.fields.segment import segment
 from dispr.images.given import as_array
@@ -178,6 +180,7 @@ def prepare_field(
         given = as_array(labels, labels_name)
         checked = one_label_image(given, name=labels_name)
         same_shape(grey, checked, image_name, labels_name)
+        refuse_greys(checked, labels_name)
         try:
             numbers, from_mask = as_labels(checked)
         except ArrayError as error:
@@ -190,6 +193,7 @@ def prepare_field(
         around = background_note(numbers, labels_name)
         notes += [around] if around else []
     located = locate_cells(numbers)
+    check_whole([cell.pieces for cell in located], labels_name)
     if len(located) == 1 and located[0].pieces > 2:
         notes.append(
             f"{labels_name} has one value, {located[0].label}, in {located[0].pieces} pieces, the "

@@ -297,7 +297,7 @@ class Model:
         """
         edge = as_pixel_size(pixel_size)
         pairs, single = as_pairs(image, mask)
-        crops = [Crop(one, other, edge, *names) for one, other, *names in pairs]
+        crops = [Crop(one, other, edge, name, its) for one, other, name, its in pairs]
         framing = frame_crops(crops, self.frame, frame)
         squares, notes = framing.squares, framing.notes
         seen = [shown(crop, square) for crop, square in zip(crops, squares, strict=True)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
 from dispr.fields.find import FieldFiles
+from dispr.fields.locate import check_whole, refuse_greys
 from dispr.stacks.cut import LEAST_PLANES
 from dispr.stacks.frame import Extent
 from dispr.stacks.locate import as_label_stack, locate_cells
@@ -79,6 +80,8 @@ def survey_stack(
     FileError
         If the labels cannot be read, are not of the stack's voxels, or nobody states the size of
         these.
+    ArrayError
+        If they are no labels of cells.
     ConfigError
         If there is no such channel, or a choice must be made.
     """
@@ -94,13 +97,16 @@ def survey_stack(
     spacing = read_spacing(files.image, labels, voxel_size)
     told = (planes_note(files.image, channel), planes_note(labels))
     notes = tuple(note for note in told if note)
+    refuse_greys(array, str(labels))
     if not array.any():
         return Survey((), (), spacing, notes=notes)
     numbered, from_mask = as_label_stack(array, str(labels))
-    found, whole = [], []
+    found, whole, pieces = [], [], []
     for cell in locate_cells(numbered):
         found.append(cell.label)
+        pieces.append(cell.pieces)
         usable = not cell.border and cell.inside.shape[0] >= LEAST_PLANES
         if usable and cell.volume(spacing) >= least_volume:
             whole.append(cell.extent(spacing))
+    check_whole(pieces, str(labels))
     return Survey(tuple(found), tuple(whole), spacing, from_mask, notes)

@@ -10,7 +10,7 @@ from dispr.cells.arrays import SIZE
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PIXEL_UM, PUBLISHED, Frame
-from dispr.cells.framing import box_of, longer_side
+from dispr.cells.framing import body_of, longer_side
 from dispr.cells.read import Cell, read_pixel_size
 from dispr.cells.spacing import as_pixel_size, close
 from dispr.errors import ConfigError
@@ -70,5 +70,5 @@ def find_frame(
         pixel, what = PIXEL_UM, named or PUBLISHED.cells
     if pixel is None:
         return None
-    spans = [longer_side(box_of(cell.mask > 127)) for cell in cells]
+    spans = [longer_side(body_of(cell.mask > 127)[0]) for cell in cells]
     return Frame(pixel, what, float(min(spans)), float(np.median(spans)), float(max(spans)))
