@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from dispr.arguments import as_number
 from dispr.errors import FileError
@@ -76,7 +75,7 @@ def find_planes(part: Path, names: Collection[str]) -> dict[str, tuple[PlaneFile
         if (plane is None) == (not height):
             raise FileError(f"{row.where}: give either plane or height_um.")
         value = as_number(height) if height else None
-        if value is not None and not np.isfinite(value):
+        if value is not None and not math.isfinite(value):
             raise FileError(f'{row.where}: the height_um "{height}" is no number.')
         found.setdefault(name, []).append(PlaneFile(mask, plane, value))
     return {name: tuple(planes) for name, planes in found.items()}
