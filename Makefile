@@ -1,5 +1,6 @@
 # make demo    install into .venv and predict simulated cells with the shipped weights
 # make test    install what the tests need and run them
+# make mutants change the source in small ways, and see whether the tests notice
 # make lint    check style and types
 # make docs    install what the site takes and build it: build/docs/index.html
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test mutants lint docs clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -26,6 +27,11 @@ demo: $(VENV)/installed
 test: export OMP_NUM_THREADS = 1
 test: $(VENV)/tested
 	$(BIN)/python -m pytest -n auto
+
+# MUTANTS="network --seed 1": options of scripts/mutants.py
+mutants: $(VENV)/tested
+	$(PIP) coverage
+	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 lint: $(VENV)/tested
 	$(BIN)/ruff check .

@@ -147,8 +147,12 @@ def check_command(words: list[str]) -> None:
         assert rest[rest.index("-m") + 1] == "dispr", words
         parse(cli, "dispr", rest[rest.index("-m") + 2 :])
     elif program == "make":
-        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert set(rest) <= set(targets), f"no such target: {rest}"
+        makefile = (ROOT / "Makefile").read_text()
+        known_targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
+        for word in rest:
+            name, equals, _ = word.partition("=")
+            there = f"$({name})" in makefile if equals else name in known_targets
+            assert there, f"no such target or variable: {word}"
     elif program == "pip":
         extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
         for extra in (extra for word in rest for extra in re.findall(r"\[(.+)\]", word)):
