@@ -279,7 +279,7 @@ def run_tests(tree: str, tests: list[str]) -> None:
     os.dup2(output, 2)
     os.chdir(tree)
     sys.dont_write_bytecode = True
-    os.environ["PYTHONPATH"] = str(Path(tree) / "src")
+    os.environ.update(PYTHONPATH=str(Path(tree) / "src"), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     sys.path[:] = [str(Path(tree) / "src"), *(p for p in sys.path if not p.endswith("src"))]
     import pytest
 
