@@ -3,6 +3,7 @@
 python scripts/pack_cells.py red_blood_cells -o cells.npz
 """
 
+import json
 from pathlib import Path
 
 import click
@@ -11,6 +12,10 @@ import numpy as np
 from dispr.cells.dataset import CellDataset, validation_split
 from dispr.cells.folder import find_cells
 from dispr.cli.main import run
+from dispr.files import atomic_path
+from dispr.model.frame import frame_to_dict
+from dispr.prediction.familiarity import FEWEST, fit_familiarity
+from dispr.training.frame import find_frame
 
 
 @click.command()
@@ -18,16 +23,27 @@ from dispr.cli.main import run
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True)
 def main(data: Path, out: Path) -> None:
     """Pack image, mask and obj of the training split of DATA, and which of them are trained on."""
-    files = find_cells(data, "train")
+    files = find_cells(data, "train", need_obj=True)
     train, held = validation_split(files, 0.1)
     cells = CellDataset([*train, *held])
     batch = cells.batch(range(len(cells)))
-    np.savez_compressed(
-        out,
-        **{kind: batch[kind].numpy() for kind in ("image", "mask", "obj")},
-        name=np.array(batch["names"]),
-        train=np.arange(len(cells)) < len(train),
-    )
+    arrays = {kind: batch[kind].numpy() for kind in ("image", "mask", "obj")}
+    about: dict[str, object] = {"data": data.resolve().name}
+    frame = find_frame([cells[i] for i in range(len(train))], train)
+    if frame:
+        about["frame"] = frame_to_dict(frame)
+    if len(train) >= FEWEST:
+        seen = (arrays[kind][: len(train)] for kind in ("image", "mask"))
+        names = [file.name for file in train]
+        about["familiarity"] = fit_familiarity(*seen, names).to_dict()
+    with atomic_path(out) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(
+            file,
+            **arrays,
+            name=np.array(batch["names"]),
+            train=np.arange(len(cells)) < len(train),
+            about=np.array(json.dumps(about)),
+        )
     click.echo(f"{out}: {len(train)} cells to train on, {len(held)} to validate on.")
 
 

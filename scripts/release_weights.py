@@ -2,92 +2,112 @@
 
 python scripts/release_weights.py red_blood_cells -o runs/release
 
-Trains on the real cells, goes on with simulated cells among them, and then with little noise
-(details) for the most part. Takes the mean of the weights at half of the last part and at its end,
-calibrates the intervals on the validation part of the real training cells, and puts the weights
-into the package. Each part is left out where it is done already, so that the same command goes on
-after an interruption.
+Packs the real cells, trains twice on a GPU (`scripts/train_on_gpu.py`), takes the mean of what the
+first run had at the end of its first part and of what the second run ended in, calibrates the
+intervals on the validation part of the real training cells, and puts the weights into the package.
+Each part is left out where it is done already, so that the same command goes on after an
+interruption. Where the GPU is another machine's, run the two trainings there, with the commands
+that `--show` prints, and copy their folders to the same place.
 """
 
 import dataclasses
-import shutil
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import torch
 
 from dispr.cli.main import run
-from dispr.model.weights import load_weights, save_weights
-from dispr.training.trainer import WEIGHTS
+from dispr.errors import ConfigError
+from dispr.model.weights import Weights, load_weights, save_weights
+
+SCRIPTS = Path(__file__).parent
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs."
 )
-@click.option("--simulated", default=3000, show_default=True, help="Cells to simulate.")
-@click.option("--steps", default=4200, show_default=True, help="Steps on the real cells.")
-@click.option("--mixed-steps", default=6000, show_default=True, help="Steps on both, thereafter.")
-@click.option("--detail-steps", default=3000, show_default=True, help="Steps of the last part.")
-@click.option("--seed", default=0, show_default=True, help="Of the training.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--precision", default="bf16", show_default=True, help="fp32 or bf16.")
-@click.option("--ship/--no-ship", default=True, show_default=True, help="Put into the package.")
+@click.option("--init", type=click.Path(path_type=Path), help="Weights that both runs begin with.")
+@click.option("--minutes", default=8.0, help="Time of each run.")
+@click.option("--seeds", default=(11, 12), nargs=2, help="Of the two runs.")
+@click.option("--first-weight", default=0.75, help="Of the first run in the mean, 0 to 1.")
+@click.option("--device", default="auto", help="Of the calibration: auto, cpu or cuda.")
+@click.option("--precision", default="fp32", help="Of the calibration: fp32 or bf16.")
+@click.option("--ship/--no-ship", default=True, help="Put into the package.")
+@click.option("--show", is_flag=True, help="Print the commands of the two trainings, and end.")
+@click.option("--tiny", is_flag=True, help="A few steps on a CPU, to try the script; not shipped.")
 def main(
     data: Path,
     out: Path,
-    simulated: int,
-    steps: int,
-    mixed_steps: int,
-    detail_steps: int,
-    seed: int,
+    init: Path | None,
+    minutes: float,
+    seeds: tuple[int, int],
+    first_weight: float,
     device: str,
     precision: str,
     ship: bool,
+    show: bool,
+    tiny: bool,
 ) -> None:
     """Train the release weights on the cells of DATA."""
-    common = ["--preset", "fast", "--device", device, "--precision", precision]
-    first, second, third, cells = (out / name for name in ("real", "mixed", "detail", "simulated"))
-    dispr("simulate", "-o", cells, "-n", simulated, "--seed", 1000, "--test-fraction", 0)
-    dispr("train", data, "-o", first, *common, "--seed", seed, "--steps", steps)
-    begin = ["--init", first / WEIGHTS, "--lr", 3e-4, "--seed", seed + 1]
-    mix = ["--extra", cells, "--extra-share", 0.2]
-    dispr("train", data, "-o", second, *common, *begin, *mix, "--steps", mixed_steps)
-    begin = ["--init", second / WEIGHTS, "--lr", 3e-4, "--seed", seed + 2]
-    last = [*begin, *mix, "--schedule-sampler", "low-noise", "--lr-anneal-steps", detail_steps]
-    half, weights, released = (out / f"{name}.safetensors" for name in ("half", "mean", "released"))
-    if not half.exists():
-        dispr("train", data, "-o", third, *common, *last, "--steps", detail_steps // 2)
-        shutil.copy(third / WEIGHTS, half)
-    dispr("train", data, "-o", third, *common, *last, "--steps", detail_steps)
-    save_mean([half, third / WEIGHTS], weights)
-    dispr("calibrate", weights, data, "-o", released, "--device", device, "--precision", precision)
-    if ship:
-        script = Path(__file__).with_name("ship_weights.py")
-        check([sys.executable, script, released, "--name", "fast"])
+    if not 0 <= first_weight <= 1:
+        raise ConfigError(f"first-weight must be from 0 to 1, not {first_weight}.")
+    cells = out / "cells.npz"
+    trainings = []
+    for name, seed in zip(("one", "two"), seeds, strict=True):
+        command = [sys.executable, SCRIPTS / "train_on_gpu.py", cells, "-o", out / name]
+        command += ["--minutes", minutes, "--seed", seed]
+        command += ["--init", init] if init else []
+        trainings.append([*command, "--tiny"] if tiny else command)
+    if show:
+        for training in trainings:
+            click.echo(shlex.join(map(str, training)))
+        return
+    if not cells.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        check([sys.executable, SCRIPTS / "pack_cells.py", data, "-o", cells])
+    for training in trainings:
+        check(training)
+    mean, released = out / "mean.safetensors", out / "released.safetensors"
+    parts = [out / "one" / "first.safetensors", out / "two" / "second.safetensors"]
+    save_mean(parts, [first_weight, 1 - first_weight], mean)
+    command = [sys.executable, "-m", "dispr", "calibrate", mean, data, "-o", released]
+    check([*command, "--device", device, "--precision", precision])
+    if ship and not tiny:
+        check([sys.executable, SCRIPTS / "ship_weights.py", released, "--name", "fast"])
 
 
-def save_mean(paths: Sequence[Path], out: Path) -> None:
-    """Write the mean of the parameters of models, with the settings and remarks of the last."""
+def save_mean(paths: Sequence[Path], shares: Sequence[float], out: Path) -> None:
+    """Write the weighted mean of the parameters of models, with the remarks of the last."""
     models = [load_weights(path) for path in paths]
+    if any(model.config != models[0].config for model in models):
+        raise ConfigError(f"{paths[0]} and {paths[-1]} are of different models.")
     state = {
-        name: torch.stack([model.state[name].float() for model in models]).mean(0)
+        name: sum(share * model.state[name] for share, model in zip(shares, models, strict=True))
         for name in models[-1].state
     }
-    about = {**models[-1].about, "mean_of_steps": [model.about["steps"] for model in models]}
+    about = {**models[-1].about, "mean_of": list(map(described, models, shares))}
     save_weights(out, dataclasses.replace(models[-1], state=state, about=about))
 
 
-def dispr(*arguments: object) -> None:
-    """Run a command of dispr; end with its exit code if it fails."""
-    check([sys.executable, "-m", "dispr", *arguments])
+def described(model: Weights, share: float) -> dict[str, object]:
+    """Say what a model of a mean is: its run, part, steps, seed and share."""
+    about = model.about
+    seed = about["training"]["seed"]
+    return {
+        "run": about["name"],
+        "at": about["at"],
+        "steps": about["steps"],
+        "seed": seed,
+        "share": share,
+    }
 
 
-def check(command: list[object]) -> None:
+def check(command: Sequence[object]) -> None:
     """Run a command; end with its exit code if it fails."""
     code = subprocess.run([str(part) for part in command]).returncode
     if code:

@@ -7,11 +7,16 @@ Two parts. The first trains diffusion and refiner as `dispr train` does, on know
 trains through the two steps of the sampler, to the energy score of what is drawn
 (`dispr.training.ensemble`). Cells are simulated meanwhile on the processor's cores. Weights are
 kept at fractions of the time, in half precision; scores of the validation cells go to `log.jsonl`.
-The same script runs on a CPU in a tiny setting (`--tiny`).
+
+The state is saved every minute, and on Ctrl-C and SIGTERM. The same command goes on from it with
+what is left of the time; the simulated cells are made anew. No two runs end in the same weights:
+how many steps there are is a matter of speed. The script runs on a CPU too, in a tiny setting
+(`--tiny`).
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -19,9 +24,16 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+
+from dispr.cli.main import run
+
+# isort: split
+# The command line has said how threads wait; torch asks for it when it is imported.
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -30,14 +42,19 @@ from dispr.cells.augment import SECTION, AugmentConfig, augment
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.objective import cross_entropy, overlap_loss
 from dispr.diffusion.streams import BalancedStream, generator
+from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
+from dispr.model.device import autocast, best_precision, find_device
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
 from dispr.network.planes import known_planes
 from dispr.prediction.draw import draw_occupancy, sampling_process
+from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.ema import MovingAverage
 from dispr.training.ensemble import draw_twice, energy_score
 from dispr.training.planes import DRAWS, choose_planes, spread_planes
 from dispr.training.presets import get_preset
+from dispr.training.settings import first_difference, start_of
+from dispr.training.stop import Stop
 
 AUGMENT = AugmentConfig(
     flip=True,
@@ -84,6 +101,18 @@ class Pool:
         return np.where(simulated, self.own + rng.integers(0, max(guests, 1), number), cells)
 
 
+class Clock:
+    """The time that a run has, in seconds, over all calls."""
+
+    def __init__(self, seconds: float, used: float = 0.0) -> None:
+        self.seconds = seconds
+        self._began = time.monotonic() - used
+
+    @property
+    def used(self) -> float:
+        return time.monotonic() - self._began
+
+
 def make_batch(
     pool: Pool, step: int, size: int, exact: list[bool], share: float, seed: int
 ) -> dict:
@@ -105,7 +134,12 @@ def make_batch(
     return {"condition": condition_tensor(image, mask), "target": target, "known": known}
 
 
+SIMULATED = 1000
+"""Seed of the simulated cells."""
+
+
 def simulate_one(task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate a cell from a seed and its number: image, mask and obj."""
     from dispr.simulate.cell import check_types, simulate_cell
 
     seed, index = task
@@ -148,7 +182,7 @@ def scores(
     cells: dict,
     planes: int,
     device: torch.device,
-    bf16: bool,
+    precision: str,
 ) -> dict[str, float]:
     """Score ensembles of five of the validation cells, with so many planes known."""
     rows: dict[str, list[float]] = {}
@@ -169,7 +203,7 @@ def scores(
             for i in range(n)
             for k in range(drawn_each)
         ]
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with autocast(device, precision):
             drawn = draw_occupancy(
                 network,
                 config,
@@ -201,11 +235,9 @@ def _iou(a: Tensor, b: Tensor) -> Tensor:
     return both / (a | b).flatten(-3).sum(-1).clamp(min=1)
 
 
-def begin(network: nn.Module, path: Path | None) -> None:
+def begin(network: nn.Module, weights: Weights) -> None:
     """Take what fits from earlier weights; columns of new inputs begin at zero."""
-    if path is None:
-        return
-    state, own = load_weights(path).state, network.state_dict()
+    state, own = weights.state, network.state_dict()
     first = "denoiser.input_blocks.0.0.weight"
     for name, value in state.items():
         value = value.float()
@@ -218,282 +250,457 @@ def begin(network: nn.Module, path: Path | None) -> None:
             own[name].copy_(value)
 
 
-@click.command()
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What must be the same when a run is taken up."""
+
+    minutes: float
+    first_share: float
+    batch: int
+    lr: float
+    second_lr: float
+    simulated: int
+    share: float
+    all_cells: bool
+    dropout: float
+    seed: int
+    tiny: bool
+    began_with: str
+
+
+LAST = 16.0
+"""Seconds before the end of the time at which training ends, for the last scores."""
+
+TINY = {
+    "encoder_channels": 8,
+    "features": 8,
+    "fine_channels": 8,
+    "channels": 32,
+    "channel_mult": (1, 1),
+    "refiner_features": 8,
+    "refiner_channels": 8,
+}
+"""The network of the tiny setting."""
+
+TINY_STEPS = 3
+"""Steps of each part in the tiny setting."""
+
+
+class Training:
+    """A run on its way: network, its average, optimiser and the cells."""
+
+    def __init__(
+        self,
+        packed: dict[str, np.ndarray],
+        out: Path,
+        settings: Settings,
+        initial: Weights | None,
+        arriving: Any,
+        clock: Clock,
+        *,
+        eager: bool,
+        save_seconds: float,
+    ) -> None:
+        self.out, self.settings, self.save_seconds = out, settings, save_seconds
+        self.device = find_device("auto")
+        self.cuda = self.device.type == "cuda"
+        self.precision = best_precision(self.device)
+        self.arriving = arriving
+        train, tiny = packed["train"], settings.tiny
+        own = np.ones(len(train), bool) if settings.all_cells else train
+        arrays = ("image", "mask", "obj")
+        self.held = {kind: packed[kind][~train][: 1 if tiny else None] for kind in arrays}
+        self.pool = Pool(
+            {kind: packed[kind][own] for kind in arrays}, settings.simulated, self.device
+        )
+        self.about = {
+            **json.loads(str(packed["about"])),
+            "name": out.resolve().name,
+            "script": "train_on_gpu.py",
+            "preset": "fast",
+            "training": dataclasses.asdict(settings),
+            "training_cells": packed["name"][own].tolist(),
+            "extra_cells": settings.simulated,
+            "extra_training_cells": [
+                f"simulated_{SIMULATED}_{i}" for i in range(settings.simulated)
+            ],
+            "started_from": dict(initial.about) if initial else None,
+        }
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        torch.backends.cudnn.benchmark = True
+        torch.manual_seed(settings.seed)
+        self.config = get_preset("fast").model
+        if tiny:
+            small = dataclasses.replace(self.config.network, **TINY)
+            self.config = dataclasses.replace(self.config, network=small)
+        network = dataclasses.replace(self.config.network, dropout=settings.dropout)
+        self.network = build_network(dataclasses.replace(self.config, network=network))
+        self.network = self.network.to(self.device)
+        if initial:
+            begin(self.network, initial)
+        self.judged = build_network(self.config).to(self.device).eval()
+        if self.cuda:
+            for part in self.network.modules():
+                if isinstance(part, nn.Conv3d):
+                    part.to(memory_format=torch.channels_last_3d)
+        self.diffusion = Diffusion(self.network, self.config, self.device)
+        self.two = sampling_process(self.config)
+        self.sources = torch.Generator(self.device).manual_seed(settings.seed)
+        self.clock = clock
+        self.step, self.part = 0, "first"
+        self.began, self.base, self.marks = 0.0, 0, [0.6]
+        self.sums: dict[str, Tensor] = {}
+        self.planes = (1, 2) if tiny else (1, 2, 3, 5)
+        self._begin_anew()
+        self.note(
+            device=torch.cuda.get_device_name() if self.cuda else "cpu",
+            precision=self.precision,
+            cells=self.pool.own,
+        )
+        if self.cuda and not eager:
+            self._compile()
+
+    def _begin_anew(self) -> None:
+        """Make what a run begins with beside its weights."""
+        settings = self.settings
+        self.average = MovingAverage(self.network, 0.999, warmup=True)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.lr,
+            weight_decay=0.02,
+            fused=self.cuda,
+            betas=(0.9, 0.99),
+        )
+
+    def note(self, **values: object) -> None:
+        """Write a line of the log, and print it."""
+        values = {"at": round(self.clock.used, 1), **values}
+        print(json.dumps(values), flush=True)
+        with open(self.out / "log.jsonl", "a", encoding="utf-8") as log:
+            log.write(json.dumps(values) + "\n")
+
+    def save(self) -> None:
+        """Write the whole state."""
+        save_checkpoint(
+            self.out,
+            {
+                "settings": dataclasses.asdict(self.settings),
+                "used": self.clock.used,
+                "part": self.part,
+                "step": self.step,
+                "began": self.began,
+                "base": self.base,
+                "marks": self.marks,
+                "network": self.network.state_dict(),
+                "average": self.average.state,
+                "optimizer": self.optimizer.state_dict(),
+                "sources": self.sources.get_state(),
+            },
+        )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a saved state."""
+        self.clock = Clock(self.clock.seconds, state["used"] + self.clock.used)
+        self.part, self.step, self.began = state["part"], state["step"], state["began"]
+        self.base, self.marks = state["base"], state["marks"]
+        self.network.load_state_dict(state["network"])
+        self.average.load(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sources.set_state(state["sources"])
+        self.note(resumed=self.part, step=self.step)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draw standard normal noise."""
+        return torch.randn(shape, generator=self.sources, device=self.device)
+
+    def fill(self) -> None:
+        """Take in the simulated cells that are ready."""
+        if self.arriving is None:
+            return
+        until = time.monotonic() + 0.02
+        try:
+            while time.monotonic() < until:
+                self.pool.add(*self.arriving.next(timeout=0.001))
+        except multiprocessing.TimeoutError:
+            pass
+        except StopIteration:
+            self.arriving = None
+            self.note(simulated=self.pool.count - self.pool.own)
+
+    def first_step(self, step: int) -> dict[str, Tensor]:
+        """Give the losses of a step of the first part."""
+        settings, batch = self.settings, self.settings.batch
+        exact = [k < batch // 2 for k in range(batch)]
+        data = make_batch(self.pool, step, batch, exact, settings.share, settings.seed)
+        u = torch.rand(batch, generator=self.sources, device=self.device)
+        low = torch.arange(batch, device=self.device) % 2 == 0
+        t = (1000 * torch.where(low, u * u, u)).long().clamp(max=999)
+        edge, half = self.config.network.coarse, self.config.network.size // 2
+        noise = self.normal(batch, 1, edge, edge, edge)
+        grain = self.normal(batch // 2, 1, half, half, half)
+        with autocast(self.device, self.precision):
+            return self.diffusion(data, t, noise, grain)
+
+    def second_step(self, step: int) -> dict[str, Tensor]:
+        """Give the energy score of two draws of each cell."""
+        settings, n = self.settings, self.settings.batch // 2
+        fine = [k % 4 != 3 for k in range(n)]
+        data = make_batch(self.pool, step, n, fine, settings.share, settings.seed)
+        edge, half = self.config.network.coarse, self.config.network.size // 2
+        noises = {
+            "start": self.normal(2 * n, 1, edge, edge, edge),
+            "spread": self.normal(2 * n, 1, edge, edge, edge),
+            "grain": self.normal(2 * n, 1, half, half, half),
+        }
+        with autocast(self.device, self.precision):
+            draws = draw_twice(self.network, self.two, data["condition"], data["known"], noises)
+        kept = torch.tensor(fine, device=self.device, dtype=torch.float32)
+        terms = energy_score(draws.float(), data["target"][:, 0], kept)
+        return {key: value.mean() for key, value in terms.items()}
+
+    def update(self, terms: dict[str, Tensor], rate: float) -> None:
+        """Make a step of the optimiser."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.average.update(self.network, self.step)
+
+    def evaluate(self, *planes: int) -> None:
+        """Score the averaged weights on the validation cells, by the number of known planes."""
+        self.judged.load_state_dict(self.average.state)
+        for count in planes:
+            found = scores(self.judged, self.config, self.held, count, self.device, self.precision)
+            self.note(part=self.part, planes=count, **found)
+
+    def keep(self, name: str) -> None:
+        """Write the averaged weights, in half precision."""
+        about = {**self.about, "at": name, "steps": self.step, "ema_rate": self.average.rate}
+        state = {key: value.contiguous() for key, value in self.average.state.items()}
+        path = self.out / f"{name}.safetensors"
+        save_weights(path, Weights(self.config, state, about), dtype=torch.float16)
+
+    def train_first(self, stop: Stop) -> bool:
+        """Train the first part; whether it came to its end."""
+        settings, clock = self.settings, self.clock
+        end = self.began + (clock.seconds - self.began) * settings.first_share
+
+        def rate(done: float) -> float:
+            falling = 0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi * done))
+            return settings.lr * min(1, (self.step + 1) / 200) * falling
+
+        if not self._train(self.first_step, rate, end, 60, stop):
+            return False
+        self.note(part="first", steps=self.step, samples=self.step * settings.batch)
+        self.keep("first")
+        self.evaluate(*self.planes)
+        return True
+
+    def train_second(self, stop: Stop) -> bool:
+        """Train the second part; whether it came to its end."""
+        settings = self.settings
+        for part in self.network.modules():  # what is drawn must not vary by what is dropped
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
+
+        def rate(done: float) -> float:
+            return settings.second_lr * min(1, (self.step - self.base + 1) / 100) * (1 - done)
+
+        if not self._train(self.second_step, rate, self.clock.seconds - LAST, 45, stop):
+            return False
+        steps = self.step - self.base
+        self.note(part="second", steps=steps, samples=steps * settings.batch // 2)
+        self.keep("second")
+        self.evaluate(*self.planes)
+        return True
+
+    def _train(
+        self,
+        step_of: Callable[[int], dict[str, Tensor]],
+        rate_of: Callable[[float], float],
+        end: float,
+        look_seconds: float,
+        stop: Stop,
+    ) -> bool:
+        """Make steps until the time of a part is used; whether it is."""
+        clock, tiny = self.clock, self.settings.tiny
+        look, saved = clock.used + look_seconds, clock.used
+        every, counted, last = 2 if tiny else 100, 0, time.monotonic()
+        self.sums = {}
+        while True:
+            limited = tiny and self.step - self.base >= TINY_STEPS
+            if limited or (clock.used >= end and not tiny):
+                return True
+            if stop.asked:
+                self.save()
+                return False
+            self.fill()
+            done = (clock.used - self.began) / max(end - self.began, 1e-9)
+            done = min(max(done, 0.0), 1.0) if not tiny else (self.step - self.base) / TINY_STEPS
+            terms = step_of(self.step)
+            self.update(terms, rate_of(done))
+            self.step += 1
+            counted += 1
+            for key, value in terms.items():
+                self.sums[key] = self.sums.get(key, 0) + value.detach()
+            if counted == every:
+                means = {key: round(float(value) / every, 5) for key, value in self.sums.items()}
+                speed = round(every / (time.monotonic() - last), 3)
+                self.note(
+                    part=self.part,
+                    step=self.step,
+                    steps_per_second=speed,
+                    pool=self.pool.count,
+                    **means,
+                )
+                self.sums, counted, last = {}, 0, time.monotonic()
+            if self.part == "second" and self.marks and done > self.marks[0]:
+                self.keep(f"second_{round(100 * self.marks.pop(0))}")
+            if clock.used > look and not tiny:
+                self.evaluate(1, 3)
+                look, last = clock.used + look_seconds, time.monotonic()
+            if clock.used >= saved + self.save_seconds:
+                self.save()
+                saved = clock.used
+
+    def go_on(self, part: str) -> None:
+        """Begin another part."""
+        self.part, self.began, self.base = part, self.clock.used, self.step
+        self.save()
+
+    def _compile(self) -> None:
+        """Compile the network where that makes a step faster; its weights stay as they are."""
+        before = copy.deepcopy(self.network.state_dict())
+        parts = (self.network.encoder, self.network.denoiser, self.network.refiner)
+        while self.pool.count < self.pool.own + 64:
+            self.fill()
+        plain = self._pace(5)
+        self.note(eager_seconds=round(plain, 4))
+        try:
+            torch._dynamo.config.cache_size_limit = 32
+            for part in parts:
+                part.compile(dynamic=False)
+            compiled = self._pace(5)
+            self.note(compiled_seconds=round(compiled, 4))
+            if compiled > plain:
+                raise RuntimeError("compiling does not help")
+        except Exception as error:
+            self.note(compile_failed=str(error)[:300])
+            for part in parts:
+                part._compiled_call_impl = None
+        self.network.load_state_dict(before)
+        self._begin_anew()
+
+    def _pace(self, count: int) -> float:
+        """Seconds a step, after one that warms up."""
+        first = 2**31 - 200
+        self.update(self.first_step(first), 1e-6)
+        torch.cuda.synchronize()
+        before = time.monotonic()
+        for i in range(count):
+            self.update(self.first_step(first + 1 + i), 1e-6)
+        torch.cuda.synchronize()
+        return (time.monotonic() - before) / count
+
+    def speed(self, n: int) -> dict[str, float]:
+        """Time ensembles of five, of n cells at once."""
+        rows = np.arange(n) % len(self.held["image"])
+        condition = condition_tensor(self.held["image"][rows], self.held["mask"][rows])
+        condition = condition.to(self.device).repeat_interleave(5, 0)
+        streams = [BalancedStream("speed", i, k=k) for i in range(n) for k in range(5)]
+        times = []
+        for _ in range(5 if self.cuda else 2):
+            if self.cuda:
+                torch.cuda.synchronize()
+            start = time.monotonic()
+            with autocast(self.device, self.precision):
+                draw_occupancy(self.judged, self.config, condition, streams)
+            if self.cuda:
+                torch.cuda.synchronize()
+            times.append(time.monotonic() - start)
+        return {"ensembles_per_second": round(n / min(times), 2)}
+
+
+@click.command(context_settings={"show_default": True})
 @click.argument("cells", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True)
 @click.option("--init", "initial", type=click.Path(path_type=Path), help="Weights to begin with.")
-@click.option("--minutes", default=8.0, help="In all, from the start of the script.")
+@click.option("--minutes", default=8.0, help="In all, over all calls.")
 @click.option("--first-share", default=0.45, help="Of the time, for the first part.")
-@click.option("--batch", default=96)
-@click.option("--lr", default=5e-4)
-@click.option("--second-lr", default=2e-4)
-@click.option("--simulated", default=9000)
-@click.option("--workers", default=13)
+@click.option("--batch", default=96, help="Cells a step; half as many in the second part.")
+@click.option("--lr", default=5e-4, help="Of the first part, at its beginning.")
+@click.option("--second-lr", default=2e-4, help="Of the second part, at its beginning.")
+@click.option("--simulated", default=9000, help="Cells to simulate.")
+@click.option("--workers", default=13, help="Processes that simulate them.")
 @click.option("--share", default=0.2, help="Of simulated cells.")
 @click.option("--all-cells", is_flag=True, help="Train on the validation cells too.")
-@click.option("--dropout", default=0.1)
+@click.option("--dropout", default=0.1, help="In the first part.")
 @click.option("--eager", is_flag=True, help="Do not compile: better for short runs.")
 @click.option("--seed", default=11)
+@click.option("--save-seconds", default=60.0, help="Between checkpoints.")
 @click.option("--tiny", is_flag=True, help="A few steps on few cells, to try the script.")
 def main(
     cells: Path,
     out: Path,
     initial: Path | None,
-    minutes: float,
-    first_share: float,
-    batch: int,
-    lr: float,
-    second_lr: float,
-    simulated: int,
     workers: int,
-    share: float,
-    all_cells: bool,
-    dropout: float,
     eager: bool,
-    seed: int,
-    tiny: bool,
+    save_seconds: float,
+    **options: Any,
 ) -> None:
     """Train on CELLS (of scripts/pack_cells.py)."""
-    began = time.monotonic()
-
-    def left() -> float:
-        return minutes * 60 - (time.monotonic() - began)
-
-    out.mkdir(parents=True, exist_ok=True)
-
-    def note(**values: object) -> None:
-        values = {"at": round(time.monotonic() - began, 1), **values}
-        print(json.dumps(values), flush=True)
-        with open(out / "log.jsonl", "a", encoding="utf-8") as log:
-            log.write(json.dumps(values) + "\n")
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    cuda = device.type == "cuda"
-    if tiny:
-        batch, simulated, workers = 4, 6, 1
-    context = multiprocessing.get_context("spawn")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    jobs = context.Pool(workers)
-    arriving = jobs.imap(simulate_one, [(1000, i) for i in range(simulated)])
-    packed = dict(np.load(cells))
-    for_training = np.ones(len(packed["train"]), bool) if all_cells else packed["train"]
-    real = {kind: packed[kind][for_training] for kind in ("image", "mask", "obj")}
-    held = {kind: packed[kind][~packed["train"]] for kind in ("image", "mask", "obj")}
-    if tiny:
-        held = {kind: values[:3] for kind, values in held.items()}
-    pool = Pool(real, simulated, device)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    torch.backends.cudnn.benchmark = True
-    preset = get_preset("fast")
-    config = preset.model
-    network_config = dataclasses.replace(config.network, dropout=dropout)
-    torch.manual_seed(seed)
-    network = build_network(dataclasses.replace(config, network=network_config)).to(device)
-    begin(network, initial)
-    note(device=torch.cuda.get_device_name() if cuda else "cpu", cells=pool.own)
-    judged = build_network(config).to(device).eval()
-
-    if cuda:
-        for part in network.modules():
-            if isinstance(part, nn.Conv3d):
-                part.to(memory_format=torch.channels_last_3d)
-    average = MovingAverage(network, 0.999, warmup=True)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=lr, weight_decay=0.02, fused=cuda, betas=(0.9, 0.99)
-    )
-    diffusion = Diffusion(network, config, device)
-    two = sampling_process(config)
-    exact = [k < batch // 2 for k in range(batch)]
-    sources = torch.Generator(device).manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=sources, device=device)
-
-    edge, half = config.network.coarse, config.network.size // 2
-
-    def fill() -> None:
-        """Take in the simulated cells that are ready."""
-        nonlocal arriving
-        if arriving is None:
-            return
-        until = time.monotonic() + 0.02
-        try:
-            while time.monotonic() < until:
-                pool.add(*arriving.next(timeout=0.001))
-        except multiprocessing.TimeoutError:
-            pass
-        except StopIteration:
-            arriving = None
-            jobs.terminate()
-            note(simulated=pool.count - pool.own)
-
-    def first_step(step: int) -> dict[str, Tensor]:
-        data = make_batch(pool, step, batch, exact, share, seed)
-        u = torch.rand(batch, generator=sources, device=device)
-        low = torch.arange(batch, device=device) % 2 == 0
-        t = (1000 * torch.where(low, u * u, u)).long().clamp(max=999)
-        noise, grain = normal(batch, 1, edge, edge, edge), normal(batch // 2, 1, half, half, half)
-        with torch.autocast(device.type, torch.bfloat16):
-            return diffusion(data, t, noise, grain)
-
-    def second_step(step: int) -> dict[str, Tensor]:
-        n = batch // 2
-        keep = [k % 4 != 3 for k in range(n)]
-        data = make_batch(pool, step, n, keep, share, seed)
-        noises = {
-            "start": normal(2 * n, 1, edge, edge, edge),
-            "spread": normal(2 * n, 1, edge, edge, edge),
-            "grain": normal(2 * n, 1, half, half, half),
-        }
-        with torch.autocast(device.type, torch.bfloat16):
-            draws = draw_twice(network, two, data["condition"], data["known"], noises)
-        fine = torch.tensor(keep, device=device, dtype=torch.float32)
-        terms = energy_score(draws.float(), data["target"][:, 0], fine)
-        return {key: value.mean() for key, value in terms.items()}
-
-    def evaluate(name: str, all_planes: bool = False) -> None:
-        judged.load_state_dict(average.state)
-        for planes in (1, 2, 3, 5) if all_planes else (1, 3):
-            note(part=name, planes=planes, **scores(judged, config, held, planes, device, cuda))
-
-    def keep(name: str) -> None:
-        about = {"script": "train_on_gpu.py", "at": name, "seed": seed, "began_with": str(initial)}
-        state = {key: value.contiguous() for key, value in average.state.items()}
-        path = out / f"{name}.safetensors"
-        save_weights(path, Weights(config, state, about), dtype=torch.float16)
-
-    def update(terms: dict[str, Tensor], rate: float, step: int) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.zero_grad(set_to_none=True)
-        terms["loss"].backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        average.update(network, step)
-
-    def sync() -> None:
-        if cuda:
-            torch.cuda.synchronize()
-
-    def pace(step_of, count: int, start: int) -> float:
-        """Seconds a step, after one that warms up."""
-        update(step_of(start), 1e-6, 0)
-        sync()
-        before = time.monotonic()
-        for i in range(count):
-            update(step_of(start + 1 + i), 1e-6, 0)
-        sync()
-        return (time.monotonic() - before) / count
-
-    if cuda and not eager:
-        while pool.count < pool.own + 64:
-            fill()
-        plain = pace(first_step, 5, -100 % 2**31)
-        note(eager_seconds=round(plain, 4))
-        try:
-            torch._dynamo.config.cache_size_limit = 32
-            for part in (network.encoder, network.denoiser, network.refiner):
-                part.compile(dynamic=False)
-            compiled = pace(first_step, 5, -200 % 2**31)
-            note(compiled_seconds=round(compiled, 4))
-            if compiled > plain:
-                raise RuntimeError("compiling does not help")
-        except Exception as error:
-            note(compile_failed=str(error)[:300])
-            for part in (network.encoder, network.denoiser, network.refiner):
-                part._compiled_call_impl = None
-        network.load_state_dict(average.state)
-
-    total = left()
-    end_first = total * (1 - first_share)
-    phase_began = left()
-    step, sums = 0, {}
-    last = time.monotonic()
-
-    def report(part: str, terms: dict[str, Tensor], every: int) -> None:
-        nonlocal sums, last
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0) + value.detach()
-        if (step + 1) % every == 0:
-            rate = every / (time.monotonic() - last)
-            note(
-                part=part,
-                step=step + 1,
-                steps_per_second=round(rate, 3),
-                pool=pool.count,
-                **{key: round(float(value) / every, 5) for key, value in sums.items()},
+    clock = Clock(60 * options["minutes"])
+    if options["tiny"]:
+        options |= {"batch": 2, "simulated": 2}
+        workers = 1
+    weights = load_weights(initial) if initial else None
+    start = start_of(weights)
+    began_with = f"{start['weights']} ({start['sha256'][:8]})" if start else ""
+    settings = Settings(**options, began_with=began_with)
+    state = load_checkpoint(out)
+    if state:
+        other = first_difference(state["settings"], dataclasses.asdict(settings))
+        if other:
+            raise ConfigError(
+                f"{out} holds a run with other settings ({other}); name another folder for a new "
+                "run, or repeat the settings of this one to take it up."
             )
-            sums, last = {}, time.monotonic()
-
-    limit = 3 if tiny else 10**9
-    next_look = left() - 60
-    while left() > end_first and step < limit:
-        fill()
-        done = (phase_began - left()) / max(phase_began - end_first, 1e-9)
-        rate = lr * min(1, (step + 1) / 200) * (0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi * done)))
-        terms = first_step(step)
-        update(terms, rate, step)
-        report("first", terms, 2 if tiny else 100)
-        step += 1
-        if left() < next_look:
-            evaluate("first")
-            next_look = left() - 60
-            last = time.monotonic()
-    note(part="first", steps=step, samples=step * batch)
-    evaluate("first", all_planes=True)
-    keep("first")
-
-    for part in network.modules():  # what is drawn must not vary by what is dropped
-        if isinstance(part, nn.Dropout):
-            part.p = 0.0
-    phase_began, end = left(), 16.0
-    marks = [0.6]
-    base = step
-    next_look = left() - 45
-    sums, last = {}, time.monotonic()
-    while left() > end and step - base < limit:
-        fill()
-        done = (phase_began - left()) / max(phase_began - end, 1e-9)
-        rate = second_lr * min(1, (step - base + 1) / 100) * max(1 - done, 0.0)
-        terms = second_step(step)
-        update(terms, rate, step)
-        report("second", terms, 2 if tiny else 100)
-        step += 1
-        if marks and done > marks[0]:
-            keep(f"second_{round(100 * marks.pop(0))}")
-        if left() < next_look:
-            evaluate("second")
-            next_look = left() - 45
-            last = time.monotonic()
-    note(part="second", steps=step - base, samples=(step - base) * batch // 2)
-    keep("second")
-    evaluate("second", all_planes=True)
+        if state["part"] == "done":
+            click.echo(f"{out} is done.")
+            return
+    out.mkdir(parents=True, exist_ok=True)
+    with np.load(cells) as file:
+        packed = dict(file)
+    if "about" not in packed:
+        raise ConfigError(f"{cells} is of an earlier version; pack the cells again.")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    jobs = multiprocessing.get_context("spawn").Pool(workers)
+    arriving = jobs.imap(simulate_one, [(SIMULATED, i) for i in range(settings.simulated)])
+    training = Training(
+        packed, out, settings, weights, arriving, clock, eager=eager, save_seconds=save_seconds
+    )
+    if state:
+        training.restore(state)
+    else:
+        training.go_on("first")
+    with Stop() as stop:
+        finished = True
+        if training.part == "first":
+            finished = training.train_first(stop)
+            if finished:
+                training.go_on("second")
+        if finished and training.part == "second":
+            finished = training.train_second(stop)
+            if finished:
+                training.note(part="speed", **training.speed(1 if settings.tiny else 64))
+                training.go_on("done")
     jobs.terminate()
-    note(part="speed", **speed(judged, config, held, device, cuda, 3 if tiny else 64))
-
-
-def speed(
-    network: nn.Module, config: ModelConfig, cells: dict, device: torch.device, bf16: bool, n: int
-) -> dict[str, float]:
-    """Time ensembles of five, of n cells at once."""
-    rows = np.arange(n) % len(cells["image"])
-    condition = condition_tensor(cells["image"][rows], cells["mask"][rows]).to(device)
-    condition = condition.repeat_interleave(5, 0)
-    streams = [BalancedStream("speed", i, k=k) for i in range(n) for k in range(5)]
-    times = []
-    for _ in range(2 if n < 10 else 5):
-        if bf16:
-            torch.cuda.synchronize()
-        start = time.monotonic()
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            draw_occupancy(network, config, condition, streams)
-        if bf16:
-            torch.cuda.synchronize()
-        times.append(time.monotonic() - start)
-    return {"ensembles_per_second": round(n / min(times), 2)}
+    if not finished:
+        click.echo(f"Stopped at step {training.step}; repeat the command to go on.", err=True)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # workers of the simulator are not waited for
+    run(main)

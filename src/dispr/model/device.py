@@ -47,6 +47,19 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise ConfigError("fp16 needs a GPU; use bf16 or fp32.")
 
 
+def best_precision(device: torch.device) -> str:
+    """Give "bf16" where the device computes it in hardware, "fp32" elsewhere.
+
+    CPUs do with AMX or AVX512-BF16, and are far slower in bf16 without.
+    """
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device)[0] >= 8
+    else:
+        asks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        fast = any(getattr(torch.cpu, name, lambda: False)() for name in asks)
+    return "bf16" if fast else "fp32"
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Compute matrix products and convolutions in this precision while entered."""
     if precision == "fp32":
