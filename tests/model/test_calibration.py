@@ -57,6 +57,36 @@ def test_fitted_intervals_hold_the_level_on_other_cells(level):
         assert narrow == pytest.approx(level, abs=0.06)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("count", [9, 19, 30, 59, 137, 500])
+def test_the_rank_is_the_smallest_that_holds_the_level(count, level):
+    """The share that rank r holds is Beta(r, n + 1 - r), whose tail is that of a binomial."""
+
+    def certainty(rank, share):
+        return sum(math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(rank))
+
+    def good(rank):
+        enough = rank / (count + 1) >= level - 1e-9
+        return enough and certainty(rank, level - 0.05) >= 0.95
+
+    expected = next((rank for rank in range(1, count + 1) if good(rank)), count)
+    assert conformal_rank(count, level) == expected
+
+
+@pytest.mark.parametrize("count", [9, 19, 59])
+def test_the_scale_reaches_to_the_error_of_that_rank(count):
+    """Samples that agree have intervals of scale x floor to each side."""
+    errors = np.random.default_rng(count).permutation(np.linspace(-0.2, 0.3, count))
+    values = [[100.0] * 3] * count
+    both = {"volume": values, "surface": values}
+    truth = list(100 * np.exp(errors))
+    found = fit_calibration(both, {"volume": truth, "surface": truth}, 0.9)
+    reached = np.sort(np.abs(errors))[conformal_rank(count, 0.9) - 1]
+    assert found.volume_scale * found.volume_floor == pytest.approx(reached)
+    low, high = found.interval("surface", values[0])
+    assert (low, high) == pytest.approx((100 * math.exp(-reached), 100 * math.exp(reached)))
+
+
 @pytest.mark.parametrize("count", [30, 59, 200])
 def test_one_fit_seldom_holds_too_little(count):
     """Of many fits, 95 % hold at least 85 % of new cells, and all together 90 %."""

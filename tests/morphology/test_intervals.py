@@ -48,6 +48,17 @@ def test_new_cells_are_held_as_often_as_stated(level):
     assert share == pytest.approx(level, abs=0.05)
 
 
+@pytest.mark.parametrize(("count", "rank"), [(9, 9), (19, 18), (20, 19), (29, 27), (30, 28)])
+def test_the_scale_reaches_to_the_error_of_its_rank(count, rank):
+    """Rank (n + 1) x level, rounded up, of the errors; the samples agree."""
+    errors = np.random.default_rng(count).permutation(np.linspace(0.1, 5, count))
+    samples = [[dict.fromkeys(BY_NAME, 30.0)] * 3] * count
+    truth = [dict.fromkeys(BY_NAME, 30 + error) for error in errors]
+    rule = fit_intervals(samples, truth, model="m", level=0.9).rules["surface"]
+    reached = np.sort(errors)[rank - 1]
+    assert rule.scale * rule.floor == pytest.approx(reached, rel=1e-4)
+
+
 def test_spread_alone_would_not_hold_them():
     samples, truth = ensembles(500, 1)
     naive = MeasureIntervals(0.9, 1, "", 5, {"surface": Rule(2.335, 1e-9)})

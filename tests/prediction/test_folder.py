@@ -17,7 +17,7 @@ from dispr.network.config import UNetConfig
 from dispr.prediction.familiarity import fit_familiarity
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.layout import predicted_names, read_samples
-from dispr.prediction.model import Model
+from dispr.prediction.model import Model, cell_digest
 from dispr.simulate.cell import simulate
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
@@ -127,6 +127,46 @@ def test_corrected_cell_is_predicted_anew(model, cells_folder, tmp_path):
     after = [read_samples(tmp_path / "out", file.name) for file in files]
     assert (before[0] != after[0]).any()
     assert (before[1] == after[1]).all()
+
+
+def test_shapes_of_a_changed_cell_are_gone_where_the_call_is_cut_short(
+    model, cells_folder, tmp_path, monkeypatch
+):
+    shutil.copytree(cells_folder / "test", tmp_path / "cells")
+    files = find_cells(tmp_path / "cells")
+    out = tmp_path / "out"
+    predict_folder(model, files, out, ensemble=1)
+    image = tifffile.imread(files[0].image)
+    tifffile.imwrite(files[0].image, np.clip(image, 0, 200) + 30)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "predict_each", stop)
+        with pytest.raises(KeyboardInterrupt):
+            predict_folder(model, files, out, ensemble=1)
+    assert predicted_names(out) == [files[1].name]
+
+
+def test_what_a_checksum_sees():
+    """The image inside the mask, and the mask: what the network is given."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 200, (64, 64), np.uint8)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[20:40, 20:40] = 255
+    known = cell_digest(image, mask)
+    outside, inside, turned = image.copy(), image.copy(), image.copy()
+    outside[5, 5] += 1
+    inside[30, 30] += 1
+    turned[20:40, 20:40] = image[20:40, 20:40].T
+    smaller = mask.copy()
+    smaller[20, 20] = 0
+    grey = mask.copy()
+    grey[20, 20] = 200
+    assert cell_digest(outside, mask) == known == cell_digest(image.copy(), mask)
+    others = [(inside, mask), (turned, mask), (image, smaller), (image, grey), (mask, mask)]
+    assert len({known, *(cell_digest(*pair) for pair in others)}) == 6
 
 
 def test_table_keeps_the_cells_of_other_calls(model, cells_folder, tmp_path):
