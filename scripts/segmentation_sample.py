@@ -38,6 +38,12 @@ PATH = click.Path(path_type=Path)
     "--num_samples", type=click.IntRange(0), default=0, help="Most cells to predict; 0 for all."
 )
 @published.published_options((*MODEL_FLAGS, *SAMPLING_FLAGS))
+@click.option(
+    "--save_grey",
+    is_flag=True,
+    help="Write the grey volumes too, as the published program does, that the shapes are decided "
+    "from: grey/NAME_K.tif (not a published flag).",
+)
 @click.option("--seed", default=0, help="Another draws other shapes (not a published flag).")
 @click.option("--device", default="auto", help="auto, cpu or cuda (not a published flag).")
 @click.option("--results_dir", type=PATH, default="results", help="(not a published flag).")
@@ -47,7 +53,8 @@ def main(data_dir: Path, model_path: Path, results_dir: Path, **options: Any) ->
     results/ receives for each cell NAME its shapes samples/NAME_K.tif, their mean
     probability/NAME.tif, and a row of predictions.csv.
     """
-    own = {name: options.pop(name) for name in ("num_ensemble", "num_samples", "seed", "device")}
+    names = ("num_ensemble", "num_samples", "seed", "device", "save_grey")
+    own = {name: options.pop(name) for name in names}
     flags = published.flags_of_script(options)
     published.sample(data_dir, model_path, results_dir, flags, **own)
 

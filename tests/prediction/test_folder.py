@@ -8,6 +8,7 @@ import tifffile
 import torch
 
 from dispr.cells.folder import CellFiles, find_cells
+from dispr.cells.metadata import read_voxel_size
 from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
@@ -52,6 +53,65 @@ def test_files(model, cells_folder, tmp_path):
         table = list(csv.DictReader(file))
     assert [row["name"] for row in table] == [file.name for file in files]
     assert int(table[0]["volume_voxels"]) == (probability > 0.5).sum() == rows[0]["volume_voxels"]
+
+
+def test_grey_volumes_are_what_samples_are_decided_from(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")
+    predict_folder(model, files, tmp_path, ensemble=2)
+    assert not (tmp_path / "grey").exists()
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*.tif")}
+    predict_folder(model, files, tmp_path, ensemble=2, save_grey=True)
+    assert {path: path.read_bytes() for path in before} == before
+    for file in files:
+        grey = np.stack(
+            [tifffile.imread(tmp_path / "grey" / f"{file.name}_{k}.tif") for k in (0, 1)]
+        )
+        assert grey.dtype == np.float32
+        assert ((grey >= 0) & (grey <= 1)).all()
+        assert len(np.unique(grey)) > 100
+        assert ((grey > 0.5) == read_samples(tmp_path, file.name)).all()
+
+    predict_folder(model, files, tmp_path, ensemble=2, pixel_size=0.172)
+    for part in ("grey", "samples"):
+        size = read_voxel_size(tmp_path / part / f"{files[0].name}_0.tif").spacing
+        assert size == pytest.approx((0.172,) * 3)
+    cells = tmp_path / "cells"
+    shutil.copytree(cells_folder / "test", cells)
+    image = cells / "image" / f"{files[0].name}.tif"
+    tifffile.imwrite(image, tifffile.imread(image) // 2)
+    predict_folder(model, find_cells(cells), tmp_path, ensemble=2, pixel_size=0.172)
+    left = {path.name for path in (tmp_path / "grey").iterdir()}
+    assert left == {f"{file.name}_{k}.tif" for file in files[1:] for k in (0, 1)}
+
+
+def test_a_record_of_no_shape_is_taken_over(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")[:1]
+
+    def interrupt(cells):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_folder(model, files, tmp_path, ensemble=2, on_progress=interrupt)
+    assert not predicted(tmp_path)
+    predict_folder(model, files, tmp_path, ensemble=1)
+    assert predicted(tmp_path) == [f"{files[0].name}_0.tif"]
+    with pytest.raises(ConfigError, match=r"other settings \(ensemble\)"):
+        predict_folder(model, files, tmp_path, ensemble=2)
+
+
+def predicted(out):
+    return sorted(path.name for path in out.glob("samples/*.tif"))
+
+
+def test_a_removed_cell_leaves_the_table(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="test")
+    predict_folder(model, files, tmp_path, ensemble=1)
+    for part in ("samples", "probability"):
+        for path in (tmp_path / part).glob(f"{files[0].name}*"):
+            path.unlink()
+    predict_folder(model, files[1:], tmp_path, ensemble=1)
+    with open(tmp_path / "predictions.csv", newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == [files[1].name]
 
 
 def test_needs_no_objects(model, cells_folder, tmp_path):

@@ -91,6 +91,11 @@ from dispr.cli.options import refuse_given
     help="Measure the cells of a field, beyond their volumes.",
 )
 @click.option(
+    "--save-grey",
+    is_flag=True,
+    help="Write what the shapes were decided from too: grey/NAME_K.tif, 0 to 1. Folders of cells.",
+)
+@click.option(
     "--report/--no-report",
     default=True,
     show_default=True,
@@ -117,6 +122,7 @@ def command(
     volume: str,
     meshes: str,
     measures: bool,
+    save_grey: bool,
     report: bool,
 ) -> None:
     """Predict 3D shapes for the cells of DATA.
@@ -139,6 +145,7 @@ def command(
 
         if split is not None:
             raise ConfigError("--split is of a folder of cells; leave it out for fields of view.")
+        refuse_given(("save_grey",), "it is for folders of cells, and these are fields of view")
         predict_fields_command(
             data,
             out,
@@ -201,6 +208,7 @@ def command(
             batch_size=batch_size,
             pixel_size=pixel_size,
             frame=frame,
+            save_grey=save_grey,
             on_progress=bars.counter(len(files)),
             on_note=bars.note,
         )

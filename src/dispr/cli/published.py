@@ -169,6 +169,7 @@ def sample(
     num_samples: int,
     seed: int,
     device: str,
+    save_grey: bool = False,
 ) -> None:
     """Predict cells with a checkpoint of the published program."""
     from dispr.cells.folder import find_cells
@@ -199,6 +200,7 @@ def sample(
             ensemble=num_ensemble,
             seed=seed,
             batch_size=flags.batch_size,
+            save_grey=save_grey,
             on_progress=bars.counter(len(files)),
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")

@@ -32,7 +32,11 @@ from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.layout import (
     SETTINGS,
     TABLE,
+    drop_grey,
+    has_grey,
+    has_shapes,
     probability_path,
+    read_grey,
     read_prediction,
     read_spacing,
     write_prediction,
@@ -54,6 +58,7 @@ def predict_folder(
     pixel_size: float | None = None,
     frame: str | float = "auto",
     framed: bool = False,
+    save_grey: bool = False,
     on_progress: Callable[[float], Any] | None = None,
     on_note: Callable[[str], Any] | None = None,
 ) -> list[dict[str, Any]]:
@@ -81,6 +86,8 @@ def predict_folder(
         How large a part of its crop each cell is seen in (`dispr.cells.frame.choose_frames`).
     framed : bool
         The crops are such squares already, and are shown as they are.
+    save_grey : bool
+        Write what the samples were decided from too, `grey/NAME_K.tif`, float32, 0 to 1.
     on_progress : callable, optional
         Called with the number of cells, or part of one, done since the last call.
     on_note : callable, optional
@@ -141,6 +148,7 @@ def predict_folder(
         for name, square in squares.items()
     }
 
+    count = model.samples_of(ensemble)
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
 
@@ -171,16 +179,18 @@ def predict_folder(
     for i, file in enumerate(files):
         before = None
         if file.name in same:
-            before = read_prediction(out, file.name, int(str(settings["ensemble"])))
+            before = read_prediction(out, file.name, count)
+        if save_grey and not has_grey(out, file.name, count):
+            before = None
         if before is None:
             todo.append(i)
         else:
             size = sizes[file.name]
             if not _states(read_spacing(out, file.name), size):
-                write_prediction(out, file.name, *before, size)
+                write_prediction(out, file.name, *before, size, read_grey(out, file.name, count))
             finish(i, Prediction(*before, model.config.calibration, size))
             report(1.0)
-    share = 1 / (model.samples_of(ensemble) * model.evaluations(steps))
+    share = 1 / (count * model.evaluations(steps))
     try:
         if todo:
             predictions = model.predict_each(
@@ -196,18 +206,28 @@ def predict_folder(
                 batch_size=batch_size,
                 voxel_sizes=[sizes[files[i].name] for i in todo],
                 known=[known[i] for i in todo],
+                keep_grey=save_grey,
                 on_step=lambda shapes: report(shapes * share),
             )
             for i, prediction in zip(todo, predictions, strict=True):
                 name = files[i].name
                 write_prediction(
-                    out, name, prediction.samples, prediction.probability, prediction.voxel_size
+                    out,
+                    name,
+                    prediction.samples,
+                    prediction.probability,
+                    prediction.voxel_size,
+                    prediction.grey,
                 )
                 finish(i, prediction)
     finally:
         # The table of an interrupted run lists what is there.
         table = [rows[file.name] for file in files if file.name in rows]
-        others = [row for row in _read_table(out) if row["name"] not in digests]
+        others = [
+            row
+            for row in _read_table(out)
+            if row["name"] not in digests and probability_path(out, row["name"]).is_file()
+        ]
         if table:
             write_csv(out / TABLE, [*others, *table])
     return table
@@ -405,7 +425,9 @@ def _begin(
         except (ValueError, KeyError, AttributeError):
             before = {}
         changed = [key for key in settings if before.get(key) != settings[key]]
-        if changed:
+        if changed and not has_shapes(out):
+            known, known_sizes, known_squares = {}, {}, {}  # a record of nothing
+        elif changed:
             raise ConfigError(
                 f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
                 f"folder, or remove samples, probability and {SETTINGS} from this one."
@@ -424,4 +446,5 @@ def _begin(
     for name in digests.keys() - same:
         # Shapes of another image must not be taken for this one's if this call is cut short.
         probability_path(out, name).unlink(missing_ok=True)
+        drop_grey(out, name)
     return same

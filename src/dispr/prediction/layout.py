@@ -32,12 +32,18 @@ def probability_path(out: Path, name: str) -> Path:
     return out / "probability" / f"{name}.tif"
 
 
+def grey_path(out: Path, name: str, k: int) -> Path:
+    """Give the file of the occupancies that sample k of a cell was decided from."""
+    return out / "grey" / f"{name}_{k}.tif"
+
+
 def write_prediction(
     out: Path,
     name: str,
     samples: np.ndarray,
     probability: np.ndarray,
     voxel_size: float | None = None,
+    grey: np.ndarray | None = None,
 ) -> None:
     """Write the shapes of a cell; the probability last, as the sign that all are there.
 
@@ -53,6 +59,8 @@ def write_prediction(
         float, (64, 64, 64), 0 to 1; written as float32.
     voxel_size : float, optional
         Edge of a voxel in um, kept in the metadata of the files as ImageJ keeps it.
+    grey : ndarray, optional
+        float, (K, 64, 64, 64), 0 to 1: what the samples were decided from; written as float32.
 
     Raises
     ------
@@ -60,6 +68,8 @@ def write_prediction(
         If a file cannot be written.
     """
     spacing = None if voxel_size is None else (voxel_size,) * 3
+    for k, values in enumerate(() if grey is None else grey):
+        write_tiff(grey_path(out, name, k), values.astype(np.float32), spacing)
     for k, sample in enumerate(samples):
         write_tiff(sample_path(out, name, k), sample.astype(np.uint8) * 255, spacing)
     write_tiff(probability_path(out, name), probability.astype(np.float32), spacing)
@@ -181,6 +191,31 @@ def read_prediction(out: Path, name: str, count: int) -> tuple[np.ndarray, np.nd
         return None
     samples = np.stack([_read(sample_path(out, name, k)) > 127 for k in range(count)])
     return samples, read_probability(out, name)
+
+
+def has_grey(out: Path, name: str, count: int) -> bool:
+    """Tell whether the occupancies of `count` samples of a cell are there."""
+    return all(grey_path(out, name, k).is_file() for k in range(count))
+
+
+def read_grey(out: Path, name: str, count: int) -> np.ndarray | None:
+    """Read the occupancies of a cell's samples, (K, 64, 64, 64); None unless all are there."""
+    if not has_grey(out, name, count):
+        return None
+    return np.stack([_read(grey_path(out, name, k)) for k in range(count)])
+
+
+def drop_grey(out: Path, name: str) -> None:
+    """Remove the occupancies of a cell's samples."""
+    k = 0
+    while grey_path(out, name, k).exists():
+        grey_path(out, name, k).unlink()
+        k += 1
+
+
+def has_shapes(out: Path) -> bool:
+    """Tell whether a folder holds any shape."""
+    return any(any((out / part).glob("*.tif")) for part in ("samples", "probability"))
 
 
 def predicted_names(out: Path) -> list[str]:

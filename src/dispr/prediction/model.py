@@ -78,6 +78,9 @@ class Prediction:
         For each cell, what does not fit what the model was trained on; empty if nothing.
     notes : tuple of str
         What was assumed of the sections.
+    grey : ndarray or None
+        float32, (K, Z, Y, X), 0 to 1: the occupancies that the samples are where they exceed 0.5.
+        From `Model.predict_each` if asked for.
     """
 
     samples: np.ndarray
@@ -87,6 +90,7 @@ class Prediction:
     squares: tuple[Square, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    grey: np.ndarray | None = None
 
     @property
     def spacing(self) -> Spacing | None:
@@ -364,6 +368,7 @@ class Model:
         batch_size: int = BATCH_SIZE,
         voxel_sizes: Sequence[float | None] | None = None,
         known: Sequence[Planes] | None = None,
+        keep_grey: bool = False,
         on_step: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]:
         """Predict cell after cell, as soon as each is done.
@@ -378,6 +383,8 @@ class Model:
             Edge of a voxel of each cell in um: that of a pixel at 64 x 64.
         known : sequence of mapping of int to ndarray, optional
             Masks of each cell in further planes, (64, 64) uint8, by their numbers, 0 to 63.
+        keep_grey : bool
+            Give the occupancies too.
 
         Yields
         ------
@@ -419,7 +426,9 @@ class Model:
                 )
             waiting += list(drawn.cpu().numpy())
             while len(waiting) >= shapes:
-                yield self._prediction(np.stack(waiting[:shapes]), next(sizes))
+                grey = np.stack(waiting[:shapes])
+                prediction = self._prediction(grey, next(sizes))
+                yield replace(prediction, grey=grey) if keep_grey else prediction
                 del waiting[:shapes]
 
     @property
