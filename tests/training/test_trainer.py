@@ -18,7 +18,9 @@ from dispr.errors import ConfigError, DisprError, FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.network.planes import UNKNOWN
 from dispr.prediction.familiarity import digest_of, familiarity_of
+from dispr.prediction.model import load
 from dispr.simulate.folder import simulate_folder
 from dispr.training.config import TrainingConfig
 from dispr.training.samples import cell_of, make_samples
@@ -176,6 +178,44 @@ def test_cascade_trains_and_resumes(cells_folder, tmp_path):
     make_trainer(cells_folder, tmp_path / "cut", short, CASCADE).fit()
     make_trainer(cells_folder, tmp_path / "cut", training, CASCADE).fit()
     assert_equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "cut"))
+
+
+def test_known_planes_are_trained_on(cells_folder, tmp_path):
+    """Random sets of them; denoiser and refiner learn of them, also in a run that is taken up."""
+    network = dataclasses.replace(CASCADE.network, planes=True, refiner_features=8)
+    network = dataclasses.replace(network, refiner_channels=8)
+    model = dataclasses.replace(CASCADE, network=network, balanced=True)
+    training = dataclasses.replace(TRAINING, validation_interval=0)
+    trainer = make_trainer(cells_folder, tmp_path / "whole", training, model)
+    fresh = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    samples = make_samples(
+        trainer.cells, range(8), model, training, trainer.timesteps, trainer.device
+    )
+    known = (samples.known != UNKNOWN).flatten(2).all(2)
+    assert known[:, 32].all()
+    assert (known.sum(1) > 1).any()
+    shape = samples.target[:, 0] > 0.5
+    others = known.clone()
+    others[:, 32] = False
+    assert ((samples.known > 0.5) == shape)[others].all()
+    trainer.fit()
+    trained = trainer.network.state_dict()
+    first = "denoiser.input_blocks.0.0.weight"
+    given = slice(network.features, network.features + 2 * network.factor)
+    assert not torch.equal(trained[first][:, given], fresh[first][:, given])
+    for name in ("refiner.known.weight", "refiner.grain.weight"):
+        assert not torch.equal(trained[name], fresh[name]), name
+
+    half = dataclasses.replace(training, steps=3)
+    make_trainer(cells_folder, tmp_path / "cut", half, model).fit()
+    make_trainer(cells_folder, tmp_path / "cut", training, model).fit()
+    assert_equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "cut"))
+    drawn = load(tmp_path / "cut" / "weights.safetensors", device="cpu").predict(
+        *(getattr(trainer.cells[0], kind) for kind in ("image", "mask")),
+        ensemble=2,
+        planes={40: trainer.cells[0].obj[40]},
+    )
+    assert (drawn.samples[:, 40] == (trainer.cells[0].obj[40] > 127)).all()
 
 
 def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):

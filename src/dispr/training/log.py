@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dispr.errors import ConfigError
+from dispr.errors import ConfigError, FileError
 from dispr.files import make_folder, write_csv, write_error
 
 
@@ -24,6 +24,13 @@ class RunLog:
         removed.
     tensorboard : bool
         Write event files to `run/tensorboard` too.
+
+    Raises
+    ------
+    ConfigError
+        If TensorBoard is asked for and not installed.
+    FileError
+        If the log of an earlier call is damaged.
     """
 
     def __init__(self, run: Path, step: int, *, tensorboard: bool = False) -> None:
@@ -32,8 +39,7 @@ class RunLog:
         for path in (run / "train_log.csv", run / "validation_log.csv"):
             if not path.is_file():
                 continue
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if _number(row.get("step")) <= step]
+            rows = [row for row in read_log(path) if float(row["step"]) <= step]
             if rows:
                 write_csv(path, rows)
             else:
@@ -71,13 +77,11 @@ class RunLog:
     def _columns(self, path: Path, now: list[str]) -> list[str]:
         """Give the columns of a file; those that it lacks are added to it."""
         if path not in self.columns and path.is_file():
-            with open(path, newline="", encoding="utf-8") as file:
-                self.columns[path] = next(csv.reader(file), [])
+            self.columns[path] = list(read_log(path)[0])
         known = self.columns.setdefault(path, now)
         new = [column for column in now if column not in known]
         if new:
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
+            rows = read_log(path)
             known = self.columns[path] = [*known, *new]
             write_csv(path, [{column: row.get(column, "") for column in known} for row in rows])
         return known
@@ -87,8 +91,7 @@ class RunLog:
         path = self.run / f"{name}_log.csv"
         if not path.is_file():
             return -math.inf, 0
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row.get(column)]
+        rows = [row for row in read_log(path) if row.get(column)]
         scores = [(float(row[column]), int(row["step"])) for row in rows]
         return max(scores, default=(-math.inf, 0), key=lambda score: score[0])
 
@@ -98,8 +101,35 @@ class RunLog:
             self.writer.close()
 
 
-def _number(text: str | None) -> float:
+def read_log(path: Path) -> list[dict[str, str]]:
+    """Read the lines of a log; a last one that was cut short is left out.
+
+    Returns
+    -------
+    list of dict
+        Numbers by column, as text, the step whole; blank where there is none.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read or is damaged.
+    """
     try:
-        return float(text or "inf")
-    except ValueError:
-        return float("inf")
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):
+            lines.pop()
+        if not lines:
+            return []
+        heading, *rows = csv.reader(lines, strict=True)
+        if heading[0] != "step" or len(set(heading)) < len(heading):
+            raise ValueError("its heading")
+        for number, row in enumerate(rows, 2):
+            if len(row) != len(heading) or not row[0].isascii() or not row[0].isdecimal():
+                raise ValueError(f"line {number}")
+            for value in filter(None, row):
+                float(value)
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise FileError(
+            f"{path} cannot be read ({error}); move it away, and the run goes on with a new one."
+        ) from error
+    return [dict(zip(heading, row, strict=True)) for row in rows]
