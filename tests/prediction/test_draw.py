@@ -13,9 +13,10 @@ from dispr.model.weights import build_network
 from dispr.network.cascade import GivenCells
 from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.prediction.draw import draw_occupancy
+from dispr.prediction.model import Prediction
 
 # In blocks of 8 x 8 x 8 coarse voxels, and in voxels.
-BLOCK = (slice(3, 5), slice(1, 5), slice(4, 7))
+BLOCK = (slice(3, 6), slice(1, 5), slice(4, 7))
 VOXELS = tuple(slice(8 * part.start, 8 * part.stop) for part in BLOCK)
 
 
@@ -154,3 +155,12 @@ def test_occupancies_go_from_0_to_1():
     drawn = draw_occupancy(network, config, condition(), [Stream(1)])
     assert float(drawn.min()) == 0
     assert float(drawn.max()) <= 1
+
+
+def test_half_of_the_samples_are_no_consensus():
+    samples = np.zeros((2, 64, 64, 64), bool)
+    samples[0, :, :, :10] = True
+    samples[1, :, :, :5] = True
+    p = Prediction(samples, samples.mean(0, dtype=np.float32))
+    assert p.consensus[:, :, :5].all()
+    assert not p.consensus[:, :, 5:].any()

@@ -92,7 +92,7 @@ def test_tests_are_those_that_run_the_line_nearest_first(tool):
 
     known = {
         "tests": {
-            "tests/fields/test_a.py::far": test(0.1, 5),
+            "tests/fields/test_a.py::far": test(1, 5),
             "tests/cells/test_b.py::room": test(2, 5, 6),
             "tests/cells/test_read.py::slow": test(3, 5),
             "tests/cells/test_read.py::quick": test(1, 6),
