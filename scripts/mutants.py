@@ -183,6 +183,7 @@ def run_all(
     if os.name == "posix":
         context.set_forkserver_preload(LIBRARIES)
     alive: list[Mutant] = []
+    done = [0]
     lock = threading.Lock()
 
     def work(tree: Path) -> None:
@@ -198,8 +199,9 @@ def run_all(
                     alive.append(mutant)
                     source = (ROOT / mutant.path).read_bytes()
                     print(f"\nSURVIVES {len(chosen)} tests, {seconds:.0f} s\n{mutant.diff(source)}")
-                elif sys.stdout.isatty():
-                    print(".", end="")
+                done[0] += 1
+                if done[0] % 10 == 0:
+                    print(f"{done[0]} of {len(mutants)} tried, {len(alive)} alive")
                 sys.stdout.flush()
 
     threads = [threading.Thread(target=work, args=(tree,)) for tree in trees]

@@ -5,6 +5,8 @@
   folder of the page's own. What takes long is shortened as `SHORTER` says.
 - Commands of other programs are checked instead: targets of `make`, extras of `pip`, options of
   the scripts of this repository, and of `dispr` behind `torchrun`.
+- Where a line of Python has a comment such as `# (5, 64, 64, 64) bool`, it gives an array of that
+  shape and type; letters stand for any length.
 - A block behind a comment `<!-- not run: why -->` is not run. Its commands of `dispr` are checked
   too: they must exist, and take the options and values that they are given.
 - A block marked otherwise (`text`, say) is no example.
@@ -12,6 +14,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -19,6 +22,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -134,6 +138,34 @@ def shorter(words: list[str]) -> list[str]:
         elif option != "--fields":
             options += [option, str(value)] if value != "" else [option]
     return options
+
+
+_SHAPE = re.compile(r"\(([^()]*)\)(?: (bool|uint8|float32)\b)?")
+
+
+def check_shapes(code: str, names: dict[str, Any]) -> int:
+    """Compare the arrays of an example that was run with what its comments say; count them."""
+    lines = code.splitlines()
+    checked = 0
+    for node in ast.parse(code).body:
+        comment = lines[(node.end_lineno or 1) - 1][node.end_col_offset :].partition("#")[2]
+        stated = _SHAPE.findall(comment)
+        if not isinstance(node, ast.Expr) or not stated:
+            continue
+        parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+        for part, (shape, dtype) in zip(parts, stated * len(parts), strict=False):
+            value = eval(ast.unparse(part), names)
+            if hasattr(value, "shape"):
+                edges = [edge.strip() for edge in shape.split(",") if edge.strip()]
+                said = tuple(
+                    int(e) if e.isdigit() else n for e, n in zip(edges, value.shape, strict=False)
+                )
+                text = ast.unparse(part)
+                assert len(edges) == value.ndim, f"{text} has the shape {value.shape}"
+                assert said == tuple(value.shape), f"{text} has the shape {value.shape}"
+                assert dtype in ("", str(value.dtype)), f"{text} has the type {value.dtype}"
+                checked += 1
+    return checked
 
 
 def check_command(words: list[str]) -> None:

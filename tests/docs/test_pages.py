@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 # Tests are imported by path, without packages: their helpers too.
 sys.path.insert(0, str(Path(__file__).parent))
 from inputs import INPUTS, names
-from pages import PAGES, check_command, commands, find_blocks, run_command
+from pages import PAGES, check_command, check_shapes, commands, find_blocks, run_command
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -36,6 +37,7 @@ def run(block, shared, written):
         code = compile("\n" * (block.line - 1) + block.code, str(block.page), "exec")
         if not block.reason:
             exec(code, shared)
+            check_shapes(block.code, shared)
         return
     for words in commands(block.code):
         if block.reason:
@@ -64,6 +66,16 @@ def test_wrong_commands_are_found(code):
     with pytest.raises((click.ClickException, AssertionError, OSError)):
         for words in commands(code):
             check_command(words)
+
+
+def test_stated_shapes_are_compared():
+    a = {"a": np.zeros((2, 3), bool)}
+    assert (
+        check_shapes("a  # (2, 3) bool\na.T  # (X, 2)\na, a[0]  # (2, X) and (3,)\nb = 1", a) == 4
+    )
+    for wrong in ("a  # (3, 2)", "a  # (2, 3, 1)", "a  # (2, 3) uint8", "a, a[0]  # (Y, X)"):
+        with pytest.raises(AssertionError, match="a"):
+            check_shapes(wrong, a)
 
 
 def test_wrong_examples_fail(tmp_path):
