@@ -39,6 +39,7 @@ TRAINING = TrainingConfig(
     validation_fraction=0.2,
     validation_interval=3,
     validation_cells=2,
+    validation_samples=1,
     validation_sampler="dpm-solver",
     validation_steps="2",
     log_interval=1,
