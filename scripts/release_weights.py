@@ -90,7 +90,7 @@ def save_mean(paths: Sequence[Path], shares: Sequence[float], out: Path) -> None
         name: sum(share * model.state[name] for share, model in zip(shares, models, strict=True))
         for name in models[-1].state
     }
-    about = {**models[-1].about, "mean_of": list(map(described, models, shares))}
+    about = {**models[-1].about, "name": "fast", "mean_of": list(map(described, models, shares))}
     save_weights(out, dataclasses.replace(models[-1], state=state, about=about))
 
 

@@ -78,6 +78,7 @@ def test_each_part_begins_with_what_the_one_before_it_made(release, tmp_path):
     mean = load_weights(calibrate[3])
     # The first run's end of its first part, 111, and the second run's of its second, 122.
     assert mean.state["parameter"].tolist() == [0.75 * 111 + 0.25 * 122] * 2
+    assert mean.about["name"] == "fast"
     assert mean.about["mean_of"] == [
         {"run": "one", "at": "first", "steps": 1, "seed": 11, "share": 0.75},
         {"run": "two", "at": "second", "steps": 2, "seed": 12, "share": 0.25},
