@@ -8,6 +8,7 @@ import pytest
 
 from dispr.cells.folder import find_cells
 from dispr.cells.frame import PUBLISHED
+from dispr.cells.square import Square
 from dispr.diffusion.config import DiffusionConfig
 from dispr.files import write_tiff
 from dispr.model.calibration import Calibration
@@ -17,6 +18,7 @@ from dispr.model.weights import build_network
 from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.layout import read_grid, read_square
 from dispr.prediction.model import Model, Prediction
 
 CALIBRATION = Calibration(0.9, 2.0, 0.1, 1.5, 0.2, 50)
@@ -100,6 +102,18 @@ def test_place_of_the_frame_in_the_crop(model, tmp_path):
     predict_folder(model, files, tmp_path / "out", ensemble=3, pixel_size=0.2)
     row = table(tmp_path / "out")
     assert (row["frame_y_px"], row["frame_x_px"], row["frame_px"]) == (12, 32, 55)
+    assert read_square(tmp_path / "out", "a") == Square(12, 32, 55)
+    # A 3D cell of 64 rows fills the crop once this is a square of 100: columns from -5 on.
+    expected = (12 * 0.64, (32 + 5) * 0.64, 55 * 0.64)
+    assert read_grid(tmp_path / "out", "a") == pytest.approx(expected)
+    assert read_grid(tmp_path / "out", "b") is None
+
+
+def test_a_crop_that_is_its_frame_is_on_the_grid_of_its_3d_cell(model, tmp_path):
+    files = crop(tmp_path / "cells", shape=(64, 64), corner=(12, 12))
+    predict_folder(model, files, tmp_path / "out", ensemble=3)
+    assert read_grid(tmp_path / "out", "a") is None
+    assert read_square(tmp_path / "out", "a") == Square(0, 0, 64)
 
 
 def test_one_sample_has_no_deviation(model, tmp_path, monkeypatch):
