@@ -179,6 +179,23 @@ def test_noise_and_intensity_touch_the_image_alone_and_stay_in_range(batch):
     assert bright.flatten(1).mean(1).std() > 5
 
 
+def test_gain_and_gamma(batch):
+    """The logarithm of the image is multiplied by gamma and raised by that of the gain."""
+    image = torch.zeros_like(batch[0])
+    image[:, :, 0], image[:, :, 1], image[:, :, 2] = 40, 80, 120
+    out = augment(image, *batch[1:], AugmentConfig(intensity=0.3), seeded(4))[0]
+    before, after = (torch.log(values[:, 0, :3] / 255) for values in (image, out))
+    gamma = (after[:, 1] - after[:, 0]) / (before[:, 1] - before[:, 0])
+    torch.testing.assert_close(
+        (after[:, 2] - after[:, 1]) / (before[:, 2] - before[:, 1]), gamma, rtol=1e-4, atol=1e-4
+    )
+    gain = after[:, 0] - gamma * before[:, 0]
+    for found in (gamma.log(), gain):
+        assert found.abs().max() <= 0.3 + 1e-4
+        assert found.std() > 0.02
+    assert not torch.allclose(gamma.log(), gain, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"flip": 1}, {"scale": -0.1}, {"scale": 2}, {"shift": float("nan")}, {"noise": True}],

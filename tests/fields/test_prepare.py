@@ -62,3 +62,23 @@ def test_labels_that_were_blurred_are_refused():
     many = np.kron(np.arange(1, 21).reshape(4, 5), np.pad(np.ones((12, 11), int), ((2, 1), (2, 1))))
     many[many == 20] = 7  # one in two pieces
     assert len(prepare_field(IMAGE, many).cells) == 19
+
+
+def test_what_is_said_of_a_cell():
+    y, x = np.mgrid[:200, :240]
+    labels = np.zeros((200, 240), np.int32)
+    for k, (row, column) in enumerate([(60, 60), (150, 120), (100, 220)], 1):
+        labels[(y - row) ** 2 + (x - column) ** 2 < 22**2] = k
+    labels[20:26, 200:206] = 2  # a second piece
+    labels[5:8, 5:8] = 4
+    image = np.where(labels > 0, 200, 30) + np.random.default_rng(0).integers(0, 20, labels.shape)
+    field = prepare_field(image.astype(np.uint8), labels, name="f")
+    whole, pieces, border, speck = field.cells
+    assert whole.warning == ""
+    assert "Its label has 2 pieces; the largest was predicted." in pieces.warning
+    assert "touches the border of the field" in border.warning
+    assert "touches the border" not in whole.warning + pieces.warning
+    assert "too small to be a cell" in speck.refused
+    assert [cell.name for cell in field.predictable] == ["f_0001", "f_0002", "f_0003"]
+    assert [cell.label for cell in field.cells] == [1, 2, 3, 4]
+    assert 25 < field.background < 50

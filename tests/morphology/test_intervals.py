@@ -121,3 +121,18 @@ def test_files(tmp_path):
 def test_too_few_cells():
     with pytest.raises(ConfigError, match="8 cells with shapes are too few"):
         fit_intervals(*ensembles(8, 0), model="m")
+
+
+def test_intervals_of_other_ensembles_are_not_used():
+    samples = [dict.fromkeys(BY_NAME, 10.0 + k) for k in range(5)]
+    fitted = MeasureIntervals(0.9, 50, "m", 5, {"volume": Rule(40.0, 1.0)})
+    features = [BY_NAME["volume"]]
+
+    def width(count):
+        row = summarise(features, samples[0], samples[:count], intervals=fitted)
+        (low,) = (value for name, value in row.items() if "_low" in name)
+        (high,) = (value for name, value in row.items() if "_high" in name)
+        return high - low
+
+    assert width(5) > 50
+    assert width(4) < 20

@@ -59,3 +59,17 @@ def test_gradients_pass_through_decided_voxels():
     terms = energy_score(soft, ball(18), ONE)
     (gradient,) = torch.autograd.grad(terms["volume"].sum(), soft)
     assert gradient.max() < 0  # more of the cell brings the volume nearer
+
+
+def test_a_draw_that_is_the_truth_outweighs_any_other():
+    """Half of how far the draws lie from each other is taken off: here all there is."""
+    truth, other = ball(16), ball(21, shift=3)
+    terms = energy_score(torch.stack([truth, other]), truth, ONE)
+    twice = energy_score(torch.stack([other, other]), truth, ONE)
+    for name in (*(f"blocks{scale}" for scale in (1, 2, 4, 8)), "volume", "surface", "roughness"):
+        assert abs(terms[name].item()) < 2e-3, name
+        assert twice[name].item() > 0.05, name
+    # Of two draws that are one, the volume's error is relative to the truth's.
+    expected = (other.sum() / truth.sum() - 1).item()
+    assert abs(twice["volume"].item() - expected) < 1e-5
+    torch.testing.assert_close(twice["loss"], sum(twice[n] for n in twice if n != "loss"))
