@@ -148,6 +148,13 @@ def test_resume_checkpoint_is_where_training_begins(make_trainer, tmp_path):
     assert all(torch.equal(trainer.network.state_dict()[name], state[name]) for name in state)
     assert all(torch.equal(trainer.averages[0].state[name], state[name]) for name in state)
     assert trainer.fit()
+    other = {name: value + 1 for name, value in state.items()}
+    save_published(tmp_path / "other.pt", other)
+    changed = dataclasses.replace(FLAGS, resume_checkpoint=str(tmp_path / "other.pt"))
+    with pytest.raises(ConfigError, match=r"other\.pt is not what it began with, begin\.pt"):
+        make_trainer(changed)
+    with pytest.raises(ConfigError, match=r"began with begin\.pt and is now to begin with fresh"):
+        make_trainer(FLAGS)
     (tmp_path / "begin.pt").unlink()
     assert make_trainer(flags).step == 2
 
