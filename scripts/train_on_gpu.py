@@ -574,7 +574,7 @@ class Training:
         """Compile the network where that makes a step faster; its weights stay as they are."""
         before = copy.deepcopy(self.network.state_dict())
         parts = (self.network.encoder, self.network.denoiser, self.network.refiner)
-        while self.pool.count < self.pool.own + 64:
+        while self.arriving is not None and self.pool.count < self.pool.own + 64:
             self.fill()
         plain = self._pace(5)
         self.note(eager_seconds=round(plain, 4))

@@ -141,6 +141,32 @@ def test_what_it_leaves_predicts_and_names_its_cells(make, packed, tmp_path):
     assert (drawn.samples[0, 32] == (cells["mask"][0] > 127)).all()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_trying_to_compile_leaves_the_run_as_it_was(make, monkeypatch, fails):
+    """As on a GPU, with what this machine has none of left out."""
+
+    def compile_part(part, **_):
+        if fails:
+            raise RuntimeError("no compiler")
+
+    training = make("run")
+    before = {key: value.clone() for key, value in training.network.state_dict().items()}
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_part)
+    parameters = list(training.network.parameters())
+    training.first_step = lambda step: {
+        "loss": torch.stack([value.square().sum() for value in parameters]).sum()
+    }
+    training._compile()
+    for state in (training.network.state_dict(), training.average.state):
+        assert all(torch.equal(state[key], value) for key, value in before.items())
+    assert not training.optimizer.state
+    assert training.step == 0
+    lines = [json.loads(line) for line in (training.out / "log.jsonl").open()]
+    assert ("compile_failed" in lines[-1]) or ("compiled_seconds" in lines[-1])
+    assert ("no compiler" in json.dumps(lines)) == fails
+
+
 def test_other_settings_are_refused(make, packed, tmp_path, monkeypatch, capsys):
     make("run").go_on("first")
     code = call(monkeypatch, "train_on_gpu.py", packed, "-o", tmp_path / "run", "--tiny")
