@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,18 @@ from dispr.errors import FileError
 TIFF = (".tif", ".tiff")
 PNG = (".png",)
 
+LABELS = (
+    *("cp_masks", "masks", "labels", "label", "lbl", "mask", "labelled", "labeled"),
+    *("instances", "segmentation", "segmented", "seg", "object identities"),
+)
+"""What programs put behind the name of an image to name its labels; likelier ones first."""
+
+_BEHIND = re.compile(rf"(.+?)[ _.-]+({'|'.join(LABELS)})", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"(?:(?:count )?masks? of |segmentation of |(?:masks?|labels?|seg|segmentation)[ _-])(.+)",
+    re.IGNORECASE,
+)
+
 
 def key(name: str) -> str:
     """Give a name in the form in which names are compared: composed Unicode (NFC).
@@ -20,6 +33,26 @@ def key(name: str) -> str:
     alike.
     """
     return unicodedata.normalize("NFC", name)
+
+
+def image_of(labels: str) -> tuple[str, int] | None:
+    """Tell which image labels or a mask are of, by the habits of programs in naming them.
+
+    Parameters
+    ----------
+    labels : str
+        Name of a file without its extension, such as "a_cp_masks", "a.labels" or "Mask of a".
+
+    Returns
+    -------
+    (str, int) or None
+        Name of the image, and the rank of the habit, likelier ones first; None for other names.
+    """
+    match = _BEHIND.fullmatch(labels)
+    if match:
+        return match[1], LABELS.index(match[2].lower())
+    match = _BEFORE.fullmatch(labels)
+    return (match[1], len(LABELS)) if match else None
 
 
 def printable(path: str | os.PathLike[str]) -> str:

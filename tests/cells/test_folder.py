@@ -128,3 +128,43 @@ def test_unicode_forms(tmp_path, write_cells):
     (tmp_path / "mask" / "z\u00e9.tif").rename(tmp_path / "mask" / "ze\u0301.tif")
     (cell,) = find_cells(tmp_path)
     assert cell.name == "z\u00e9"
+
+
+def test_masks_as_programs_name_them(tmp_path, write_cells):
+    write_cells(tmp_path, ["a", "b_mask"], kinds=("image", "mask"))
+    (tmp_path / "mask" / "a.tif").rename(tmp_path / "mask" / "a_mask.tif")
+    found = find_cells(tmp_path)
+    assert [(cell.name, cell.mask.name) for cell in found] == [
+        ("a", "a_mask.tif"),
+        ("b_mask", "b_mask.tif"),
+    ]
+
+
+def test_what_may_be_meant(tmp_path, write_cells):
+    inner = tmp_path / "mine"
+    write_cells(inner, ["a"], kinds=("image", "mask"))
+    for folder, words in (
+        (tmp_path, r"did you mean .*mine\?"),
+        (inner / "image", "cells in .*mine;"),
+    ):
+        with pytest.raises(FileError, match=words):
+            find_cells(folder)
+    (inner / "mask").rename(inner / "labels")
+    with pytest.raises(FileError, match=r"no folder mask \(it has labels\); rename the one"):
+        find_cells(inner)
+    (inner / "image").rename(inner / "raw")
+    with pytest.raises(FileError, match=r"no cells \(it has the folders labels, raw\)"):
+        find_cells(inner)
+
+
+def test_other_formats_in_place_of_a_file(tmp_path, write_cells):
+    write_cells(tmp_path, ["a"], kinds=("image", "mask"))
+    (tmp_path / "image" / "a.tif").rename(tmp_path / "image" / "a.jpg")
+    with pytest.raises(FileError, match=r"a\.tif does not exist, but a\.jpg does"):
+        find_cells(tmp_path)
+
+
+def test_capitals_of_the_parts(tmp_path, write_cells):
+    write_cells(tmp_path / "TRAIN", ["a"], kinds=("image", "mask"))
+    (tmp_path / "TRAIN" / "image").rename(tmp_path / "TRAIN" / "Images")
+    assert [cell.split for cell in find_cells(tmp_path)] == ["train"]

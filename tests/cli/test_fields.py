@@ -46,7 +46,7 @@ def run(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["FIELDS"], "say where their labels are"),
+        (["FIELDS"], "predict them with their labels"),
         (["CELLS", "--channel", "0"], "leave --channel out"),
         (["CELLS", "--no-measures"], "leave --measures out"),
     ],

@@ -102,3 +102,38 @@ def test_links_to_nothing(tmp_path):
         find_fields(tmp_path)
     with pytest.raises(FileError, match=r"b\.tif is a link to gone\.tif"):
         find_fields(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["a_Labels.tif", "a_MASK.TIF", "a_segmentation.png", "a_Object Identities.tiff"],
+        *["Mask of a.tif", "Count Masks of a.tif", "mask_a.png", "a.tif_labels.tif", "a-lbl.npy"],
+    ],
+)
+def test_habits_of_naming_labels(tmp_path, name):
+    touch(tmp_path, "a.tif", "b.tif", name)
+    assert [(f.name, f.labels and f.labels.name) for f in find_fields(tmp_path)] == [
+        ("a", name),
+        ("b", None),
+    ]
+
+
+def test_likelier_labels_come_first(tmp_path):
+    touch(tmp_path, "a.tif", "a_mask.tif", "a_masks.tif", "mask_a.tif")
+    assert [f.labels.name for f in find_fields(tmp_path)] == ["a_masks.tif"]
+    touch(tmp_path, "a_cp_masks.png")
+    assert [f.labels.name for f in find_fields(tmp_path)] == ["a_cp_masks.png"]
+    touch(tmp_path, "a_seg.npy")
+    assert [f.labels.name for f in find_fields(tmp_path)] == ["a_seg.npy"]
+
+
+def test_a_folder_of_labels(tmp_path):
+    touch(tmp_path, "a.tif", "b[1].ome.tif", "m/a_masks.png", "m/b[1].tif", "m/._b[1].tif")
+    found = find_fields(tmp_path, labels="m")
+    assert [(f.name, f.labels.name) for f in found] == [("a", "a_masks.png"), ("b[1]", "b[1].tif")]
+    touch(tmp_path, "c.tif")
+    with pytest.raises(FileError, match=r"m holds no labels of .*c\.tif"):
+        find_fields(tmp_path, labels="m")
+    with pytest.raises(FileError, match=r"b\[1\]\.png does not exist, but b\[1\]\.tif does"):
+        find_fields(tmp_path, images="b*.ome.tif", labels="m/b*.png")

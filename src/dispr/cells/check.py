@@ -14,7 +14,16 @@ import numpy as np
 from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
 from dispr.cells.doubts import doubt_image, doubt_sizes, doubts_mask
-from dispr.cells.folder import KINDS, LAYOUT, files_of, kind_folder, parts
+from dispr.cells.folder import (
+    KINDS,
+    LAYOUT,
+    files_of,
+    instead,
+    kind_folder,
+    lacking,
+    no_cells,
+    parts,
+)
 from dispr.cells.metadata import read_voxel_size
 from dispr.errors import ArrayError, FileError
 from dispr.images.read import read_greys, read_numbers
@@ -66,7 +75,7 @@ def check_cells(
         raise FileError(f"{root} is no folder; name the one that holds the cells.")
     found = parts(root)
     if not found:
-        raise FileError(f"{root} holds no cells; {LAYOUT}.")
+        raise no_cells(root)
     report = Report()
     images: dict[bytes, tuple[str, Path]] = {}
     names: dict[str, Path] = {}
@@ -102,12 +111,16 @@ def _cells(folder: Path, report: Report) -> Iterator[tuple[str, dict[str, Path]]
     """Give each cell of one part with the files that it has, and note those that it lacks."""
     files = files_of(folder, report.faults)
     expected = KINDS if files["obj"] else ("image", "mask")
+    absent = [k for k in expected if any(files.values()) and not kind_folder(folder, k).is_dir()]
+    report.faults += [lacking(folder, kind) for kind in absent]
     for name in sorted(set().union(*files.values())):
         here: dict[str, Path] = {}
         for kind in expected:
             paths = files[kind].get(name, [])
             if not paths:
-                report.faults.append(f"{kind_folder(folder, kind) / name}.tif does not exist.")
+                path = kind_folder(folder, kind) / f"{name}.tif"
+                if kind not in absent:
+                    report.faults.append(f"{path} does not exist{instead(path)}.")
                 continue
             here[kind] = paths[0]
             if len(paths) > 1:

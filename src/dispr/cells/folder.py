@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dispr.cells.planes import PlaneFile, find_planes
 from dispr.errors import FileError
-from dispr.names import PNG, TIFF, key, missing, refuse_zarr, visible_files
+from dispr.names import PNG, TIFF, image_of, key, missing, refuse_zarr, visible_files
 
 SPLITS = ("train", "test")
 KINDS = ("image", "mask", "obj")
@@ -69,7 +69,7 @@ def find_cells(
     for part, folder in _chosen_parts(root, split).items():
         cells += _cells_of(folder, part, need_obj)
     if not cells:
-        raise FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
+        raise no_cells(root)
     return cells
 
 
@@ -78,7 +78,10 @@ def parts(root: Path) -> dict[str | None, Path]:
 
     The result is empty where there are neither splits nor such folders.
     """
-    found: dict[str | None, Path] = {s: root / s for s in SPLITS if _is_part(root / s)}
+    folders = {path.name.lower(): path for path in folders_of(root)}
+    found: dict[str | None, Path] = {
+        s: folders[s] for s in SPLITS if s in folders and _is_part(folders[s])
+    }
     if not found and _is_part(root):
         found[None] = root
     return found
@@ -117,12 +120,19 @@ def tiff_files(
 def files_of(part: Path, faults: list[str] | None = None) -> dict[str, dict[str, list[Path]]]:
     """Give the files of the cells of a part, by kind and name.
 
-    Images and masks are TIFF or PNG, objects TIFF; `faults` and errors are as for `tiff_files`.
+    Images and masks are TIFF or PNG, objects TIFF; `faults` and errors are as for `tiff_files`. A
+    mask may also be called as programs name masks, such as a_mask.tif (`dispr.names.image_of`).
     """
-    return {
+    files = {
         kind: tiff_files(kind_folder(part, kind), faults, TIFF if kind == "obj" else (*TIFF, *PNG))
         for kind in KINDS
     }
+    masks: dict[str, list[Path]] = {}
+    for name, paths in files["mask"].items():
+        habit = None if name in files["image"] else image_of(name)
+        known = habit is not None and habit[0] in files["image"]
+        masks.setdefault(habit[0] if habit is not None and known else name, []).extend(paths)
+    return {**files, "mask": masks}
 
 
 def kind_folder(part: Path, kind: str) -> Path:
@@ -139,14 +149,17 @@ def kind_folder(part: Path, kind: str) -> Path:
     named = part / kind
     if not part.is_dir():
         return named
-    alike = [
-        path
-        for path in sorted(part.iterdir())
-        if path.name.lower() in (kind, f"{kind}s") and path.is_dir()
-    ]
+    alike = [path for path in folders_of(part) if path.name.lower() in (kind, f"{kind}s")]
     if len(alike) > 1:
         raise FileError(f"{alike[0]} and {alike[1].name} could both be meant; rename one of them.")
     return alike[0] if alike else named
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """List the visible folders in a folder, in order of their names; none if it does not exist."""
+    if not folder.is_dir():
+        return []
+    return [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
 
 
 def _is_part(folder: Path) -> bool:
@@ -163,7 +176,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
     found = parts(root)
     if not found:
         refuse_zarr(root)
-        raise FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
+        raise no_cells(root)
     if split is None:
         return found
     if split not in found:
@@ -190,11 +203,14 @@ def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles
         for kind in required
         if name not in files[kind]
     ]
+    for kind in required if missing else ():
+        if not kind_folder(folder, kind).is_dir():
+            raise FileError(lacking(folder, kind))
     if missing:
         count = f" (the first of {len(missing)} missing files)" if len(missing) > 1 else ""
         raise FileError(
-            f"{missing[0]} does not exist{count}; every cell needs the same file name "
-            f"in {', '.join(required[:-1])} and {required[-1]}."
+            f"{missing[0]} does not exist{count}{instead(missing[0])}; every cell needs the same "
+            f"file name in {', '.join(required[:-1])} and {required[-1]}."
         )
     planes = find_planes(folder, names)
     return [
@@ -208,6 +224,42 @@ def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles
         )
         for name in names
     ]
+
+
+def no_cells(root: Path) -> FileError:
+    """Make the error about a folder in which no cells are found, and guess what is meant."""
+    inner = [str(path) for path in folders_of(root) if parts(path)]
+    if inner:
+        return FileError(f"{root} holds no cells itself; did you mean {' or '.join(inner[:3])}?")
+    if root in (kind_folder(root.parent, kind) for kind in KINDS):
+        return FileError(f"{root} is a part of the cells in {root.parent}; name that folder.")
+    if tiff_files(root):
+        return FileError(
+            f"{root} has no folders image and mask with single cells; if its images are fields of "
+            'view, predict them with their labels, such as --labels "labels/*.tif".'
+        )
+    return FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
+
+
+def lacking(folder: Path, kind: str) -> str:
+    """Say that there is no folder of images or masks, and which may be meant."""
+    others = [p.name for p in folders_of(folder) if p.name.lower().rstrip("s") not in KINDS]
+    has = f" (it has {', '.join(others[:4])}{', ...' if len(others) > 4 else ''})" if others else ""
+    fields = (
+        "; if the images are fields of many cells, name their folder, and their labels by --labels"
+        if kind == "mask"
+        else ""
+    )
+    do = f"rename the one that is meant to {kind}" if others else "add it"
+    return f"{folder} has no folder {kind}{has}; {do}{fields}."
+
+
+def instead(path: Path) -> str:
+    """Name a file of another format that lies in place of a missing one."""
+    if not path.parent.is_dir():
+        return ""
+    others = [p.name for p in sorted(path.parent.iterdir()) if p.stem == path.stem]
+    return f", but {others[0]} does, which is not read: save it as TIFF or PNG" if others else ""
 
 
 def _expected(folder: Path, kind: str, name: str, files: Mapping[str, Mapping[str, Path]]) -> Path:
@@ -236,6 +288,7 @@ def _other_files(root: Path) -> str:
     """Say what kinds of files lie there instead, if any."""
     bases = (root, *(root / s for s in SPLITS))
     folders = [kind_folder(base, kind) for base in bases for kind in KINDS]
+    inside = [path for path in folders_of(root) if path.name.lower().rstrip("s") not in KINDS]
     suffixes = {
         path.suffix.lower()
         for folder in (root, *folders)
@@ -246,5 +299,7 @@ def _other_files(root: Path) -> str:
     return (
         f" (only {', '.join(sorted(suffixes)[:4])} files, or in the wrong place)"
         if suffixes
+        else f" (it has the folders {', '.join(path.name for path in inside[:4])})"
+        if inside
         else ""
     )

@@ -176,9 +176,8 @@ def command(
 
             report_fields(out)
         return
-    from dispr.cells.folder import find_cells, parts, tiff_files
+    from dispr.cells.folder import find_cells
     from dispr.cli.progress import Bars
-    from dispr.errors import FileError
     from dispr.prediction.folder import predict_folder
     from dispr.prediction.model import load
 
@@ -186,11 +185,6 @@ def command(
         ("channel", "volume", "meshes", "measures"),
         "DATA is a folder of cells; it is for fields of view",
     )
-    if not parts(data) and tiff_files(data):
-        raise FileError(
-            f"{data} has no folders image and mask with single cells; if its images are fields of "
-            'view, say where their labels are, such as --labels "labels/*.tif".'
-        )
     files = find_cells(data, split=split)
     model = load(weights, device, precision)
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)

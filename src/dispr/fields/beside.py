@@ -3,66 +3,96 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dispr.errors import FileError
-from dispr.names import PNG, TIFF, key, missing
+from dispr.names import PNG, TIFF, image_of, key, missing
 
 SUFFIXES = (*TIFF, *PNG, ".npy")
 """Formats of images and labels."""
 
 SEG = "_seg.npy"
 
-CELLPOSE_MASKS = "_cp_masks"
-
-LABELS = ("_masks", ".labels", "_labels", "_label", "_lbl", "-labels", "-label", "_mask", ".masks")
-"""Ends of the names, before the extension, of labels of StarDist, ImageJ, Omnipose and others."""
-
-ALWAYS_OTHER = ("_cp_output", "_cp_flows", "_cp_outlines", "_outlines_cp")
-"""The same of figures and flows that Cellpose draws."""
+ALWAYS_OTHER = ("_cp_masks", "_cp_output", "_cp_flows", "_cp_outlines", "_outlines_cp")
+"""Ends of the names, before the extension, of what Cellpose writes beside an image."""
 
 OTHER = ("_flows", "_outlines", "_outline", "_overlay", "_cellprob", "_prob", "_probs", "_dp")
 """The same of what others write; believed where the image is there too."""
 
+Index = Mapping[str, Path]
+"""The labels in a folder, by the names of their images."""
 
-def labels_beside(image: Path) -> Path | None:
+
+def labels_in(folder: Path) -> Index:
+    """List the labels in a folder, by the names of images that they are of: a, a.ome or a.tif.
+
+    Those of Cellpose come before others, and those that are `_masks` before those that are `_mask`
+    (`dispr.names.LABELS`).
+    """
+    found: dict[str, tuple[int, str]] = {}
+    if not folder.is_dir():
+        return {}
+    for path in folder.iterdir():
+        name = _folded(path.name)
+        if not name.endswith(SUFFIXES) or name.startswith("."):
+            continue
+        own = (name[: -len(SEG)], -1) if name.endswith(SEG) else image_of(os.path.splitext(name)[0])
+        if own is not None:
+            found[own[0]] = min(found.get(own[0], (own[1], path.name)), (own[1], path.name))
+    return {image: folder / name for image, (_, name) in found.items()}
+
+
+def named_in(folder: Path) -> Index:
+    """List the files in a folder of labels, by the names of images: the same, or as `labels_in`."""
+    same = {
+        key(stem_of(path.name)): path
+        for path in sorted(folder.iterdir() if folder.is_dir() else ())
+        if _folded(path.name).endswith(SUFFIXES) and not path.name.startswith(".")
+    }
+    return {**labels_in(folder), **same}
+
+
+def labels_beside(image: Path, index: Index | None = None) -> Path | None:
     """Find the labels that a program left beside an image; those of Cellpose first.
+
+    Parameters
+    ----------
+    image : Path
+        The image.
+    index : Index, optional
+        What `labels_in` says of its folder, where this is asked of many.
 
     Raises
     ------
     FileError
         If they are a link to nothing.
     """
-    name = image.name.lower()
-    if name.endswith(SEG):
+    if image.name.lower().endswith(SEG):
         return image
-    if not image.parent.is_dir():
-        return None
-    here = {_folded(path.name): path for path in sorted(image.parent.iterdir())}
-    for stem in dict.fromkeys(key(one) for one in _stems(image.name)):
-        for end in (SEG, *(f"{e}{s}" for e in (CELLPOSE_MASKS, *LABELS) for s in SUFFIXES)):
-            found = here.get(stem + end)
-            if found is not None and found != image:
-                if not found.exists():
-                    raise missing(found)
-                return found
+    index = labels_in(image.parent) if index is None else index
+    for name in (*_stems(image.name), image.name):
+        found = index.get(key(name))
+        if found is not None and found != image:
+            if not found.exists():
+                raise missing(found)
+            return found
     return None
 
 
 def images_of(files: Iterable[Path]) -> list[Path]:
     """Leave out of the files of a folder those that a program left beside an image."""
     files = list(files)
-    stems = {key(stem) for path in files for stem in _stems(path.name)}
+    names = {key(name) for path in files for name in (*_stems(path.name), path.name)}
     found = []
     for path in files:
         name = _folded(path.name)
         stem = os.path.splitext(name)[0]
-        always = name.endswith(SEG) or stem.endswith((CELLPOSE_MASKS, *ALWAYS_OTHER))
-        of_image = any(
-            stem.endswith(end) and stem[: -len(end)] in stems for end in (*LABELS, *OTHER)
-        )
-        if not always and not of_image:
+        low = stem.lower()
+        always = name.endswith(SEG) or low.endswith(ALWAYS_OTHER)
+        labels = image_of(stem)
+        other = any(low.endswith(end) and stem[: -len(end)] in names for end in OTHER)
+        if not always and not other and (labels is None or labels[0] not in names):
             found.append(path)
     return found
 
@@ -76,8 +106,9 @@ def has_labels_beside(folder: Path) -> bool:
     ]
     if any(_folded(path.name).endswith(SEG) for path in files):
         return True
+    index = labels_in(folder)
     try:
-        return any(labels_beside(path) is not None for path in images_of(files))
+        return any(labels_beside(path, index) is not None for path in images_of(files))
     except FileError:
         return True  # which of them is a link to nothing is said later
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
-from dispr.fields.beside import SUFFIXES, images_of, labels_beside, stem_of
+from dispr.fields.beside import SUFFIXES, images_of, labels_beside, labels_in, named_in, stem_of
 from dispr.fields.read import FORMATS
 from dispr.names import key, missing, refuse_zarr, same_file, visible_files
 
@@ -52,8 +52,9 @@ def find_fields(
         All of the known formats by default.
     labels : str, optional
         Of an image: the file of its labels. In a folder: a path, from there on, in which `*` stands
-        for the name of the field, such as "labels/*.png". By default the labels that Cellpose,
-        StarDist or another program left beside the image, where there are some.
+        for the name of the field, such as "labels/*.png"; or a folder, in which labels are called
+        as the images, or as programs name them. By default the labels that Cellpose, StarDist or
+        another program left beside the image, where there are some.
     mask : Path, optional
         Mask of an image that shows a single cell.
 
@@ -87,6 +88,11 @@ def find_fields(
 
 
 def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles]:
+    within = None if labels is None else folder / labels
+    if within is not None and within.is_dir():
+        beside, labels = named_in(within), None
+    else:
+        beside, within = labels_in(folder), None
     for option, given in (("--images", images), ("--labels", labels)):
         if given is not None and given.count("*") != 1:
             raise ConfigError(
@@ -100,7 +106,12 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
         if match is None or (taken and taken.fullmatch(path.name)):
             continue
         name = match[1] if images.lower().endswith(SUFFIXES) else stem_of(match[1])
-        found = _labels_of(folder, path, labels, name)
+        if labels is None:
+            found = labels_beside(path, beside)
+        else:
+            found = _labels_of(folder, path, labels, name)
+        if found is None and within is not None:
+            raise FileError(f"{within} holds no labels of {path}; name them after the image.")
         name = key(re.sub(r"\.ome$", "", name, flags=re.IGNORECASE))
         if name in fields:
             raise FileError(
@@ -122,11 +133,13 @@ def _matcher(pattern: str) -> re.Pattern[str]:
     return re.compile(f"{begin}(.+){end}(?i:{re.escape(suffix)})")
 
 
-def _labels_of(folder: Path, image: Path, labels: str | None, name: str) -> Path | None:
-    if labels is None:
-        return labels_beside(image)
+def _labels_of(folder: Path, image: Path, labels: str, name: str) -> Path:
     wanted = folder / labels.replace("*", name)
     found = same_file(wanted)
     if found is None:
-        raise FileError(f"{wanted} does not exist; {image} needs labels of this name.")
+        near = named_in(wanted.parent).get(key(stem_of(wanted.name)))
+        instead = "" if near is None else f", but {near.name} does"
+        raise FileError(
+            f"{wanted} does not exist{instead}; {image} needs the labels that --labels names."
+        )
     return found
