@@ -8,6 +8,7 @@ user could see (an equivalent mutant) needs no test, any other does.
 from __future__ import annotations
 
 import argparse
+import ast
 import compileall
 import hashlib
 import json
@@ -168,7 +169,13 @@ def by_hand() -> list[Mutant]:
         first = source[:begin].count(b"\n") + 1
         last = first + old.count("\n")
         name = file.relative_to(ROOT).as_posix()
-        found.append(Mutant(name, first, last, begin, begin + len(old.encode()), new))
+        inside = any(
+            node.body[0].lineno <= first <= (node.end_lineno or 0)
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.FunctionDef)
+        )
+        end = begin + len(old.encode())
+        found.append(Mutant(name, first, last, begin, end, new, imported=not inside))
     return found
 
 
@@ -217,25 +224,27 @@ def run_all(
 def choose_tests(mutant: Mutant, lines: dict[str, Any], budget: float) -> list[str]:
     """Choose the tests that run the changed lines: quick ones and those nearest to them first.
 
-    Where no test does (the line is of an import or of another process) they are all those of the
-    room.
+    Where no test does (in another process, perhaps), or all do (by importing the file), they are
+    those that run any line of the file, and those of its room.
     """
     room = Path(mutant.path).parent.name
     own = f"tests/{room}/test_{Path(mutant.path).stem}.py"
     changed = set(range(mutant.line, mutant.last + 1))
-    folders = {
-        f for f, runs in lines["fixtures"].items() if changed & set(runs.get(mutant.path, ()))
-    }
-
-    def runs(name: str, test: dict[str, Any]) -> bool:
-        folder = str(Path(name.split("::")[0]).parent)
-        return bool(changed & set(test["lines"].get(mutant.path, ()))) or folder in folders
-
     tests = lines["tests"]
-    found = [name for name, test in tests.items() if runs(name, test)]
-    if not found:
-        found = [name for name, test in tests.items() if mutant.path in test["lines"]]
-        found = found or [name for name in tests if name.startswith(f"tests/{room}/")]
+
+    def runs(numbers: list[int]) -> bool:
+        return bool(changed & set(numbers))
+
+    of_file = {name: test["lines"].get(mutant.path, []) for name, test in tests.items()}
+    shared = {f for f, runs_of in lines["fixtures"].items() if runs(runs_of.get(mutant.path, []))}
+    found = [
+        name
+        for name, numbers in of_file.items()
+        if runs(numbers) or Path(name.split("::")[0]).parent.as_posix() in shared
+    ]
+    if mutant.imported or not found:
+        nearest = (own, f"tests/{room}/")
+        found = [name for name, numbers in of_file.items() if numbers or name.startswith(nearest)]
     # Quick ones first, and those far from the change as if they took longer.
     found.sort(
         key=lambda name: (

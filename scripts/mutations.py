@@ -26,6 +26,8 @@ class Mutant:
         The bytes of the file that are replaced.
     text : str
         What stands there instead.
+    imported : bool
+        Whether the line is run by the import of the file alone.
     """
 
     path: str
@@ -34,6 +36,7 @@ class Mutant:
     begin: int
     end: int
     text: str
+    imported: bool = False
 
     def apply(self, source: bytes) -> bytes:
         """Give the changed source."""
@@ -109,6 +112,7 @@ class _Finder:
     def __init__(self, path: str, source: bytes, starts: list[int]) -> None:
         self.path, self.source, self.starts = path, source, starts
         self.lines = (1, 1)
+        self.imported = True
 
     def run(self) -> list[Mutant]:
         return list(self.block(ast.parse(self.source).body))
@@ -123,7 +127,7 @@ class _Finder:
         return self.source[begin:end].decode()
 
     def edit(self, begin: int, end: int, text: str) -> Mutant:
-        return Mutant(self.path, *self.lines, begin, end, text)
+        return Mutant(self.path, *self.lines, begin, end, text, self.imported)
 
     def replace(self, node: ast.AST, text: str) -> Mutant:
         return self.edit(*self.span(node), text)
@@ -168,10 +172,13 @@ class _Finder:
             return
         for part in head:
             yield from self.expression(part)
+        before = self.imported
+        self.imported &= not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         for body in bodies:
             yield from self.block(body)
         for handler in getattr(node, "handlers", []):
             yield from self.block(handler.body)
+        self.imported = before
 
     def operator(
         self, left: ast.expr, kind: ast.operator, right: ast.expr, suffix: str = ""

@@ -110,6 +110,13 @@ def test_tests_are_those_that_run_the_line_nearest_first(tool):
     assert chosen(5, 6, budget=4) == ["quick", "slow"]
     assert chosen(20, 21) == ["far"]
     assert chosen(50, 50) == ["quick", "other", "slow", "room", "far"]
+    imported = tool.Mutant("src/dispr/cells/read.py", 5, 5, 0, 0, "", imported=True)
+    assert len(tool.choose_tests(imported, known, 100)) == 5
+
+
+def test_what_an_import_runs_is_told_from_what_a_call_runs(tool):
+    found = tool.mutants_of("m.py", SOURCE.encode())
+    assert {m.line for m in found if m.imported} == {4, 7}  # the constant and the defaults
 
 
 def test_a_mutant_is_noticed_or_survives(tool, tmp_path):
