@@ -32,16 +32,16 @@ class Means:
         noise) to "loss_q3".
         """
         for name, values in terms.items():
-            self._add(name, values.sum(), torch.tensor(len(values), device=values.device))
+            self._add(name, values.sum(), torch.ones_like(values).sum())
         if self.steps:
-            quarter = torch.nn.functional.one_hot(4 * t // self.steps, 4)
-            sums = (terms["loss"].unsqueeze(1) * quarter).sum(0)
-            for i, (total, count) in enumerate(zip(sums, quarter.sum(0), strict=True)):
-                self._add(f"loss_q{i}", total, count)
+            for i in range(4):
+                inside = 4 * t // self.steps == i
+                losses = torch.where(inside, terms["loss"], 0)
+                self._add(f"loss_q{i}", losses.sum(), inside.sum())
 
     def add_value(self, name: str, value: Tensor) -> None:
         """Take in a value of one step."""
-        self._add(name, value, torch.ones((), device=value.device))
+        self._add(name, value, torch.ones_like(value))
 
     def _add(self, name: str, total: Tensor, count: Tensor) -> None:
         self.sums[name] = self.sums.get(name, 0) + total.detach().double()

@@ -206,15 +206,16 @@ class Trainer:
                 values: dict[str, float] = {}
                 save = self.step % training.save_interval == 0 or self.finished
                 keep = training.keep_every and self.step % training.keep_every == 0
-                if self.step % training.log_interval == 0 or save or keep:
+                interval = training.validation_interval
+                judge = interval and (self.step % interval == 0 or self.finished)
+                if self.step % training.log_interval == 0 or save or keep or judge:
                     values = self._log(seen / (time.monotonic() - began))
                 if keep and self.accelerator.is_main_process:
                     self.write_weights(f"_{self.step:06d}")
                 if save:
                     self.save()
                     saved = self.step
-                interval = training.validation_interval
-                if interval and (self.step % interval == 0 or self.finished):
+                if judge:
                     values |= self._validate()
                     began, seen = time.monotonic(), 0
                 if on_step:
