@@ -97,6 +97,7 @@ NAMES = {
     "round": "int",
     "hypot": "max",
 }
+COMMUTATIVE = {"min", "max", "minimum", "maximum", "hypot", "isclose"}
 ATTRIBUTES = {"y": "x", "x": "y", "start": "stop", "stop": "start"}
 
 
@@ -251,7 +252,8 @@ class _Finder:
             end = self.span(name)[1]
             yield self.edit(end - len(name.attr), end, NAMES[name.attr])
         plain = [a for a in node.args if not isinstance(a, ast.Starred)]
-        if len(plain) >= 2:
+        called = self.text(name).rpartition(".")[2]
+        if len(plain) >= 2 and called not in COMMUTATIVE:
             yield from self.swap(plain[0], plain[1])
         for i, keyword in enumerate(node.keywords):
             if keyword.arg is None:

@@ -89,3 +89,29 @@ def test_bad_respacing(spec):
 def test_too_short_linear_schedule():
     with pytest.raises(ConfigError, match="at least 21 steps"):
         make_schedule("linear", 20)
+
+
+def test_sections_that_do_not_divide_the_steps_come_longer_first():
+    assert respacing(10, "2,2,2") == [0, 3, 4, 6, 7, 9]
+    assert respacing(11, "2,2,2") == [0, 3, 4, 7, 8, 10]
+    assert respacing(9, (2, 2, 2)) == [0, 2, 3, 5, 6, 8]
+    assert respacing(10, "4,3,3") == list(range(10))
+    with pytest.raises(ConfigError, match="4 steps cannot be kept of a section of 3"):
+        respacing(10, "4,4,2")
+
+
+def test_two_steps_are_enough_and_one_is_not():
+    schedule = make_schedule("linear", 50)
+    two = schedule.respaced([0, 49])
+    assert two.timesteps.tolist() == [0, 49]
+    np.testing.assert_allclose(two.alphas_cumprod, schedule.alphas_cumprod[[0, 49]])
+    np.testing.assert_allclose(two.betas[0], schedule.betas[0])
+    for wrong in ([0], [49], [], [-1, 3], [0, 50]):
+        with pytest.raises(ConfigError, match="2 steps or more, from 0 to 49"):
+            schedule.respaced(wrong)
+
+
+def test_the_shortest_linear_schedule():
+    assert make_schedule("linear", 21).betas[-1] == pytest.approx(0.02 * 1000 / 21)
+    with pytest.raises(ConfigError, match="at least 21 steps, not 20"):
+        make_schedule("linear", 20)

@@ -38,3 +38,12 @@ def test_balanced_sample_does_not_depend_on_the_others():
     a = BalancedStream("cell", k=3)
     [b] = NoiseStreams([BalancedStream("cell", k=3)], (6,))()
     assert torch.equal(a((6,)), b)
+
+
+def test_a_batch_draws_each_from_its_stream_in_the_shape_asked_for():
+    noise = NoiseStreams([Stream(1), Stream(2)], (2, 3))
+    first, other = noise(), noise((4,))
+    assert (first.shape, other.shape) == ((2, 2, 3), (2, 4))
+    alone = Stream(2)
+    assert torch.equal(first[1], alone((2, 3)))
+    assert torch.equal(other[1], alone((4,)))
