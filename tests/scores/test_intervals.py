@@ -59,3 +59,21 @@ def test_crps_does_not_depend_on_the_size_of_the_ensemble():
     small = np.mean([fair_crps(rng.standard_normal(3), 0.5) for _ in range(20000)])
     large = np.mean([fair_crps(rng.standard_normal(300), 0.5) for _ in range(200)])
     assert small == pytest.approx(large, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "held"),
+    [(90, 110, 1), (100, 110, 1), (90, 100, 1), (90, 99, 0), (101, 110, 0), (50, 60, 0)],
+)
+def test_the_ends_are_held(low, high, held):
+    rows = [row("a", "x", value, true=100.0) for value in (80, 110)]
+    (found,) = interval_scores(rows, {"a": {"volume": (low, high)}})
+    assert found["quantity"] == "volume"
+    assert found["held"] == held
+    assert found["width"] == pytest.approx((high - low) / 100)
+    # (20 + 10) / 2 from the truth, less a quarter of twice 30.
+    assert found["crps"] == pytest.approx((15 - 15) / 100)
+    (twice,) = interval_scores(
+        [row("a", "x", value, true=50.0) for value in (80, 110)], {"a": {"volume": (low, high)}}
+    )
+    assert twice["crps"] == pytest.approx((45 - 15) / 50)
