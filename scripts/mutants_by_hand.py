@@ -169,7 +169,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("model/config.py", "edge = network.coarse if", "edge = network.size if"),
     # Training.
     ("training/ema.py", "            1 - rate,", "            rate,"),
-    ("training/ema.py", "(1 + step) / (10 + step)", "1.0"),
+    ("training/ema.py", "min(self.rate, (1 + step) / (10 + step))", "self.rate"),
     ("training/ema.py", "min(self.rate, (1 + step)", "max(self.rate, (1 + step)"),
     ("training/cascade.py", "overlap / config.refine_share", "overlap"),
     ("training/cascade.py", "(t[rows].float() + 1) / len(process.schedule)", "1.0"),
@@ -199,24 +199,16 @@ BY_HAND: list[tuple[str, str, str]] = [
         "u = torch.stack([torch.rand((), generator=stream)",
         "u = torch.stack([torch.rand(())",
     ),
-    (
-        "training/samples.py",
-        'generator("noise", seed, number, device=device)',
-        'generator("noise", number, device=device)',
-    ),
+    ("training/samples.py", "generator(name, seed, number", "generator(name, number"),
     (
         "training/samples.py",
         "if isinstance(model.network, CascadeConfig) and model.network.planes:",
         "if False:",
     ),
     ("training/samples.py", "shape[:, SECTION] = (mask > 127).float()", "pass"),
-    (
-        "training/validate.py",
-        "(ours.sum(1) - truth.sum(1)).abs() / truth.sum(1)",
-        "(ours.sum(1) - truth.sum(1)).abs() / ours.sum(1)",
-    ),
-    ("training/validate.py", "both / (ours | truth).sum(1)", "both / ours.sum(1)"),
-    ("training/log.py", '_number(row.get("step")) <= step', '_number(row.get("step")) < step'),
+    ("training/validate.py", "_iou(ours, truth).max(1)", "_iou(ours, truth).min(1)"),
+    ("training/validate.py", ".abs() / volume)", ".abs())"),
+    ("training/log.py", 'float(row["step"]) <= step', 'float(row["step"]) < step'),
     (
         "training/presets.py",
         "lr_anneal_steps=5000,\n    warmup_steps=100,",
@@ -327,7 +319,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ),
     ("morphology/intervals.py", "edge ** POWERS.get(feature.dimension, 0)", "1"),
     ("morphology/ensemble.py", "intervals.samples != len(samples)", "False"),
-    ("morphology/ensemble.py", "(1 + level) / 2", "level"),
+    ("morphology/ensemble.py", "stdtrit(count - 1, (1 + level) / 2)", "stdtrit(count - 1, level)"),
     ("morphology/ensemble.py", "* math.sqrt(1 + 1 / count)", ""),
     # Meshes.
     ("meshes/mesh.py", "(indices * np.array(edges))[:, ::-1]", "indices * np.array(edges)"),
@@ -392,11 +384,7 @@ BY_HAND: list[tuple[str, str, str]] = [
         "            ensemble=ensemble,\n            seed=seed,",
         "            ensemble=ensemble,",
     ),
-    (
-        "cli/predict.py",
-        "            pixel_size=pixel_size,\n            frame=frame,\n            on_progress",
-        "            pixel_size=pixel_size,\n            on_progress",
-    ),
-    ("cli/predict.py", 'if row["warning"]]', "if False]"),
+    ("cli/predict.py", "frame=frame,\n            save_grey", "save_grey"),
+    ("cli/predict.py", 'if "training" in row["warning"]]', "if False]"),
     ("cli/predict.py", '                "steps": steps,', ""),
 ]

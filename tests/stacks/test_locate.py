@@ -88,3 +88,9 @@ def test_masks_and_what_labels_no_cell():
         as_label_stack(np.zeros((3, 4, 5), int))
     with pytest.raises(ArrayError, match="no voxel of cells is 0"):
         as_label_stack(np.ones((3, 4, 5), int), "cells")
+
+
+def test_huge_numbers_without_background():
+    labels = np.full((3, 4, 5), 20_000_000, np.int64)
+    labels[:, :, 3:] = 4_000_000_000
+    assert [c.label for c in locate_cells(labels)] == [20_000_000, 4_000_000_000]

@@ -27,6 +27,7 @@ def test_same_voxels_give_the_same_shape():
     inside = ball(4, (0.5,) * 3)
     out = resample_shape(inside, (0.5,) * 3, (0, 0, 0), 0.5, 61)
     np.testing.assert_array_equal(out > 127, inside)
+    assert (out.min(), out.max()) == (0, 255)
     assert 1.05 < (out > 0).sum() / inside.sum() < 1.5
     shifted = resample_shape(inside, (0.5,) * 3, (1, -0.5, 0), 0.5, 61)
     np.testing.assert_array_equal(shifted, np.roll(out, (-2, 1, 0), (0, 1, 2)))
