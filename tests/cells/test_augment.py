@@ -179,6 +179,16 @@ def test_noise_and_intensity_touch_the_image_alone_and_stay_in_range(batch):
     assert bright.flatten(1).mean(1).std() > 5
 
 
+def test_interpolation_does_not_leave_the_range(batch):
+    """Cubic convolution overshoots at edges as sharp as these."""
+    obj = torch.zeros_like(batch[2])
+    obj[:, 20:40, 20:40, 20:40] = 255
+    flat = obj[:, 32].clone()
+    config = AugmentConfig(scale=0.3, rotate=True, shift=3.0)
+    for out in augment(flat, flat, obj, config, seeded(4)):
+        assert (out.min(), out.max()) == (0, 255)
+
+
 def test_gain_and_gamma(batch):
     """The logarithm of the image is multiplied by gamma and raised by that of the gain."""
     image = torch.zeros_like(batch[0])

@@ -48,3 +48,18 @@ def test_noise_grows_with_the_signal():
     noise = section(0, 1) - clean
     assert noise[26:38, 26:38].std() > 4 * noise[:10].std()
     assert noise[26:38, 26:38].std() == pytest.approx(np.sqrt(0.05 * clean[32, 32]), rel=0.3)
+
+
+def test_the_section_is_of_plane_32():
+    """Of three balls the one in the plane is the brightest; 9 above and below are equal."""
+    depth = np.full((64, 64, 64), -40.0, np.float32)
+    for z, x in ((32, 32), (41, 12), (23, 52)):
+        ball = ellipsoid(
+            Grid((AXIS + 32 - z, AXIS, AXIS + 32 - x), Pose(np.eye(3))).points, (6, 6, 6)
+        )
+        depth = np.maximum(depth, ball)
+    scope = Microscope(gain=0, read_noise=0, unevenness=0)
+    image = confocal_section(depth, 0, 1, 200, np.random.default_rng(0), scope).astype(float)
+    middle, above, below = (image[30:35, x - 2 : x + 3].mean() for x in (32, 12, 52))
+    assert middle > 1.5 * above
+    assert above == pytest.approx(below, abs=2)
