@@ -275,3 +275,9 @@ def test_defaults_of_torch_do_not_matter(model, sections):
     finally:
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
+
+
+def test_automatic_precision_is_settled_and_recorded(monkeypatch):
+    monkeypatch.setattr("dispr.model.device.best_precision", lambda device: "bf16")
+    assert load(device="cpu", precision="auto").precision == "bf16"
+    assert load(device="cpu").precision == "fp32"

@@ -426,6 +426,15 @@ def test_the_log_has_means_since_the_last_line_and_by_quarters(cells_folder, tmp
         assert total / 8 == pytest.approx(float(row["loss"]), rel=1e-4)
 
 
+def test_automatic_precision_is_settled_and_recorded(cells_folder, tmp_path, monkeypatch):
+    training = dataclasses.replace(TRAINING, precision="auto")
+    monkeypatch.setattr("dispr.model.device.best_precision", lambda device: "bf16")
+    trainer = make_trainer(cells_folder, tmp_path, training)
+    assert trainer.objective.precision == "bf16"
+    assert trainer.settings["training"]["precision"] == "bf16"
+    assert trainer.about["training"]["precision"] == "bf16"
+
+
 def test_damaged_checkpoint_is_one_sentence(cells_folder, tmp_path):
     make_trainer(cells_folder, tmp_path).fit()
     path = tmp_path / "checkpoint.pt"
@@ -468,7 +477,7 @@ def test_classes_need_names_that_tell_them(cells_folder, tmp_path):
 
 def test_half_precision_scales_its_gradients_back(cells_folder, tmp_path, monkeypatch):
     """With a loss scale the steps stay the same, and one that overflows is left out."""
-    monkeypatch.setattr("dispr.training.trainer.check_precision", lambda *_: None)
+    monkeypatch.setattr("dispr.training.trainer.check_precision", lambda name, _: name)
     norms = {}
     for precision in ("fp32", "fp16"):
         training = dataclasses.replace(
@@ -498,7 +507,7 @@ def test_half_precision_scales_its_gradients_back(cells_folder, tmp_path, monkey
 
 def test_divergence_in_half_precision_is_reported(cells_folder, tmp_path, monkeypatch):
     """A step that overflows is left out; where all do, there is nothing to go on with."""
-    monkeypatch.setattr("dispr.training.trainer.check_precision", lambda *_: None)
+    monkeypatch.setattr("dispr.training.trainer.check_precision", lambda name, _: name)
     monkeypatch.setattr("dispr.training.trainer.OVERFLOWS", 3)
     training = dataclasses.replace(TRAINING, precision="fp16", validation_interval=0)
     trainer = make_trainer(cells_folder, tmp_path, training)

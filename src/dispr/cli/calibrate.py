@@ -22,7 +22,7 @@ import click
 )
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--precision", default="fp32", show_default=True, help="fp32, bf16 or fp16.")
+@click.option("--precision", default="fp32", show_default=True, help="fp32, bf16, fp16 or auto.")
 def command(
     weights: Path,
     data: Path,

@@ -45,6 +45,8 @@ def predict_fields_command(
             if files.labels is not None:
                 click.echo(f"The labels of {files.image} are those of {files.labels}.", err=True)
     model = load(weights, device, precision)
+    if precision == "auto":
+        click.echo(f"Computing in {model.precision}.")
     model.check(**{name: options[name] for name in ("ensemble", "sampler", "steps", "batch_size")})
     with Bars() as bars:
         options["on_progress"] = bars.show

@@ -35,7 +35,8 @@ from dispr.cli.options import refuse_given
     "--precision",
     default="fp32",
     show_default=True,
-    help="fp32; bf16 for GPUs and CPUs with AMX or AVX512-BF16; fp16 for GPUs.",
+    help="fp32; bf16 for GPUs and CPUs with AMX or AVX512-BF16; fp16 for GPUs; auto: bf16 there, "
+    "fp32 elsewhere.",
 )
 @click.option(
     "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
@@ -187,6 +188,8 @@ def command(
     )
     files = find_cells(data, split=split)
     model = load(weights, device, precision)
+    if precision == "auto":
+        click.echo(f"Computing in {model.precision}.")
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
     if model.config.deterministic:
         click.echo("These weights are of a deterministic model: one shape for each cell.")

@@ -132,7 +132,7 @@ def run_with_progress(trainer: Any, out: Path) -> None:
         click.echo(
             f"{len(trainer.cells)} cells to train on, {len(trainer.validation_cells)} to validate "
             f"on; {parameters:,} parameters; {trainer.accelerator.num_processes} x "
-            f"{trainer.device.type}."
+            f"{trainer.device.type}, {trainer.training.precision}."
         )
         if trainer.frame is None:
             click.echo(

@@ -33,18 +33,22 @@ def find_device(device: str) -> torch.device:
     return place
 
 
-def check_precision(precision: str, device: torch.device) -> None:
-    """Refuse a precision that is unknown, or that the device cannot compute in.
+def check_precision(precision: str, device: torch.device) -> str:
+    """Give the precision to compute in: itself, or for "auto" what suits the device.
 
     Raises
     ------
     ConfigError
-        With the reason.
+        If it is unknown, or the device cannot compute in it.
     """
+    if precision == "auto":
+        return best_precision(device)
     if precision not in PRECISIONS:
-        raise ConfigError(f'precision must be one of {", ".join(PRECISIONS)}, not "{precision}".')
+        choices = ", ".join(("auto", *PRECISIONS))
+        raise ConfigError(f'precision must be one of {choices}, not "{precision}".')
     if precision == "fp16" and device.type == "cpu":
         raise ConfigError("fp16 needs a GPU; use bf16 or fp32.")
+    return precision
 
 
 def best_precision(device: torch.device) -> str:

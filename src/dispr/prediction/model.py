@@ -208,7 +208,7 @@ class Model:
         Where the weights come from.
     device : torch.device
         Where it computes.
-    precision : "fp32", "bf16" or "fp16"
+    precision : "fp32", "bf16", "fp16" or "auto"
         Arithmetic inside the network.
     """
 
@@ -223,8 +223,7 @@ class Model:
         self.config = config
         self.about = dict(about or {})
         self.device = torch.device(device)
-        check_precision(precision, self.device)
-        self.precision = precision
+        self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
 
     def predict(
@@ -567,7 +566,7 @@ def load(
         given.
     device : str
         "auto" (CUDA where present), "cpu", "cuda" or "cuda:1".
-    precision : "fp32", "bf16" or "fp16"
+    precision : "fp32", "bf16", "fp16" or "auto"
         Arithmetic inside the network. bf16 is several times faster on GPUs and on CPUs with
         instructions for it, and very slow on other CPUs; fp16 is for GPUs.
 

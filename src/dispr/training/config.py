@@ -9,7 +9,7 @@ from dispr.cells.augment import AugmentConfig
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "bf16", "fp16", "auto"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class TrainingConfig:
     ema_warmup : bool
         Keep the rates below (1 + step) / (10 + step), so that a short run is not dominated by
         its beginning.
-    precision : "fp32", "bf16" or "fp16"
-        Arithmetic inside the network; the weights stay float32.
+    precision : "fp32", "bf16", "fp16" or "auto"
+        Arithmetic inside the network; the weights stay float32. auto: bf16 where the device has
+        instructions for it (GPUs, AMX, AVX512-BF16), fp32 elsewhere.
     schedule_sampler : str
         How diffusion steps are drawn: "uniform", "low-noise" (T u^2 of a uniform u) or
         "loss-second-moment" (by their share of the loss).

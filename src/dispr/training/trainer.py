@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,10 @@ class Trainer:
         frame_um: float | None = None,
         cells: str | None = None,
     ) -> None:
+        precision = check_precision(training.precision, find_device(device))
+        training = replace(training, precision=precision)  # type: ignore[arg-type]
         self.run, self.model, self.training = Path(run), model, training
-        self.accelerator = make_accelerator(device, training.precision)
+        self.accelerator = make_accelerator(device)
         self.device: torch.device = self.accelerator.device
         world = self.accelerator.num_processes
         if training.batch_size % world:
@@ -436,18 +439,17 @@ class Trainer:
         return {f"validation_{key}": value for key, value in scores.items()}
 
 
-def make_accelerator(device: str, precision: str) -> Any:
+def make_accelerator(device: str) -> Any:
     """Make what places the training on devices and processes.
 
     Raises
     ------
     ConfigError
-        If the device is not there, or cannot compute in this precision.
+        If the device is not there.
     """
     from accelerate import Accelerator
 
     place = find_device(device)
-    check_precision(precision, place)
     if place.index is not None:
         torch.cuda.set_device(place)
     return Accelerator(
