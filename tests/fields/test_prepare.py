@@ -82,3 +82,24 @@ def test_what_is_said_of_a_cell():
     assert [cell.name for cell in field.predictable] == ["f_0001", "f_0002", "f_0003"]
     assert [cell.label for cell in field.cells] == [1, 2, 3, 4]
     assert 25 < field.background < 50
+
+
+def test_a_checksum_sees_all_that_crops_depend_on():
+    def digest(image=IMAGE, labels=LABELS, name="f", **settings):
+        return prepare_field(image, labels, name=name, **settings).digest()
+
+    brighter, larger = IMAGE.copy(), LABELS.copy()
+    brighter[0, 0] ^= 1
+    larger[45, 20:50] = 5
+    known = digest(pixel_size=0.2, frame=9.0)
+    assert digest(IMAGE.copy(), LABELS.copy(), pixel_size=0.2, frame=9.0) == known
+    others = [
+        digest(pixel_size=0.2, frame=12.0),
+        digest(pixel_size=0.3, frame=9.0),
+        digest(pixel_size=0.2, frame="cell"),
+        digest(brighter, pixel_size=0.2, frame=9.0),
+        digest(labels=larger, pixel_size=0.2, frame=9.0),
+        digest(name="g", pixel_size=0.2, frame=9.0),
+        digest(IMAGE.astype(np.uint16), pixel_size=0.2, frame=9.0),
+    ]
+    assert len({known, *others}) == 8
