@@ -132,3 +132,18 @@ def test_more_planes_come_closer():
 def test_interpolation_needs_the_section():
     with pytest.raises(ArrayError, match="plane 32, the section, is needed"):
         interpolate({30: disc(9, 9) > 0})
+
+
+def test_planes_lie_evenly_over_the_shape():
+    obj = np.zeros((64, 64, 64), bool)
+    obj[20:50, 10:20, 10:30] = True  # planes 20 to 49, in three parts of 10 with 34.5 in the middle
+    section = np.zeros((64, 64), np.uint8)
+    section[0, 0], section[1, 1] = 128, 127
+    found = planes_of(obj, section, 3)
+    assert sorted(found) == [24, 32, 44]
+    for z in (24, 44):
+        np.testing.assert_array_equal(found[z], obj[z])
+    assert np.argwhere(found[32]).tolist() == [[0, 0]]
+    assert sorted(planes_of(obj, section, 2)) == [32, 40]  # half way from 32 to 49
+    assert sorted(planes_of(obj, section, 1)) == [32]
+    assert sorted(planes_of(np.zeros_like(obj), section, 2)) == [32]

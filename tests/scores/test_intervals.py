@@ -77,3 +77,11 @@ def test_the_ends_are_held(low, high, held):
         [row("a", "x", value, true=50.0) for value in (80, 110)], {"a": {"volume": (low, high)}}
     )
     assert twice["crps"] == pytest.approx((45 - 15) / 50)
+
+
+def test_classes_come_in_order():
+    names = ["e", "b", "d", "a", "c"]
+    rows = [row(name, name, value) for name in names for value in (80, 110)]
+    found = interval_scores(rows, {name: {"surface": (90, 110)} for name in names})
+    assert [line["class"] for line in found] == ["all", "a", "b", "c", "d", "e"]
+    assert {line["quantity"] for line in found} == {"surface"}

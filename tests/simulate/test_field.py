@@ -41,6 +41,9 @@ def test_seed_and_room():
     other = simulate_field(3, seed=3, shape=(128, 128), types=["-1.00_spherocyte"])
     np.testing.assert_array_equal(first.image, same.image)
     assert (first.image != other.image).any()
+    # Not the cells alone are others: they lie at other places.
+    assert list(first.corners) == list(same.corners)
+    assert list(first.corners) != list(other.corners)
     with pytest.raises(ConfigError, match="fit into"):
         simulate_field(30, shape=(128, 128))
     with pytest.raises(ConfigError, match="fit into"):
