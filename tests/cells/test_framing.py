@@ -129,3 +129,9 @@ def test_masks_of_several_pieces_are_told_unless_of_clusters():
     assert "Its mask has 2 pieces, which were taken for one cell." in told
     (told,) = frame_crops([replace(crop, cluster=True)], PUBLISHED).warnings
     assert "pieces" not in told
+
+
+def test_an_image_of_one_value_is_told():
+    crop = crop_of(*LOOSE)
+    (told,) = frame_crops([replace(crop, image=np.full_like(crop.image, 90))], PUBLISHED).warnings
+    assert told == "Its image has the same value everywhere, so its outline alone is known."

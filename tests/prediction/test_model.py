@@ -184,6 +184,7 @@ def test_classes(sections):
         ({"steps": 51}, "51 steps cannot be kept"),
         ({"steps": "fast"}, "is no respacing"),
         ({"cell_class": "SDE"}, "not told of classes"),
+        ({"cell_class": 1}, "not told of classes"),
     ],
 )
 def test_bad_settings(model, sections, settings, message):

@@ -159,6 +159,8 @@ def frame_crops(
 def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
     """Say what of a mask a user must know; nothing if all is well."""
     told = [CUT] if border else []
+    if crop.image.size and crop.image.min() == crop.image.max():
+        told.append("Its image has the same value everywhere, so its outline alone is known.")
     if body[1] > 1 and not crop.cluster:
         told.append(f"Its mask has {body[1]} pieces, which were taken for one cell.")
     return " ".join(told)

@@ -311,7 +311,9 @@ class Model:
                 "the cells have voxels of different sizes, those of cell i of squares[i].edge / "
                 f"{SIZE} pixels, so voxel_size is not stated.",
             )
-        classes = [cell_class] if isinstance(cell_class, str) else cell_class
+        classes: Any = cell_class  # text and whatever else is no sequence is of one cell
+        if cell_class is not None and (isinstance(cell_class, str) or np.ndim(cell_class) == 0):
+            classes = [cell_class]
         known = None
         if planes is not None or heights_um is not None:
             given = zip(
