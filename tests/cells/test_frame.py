@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dispr.cells.frame import FRAME_UM, choose_frames
+from dispr.cells.frame import FRAME_UM, choose_frames, enlarge
 from dispr.errors import ConfigError
 
 WHOLE = [True] * 3
@@ -44,3 +44,12 @@ def test_given_length():
     for wrong in ("large", "0", "-3", "nan"):
         with pytest.raises(ConfigError, match="frame"):
             choose_frames([50], [True], 0.1, wrong)
+
+
+def test_a_frame_is_enlarged_for_a_cell_that_fills_it():
+    """Up to 60 of 64 pixels are room enough; a larger cell spans 60 of its own frame."""
+    assert enlarge(60, 64) == 64
+    assert enlarge(61, 64) == 66  # 65.07
+    assert enlarge(90, 64) == 96
+    assert enlarge(30, 32) == 32
+    assert enlarge(31, 32) == 34  # 33.07

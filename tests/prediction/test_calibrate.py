@@ -1,9 +1,11 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from dispr.cells.folder import find_cells
+from dispr.cells.read import read_cell
 from dispr.cli.main import cli
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
@@ -12,7 +14,7 @@ from dispr.model.weights import Weights, build_network, load_weights, save_weigh
 from dispr.network.config import UNetConfig
 from dispr.prediction.calibrate import calibrate, unseen
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.model import Model, load
+from dispr.prediction.model import Model, Prediction, load
 from dispr.simulate.folder import simulate_folder
 
 CONFIG = ModelConfig(
@@ -85,3 +87,27 @@ def test_deterministic(cells_folder):
     config = ModelConfig(network, None)
     with pytest.raises(ConfigError, match="no spread"):
         calibrate(Model(config, build_network(config)), find_cells(cells_folder, split="test"))
+
+
+def test_errors_are_those_of_the_volumes_that_this_seed_draws(weights, cells_folder, monkeypatch):
+    model = load(weights, "cpu")
+    files = find_cells(cells_folder, split="train", need_obj=True) * 2
+    errors, asked = [], {}
+
+    def draw(images, masks, **settings):
+        asked.update(settings)
+        for file in files:
+            truth = read_cell(file).obj > 127
+            sample = truth.copy()
+            sample[:30] = False
+            errors.append(abs(np.log(sample.sum() / truth.sum())))
+            yield Prediction(np.stack([sample] * 5), sample.astype(np.float32))
+
+    monkeypatch.setattr(model, "predict_each", draw)
+    seen = []
+    found = calibrate(model, files, seed=7, on_progress=seen.append)
+    assert asked["seed"] == 7
+    assert seen == [1] * len(files)
+    assert found.cells == len(files)
+    # Of 12 cells whose samples agree, the interval of 90 % reaches to the largest error.
+    assert found.volume_scale * found.volume_floor == pytest.approx(max(errors))
