@@ -40,10 +40,34 @@ def weights(tmp_path):
 def test_cells_of_the_training_are_left_out(weights, cells_folder):
     model = load(weights, "cpu")
     files = find_cells(cells_folder, split="train", need_obj=True)
-    left = unseen(model, files)
+    left, remarks = unseen(model, files)
     assert [file.name for file in left] == [file.name for file in files[1:]]
+    assert remarks == (
+        f"1 of {len(files)} cells are left out: they had a part in the model's training.",
+    )
     with pytest.raises(ConfigError, match="trained on all of these cells"):
         unseen(model, files[:1])
+
+
+def test_cells_that_the_first_weights_saw_are_left_out(weights, cells_folder):
+    model = load(weights, "cpu")
+    files = find_cells(cells_folder, split="train", need_obj=True)
+    before = {"training_cells": [files[1].name], "data": "first"}
+    model.about["started_from"] = {
+        **before,
+        "extra_cells": 1,
+        "extra_training_cells": ["simulated"],
+    }
+    names = {file.name for file in files}
+    assert {file.name for file in unseen(model, files)[0]} == names - {files[0].name, files[1].name}
+    assert {f.name for f in unseen(model, files, ["first"])[0]} == names - {files[0].name}
+    model.about["started_from"] = {**before, "extra_cells": 1}
+    with pytest.raises(ConfigError, match="do not name 1 extra cells"):
+        unseen(model, files)
+    del model.about["training_cells"]
+    left, (remark,) = unseen(model, files)
+    assert len(left) == len(files)
+    assert "do not name their training cells" in remark
 
 
 def test_calibration_is_kept_and_used(weights, tmp_path):
@@ -52,7 +76,7 @@ def test_calibration_is_kept_and_used(weights, tmp_path):
     cli.main(arguments, standalone_mode=False)
     found = load_weights(weights).config.calibration
     model = load(weights, "cpu")
-    files = unseen(model, find_cells(tmp_path / "cells", split="train", need_obj=True))
+    files, _ = unseen(model, find_cells(tmp_path / "cells", split="train", need_obj=True))
     assert (found.level, found.cells) == (0.9, len(files))
     rows = predict_folder(model, files, tmp_path / "out", ensemble=5)
     held = [

@@ -12,7 +12,6 @@ import torch
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
 from dispr.cells.prepare import occupancy
-from dispr.classification.provenance import seen_cells
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError, FileError
 from dispr.model.config import ModelConfig
@@ -21,6 +20,7 @@ from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
 from dispr.network.planes import UNKNOWN
 from dispr.prediction.familiarity import digest_of, familiarity_of
 from dispr.prediction.model import load
+from dispr.prediction.seen import seen_cells
 from dispr.simulate.folder import simulate_folder
 from dispr.training.config import TrainingConfig
 from dispr.training.samples import cell_of, make_samples

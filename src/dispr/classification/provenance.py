@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dispr.classification.folds import Fold, Split
 from dispr.errors import ConfigError, FileError
-from dispr.prediction.familiarity import digest_of
 from dispr.prediction.layout import SETTINGS
-
-SIMULATED_EXTRA = "3e4d2bf38ca1a41a"
-"""Checksum of the training cells of the first shipped weights. Their 3,000 extra cells, which are
-not named, were simulated (docs/model-card.md)."""
+from dispr.prediction.seen import seen_cells
 
 
 @dataclass(frozen=True)
@@ -49,61 +44,6 @@ class Predictions:
                 f"as {both[0]}; predict with one model for each fold that was trained without its "
                 "test cells, or classify only cells that the model has not seen (--unseen)."
             )
-
-
-def seen_cells(
-    about: Mapping[str, Any], unrelated: Collection[str] = ()
-) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Read from the remarks in weights which cells had a part in them.
-
-    Parameters
-    ----------
-    about : mapping
-        `Weights.about`: `training_cells`, `extra_training_cells` where there were any, and
-        `started_from`, the same of the weights that the training began with, and so on.
-    unrelated : collection of str
-        Data sets (`about["data"]`, `about["extra_data"]`) that share no cell with those to be
-        classified, such as simulated ones. Their cells are passed over, for equal names mean
-        nothing there.
-
-    Returns
-    -------
-    seen : frozenset of str
-        Names of cells.
-    remarks : tuple of str
-        Sentences on what the weights do not tell.
-
-    Raises
-    ------
-    ConfigError
-        If the weights do not name all cells that they were trained on.
-    """
-    seen: set[str] = set()
-    remarks: list[str] = []
-    link: Mapping[str, Any] | None = about
-    while link is not None:
-        cells = link.get("training_cells")
-        if cells is None:
-            raise ConfigError(
-                "the weights do not name the cells that they were trained on, so that a leak "
-                "cannot be ruled out; use weights written by dispr train."
-            )
-        if link.get("data") not in unrelated:
-            seen.update(cells)
-        extra, named = link.get("extra_cells"), link.get("extra_training_cells")
-        if extra and not named:
-            if digest_of(cells) != SIMULATED_EXTRA:
-                raise ConfigError(
-                    f"the weights do not name {extra} extra cells that they were trained on, so "
-                    "that a leak cannot be ruled out; use weights written by this version of "
-                    "dispr train."
-                )
-            remark = f"The model was also trained on {extra} simulated cells."
-            remarks += [remark] if remark not in remarks else []
-        if named and link.get("extra_data") not in unrelated:
-            seen.update(named)
-        link = link.get("started_from")
-    return frozenset(seen), tuple(remarks)
 
 
 def read_predictions(

@@ -20,6 +20,13 @@ import click
 @click.option(
     "--split", default="train", show_default=True, help="Part of the data: train or test."
 )
+@click.option(
+    "--unrelated",
+    multiple=True,
+    metavar="DATA",
+    help="Data that the model was trained on, under the name that its training was given, and "
+    "which shares no cell with these, such as simulated ones. Can be repeated.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", default="fp32", show_default=True, help="fp32, bf16, fp16 or auto.")
@@ -28,6 +35,7 @@ def command(
     data: Path,
     out: Path | None,
     split: str,
+    unrelated: tuple[str, ...],
     seed: int,
     device: str,
     precision: str,
@@ -48,7 +56,10 @@ def command(
     from dispr.prediction.model import load
 
     model = load(weights, device, precision)
-    files = unseen(model, find_cells(data, split=training_split(data, split), need_obj=True))
+    found_cells = find_cells(data, split=training_split(data, split), need_obj=True)
+    files, remarks = unseen(model, found_cells, unrelated)
+    for remark in remarks:
+        click.echo(remark)
     with tqdm(total=len(files), unit="cell", leave=False) as bar:
         found = calibrate(model, files, seed=seed, on_progress=bar.update)
     before = load_weights(weights)

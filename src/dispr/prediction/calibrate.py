@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from dispr.errors import ConfigError
 from dispr.model.calibration import Calibration, fit_calibration, refuse_few
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.model import Model
+from dispr.prediction.seen import seen_cells
 
 ENSEMBLE = 5
 LEVEL = 0.9
@@ -71,19 +72,44 @@ def calibrate(
     return fit_calibration(samples, truth, LEVEL)
 
 
-def unseen(model: Model, files: Sequence[CellFiles]) -> list[CellFiles]:
-    """Leave out the cells that the model was trained on, as its weights tell by name.
+def unseen(
+    model: Model, files: Sequence[CellFiles], unrelated: Collection[str] = ()
+) -> tuple[list[CellFiles], tuple[str, ...]]:
+    """Leave out the cells that had a part in the model: in its training, or before.
+
+    Parameters
+    ----------
+    model : Model
+        Whose weights tell these cells by name, and those of the weights that it began with.
+    files : sequence of CellFiles
+        Cells.
+    unrelated : collection of str
+        Data sets that it was trained on and that share no cell with these; see `seen_cells`.
+
+    Returns
+    -------
+    left : list of CellFiles
+        The others.
+    remarks : tuple of str
+        Sentences on what was left out, and on what the weights do not tell.
 
     Raises
     ------
     ConfigError
-        If none is left.
+        If none is left, or the weights do not name all cells that they were trained on.
     """
-    seen = set(model.about.get("training_cells", ()))
+    if "training_cells" not in model.about:
+        told = "The weights do not name their training cells; none of these must be among them."
+        return list(files), (told,)
+    seen, remarks = seen_cells(model.about, unrelated)
     left = [file for file in files if file.name not in seen]
     if not left:
         raise ConfigError(
-            "the model was trained on all of these cells; calibrate it on others, or train with "
-            "a validation part."
+            "the model was trained on all of these cells, or began with weights that were; "
+            "calibrate it on others, or train with a validation part."
         )
-    return left
+    out = len(files) - len(left)
+    if out:
+        told = f"{out} of {len(files)} cells are left out: they had a part in the model's training."
+        remarks = (*remarks, told)
+    return left, remarks

@@ -10,7 +10,6 @@ from pathlib import Path
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.classification.experiment import FoldResult
 from dispr.classification.folds import Fold, Split, make_split, write_split
-from dispr.classification.provenance import seen_cells
 from dispr.classification.sources import refuse_without_minority
 from dispr.classification.study import Study, classify
 from dispr.errors import ConfigError, DisprError
@@ -19,6 +18,7 @@ from dispr.model.device import check_precision, find_device
 from dispr.model.weights import Weights, load_weights
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
+from dispr.prediction.seen import seen_cells
 from dispr.reproduce.models import SIMULATED, Progress, counted, pretrain, train_fold
 from dispr.reproduce.plan import Places, Plan, begin
 from dispr.reproduce.report import SchemeResult, write_report
@@ -74,7 +74,7 @@ def reproduce(
         cell of the study.
     unrelated : sequence of str
         Data sets that these weights were trained on and that share no cell with the study, see
-        `dispr.classification.provenance.seen_cells`.
+        `dispr.prediction.seen.seen_cells`.
     origin : str
         What the report says of where the cells are from.
     device : str
