@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from dispr.cells.arrays import as_body
 from dispr.cells.prepare import (
     as_image,
     as_mask,
@@ -11,6 +12,7 @@ from dispr.cells.prepare import (
     occupancy,
 )
 from dispr.errors import ArrayError
+from dispr.fields.grey import as_grey
 
 
 def square(dtype, inside=1, size=64):
@@ -235,3 +237,14 @@ def test_a_mask_that_is_turned_over_is_refused():
     for turned in (~np.pad(mask, 1), np.where(np.pad(mask, 1), 0, 255).astype(np.uint8)):
         with pytest.raises(ArrayError, match="mask marks all four corners"):
             as_mask(turned)
+
+
+def test_axes_of_length_one_do_not_matter():
+    body = np.zeros((9, 10, 11), bool)
+    body[2:6, 3:7, 4:8] = True
+    np.testing.assert_array_equal(as_body(body[None]), body)
+    assert np.array_equal(as_grey(square(np.uint8, 90)[None, None]), square(np.uint8, 90))
+    labels = body.astype(np.uint16)
+    labels[7:9] = 2
+    with pytest.raises(ArrayError, match="give the volume of each cell by itself"):
+        as_body(labels)

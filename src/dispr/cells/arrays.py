@@ -165,6 +165,8 @@ def as_body(array: Any, name: str = "volume") -> np.ndarray:
         If this is not one finite 3D volume, or no voxel is inside.
     """
     volume = as_array(array, name)
+    while volume.ndim > 3 and volume.shape[0] == 1:
+        volume = volume[0]
     if volume.ndim != 3:
         raise ArrayError(
             f"{name} has the shape {volume.shape}; give one volume (Z, Y, X), and the shapes of "
@@ -327,9 +329,9 @@ def grey_mask(array: np.ndarray, name: str) -> np.ndarray:
             return grey_mask(array.astype(np.int64), name)
         array = _unit(array, name) * 255
     elif array.dtype != np.uint8:
-        raise _labels_error(name, len(np.unique(values)))
+        raise _labels_error(array, name, len(np.unique(values)))
     elif (labels := _bodies(array)) > 1:
-        raise _labels_error(name, labels)
+        raise _labels_error(array, name, labels)
     if array.max() <= 127:
         raise ArrayError(
             f"{name} has no value above half of its range; mark the inside of one cell with 255, "
@@ -341,7 +343,12 @@ def grey_mask(array: np.ndarray, name: str) -> np.ndarray:
 ONE_BY_ONE = "crop each cell by itself, or predict the whole as a field of view with labels"
 
 
-def _labels_error(name: str, count: int) -> ArrayError:
+def _labels_error(array: np.ndarray, name: str, count: int) -> ArrayError:
+    if array.ndim == 3:
+        return ArrayError(
+            f"{name} holds {count} values beside 0, as labels of several cells do; give the volume "
+            "of each cell by itself (a grey one must be uint8)."
+        )
     return ArrayError(
         f"{name} holds {count} values beside 0, as labels of several cells do; {ONE_BY_ONE} "
         "(a grey mask must be uint8)."

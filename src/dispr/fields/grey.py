@@ -20,7 +20,7 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
     Parameters
     ----------
     array : array-like
-        (Y, X), real numbers.
+        (Y, X), real numbers; axes of length 1 do not matter.
     name : str
         What errors call the array.
 
@@ -36,6 +36,8 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
         If this is no image, or has no contrast.
     """
     grey = as_array(array, name, "image")
+    while grey.ndim > 2 and 1 in grey.shape:
+        grey = grey.squeeze(grey.shape.index(1))
     if grey.dtype.kind not in "uif" or grey.ndim != 2:
         what = f"the type {grey.dtype}" if grey.ndim == 2 else f"the shape {grey.shape}"
         raise ArrayError(f"{name} has {what}; give one section of grey values, (Y, X).")
