@@ -147,3 +147,17 @@ def test_planes_lie_evenly_over_the_shape():
     assert sorted(planes_of(obj, section, 2)) == [32, 40]  # half way from 32 to 49
     assert sorted(planes_of(obj, section, 1)) == [32]
     assert sorted(planes_of(np.zeros_like(obj), section, 2)) == [32]
+
+
+def test_towards_an_empty_plane_the_shape_shrinks_alike_above_and_below():
+    y, x = np.mgrid[:64, :64] - 32
+    disc, empty = y**2 + x**2 < 15**2, np.zeros((64, 64), bool)
+    body = interpolate({24: empty, 32: disc, 40: empty})
+    np.testing.assert_array_equal(body[32], disc)
+    for k in range(1, 9):
+        np.testing.assert_array_equal(body[32 - k], body[32 + k])
+    areas = [int(body[32 + k].sum()) for k in range(8)]
+    assert areas == sorted(areas, reverse=True)
+    assert areas[7] < areas[0]
+    assert not body[:24].any()
+    assert not body[41:].any()
