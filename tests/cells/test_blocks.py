@@ -14,7 +14,8 @@ def test_runs_of_consecutive_numbers():
 
 
 def test_long_runs_are_cut():
-    assert [len(block) for block in cut(*range(20))] == [8, 8, 4]
+    names = [(parse_name(f"0.00_discocyte{k:06d}"), k) for k in range(20)]
+    assert [len(block) for block in blocks(names)] == [8, 8, 4]
     assert [len(block) for block in cut(*range(5), size=2)] == [2, 2, 1]
 
 
