@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from dispr import checksums
 from dispr.errors import DisprError, FileError
 
 
@@ -45,6 +46,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        checksums.record(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
         raise write_error(target, error) from error
@@ -88,6 +90,7 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
     import tifffile
 
     path = Path(path)
+    checksums.check(path)
     with tiff_errors(path), tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         check_size(path, series.shape, np.dtype(series.dtype).itemsize)

@@ -17,7 +17,9 @@ from dispr.classification.importances import importances
 from dispr.classification.leaks import check_fold, check_rows
 from dispr.classification.pipeline import Fit, Recipe, fit_fold
 from dispr.classification.rows import FoldData, held_out_rows, training_rows
+from dispr.errors import FileError
 from dispr.files import atomic_path
+from dispr.records import read_json
 
 RESULTS_VERSION = 1
 """To be raised whenever the same rows and recipe give other results."""
@@ -204,12 +206,12 @@ def _write(path: Path, key: str, result: FoldResult) -> None:
 def _read(path: Path, key: str) -> FoldResult | None:
     """Read the result of a fold; None if there is none, or one of other rows or settings."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         if record.pop("key") != key:
             return None
         record["probabilities"] = tuple(tuple(row) for row in record["probabilities"])
         for name in ("names", "truth", "predicted", "classes"):
             record[name] = tuple(record[name])
         return FoldResult(**record)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileError, ValueError, KeyError, TypeError, AttributeError):
         return None  # computed again, and written anew

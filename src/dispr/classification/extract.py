@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from dispr.cells.read import read_image, read_mask, read_obj
 from dispr.classification.measures import fingerprint, section_features, shape_features
 from dispr.classification.table import FeatureTable, read_table
 from dispr.errors import FileError
-from dispr.files import atomic_path
 from dispr.prediction.layout import probability_path, read_probability, read_samples, sample_paths
 from dispr.processes import map_in_processes
+from dispr.records import read_json, write_json
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.shape import binarise
 
@@ -215,9 +214,9 @@ def _read_cache(cache: Path, digests: Mapping[str, str]) -> dict[str, list[dict[
     if not (cache.is_file() and _record(cache).is_file()):
         return {}
     try:
-        known = json.loads(_record(cache).read_text(encoding="utf-8"))
+        known = read_json(_record(cache))
         table = read_table(cache)
-    except (ValueError, FileError):
+    except FileError:
         return {}  # measured again, and written anew
     found: dict[str, list[dict[str, float]]] = {}
     for name, row in zip(table.names, table.values, strict=True):
@@ -231,6 +230,4 @@ def _write_cache(cache: Path, table: FeatureTable, digests: Mapping[str, str]) -
     # The record goes last, and first if the table is about to change: what it vouches for is there.
     _record(cache).unlink(missing_ok=True)
     table.write(cache)
-    with atomic_path(_record(cache)) as temporary:
-        kept = {name: digests[name] for name in dict.fromkeys(table.names)}
-        temporary.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    write_json(_record(cache), {name: digests[name] for name in dict.fromkeys(table.names)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dispr.cells.blocks import BLOCK, blocks
 from dispr.cells.classes import CLASSES, parse_name
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_csv
+from dispr.records import read_csv
 
 SCHEMES = ("runs", "random")
 """Ways to draw folds: blocks of neighbouring numbers stay together, or every cell by itself."""
@@ -208,15 +208,11 @@ def read_split(path: Path, names: Sequence[str] | None = None) -> Split:
         If the file cannot be read as a split, or is one of other cells.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [
-                (row["name"], int(row["repeat"]), int(row["fold"])) for row in csv.DictReader(file)
-            ]
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from (
-            error
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        rows = [
+            (row["name"], int(row["repeat"]), int(row["fold"]))
+            for row in read_csv(path, ["name", "repeat", "fold"], remedy="draw the folds again")
+        ]
+    except ValueError as error:
         raise FileError(
             f"{path} is no file of folds; it needs the columns name, repeat and fold, the last two "
             "whole numbers."

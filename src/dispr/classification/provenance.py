@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.classification.folds import Fold, Split
 from dispr.errors import ConfigError, FileError
-from dispr.prediction.layout import SETTINGS
+from dispr.prediction.layout import SETTINGS, read_settings
 from dispr.prediction.seen import seen_cells
 
 
@@ -72,12 +71,11 @@ def read_predictions(
         If the weights are those of another model, or do not name their training cells.
     """
     record = folder / SETTINGS
-    try:
-        known = str(json.loads(record.read_text(encoding="utf-8"))["model"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    known = read_settings(folder).get("model")
+    if known is None:
         raise FileError(
             f"{record} does not tell which model made these shapes; write them with dispr predict."
-        ) from error
+        )
     from dispr.prediction.folder import fingerprint
     from dispr.prediction.model import load
 

@@ -11,6 +11,7 @@ from dispr._version import __version__
 from dispr.cells.blocks import BLOCK
 from dispr.cells.classes import CLASSES
 from dispr.cells.folder import CellFiles
+from dispr.checksums import guard
 from dispr.classification.experiment import FoldResult, RecipeOf, classify_folds
 from dispr.classification.folds import (
     Split,
@@ -166,6 +167,7 @@ def classify(
     )
     for prediction in found.values():
         remarks += [remark for remark in prediction.remarks if remark not in remarks]
+    guard(out)
     write_split(out / "folds.csv", drawn)
     sources = Sources(
         files,

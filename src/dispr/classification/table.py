@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_csv
+from dispr.records import read_csv
 
 NAME, SAMPLE = "name", "sample"
 
@@ -175,17 +175,13 @@ def read_table(path: Path) -> FeatureTable:
         If the file cannot be read as one.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            columns = tuple(c for c in reader.fieldnames or () if c not in (NAME, SAMPLE))
-            names, samples, values = [], [], []
-            for row in reader:
-                names.append(row[NAME])
-                samples.append(int(row.get(SAMPLE) or -1))
-                values.append([float(row[c]) if row[c] else np.nan for c in columns])
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
+        rows = read_csv(path, [NAME], remedy="remove it, to measure again")
+        columns = tuple(c for c in (rows[0] if rows else ()) if c not in (NAME, SAMPLE))
+        names, samples, values = [], [], []
+        for row in rows:
+            names.append(row[NAME])
+            samples.append(int(row.get(SAMPLE) or -1))
+            values.append([float(row[c]) if row[c] else np.nan for c in columns])
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(f"{path} is no table of features; remove it, to measure again.") from error
     array = np.array(values, np.float64).reshape(len(names), len(columns))

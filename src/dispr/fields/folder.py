@@ -7,9 +7,7 @@ volume in which every cell stands at its place.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import numpy as np
 
 from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PUBLISHED, Frame
+from dispr.checksums import guard
 from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.fields.find import FieldFiles
 from dispr.fields.meshes import check_meshes, write_field_meshes
@@ -28,7 +27,7 @@ from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
 from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge
 from dispr.fields.volume import check_format, write_volume
-from dispr.files import atomic_path, make_folder, write_csv, write_tiff
+from dispr.files import make_folder, write_csv, write_tiff
 from dispr.measurements.calibrate import model_of
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
@@ -36,6 +35,7 @@ from dispr.prediction.folder import predict_folder
 from dispr.prediction.layout import SETTINGS, probability_path, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
 from dispr.prediction.shipped import shipped_intervals
+from dispr.records import read_csv, read_json, write_json
 
 RECORD = "field.json"
 LABELS = "labels.tif"
@@ -303,8 +303,8 @@ def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
         return None
     if any(shape.stat().st_mtime_ns >= path.stat().st_mtime_ns for shape in shapes):
         return None
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = {row["name"]: dict(row) for row in csv.DictReader(file) if row.get("name")}
+    found = read_csv(path, ["name"], unique="name", remedy="remove it, to measure again")
+    rows: dict[str, Row] = {row["name"]: dict(row) for row in found}
     return rows if rows.keys() >= set(names) else None
 
 
@@ -396,11 +396,8 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
         "channel": channel,
     }
     if path.is_file():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            before = {}
-        if not isinstance(before, dict) or before.get("field") != record["field"]:
+        before = read_json(path, remedy="name another folder")
+        if before.get("field") != record["field"]:
             raise ConfigError(
                 f"{out} holds the cells of another image, other labels, pixels or frames; name "
                 "another folder."
@@ -409,8 +406,8 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
         raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
     elif (out / SETTINGS).exists() or (out / "probability").exists():
         raise ConfigError(f"{out} holds predictions of single cells; name another folder.")
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    guard(out)
+    write_json(path, record)
 
 
 def _volumes(row: Row, edge: float) -> Row:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dispr.checksums import check
 from dispr.errors import ArrayError, FileError
 from dispr.images.kinds import is_png
 from dispr.images.png import read_header, read_png
@@ -106,12 +107,12 @@ def read_size(path: str | os.PathLike[str]) -> StatedSize:
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
-    """Make sure that a path is that of a file.
+    """Make sure that a path is that of a file, and that it is as the program wrote it.
 
     Raises
     ------
     FileError
-        If there is none.
+        If there is none, or its checksum differs (`dispr.checksums`).
     """
     path = Path(path)
     if path.is_dir():
@@ -119,4 +120,5 @@ def existing(path: str | os.PathLike[str]) -> Path:
         raise FileError(f"{path} is a folder; name a file.")
     if not path.exists():
         raise missing(path)
+    check(path)
     return path

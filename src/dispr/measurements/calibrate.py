@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from dispr.images.read import read_numbers
 from dispr.measurements.inputs import Item, find_items
 from dispr.morphology.intervals import MeasureIntervals, fit_intervals
 from dispr.morphology.shape import no_shape, shape_values
-from dispr.prediction.layout import SETTINGS, read_grid
+from dispr.prediction.layout import read_grid, read_settings
 from dispr.processes import map_in_processes
 
 Values = Mapping[str, float]
@@ -82,10 +81,7 @@ def calibrate_measures(
 
 def model_of(predictions: Path) -> str:
     """Give the checksum of the model that drew the shapes of a folder; empty if not known."""
-    try:
-        return str(json.loads((predictions / SETTINGS).read_text("utf-8"))["model"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    return str(read_settings(predictions).get("model", ""))
 
 
 def _measure(task: tuple[Item, Path, Grid | None]) -> tuple[list[Values], Values]:

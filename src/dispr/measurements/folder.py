@@ -97,7 +97,7 @@ def measure_items(
             results = map_in_processes(measure_item, [items[i] for i in todo], jobs)
             for i, result in zip(todo, results, strict=True):
                 done[i] = result.row
-                file.write(json.dumps([_key(items[i]), *result]) + "\n")
+                file.write(_line(_key(items[i]), result) + "\n")
                 file.flush()
                 if on_cell:
                     on_cell()
@@ -243,13 +243,22 @@ def _key(item: Item) -> str:
 
 
 def _read_part(path: Path) -> dict[str, Done]:
-    """Read the rows of an interrupted run; a line that was cut short is left out."""
+    """Read the rows of an interrupted run; lines that are damaged or cut short are left out."""
     found: dict[str, Done] = {}
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                key, mark, row = json.loads(line)
-                found[key] = Done(mark, dict(row))
-            except (ValueError, TypeError):
-                continue
+        for line in path.read_bytes().decode("utf-8", "replace").split("\n"):
+            content, _, digest = line.rpartition("\t")
+            if digest and digest == _short_digest(content):
+                key, mark, row = json.loads(content)
+                found[key] = Done(mark, row)
     return found
+
+
+def _line(key: str, done: Done) -> str:
+    """Give the line that keeps a row of an interrupted run: JSON and its checksum."""
+    content = json.dumps([key, *done])
+    return f"{content}\t{_short_digest(content)}"
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -6,7 +6,6 @@ smoother than the cell.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from dispr.errors import ConfigError, FileError
-from dispr.files import atomic_path
 from dispr.model.calibration import fewest_cells, refuse_few
 from dispr.morphology.features import SHAPE_FEATURES, Feature
+from dispr.records import NUMBER, read_json, write_json
 
 POWERS = {"length": 1, "area": 2, "volume": 3, "per length": -1, "per area": -2}
 """Power of the voxel's edge that a dimension goes with."""
@@ -178,8 +177,7 @@ def save_intervals(path: Path, intervals: MeasureIntervals) -> None:
         "samples": intervals.samples,
         "rules": rules,
     }
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(path, content, sealed=True)
 
 
 def load_intervals(path: Path) -> MeasureIntervals:
@@ -190,14 +188,12 @@ def load_intervals(path: Path) -> MeasureIntervals:
     FileError
         If the file is missing or holds something else.
     """
+    kinds = {"rules": dict, "level": NUMBER, "cells": int, "model": str, "samples": int}
+    content = read_json(path, kinds, remedy="fit the intervals again")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         rules = {str(name): Rule(*map(float, rule)) for name, rule in content["rules"].items()}
         level, cells, samples = content["level"], content["cells"], content["samples"]
         model = str(content["model"])
         return MeasureIntervals(float(level), int(cells), model, int(samples), rules)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError) as error:
         raise FileError(f"{path} holds no intervals of measures; fit them again.") from error

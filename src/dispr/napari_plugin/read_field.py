@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from dispr.napari_plugin.layers import (
     surface_layer,
 )
 from dispr.napari_plugin.summary import measured
+from dispr.records import read_csv, read_json
 
 
 def read_field_folder(folder: Path) -> list[LayerData]:
@@ -80,11 +79,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     FileError
         If that is missing or damaged.
     """
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{folder / RECORD} cannot be read; predict the field again.") from error
-    return record if isinstance(record, dict) else {}
+    return read_json(folder / RECORD, remedy="predict the field again, to another folder")
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
@@ -97,11 +92,7 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         return []
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return [dict(row) for row in csv.DictReader(file)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise FileError(f"{path} cannot be read; predict to this folder again.") from error
+    return [dict(row) for row in read_csv(path, remedy="predict to this folder again")]
 
 
 def _measured(row: dict[str, Any]) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,9 +22,9 @@ import numpy as np
 
 from dispr.cells.arrays import canonical_pair
 from dispr.errors import ConfigError, FileError
-from dispr.files import atomic_path
 from dispr.prediction.appearance import TRAITS, describe_all
 from dispr.prediction.shipped import FOLDER
+from dispr.records import read_json, write_json
 
 ALARM = 0.02
 """Score below which a warning is given: that of one training cell in fifty."""
@@ -246,8 +245,7 @@ def digest_of(names: Iterable[str]) -> str:
 
 def save_familiarity(path: Path, familiarity: Familiarity) -> None:
     """Write the statistics as JSON."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(familiarity.to_dict()) + "\n", encoding="utf-8")
+    write_json(path, familiarity.to_dict(), sealed=True)
 
 
 def load_familiarity(path: Path = SHIPPED) -> Familiarity:
@@ -258,12 +256,10 @@ def load_familiarity(path: Path = SHIPPED) -> Familiarity:
     FileError
         If the file is missing or holds no such statistics.
     """
+    content = read_json(path, remedy="fit the statistics again")
     try:
-        return from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
-    except (ValueError, ConfigError) as error:
+        return from_dict(content)
+    except ConfigError as error:
         raise FileError(f"{path} holds no statistics of training cells: fit them again.") from error
 
 

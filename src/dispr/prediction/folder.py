@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ from dispr.cells.planes import TABLE as TABLE_OF_PLANES
 from dispr.cells.read import Cell, read_crop
 from dispr.cells.spacing import Spacing
 from dispr.cells.square import Square, whole_square
+from dispr.checksums import guard
 from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.files import atomic_path, make_folder, write_csv
+from dispr.files import make_folder, write_csv
 from dispr.images.read import read_numbers
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.voxels import surface
@@ -38,11 +37,15 @@ from dispr.prediction.layout import (
     probability_path,
     read_grey,
     read_prediction,
+    read_predictions,
+    read_settings,
     read_spacing,
+    sample_path,
     write_prediction,
 )
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
 from dispr.prediction.planes import numbered_planes
+from dispr.records import write_json
 
 
 def predict_folder(
@@ -225,7 +228,7 @@ def predict_folder(
         table = [rows[file.name] for file in files if file.name in rows]
         others = [
             row
-            for row in _read_table(out)
+            for row in read_predictions(out)
             if row["name"] not in digests and probability_path(out, row["name"]).is_file()
         ]
         if table:
@@ -364,14 +367,6 @@ def _states(stated: Spacing | None, voxel_size: float | None) -> bool:
     return all(math.isclose(edge, voxel_size, rel_tol=1e-5) for edge in stated)
 
 
-def _read_table(out: Path) -> list[dict[str, Any]]:
-    """Read the rows of earlier calls; none if there are none."""
-    if not (out / TABLE).is_file():
-        return []
-    with open(out / TABLE, newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row.get("name")]
-
-
 def fingerprint(model: Model) -> str:
     """Give a short checksum of a model's parameters."""
     digest = hashlib.sha256()
@@ -412,39 +407,43 @@ def _begin(
     Returns the names of the cells whose image and mask are those of an earlier call.
     """
     make_folder(out)
-    path = out / SETTINGS
-    known: dict[str, str] = {}
-    known_sizes: dict[str, float | None] = {}
-    known_squares: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-            known = before.pop("cells")
-            known_sizes = dict(before.get("voxel_sizes_um", {}))
-            known_squares = dict(before.get("squares", {}))
-        except (ValueError, KeyError, AttributeError):
-            before = {}
-        changed = [key for key in settings if before.get(key) != settings[key]]
-        if changed and not has_shapes(out):
-            known, known_sizes, known_squares = {}, {}, {}  # a record of nothing
-        elif changed:
+    before = read_settings(out)
+    changed = [key for key in settings if before.get(key) != settings[key]]
+    if before and changed:
+        if has_shapes(out):
             raise ConfigError(
                 f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
                 f"folder, or remove samples, probability and {SETTINGS} from this one."
             )
-    with atomic_path(path) as temporary:
-        others = {name: at for name, at in known_squares.items() if name not in digests}
-        cells = {
-            "cells": {**known, **digests},
-            "voxel_sizes_um": {**known_sizes, **sizes},
-            "squares": others
-            | {name: [at.y, at.x, at.edge, shapes[name]] for name, at in squares.items()},
-        }
-        text = json.dumps({**settings, **cells}, indent=1)
-        temporary.write_text(text, encoding="utf-8")
+        before = {}  # a record of nothing
+    guard(out)
+    known: dict[str, str] = before.get("cells", {})
     same = {name for name, digest in digests.items() if known.get(name) == digest}
+    # Nothing of another image must be taken for this one's if this call is cut short: its row, its
+    # shapes and the record go in this order.
+    rows = read_predictions(out)
+    kept = [row for row in rows if row["name"] in same or _has_shapes(out, row["name"], digests)]
+    if len(kept) < len(rows):
+        if kept:
+            write_csv(out / TABLE, kept)
+        else:
+            (out / TABLE).unlink()
     for name in digests.keys() - same:
-        # Shapes of another image must not be taken for this one's if this call is cut short.
         probability_path(out, name).unlink(missing_ok=True)
         drop_grey(out, name)
+        for k in range(int(before.get("ensemble", settings["ensemble"]))):
+            sample_path(out, name, k).unlink(missing_ok=True)
+    others = {n: at for n, at in before.get("squares", {}).items() if n not in digests}
+    cells = {
+        "cells": {**known, **digests},
+        "voxel_sizes_um": {**before.get("voxel_sizes_um", {}), **sizes},
+        "squares": others
+        | {name: [at.y, at.x, at.edge, shapes[name]] for name, at in squares.items()},
+    }
+    write_json(out / SETTINGS, {**settings, **cells})
     return same
+
+
+def _has_shapes(out: Path, name: str, digests: Mapping[str, str]) -> bool:
+    """Tell whether the row of a cell that is not predicted now is still of something."""
+    return name not in digests and probability_path(out, name).is_file()

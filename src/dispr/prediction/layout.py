@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +15,23 @@ from dispr.cells.square import Grid, Square, whole_square
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_tiff
 from dispr.names import key
+from dispr.records import read_csv, read_json
 
 SHAPE = (64, 64, 64)
 TABLE = "predictions.csv"
 SETTINGS = "prediction.json"
 """The table of the cells, and the record of what they were predicted with."""
+
+NUMBERS = tuple(
+    ["samples", "seed", "volume_mean_voxels", "volume_sd_voxels", "frame_y_px", "frame_x_px"]
+    + ["frame_px", "familiarity", "voxel_size_um", "volume_mean_um3", "volume_sd_um3"]
+    + [f"volume{end}_{unit}" for end in ("", "_low", "_high") for unit in ("voxels", "um3")]
+    + [f"surface{end}_voxels" for end in ("", "_low", "_high")]
+)
+"""Columns of the table that hold numbers, where they are there and not empty."""
+
+AGAIN = "remove it and predict again, which writes it anew"
+MOST_SAMPLES = 10**6
 
 
 def sample_path(out: Path, name: str, k: int) -> Path:
@@ -104,12 +116,73 @@ def read_grid(out: Path, name: str) -> Grid | None:
 
 
 def _read_place(out: Path, name: str) -> tuple[Square, tuple[int, int]] | None:
-    try:
-        record = json.loads((out / SETTINGS).read_text(encoding="utf-8"))["squares"][name]
-        y, x, edge, (height, width) = record
-        return Square(int(y), int(x), int(edge)), (int(height), int(width))
-    except (OSError, ValueError, KeyError, TypeError):
+    place = read_settings(out).get("squares", {}).get(name)
+    if place is None:
         return None
+    y, x, edge, (height, width) = place
+    return Square(y, x, edge), (height, width)
+
+
+def read_settings(out: Path) -> dict[str, Any]:
+    """Read the record of a prediction, `prediction.json`; empty if there is none.
+
+    Returns
+    -------
+    dict
+        The settings that the shapes were drawn with; `cells`, a checksum of each cell's input;
+        `voxel_sizes_um`; `squares`. The last two are absent from records of earlier versions.
+
+    Raises
+    ------
+    FileError
+        If it is damaged.
+    """
+    path = out / SETTINGS
+    if not path.is_file():
+        return {}
+    remedy = "predict to another folder"
+    record = read_json(path, remedy=remedy)
+    parts = [record.get(key, {}) for key in ("cells", "voxel_sizes_um", "squares")]
+    ensemble = record.get("ensemble", 1)
+    if not (
+        all(isinstance(part, dict) for part in parts)
+        and isinstance(record.get("model", ""), str)
+        and isinstance(ensemble, int)
+        and 0 < ensemble <= MOST_SAMPLES
+        and all(isinstance(digest, str) for digest in parts[0].values())
+        and all(size is None or _is_size(size) for size in parts[1].values())
+        and all(_is_place(place) for place in parts[2].values())
+    ):
+        raise FileError(f"{path} is damaged; {remedy}.")
+    return record
+
+
+def _is_place(place: Any) -> bool:
+    return (
+        isinstance(place, list)
+        and len(place) == 4
+        and isinstance(place[3], list)
+        and len(place[3]) == 2
+        and all(isinstance(n, int) and abs(n) < 2**31 for n in (*place[:3], *place[3]))
+        and min(place[2], *place[3]) > 0
+    )
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def read_predictions(out: Path) -> list[dict[str, str]]:
+    """Read the rows of `predictions.csv`; none if it is not there.
+
+    Raises
+    ------
+    FileError
+        If it is damaged or another table.
+    """
+    if not (out / TABLE).is_file():
+        return []
+    return read_csv(out / TABLE, ["name"], numbers=NUMBERS, unique="name", remedy=AGAIN)
 
 
 def read_spacing(out: Path, name: str) -> Spacing | None:
@@ -152,10 +225,7 @@ def sample_paths(out: Path, names: Collection[str]) -> dict[str, list[Path]]:
 
 def _stated_ensemble(out: Path) -> int:
     """Give the number of samples that the record of a prediction states; 0 if it states none."""
-    try:
-        return int(json.loads((out / SETTINGS).read_text(encoding="utf-8"))["ensemble"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
+    return int(read_settings(out).get("ensemble", 0))
 
 
 def read_samples(out: Path, name: str) -> np.ndarray:

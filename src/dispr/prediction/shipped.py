@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from dispr.errors import FileError
 from dispr.morphology.intervals import MeasureIntervals, load_intervals
+from dispr.records import read_json
 
 FOLDER = Path(__file__).parents[1] / "weights"
 INDEX = FOLDER / "index.json"
@@ -23,8 +23,8 @@ def shipped_weights(name: str = "fast") -> tuple[Path, str]:
         If the package was installed without them.
     """
     try:
-        entry = json.loads(INDEX.read_text(encoding="utf-8"))[name]
-    except (OSError, ValueError, KeyError) as error:
+        entry = read_json(INDEX)[name]
+    except (FileError, KeyError) as error:
         raise FileError(
             f"the weights {name} are not installed in {FOLDER}; install dispr again, or name "
             "other weights."
@@ -46,8 +46,8 @@ def shipped_remarks(sha256: str) -> dict[str, Any]:
         `name` and `frame` as weights state them; empty for other files.
     """
     try:
-        entries = json.loads(INDEX.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        entries = read_json(INDEX)
+    except FileError:
         return {}
     for name, entry in entries.items():
         if entry.get("sha256") == sha256 and "frame" in entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +10,9 @@ from dispr.cells.folder import CellFiles, find_cells, tiff_files
 from dispr.errors import FileError
 from dispr.measurements.calibrate import model_of
 from dispr.measurements.inputs import Item, find_items, with_intervals
-from dispr.prediction.folder import TABLE
+from dispr.prediction.layout import AGAIN, TABLE
 from dispr.prediction.shipped import shipped_intervals
+from dispr.records import read_csv
 
 CROPS, FIELD_TABLE, MEASUREMENTS = "cells", "cells.csv", "measurements.csv"
 """Where the prediction of a field of view has its cells, their table, and all their measures."""
@@ -152,8 +152,7 @@ def _table(path: Path) -> dict[str, dict[str, str]]:
     """Read the rows of a table of cells by name; none if it is not there."""
     if not path.is_file():
         return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        return {row["name"]: row for row in csv.DictReader(file) if row.get("name")}
+    return {row["name"]: row for row in read_csv(path, ["name"], unique="name", remedy=AGAIN)}
 
 
 def _number(text: str | None) -> float | None:

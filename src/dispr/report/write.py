@@ -14,7 +14,7 @@ from dispr.files import atomic_path
 from dispr.meshes.colours import STOPS
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.prediction.familiarity import ALARM
-from dispr.prediction.folder import SETTINGS
+from dispr.prediction.layout import read_settings
 from dispr.processes import map_in_processes
 from dispr.report.cell import MAIN, CellReport, report_cell
 from dispr.report.page import deal, page
@@ -238,11 +238,6 @@ def _unit(text: str) -> str:
 
 def _settings(predictions: Path) -> dict[str, str]:
     """Give how the shapes were drawn, as far as it is known."""
-    try:
-        known = json.loads((predictions / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    known = read_settings(predictions)
     keys = ("dispr", "model", "precision", "ensemble", "seed", "sampler", "steps")
-    if not isinstance(known, dict):
-        return {}
     return {key: str(known[key]) for key in keys if known.get(key) not in (None, "")}

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import CellFiles
+from dispr.checksums import guard
 from dispr.classification.folds import SCHEMES, Fold, class_of
 from dispr.classification.rows import MINORITY
 from dispr.classification.sources import OF_PREDICTIONS, SOURCES
 from dispr.errors import ConfigError, FileError
-from dispr.files import atomic_path, make_folder
+from dispr.files import make_folder
+from dispr.records import read_json, write_json
 from dispr.training.presets import get_preset
 
 RECORD = "study.json"
@@ -194,10 +195,7 @@ def begin(places: Places, plan: Plan, files: Sequence[CellFiles], started_from: 
     path = places.root / RECORD
     make_folder(places.root)
     if path.is_file():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise FileError(f"{path} is no record of a study; name another folder.") from error
+        before = read_json(path, remedy="name another folder")
         changed = [key for key in settings if before.get(key) != settings[key]]
         if changed:
             raise ConfigError(
@@ -205,8 +203,8 @@ def begin(places: Places, plan: Plan, files: Sequence[CellFiles], started_from: 
                 "another folder, or repeat the settings of this one to take it up."
             )
         return
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    guard(places.root)
+    write_json(path, settings)
 
 
 def _digest(files: Sequence[CellFiles]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from dispr.cells.classes import CLASSES
 from dispr.classification.scores import mean_sd
+from dispr.errors import FileError
+from dispr.records import read_csv
 from dispr.scores.evaluate import BEST, CONSENSUS, SAMPLES
 from dispr.scores.intervals import interval_scores, read_intervals
 from dispr.scores.shape import METRICS
@@ -46,11 +47,14 @@ def label(method: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 def read_scores(path: Path) -> list[dict[str, Any]]:
     """Read rows of scores back, with their numbers."""
-    with open(path, newline="", encoding="utf-8") as file:
+    rows = read_csv(path, ["name", "shape", *METRICS], remedy="remove it, to score again")
+    try:
         return [
             {key: float(value) if key in NUMBERS else value for key, value in row.items()}
-            for row in csv.DictReader(file)
+            for row in rows
         ]
+    except ValueError as error:
+        raise FileError(f"{path} is damaged ({error}); remove it, to score again.") from error
 
 
 def over_folds(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dispr.errors import FileError
 from dispr.model.calibration import QUANTITIES
-from dispr.prediction.layout import TABLE
+from dispr.prediction.layout import read_predictions
 
 
 def read_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]]]:
@@ -25,22 +23,12 @@ def read_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]
     FileError
         If the table cannot be read.
     """
-    path = predictions / TABLE
-    if not path.is_file():
-        return {}
     found: dict[str, dict[str, tuple[float, float]]] = {}
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for quantity in QUANTITIES:
-                    low, high = (row.get(f"{quantity}_{side}_voxels") for side in ("low", "high"))
-                    if row.get("name") and low and high:
-                        found.setdefault(row["name"], {})[quantity] = (float(low), float(high))
-    except (OSError, ValueError, csv.Error) as error:
-        raise FileError(
-            f"{path} is no table of dispr predict, or was changed; predict the cells again, which "
-            "writes it anew."
-        ) from error
+    for row in read_predictions(predictions):
+        for quantity in QUANTITIES:
+            low, high = (row.get(f"{quantity}_{side}_voxels") for side in ("low", "high"))
+            if low and high:
+                found.setdefault(row["name"], {})[quantity] = (float(low), float(high))
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dispr.checksums import guard
 from dispr.errors import ConfigError, FileError
-from dispr.files import atomic_path, write_tiff
+from dispr.files import write_tiff
+from dispr.records import read_json, write_json
 from dispr.simulate.cell import check_numbers, check_types
 from dispr.simulate.field import VOXEL, simulate_field
 
@@ -76,10 +77,7 @@ def simulate_fields(
 def _refuse_others(out: Path, record: dict[str, Any]) -> None:
     """Make sure that the folder is free or of these very fields."""
     path = out / RECORD
-    try:
-        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else record
-    except ValueError:
-        before = None
+    before = read_json(path, remedy="name another folder") if path.is_file() else record
     if before != record or (out.is_dir() and any(out.iterdir()) and not path.is_file()):
         raise FileError(f"{out} holds something else than these fields; name another folder.")
 
@@ -88,5 +86,5 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
     """Record the fields in the folder."""
     if (out / RECORD).is_file():
         return
-    with atomic_path(out / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    guard(out)
+    write_json(out / RECORD, record)

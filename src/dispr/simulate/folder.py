@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from math import floor
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import KINDS, SPLITS, parts, tiff_files
+from dispr.checksums import guard
 from dispr.errors import ConfigError, FileError
-from dispr.files import atomic_path, write_tiff
+from dispr.files import write_tiff
+from dispr.records import read_json, write_json
 from dispr.simulate.cell import check_numbers, check_types, simulate_cell
 
 SIMULATOR_VERSION = 2
@@ -124,25 +125,17 @@ def _claim(folder: Path, record: dict[str, Any], planned: set[tuple[str, str]]) 
     }
     if found - planned or (found and not path.exists()):
         raise FileError(f"{folder} holds other cells; name a new folder for the simulated ones.")
+    guard(folder)
     if not path.exists():
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_json(path, record)
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"{path} cannot be read as the record of a simulation; name a new folder."
-        ) from error
-    if not isinstance(record, dict):
-        raise FileError(f"{path} is no record of a simulation; name a new folder.")
-    return record
+    return read_json(path, remedy="name a new folder")
 
 
 def _text(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _make_folders(part: Path) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dispr.cells.folder import KINDS
+from dispr.cells.folder import KINDS, SPLITS
+from dispr.errors import FileError
+from dispr.records import read_csv
 from dispr.stacks.cut import Frame
 from dispr.stacks.locate import StackCell
 from dispr.stacks.plan import Plan
 
 MANIFEST = "manifest.csv"
+
+NUMBERS = (
+    *("label", "z_um", "y_um", "x_um", "volume_um3", "pieces", "plane", "frame_y_px"),
+    *("frame_x_px", "frame_px", "stack_z_um", "stack_y_um", "stack_x_um", "voxel_um"),
+)
+"""Columns that hold numbers."""
 
 Row = dict[str, Any]
 """Its columns are described in docs/stacks.md."""
@@ -68,8 +75,15 @@ def rows_before(out: Path, stacks: Sequence[str]) -> list[Row]:
     path = out / MANIFEST
     if not path.is_file():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        found = list(csv.DictReader(file))
+    found = read_csv(
+        path,
+        ["stack", "label", "split", "name", "reason", "voxel_um"],
+        numbers=NUMBERS,
+        remedy="remove it, to cut the cells again",
+    )
+    for row in found:
+        if row["name"] and row["split"] not in SPLITS:
+            raise FileError(f"{path} is damaged; remove it, to cut the cells again.")
     rows: list[Row] = []
     for stack in stacks:
         its = [dict(row) for row in found if row.get("stack") == stack]

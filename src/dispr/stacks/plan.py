@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from dispr.cells.folder import parts
+from dispr.cells.folder import SPLITS, parts
+from dispr.checksums import guard
 from dispr.errors import ConfigError, FileError
 from dispr.fields.find import FieldFiles
-from dispr.files import atomic_path, make_folder
+from dispr.files import make_folder
+from dispr.records import NUMBER, Kind, read_json, write_json
 from dispr.stacks.classes import Classes
 from dispr.stacks.cut import frame_of
 from dispr.stacks.frame import FRAME_UM, as_frame, choose_frame
@@ -132,9 +134,8 @@ def make_plan(
     for files in stacks:
         frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
     make_folder(out)
-    with atomic_path(out / RECORD) as temporary:
-        record = {**run, "frame_um": plan.frame, "splits": dict(plan.splits)}
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    guard(out)
+    write_json(out / RECORD, {**run, "frame_um": plan.frame, "splits": dict(plan.splits)})
     return plan
 
 
@@ -198,10 +199,16 @@ def _read_record(out: Path) -> dict[str, Any] | None:
     path = out / RECORD
     if not path.is_file():
         return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        record = None
-    if not isinstance(record, dict):
-        raise FileError(f"{path} is damaged; name another folder.")
+    kinds: dict[str, Kind] = {
+        "version": (int, str),
+        "settings": dict,
+        "classes": list,
+        "stacks": dict,
+        "frame_um": NUMBER,
+        "splits": dict,
+    }
+    record = read_json(path, kinds, remedy="name another folder")
+    stacks, splits = record["stacks"], record["splits"]
+    if stacks.keys() != splits.keys() or not set(splits.values()) <= set(SPLITS):
+        raise FileError(f"{path} is damaged: its stacks are not those of its split.")
     return record

@@ -1,0 +1,157 @@
+"""Checksums of the files that the program writes to a folder, so that damage is told when read.
+
+A folder whose files are read back later holds `dispr_checksums.txt`, with a line for each file as
+`sha256sum` writes it. All that `dispr.files.atomic_path` writes below it is recorded there, and
+what is read back is compared. Files without a line, of earlier versions say, are read as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from pathlib import Path
+
+from dispr.errors import FileError
+
+NAME = "dispr_checksums.txt"
+
+LEVELS = 4
+"""How far above a file its folder's checksums may be, such as for OUT/train/image/NAME.tif."""
+
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_known: dict[Path, tuple[tuple[int, int], dict[str, set[str]]]] = {}
+_lock = threading.Lock()
+
+
+def guard(folder: str | os.PathLike[str]) -> None:
+    """Record the checksums of what is written to a folder from now on.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written to, or its checksums are damaged.
+    """
+    path = Path(folder) / NAME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file():
+            path.touch()
+            return
+        _sums(path)
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):  # a line that was cut short as a run was killed
+            with open(path, "r+b") as file:
+                file.truncate(whole)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(
+            f"Cannot write {path}: {reason}; choose a folder that you can write to."
+        ) from error
+
+
+def record(path: Path, content: Path | bytes) -> None:
+    """Record the checksum of a file that is about to be written, if its folder has checksums.
+
+    Earlier ones stay valid: if the program is killed before the file is replaced, the old one is
+    still good.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : Path or bytes
+        What it will hold, or the file that will take its place.
+    """
+    found = _place(path)
+    if found is None:
+        return
+    sums, name = found
+    digest = _digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+    known = _sums(sums)
+    if "\n" in name or "\r" in name or digest in known.get(name, ()):
+        return
+    line = f"{digest}  {name}\n".encode("utf-8", "surrogateescape")
+    with open(sums, "ab") as file:
+        file.write(line)
+    about = sums.stat()
+    with _lock:
+        (_, size), cached = _known[sums]
+        if cached is known and about.st_size == size + len(line):
+            # Read anew after every file, long lists would take long.
+            known.setdefault(name, set()).add(digest)
+            _known[sums] = (about.st_mtime_ns, about.st_size), known
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """Compare a file with its checksum, if one was recorded.
+
+    Raises
+    ------
+    FileError
+        If the file is not as the program wrote it, or the checksums are damaged.
+    """
+    path = Path(path)
+    found = _place(path)
+    if found is None:
+        return
+    sums, name = found
+    known = _sums(sums).get(name)
+    if known is None:
+        return
+    try:
+        digest = _digest(path)
+    except OSError:  # for its reader to say
+        return
+    if digest not in known:
+        raise FileError(
+            f"{path} is damaged, or was changed by another program since dispr wrote it; write it "
+            f"anew, or, if you changed it on purpose, remove its line from {sums}."
+        )
+
+
+def _place(path: Path) -> tuple[Path, str] | None:
+    """Find the checksums that a file belongs to, and its name in them."""
+    whole = Path(os.path.abspath(path))
+    for folder in whole.parents[:LEVELS]:
+        sums = folder / NAME
+        if sums.is_file() and sums != whole:
+            return sums, whole.relative_to(folder).as_posix()
+    return None
+
+
+def _sums(path: Path) -> dict[str, set[str]]:
+    """Read checksums by the name of the file; each may have several."""
+    try:
+        about = path.stat()
+        state = about.st_mtime_ns, about.st_size
+        with _lock:
+            before = _known.get(path)
+        if before is not None and before[0] == state:
+            return before[1]
+        content = path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{path} cannot be read: {reason}.") from error
+    found: dict[str, set[str]] = {}
+    for line in content.split("\n")[:-1]:
+        match = _LINE.fullmatch(line.rstrip("\r"))
+        if match is None:
+            raise FileError(
+                f"{path} is damaged; look at the files of its folder, and remove it to have them "
+                "read as they are."
+            )
+        found.setdefault(match[2], set()).add(match[1])
+    with _lock:
+        _known[path] = state, found
+    return found
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,232 @@
+"""Read back records (JSON) and tables (CSV) that the program wrote; damaged ones are refused."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dispr.checksums import check
+from dispr.errors import FileError
+from dispr.files import atomic_path
+
+LARGEST = 2**28
+"""Bytes of the largest record or table that is read: 256 MiB."""
+
+DEEPEST = 50
+"""Levels of lists and objects in a record."""
+
+SEAL = "sha256"
+"""Key of a record's own checksum."""
+
+Kind = type | tuple[type, ...]
+NUMBER: Kind = (int, float)
+
+
+def read_json(
+    path: str | os.PathLike[str],
+    kinds: Mapping[str, Kind] | None = None,
+    *,
+    remedy: str = "remove it, or name another folder",
+) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Parameters
+    ----------
+    path : path
+        The file. Its checksum is compared where one was recorded (`dispr.checksums`), and so is
+        its own, where it was written with a seal.
+    kinds : mapping of str to type, optional
+        Keys that it must have, and of which type; bool is no number.
+    remedy : str
+        What to do about a damaged one.
+
+    Raises
+    ------
+    FileError
+        If it is missing, damaged, or holds something else.
+    """
+    path = Path(path)
+    text = _read(path, remedy)
+    try:
+        record = parse_json(text)
+    except ValueError as error:
+        raise FileError(f"{path} is damaged, or no file of dispr: {error}; {remedy}.") from error
+    seal = record.pop(SEAL, None)
+    if seal is not None and seal != _seal(record):
+        raise FileError(f"{path} is damaged, or was changed by hand; {remedy}.")
+    for key, kind in (kinds or {}).items():
+        value = record.get(key)
+        flag = isinstance(value, bool) and kind is not bool
+        if key not in record or flag or not isinstance(value, kind):
+            what = "lacks" if key not in record else "holds something else as"
+            raise FileError(f'{path} is damaged: it {what} "{key}"; {remedy}.')
+    return record
+
+
+def parse_json(text: str | bytes) -> dict[str, Any]:
+    """Read a JSON object from text.
+
+    Raises
+    ------
+    ValueError
+        If it is none, is deeper than `DEEPEST`, has a key twice, or numbers that are not finite.
+    """
+    try:
+        record = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except MemoryError as error:
+        raise ValueError("it does not fit the memory") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON in line {error.lineno}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("no text in UTF-8") from error
+    if not isinstance(record, dict):
+        raise ValueError("no JSON object")
+    _check_values(record)
+    return record
+
+
+def write_json(
+    path: str | os.PathLike[str], record: Mapping[str, Any], *, sealed: bool = False
+) -> None:
+    """Write a JSON object all or nothing.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    record : mapping
+        What it holds.
+    sealed : bool
+        Add its own checksum, for a file that stands alone.
+    """
+    content = json.loads(json.dumps(record))
+    if sealed:
+        content[SEAL] = _seal(content)
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    columns: Collection[str] = (),
+    *,
+    numbers: Collection[str] = (),
+    unique: str = "",
+    remedy: str = "write it anew, or remove it",
+) -> list[dict[str, str]]:
+    """Read the rows of a table as texts.
+
+    Parameters
+    ----------
+    path : path
+        The file, UTF-8; its checksum is compared where one was recorded.
+    columns : collection of str
+        Columns that it must have.
+    numbers : collection of str
+        Columns that hold finite numbers or nothing, where they are there.
+    unique : str
+        A column of which no value may stand in two rows, nor be empty.
+    remedy : str
+        What to do about a damaged one.
+
+    Raises
+    ------
+    FileError
+        If it is missing, damaged, or another table.
+    """
+    path = Path(path)
+    text = _read(path, remedy).removeprefix("\ufeff")
+    if "\0" in text:
+        raise FileError(f"{path} is damaged: it holds zero bytes; {remedy}.")
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise FileError(f"{path} is damaged, or no table: {error}; {remedy}.") from error
+    lines = [line for line in lines if line]
+    header = lines[0] if lines else []
+    missing = [name for name in columns if name not in header]
+    if missing or len(set(header)) < len(header):
+        what = f"lacks the column {missing[0]}" if missing else "has two columns of one name"
+        raise FileError(f"{path} is damaged, or another table: it {what}; {remedy}.")
+    rows = []
+    seen: set[str] = set()
+    for line in lines[1:]:
+        row = dict(zip(header, line, strict=False))
+        what = f"the row {line[0]!r}" if line[0] else "a row without a name"
+        if len(line) != len(header):
+            raise FileError(f"{path} is damaged: {what} has {len(line)} fields; {remedy}.")
+        for name in numbers:
+            if row.get(name) and not _finite(row[name]):
+                raise FileError(f"{path} is damaged: in {what}, {name} is {row[name]!r}; {remedy}.")
+        if unique:
+            value = row.get(unique, "")
+            if not value or value in seen:
+                raise FileError(f"{path} is damaged: {what} stands there twice; {remedy}.")
+            seen.add(value)
+        rows.append(row)
+    return rows
+
+
+def _read(path: Path, remedy: str) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FileError(f"{path} is larger than any that dispr writes; {remedy}.")
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist; check the name.") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{path} cannot be read: {reason}.") from error
+    check(path)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is damaged: it is no text in UTF-8; {remedy}.") from error
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _check_values(record: Any) -> None:
+    level = [record]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise ValueError("a number is too large")
+        if not inner:
+            return
+        level = inner
+    raise ValueError("it is nested too deeply")
+
+
+def _seal(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
