@@ -21,7 +21,7 @@ LEVELS = 4
 """How far above a file its folder's checksums may be, such as for OUT/train/image/NAME.tif."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-_known: dict[Path, tuple[tuple[int, int], dict[str, set[str]]]] = {}
+_known: dict[Path, tuple[tuple[int, int], dict[str, list[str]]]] = {}
 _lock = threading.Lock()
 
 
@@ -55,7 +55,7 @@ def guard(folder: str | os.PathLike[str]) -> None:
 def record(path: Path, content: Path | bytes) -> None:
     """Record the checksum of a file that is about to be written, if its folder has checksums.
 
-    Earlier ones stay valid: if the program is killed before the file is replaced, the old one is
+    The one before stays valid: if the program is killed before the file is replaced, the old one is
     still good.
 
     Parameters
@@ -71,7 +71,7 @@ def record(path: Path, content: Path | bytes) -> None:
     sums, name = found
     digest = _digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
     known = _sums(sums)
-    if "\n" in name or "\r" in name or digest in known.get(name, ()):
+    if "\n" in name or "\r" in name or digest in known.get(name, [])[-1:]:
         return
     line = f"{digest}  {name}\n".encode("utf-8", "surrogateescape")
     with open(sums, "ab") as file:
@@ -81,7 +81,7 @@ def record(path: Path, content: Path | bytes) -> None:
         (_, size), cached = _known[sums]
         if cached is known and about.st_size == size + len(line):
             # Read anew after every file, long lists would take long.
-            known.setdefault(name, set()).add(digest)
+            known.setdefault(name, []).append(digest)
             _known[sums] = (about.st_mtime_ns, about.st_size), known
 
 
@@ -105,7 +105,7 @@ def check(path: str | os.PathLike[str]) -> None:
         digest = _digest(path)
     except OSError:  # for its reader to say
         return
-    if digest not in known:
+    if digest not in known[-2:]:
         raise FileError(
             f"{path} is damaged, or was changed by another program since dispr wrote it; write it "
             f"anew, or, if you changed it on purpose, remove its line from {sums}."
@@ -122,8 +122,8 @@ def _place(path: Path) -> tuple[Path, str] | None:
     return None
 
 
-def _sums(path: Path) -> dict[str, set[str]]:
-    """Read checksums by the name of the file; each may have several."""
+def _sums(path: Path) -> dict[str, list[str]]:
+    """Read checksums by the name of the file, each from the first to the last."""
     try:
         about = path.stat()
         state = about.st_mtime_ns, about.st_size
@@ -135,7 +135,7 @@ def _sums(path: Path) -> dict[str, set[str]]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{path} cannot be read: {reason}.") from error
-    found: dict[str, set[str]] = {}
+    found: dict[str, list[str]] = {}
     for line in content.split("\n")[:-1]:
         match = _LINE.fullmatch(line.rstrip("\r"))
         if match is None:
@@ -143,7 +143,7 @@ def _sums(path: Path) -> dict[str, set[str]]:
                 f"{path} is damaged; look at the files of its folder, and remove it to have them "
                 "read as they are."
             )
-        found.setdefault(match[2], set()).add(match[1])
+        found.setdefault(match[2], []).append(match[1])
     with _lock:
         _known[path] = state, found
     return found

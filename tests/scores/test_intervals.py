@@ -43,7 +43,7 @@ def test_no_table(tmp_path):
 @pytest.mark.parametrize("content", [b"name,volume_low_voxels,volume_high_voxels\na,b,3", b"\xff"])
 def test_damaged_table(content, tmp_path):
     (tmp_path / "predictions.csv").write_bytes(content)
-    with pytest.raises(FileError, match=r"predictions\.csv is no table of dispr predict"):
+    with pytest.raises(FileError, match=r"predictions\.csv is damaged"):
         read_intervals(tmp_path)
 
 

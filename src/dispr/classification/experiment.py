@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,7 @@ from dispr.classification.leaks import check_fold, check_rows
 from dispr.classification.pipeline import Fit, Recipe, fit_fold
 from dispr.classification.rows import FoldData, held_out_rows, training_rows
 from dispr.errors import FileError
-from dispr.files import atomic_path
-from dispr.records import read_json
+from dispr.records import read_json, write_json
 
 RESULTS_VERSION = 1
 """To be raised whenever the same rows and recipe give other results."""
@@ -198,9 +196,7 @@ def _digest(data: FoldData, recipe: Recipe, importance: str) -> str:
 
 
 def _write(path: Path, key: str, result: FoldResult) -> None:
-    with atomic_path(path) as temporary:
-        record = {"key": key, **dataclasses.asdict(result)}
-        temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    write_json(path, {"key": key, **dataclasses.asdict(result)}, sealed=True)
 
 
 def _read(path: Path, key: str) -> FoldResult | None:

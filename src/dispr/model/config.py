@@ -16,6 +16,7 @@ from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
 from dispr.model.calibration import Calibration
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.records import parse_json
 
 Spacing = Literal["even", "trailing", "centred"]
 
@@ -174,7 +175,13 @@ def model_to_json(config: ModelConfig) -> str:
 def model_from_json(text: str) -> ModelConfig:
     """Read a model's configuration from JSON (see `from_dict` for errors)."""
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
+        values = parse_json(text)
+    except ValueError as error:
         raise ConfigError(f"the configuration is no JSON: {error}.") from error
-    return from_dict(ModelConfig, values, KINDS)
+    try:
+        return from_dict(ModelConfig, values, KINDS)
+    except ConfigError:
+        raise
+    except (TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
+        # A damaged one may hold anything; the checks of numbers take numbers for granted.
+        raise ConfigError(f"the configuration is damaged: {error}.") from error

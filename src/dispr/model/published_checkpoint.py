@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from dispr.cells.classes import CLASSES
@@ -24,7 +21,7 @@ from dispr.model.published import (
     as_typed,
     program_default,
 )
-from dispr.model.weights import build_network, fill_network, save_torch
+from dispr.model.weights import build_network, fill_network, load_torch, save_torch
 
 PARALLEL = "module."
 """What DataParallel and DistributedDataParallel put before every name."""
@@ -87,12 +84,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if _is_safetensors(path):
         raise FileError(f"{path} is a safetensors file already, not a checkpoint (.pt).")
     try:
-        _check_sums(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on the pickle protocol
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
+        state = load_torch(path)
     except Exception as error:  # torch raises many types for a damaged file
         if re.search(r"Unsupported (global|class)|unsupported GLOBAL|persistent", str(error)):
             raise FileError(
@@ -124,15 +116,6 @@ def _is_safetensors(path: Path) -> bool:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{path} cannot be read: {reason}.") from error
-
-
-def _check_sums(path: Path) -> None:
-    """Read a zip archive, which `torch.save` writes, by its checksums; `torch.load` does not."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(damaged)
 
 
 def complete_flags(

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +16,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dispr.checksums import check
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
-from dispr.model.config import ModelConfig, model_from_json, model_to_json
+from dispr.model.config import ModelConfig, model_from_json, model_to_json, to_dict
 from dispr.model.device import plain_torch
 from dispr.network.cascade import Cascade
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig
 from dispr.network.shape_decoder import ShapeDecoder
 from dispr.network.unet import UNet
+from dispr.records import SEAL, parse_json
 
 FORMAT = "1"
+
+LARGEST_HEADER = 10**8
+"""Bytes of the largest header of safetensors."""
+
+MOST_STEPS = 10**5
+"""Steps of the longest diffusion that is read."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +95,47 @@ def save_weights(
         "about": json.dumps(dict(weights.about)),
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_in_order(save(state, metadata=metadata)))
+        temporary.write_bytes(_sealed(save(state, metadata=metadata)))
 
 
-def _in_order(content: bytes) -> bytes:
-    """Sort the header of a safetensors file, so that equal weights are equal files.
+def _sealed(content: bytes) -> bytes:
+    """Sort the header of a safetensors file, so that equal weights are equal files; add a checksum.
 
     The library writes the metadata in an order that changes from call to call. A file begins with
     the length of its JSON header as eight bytes; blanks bring this length to a multiple of eight.
     """
     end = 8 + int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + content[end:]
+    header = json.loads(content[8:end])
+    header["__metadata__"][SEAL] = _seal(header, content[end:])
+    text = _as_bytes(header)
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
+
+
+def _as_bytes(header: Mapping[str, Any]) -> bytes:
+    return json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _seal(header: Mapping[str, Any], data: bytes) -> str:
+    """Give the checksum of a safetensors file, of its header as it is without a checksum."""
+    return hashlib.sha256(_as_bytes(header) + data).hexdigest()
+
+
+def _check_seal(path: Path) -> None:
+    """Compare weights with the checksum that they hold; those of earlier versions hold none."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    if length > min(len(content) - 8, LARGEST_HEADER):
+        return  # for the library to say
+    try:
+        header = parse_json(content[8 : 8 + length])
+        seal = header.get("__metadata__", {}).pop(SEAL, None)
+    except (ValueError, AttributeError):
+        return
+    if seal is not None and seal != _seal(header, content[8 + length :]):
+        raise FileError(
+            f"{path} is damaged: its checksum differs; copy it again, or train or convert anew."
+        )
 
 
 def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> Weights:
@@ -122,11 +160,15 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
         raise FileError(f"{path} does not exist; name a weights file (.safetensors).")
     if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise FileError(f"{path} is not the file it should be (SHA-256 differs); install it again.")
+    check(path)
+    _check_seal(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # of a damaged header, also ValueError and others
+        if not isinstance(error, (SafetensorError, OSError)):
+            raise FileError(f"{path} is damaged: {error}; copy it again.") from error
         raise FileError(
             f"{path} cannot be read as safetensors; if it is a checkpoint of the published "
             'program, turn it into weights with "dispr convert" first.'
@@ -134,10 +176,53 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
     if metadata.get("dispr_format") != FORMAT:
         raise FileError(f"{path} holds no dispr model; weights are written by train and convert.")
     try:
-        config = model_from_json(metadata["config"])
+        config = model_from_json(metadata.get("config", ""))
     except ConfigError as error:
         raise FileError(f"{path} holds a model that this version cannot read: {error}") from error
-    return Weights(config, state, json.loads(metadata.get("about", "{}")), str(path))
+    try:
+        about = parse_json(metadata.get("about", "{}"))
+    except ValueError as error:
+        raise FileError(f"{path} is damaged: what it says of its training is {error}.") from error
+    _refuse_large(config, state, path)
+    return Weights(config, state, about, str(path))
+
+
+def _refuse_large(config: ModelConfig, state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse a network that is far larger than its parameters, before it is made."""
+    most = max([1024, *(edge for value in state.values() for edge in value.shape)])
+    for key, value in to_dict(config.network).items():
+        limit = len(state) + 8 if "blocks" in key else most
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(n, (int, float)) and not 0 <= n <= limit for n in numbers):
+            raise FileError(f"{path} is damaged: its parameters are not those of {key} {value}.")
+        if len(numbers) > 32:
+            raise FileError(f"{path} is damaged: its network has {len(numbers)} {key}.")
+    if config.diffusion is not None and config.diffusion.steps > MOST_STEPS:
+        raise FileError(
+            f"{path} states a diffusion of {config.diffusion.steps} steps; at most "
+            f"{MOST_STEPS} are read."
+        )
+
+
+def load_torch(path: Path) -> Any:
+    """Read what `torch.save` wrote, on the CPU and without executing code.
+
+    Raises
+    ------
+    Exception
+        Of many types, if the file is damaged, or holds anything but tensors and plain values.
+    """
+    if zipfile.is_zipfile(path):
+        # torch compares no checksums, and expands what others compressed.
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise zipfile.BadZipFile("members larger than the file")
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(damaged)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # remarks on the pickle protocol
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def save_torch(path: str | os.PathLike[str], state: Any) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from dispr.checksums import check
 from dispr.errors import FileError
-from dispr.model.weights import save_torch
+from dispr.model.weights import load_torch, save_torch
 
 NAME = "checkpoint.pt"
 FORMAT = 1
@@ -31,9 +29,10 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     path = run / NAME
     if not path.exists():
         return None
+    check(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        state = load_torch(path)
+    except Exception as error:  # torch raises many types for a damaged file
         raise FileError(
             f"{path} is damaged or no checkpoint of a run; remove it to start the run anew."
         ) from error

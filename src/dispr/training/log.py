@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dispr import checksums
 from dispr.errors import ConfigError, FileError
 from dispr.files import make_folder, write_csv, write_error
 
@@ -62,11 +64,16 @@ class RunLog:
         row = {"step": str(step), **texts}
         columns = self._columns(path, list(row))
         try:
-            with open(path, "a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                if file.tell() == 0:
-                    writer.writerow(columns)
-                writer.writerow([row.get(column, "") for column in columns])
+            before = path.read_bytes() if path.is_file() else b""
+            lines = io.StringIO()
+            writer = csv.writer(lines, lineterminator="\n")
+            if not before:
+                writer.writerow(columns)
+            writer.writerow([row.get(column, "") for column in columns])
+            text = lines.getvalue().encode("utf-8")
+            checksums.record(path, before + text)
+            with open(path, "ab") as file:
+                file.write(text)
         except OSError as error:
             raise write_error(path, error) from error
         if self.writer is not None:
@@ -114,6 +121,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
     FileError
         If the file cannot be read or is damaged.
     """
+    checksums.check(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):

@@ -18,10 +18,11 @@ from dispr._version import __version__
 from dispr.cells.classes import CLASSES, parse_name
 from dispr.cells.dataset import CellDataset, validation_split
 from dispr.cells.folder import CellFiles
+from dispr.checksums import guard
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
-from dispr.errors import ConfigError, DisprError
+from dispr.errors import ConfigError, DisprError, FileError
 from dispr.model.config import ModelConfig, to_dict
 from dispr.model.device import check_precision, find_device, plain_torch
 from dispr.model.frame import frame_of, frame_to_dict
@@ -29,6 +30,7 @@ from dispr.model.weights import Weights, build_network, fill_network, save_weigh
 from dispr.prediction.draw import sampling_process
 from dispr.prediction.familiarity import FEWEST, fit_familiarity
 from dispr.prediction.model import cell_digest
+from dispr.training.checkpoint import NAME as CHECKPOINT
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
 from dispr.training.ema import MovingAverage
@@ -169,9 +171,15 @@ class Trainer:
         self.overflows = 0
         self.step = 0
         if state is not None:
-            self._restore(state)
+            try:
+                self._restore(state)
+            except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                raise FileError(
+                    f"{self.run / CHECKPOINT} is damaged; remove it to start the run anew."
+                ) from error
         self.log: RunLog | None = None
         if self.accelerator.is_main_process:
+            guard(self.run)
             self.log = RunLog(self.run, self.step, tensorboard=tensorboard)
         self.best = self.log.best("validation", "score") if self.log else (-math.inf, 0)
         """Best score on the validation cells, and its step; 0 if there is none yet."""
