@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -42,7 +45,7 @@ def map_in_processes(
         yield from map(function, tasks)
         return
     try:
-        with ProcessPoolExecutor(workers, initializer=_leave_interrupts) as pool:
+        with ProcessPoolExecutor(workers, initializer=_begin_worker) as pool:
             # Few at once: what a process has begun, it finishes before it ends on Ctrl-C.
             chunk = max(1, min(len(tasks) // (workers * 8), MOST_AT_ONCE))
             yield from pool.map(function, tasks, chunksize=chunk)
@@ -51,6 +54,23 @@ def map_in_processes(
             "A process that worked on cells was ended from outside, perhaps for lack of memory; "
             "run again with --jobs 1."
         ) from error
+
+
+def _begin_worker() -> None:
+    _leave_interrupts()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, killed say, which cannot end it any more."""
+    if os.name == "posix":
+        # The sentinel of a forked parent is no help: all processes hold it open.
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(0.5)
+    else:
+        multiprocessing.parent_process().join()  # type: ignore[union-attr]
+    os._exit(1)
 
 
 def _leave_interrupts() -> None:
