@@ -7,10 +7,13 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dispr.errors import FileError
+
+MOST_MEMBERS = 10**6
+DEEPEST = 32
+"""Most members of an archive, and folders in one another."""
 
 MOST_BYTES = 8 * 2**30
 """Most bytes that an archive may unpack to; the published cells are 0.25 GB."""
@@ -42,18 +45,24 @@ def unzip(archive: Path, folder: Path) -> None:
                 if folder.is_dir():
                     folder.rmdir()  # an empty one; Windows does not rename onto it
                 os.replace(inner[0] if wrapped else target, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise FileError(
-            f"{archive} is no zip archive or damaged; delete it and run again."
-        ) from error
+    except FileError:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{archive} cannot be unpacked to {folder}: {reason}.") from error
+    except Exception as error:  # zipfile raises many types for a damaged archive
+        raise FileError(
+            f"{archive} is no zip archive or damaged; delete it and run again."
+        ) from error
 
 
 def _refuse_unsafe(archive: Path, members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MOST_MEMBERS:
+        raise FileError(f"{archive} has {len(members)} members, more than any cells need.")
     for member in members:
         name = member.filename
+        if len(name) > 1000 or len(PurePosixPath(name).parts) > DEEPEST or not name.isprintable():
+            raise FileError(f"{archive} has a member with a name of no use; unpack it by hand.")
         windows = PureWindowsPath(name)
         outside = name.startswith(("/", "\\")) or windows.drive or windows.is_absolute()
         if outside or ".." in windows.parts or ".." in PurePosixPath(name).parts:

@@ -7,7 +7,9 @@ any other name is refused before it is imported.
 
 from __future__ import annotations
 
+import math
 import pickle
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from dispr.errors import FileError
+from dispr.files import check_size
 
 
 def holds_objects(path: Path) -> bool:
@@ -27,11 +30,26 @@ def holds_objects(path: Path) -> bool:
     """
     try:
         with open(path, "rb") as file:
-            return bool(_skip_header(file).hasobject)
-    except (OSError, ValueError, EOFError) as error:
+            return bool(_skip_header(file)[1].hasobject)
+    except Exception as error:  # numpy raises many types for a damaged header
         raise FileError(
             f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
         ) from error
+
+
+def check_npy(path: Path) -> None:
+    """Make sure that a file of numbers is as long as its header says, before it is read.
+
+    Raises
+    ------
+    FileError
+        If it is shorter, or holds more than is read (`dispr.files.check_size`).
+    """
+    with open(path, "rb") as file:
+        shape, kind = _skip_header(file)
+        check_size(path, shape, kind.itemsize)
+        if path.stat().st_size - file.tell() < math.prod(shape) * kind.itemsize:
+            raise ValueError("the file is shorter than its header says")
 
 
 def read_cellpose(path: Path, key: str) -> np.ndarray:
@@ -53,6 +71,9 @@ def read_cellpose(path: Path, key: str) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             _skip_header(file)
+            start = file.tell()
+            _check_pickle(file, path.stat().st_size)
+            file.seek(start)
             content = _Unpickler(file).load()
     except _RefusedError as error:
         raise FileError(
@@ -75,15 +96,23 @@ def read_cellpose(path: Path, key: str) -> np.ndarray:
 _OTHERS = {"masks": "--labels", "img": "the image itself"}
 
 
-def _skip_header(file: BinaryIO) -> np.dtype:
-    """Move behind the header of an NPY file; give the type of what follows."""
+def _check_pickle(file: BinaryIO, size: int) -> None:
+    """Look at all steps of a pickle, without taking them, for memory that it asks for in vain."""
+    for step, argument, _ in pickletools.genops(file):
+        if "PUT" in step.name and isinstance(argument, int) and argument > size:
+            raise ValueError(f"{step.name} {argument}")
+
+
+def _skip_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+    """Move behind the header of an NPY file; give shape and type of what follows."""
     version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
     read: Callable[..., Any] = (
         np.lib.format.read_array_header_1_0
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    return np.dtype(read(file)[2])
+    shape, _, kind = read(file)
+    return tuple(shape), np.dtype(kind)
 
 
 class _RefusedError(Exception):
@@ -104,20 +133,31 @@ def _path(*parts: str) -> str:
 
 def _admitted() -> dict[tuple[str, str], Any]:
     names: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "ndarray"): _Array,
         ("numpy", "dtype"): np.dtype,
         ("_codecs", "encode"): _encode,
     }
     # What numpy itself names in a pickle; these functions moved between its versions 1 and 2.
-    reconstruct, scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    scalar = np.float64(0).__reduce__()[0]
     for package in ("numpy.core", "numpy._core"):
-        names[f"{package}.multiarray", "_reconstruct"] = reconstruct
+        names[f"{package}.multiarray", "_reconstruct"] = _empty
         names[f"{package}.multiarray", "scalar"] = scalar
         names[f"{package}.numeric", "_frombuffer"] = _from_buffer
     for module in ("pathlib", "pathlib._local"):
         for kind in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"):
             names[module, kind] = _path
     return names
+
+
+class _Array:
+    """Stands in for the type of arrays, so that a pickle cannot make one of any size."""
+
+
+def _empty(kind: Any, shape: Any, code: Any) -> np.ndarray:
+    """Begin an array, which is filled by its state."""
+    if kind is not _Array:
+        raise _RefusedError(f"arrays of {kind}")
+    return np.ndarray((0,), np.int8)
 
 
 def _from_buffer(buffer: Any, dtype: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from dispr.cells.metadata import stated_pixel_size
 from dispr.cells.spacing import as_pixel_size
 from dispr.errors import ArrayError, FileError
-from dispr.fields.cellpose import holds_objects, read_cellpose
+from dispr.fields.cellpose import check_npy, holds_objects, read_cellpose
 from dispr.fields.channels import one_channel, one_label_image
 from dispr.images.read import existing, read_pixels
 from dispr.names import PNG, TIFF
@@ -127,8 +127,11 @@ def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
         array = read_cellpose(path, key)
     else:
         try:
+            check_npy(path)
             array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # numpy raises many types for a damaged header
+            if isinstance(error, FileError):
+                raise
             raise FileError(
                 f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
             ) from error
