@@ -68,9 +68,7 @@ def test_a_changed_number_breaks_the_seal(tmp_path):
 def test_hostile_tables_are_refused(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(FileError, match=r"a\.csv is damaged.*; do this\."):
-        read_csv(
-            tmp_path / "a.csv", ["name"], numbers=["volume"], unique="name", remedy="do this"
-        )
+        read_csv(tmp_path / "a.csv", ["name"], numbers=["volume"], unique="name", remedy="do this")
 
 
 def test_tables_as_spreadsheets_save_them(tmp_path):

@@ -10,7 +10,7 @@ import dispr
 from dispr.cells.spacing import as_spacing
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_csv, write_tiff
-from dispr.measurements.folder import measure_item, measure_items
+from dispr.measurements.folder import kept_line, measure_item, measure_items, read_part
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.prediction.layout import probability_path, sample_path, write_prediction
@@ -162,7 +162,8 @@ def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch):
         measure_items(items, out, jobs=1, on_cell=interrupt)
     assert not out.exists()
     part = tmp_path / "cells.csv.part"
-    assert [json.loads(line)[0].split()[-1] for line in part.read_text().splitlines()] == ["a", "b"]
+    lines = [line.partition("\t")[0] for line in part.read_text().splitlines()]
+    assert [json.loads(line)[0].split()[-1] for line in lines] == ["a", "b"]
     with open(part, "a") as file:
         file.write('["predictions  c", "cut sho')
     # A cell that was predicted anew in between is measured anew; the other one is kept.
@@ -183,12 +184,23 @@ def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch):
 def test_other_settings_are_measured_anew(predictions, tmp_path):
     items = find_items(predictions)
     done = measure_item(items[0])
-    line = json.dumps([f"predictions  {items[0].name}", *done]) + "\n"
-    (tmp_path / "cells.csv.part").write_text(line)
+    line = kept_line(f"predictions  {items[0].name}", done)
+    (tmp_path / "cells.csv.part").write_text(line + "\n")
     rows = measure_items(
         find_items(predictions, spacing=as_spacing(1)), tmp_path / "cells.csv", jobs=1
     )
     assert rows[0]["volume_um3"] == 12 * 400
+
+
+@pytest.mark.parametrize("damage", [lambda line: line.replace("400", "500"), lambda line: line[9:]])
+def test_damaged_rows_are_measured_anew(predictions, tmp_path, damage):
+    item = find_items(predictions)[0]
+    line = kept_line(f"predictions  {item.name}", measure_item(item))
+    part = tmp_path / "cells.csv.part"
+    part.write_text(damage(line) + "\n")
+    assert not read_part(part)
+    part.write_text(line + "\n")
+    assert read_part(part)
 
 
 def test_numbers_are_finite_or_empty(predictions, tmp_path):

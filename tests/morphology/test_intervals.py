@@ -112,9 +112,9 @@ def test_files(tmp_path):
     assert load_intervals(tmp_path / "i.json") == fitted
     for text in ("{", "[]", '{"rules": {"volume": 3}}', '{"rules": []}'):
         (tmp_path / "bad.json").write_text(text)
-        with pytest.raises(FileError, match="holds no intervals"):
+        with pytest.raises(FileError, match=r"bad\.json is damaged"):
             load_intervals(tmp_path / "bad.json")
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="does not exist"):
         load_intervals(tmp_path / "none.json")
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dispr.cells.folder import find_cells
+from dispr.checksums import NAME
 from dispr.errors import FileError
 from dispr.fields.find import FieldFiles
 from dispr.fields.folder import FieldSettings, predict_field_files
@@ -80,6 +81,9 @@ def test_field_without_its_image_or_meshes(field_folder, tmp_path):
     older = json.loads(record.read_text())
     del older["image"], older["channel"], older["pixel_size_um"]
     record.write_text(json.dumps(older))
+    with pytest.raises(FileError, match=r"field\.json is damaged"):
+        layers(moved)
+    (moved / NAME).unlink()
     assert read(moved)["3D labels: moved"][1]["units"] == ("pixel",) * 3
 
 

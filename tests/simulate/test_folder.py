@@ -105,7 +105,7 @@ def test_file_and_damaged_record_are_refused(tmp_path):
     with pytest.raises(FileError, match="is a file"):
         make(file)
     (tmp_path / "simulation.json").write_text("{")
-    with pytest.raises(FileError, match="cannot be read as the record"):
+    with pytest.raises(FileError, match=r"simulation\.json is damaged"):
         make(tmp_path)
 
 

@@ -79,7 +79,7 @@ def measure_items(
     """
     make_folder(out.parent)
     part = out.with_name(out.name + ".part")
-    known = _read_part(part)
+    known = read_part(part)
     done: dict[int, Row] = {}
     for i, item in enumerate(items):
         before = known.get(_key(item))
@@ -97,7 +97,7 @@ def measure_items(
             results = map_in_processes(measure_item, [items[i] for i in todo], jobs)
             for i, result in zip(todo, results, strict=True):
                 done[i] = result.row
-                file.write(_line(_key(items[i]), result) + "\n")
+                file.write(kept_line(_key(items[i]), result) + "\n")
                 file.flush()
                 if on_cell:
                     on_cell()
@@ -242,7 +242,7 @@ def _key(item: Item) -> str:
     return f"{item.kind} {item.split} {item.name}"
 
 
-def _read_part(path: Path) -> dict[str, Done]:
+def read_part(path: Path) -> dict[str, Done]:
     """Read the rows of an interrupted run; lines that are damaged or cut short are left out."""
     found: dict[str, Done] = {}
     if path.is_file():
@@ -254,7 +254,7 @@ def _read_part(path: Path) -> dict[str, Done]:
     return found
 
 
-def _line(key: str, done: Done) -> str:
+def kept_line(key: str, done: Done) -> str:
     """Give the line that keeps a row of an interrupted run: JSON and its checksum."""
     content = json.dumps([key, *done])
     return f"{content}\t{_short_digest(content)}"
