@@ -192,7 +192,9 @@ def test_other_settings_are_measured_anew(predictions, tmp_path):
     assert rows[0]["volume_um3"] == 12 * 400
 
 
-@pytest.mark.parametrize("damage", [lambda line: line.replace("400", "500"), lambda line: line[9:]])
+@pytest.mark.parametrize(
+    "damage", [lambda line: line.replace(": 4,", ": 5,"), lambda line: line[9:]]
+)
 def test_damaged_rows_are_measured_anew(predictions, tmp_path, damage):
     item = find_items(predictions)[0]
     line = kept_line(f"predictions  {item.name}", measure_item(item))

@@ -64,4 +64,4 @@ def _is_field(folder: Path) -> bool:
     try:
         return "field" in read_record(folder)
     except DisprError:
-        return False
+        return (folder / PREDICTIONS).is_file()  # a damaged one, to be told when it is opened
