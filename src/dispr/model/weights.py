@@ -193,7 +193,7 @@ def _refuse_large(config: ModelConfig, state: Mapping[str, Tensor], path: Path) 
     for key, value in to_dict(config.network).items():
         limit = len(state) + 8 if "blocks" in key else most
         numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(n, (int, float)) and not 0 <= n <= limit for n in numbers):
+        if any(isinstance(n, (int, float)) and not abs(n) <= limit for n in numbers):
             raise FileError(f"{path} is damaged: its parameters are not those of {key} {value}.")
         if len(numbers) > 32:
             raise FileError(f"{path} is damaged: its network has {len(numbers)} {key}.")
