@@ -248,3 +248,17 @@ def test_axes_of_length_one_do_not_matter():
     labels[7:9] = 2
     with pytest.raises(ArrayError, match="give the volume of each cell by itself"):
         as_body(labels)
+
+
+def test_an_image_is_no_mask():
+    radius = np.hypot(*(np.indices((64, 64)) - 32.0))
+    ring = 130 * (radius < 24) + 100 * np.exp(-(((radius - 20) / 3) ** 2))
+    image = ring + np.random.default_rng(0).normal(8, 3, ring.shape)
+    image = image.clip(0, 255).astype(np.uint8)
+    for given in (image, image / 255):
+        with pytest.raises(ArrayError, match="many grey values inside, as images have"):
+            as_mask(given)
+    soft = np.rint(255 / (1 + np.exp(radius - 20))).astype(np.uint8)  # as probabilities are
+    assert (as_mask(soft) == soft).all()
+    small = np.rint(255 / (1 + np.exp(radius - 5))).astype(np.uint8)
+    assert (as_mask(small) == small).all()

@@ -337,7 +337,30 @@ def grey_mask(array: np.ndarray, name: str) -> np.ndarray:
             f"{name} has no value above half of its range; mark the inside of one cell with 255, "
             f"or, if these are labels, {ONE_BY_ONE}."
         )
+    if array.ndim == 2 and _plateau(array) < LEAST_PLATEAU:
+        raise ArrayError(
+            f"{name} has many grey values inside, as images have; give the mask of the cell (are "
+            "image and mask exchanged?)."
+        )
     return array
+
+
+LEAST_PLATEAU = 0.1
+"""Share of the inside that a mask holds at its brightest; 0.83 or more in the published ones."""
+
+
+ENOUGH = 400
+"""Pixels inside that tell a mask from an image."""
+
+
+def _plateau(array: np.ndarray) -> float:
+    """Give the share of the inside that is as bright as the brightest value, but for 3 %.
+
+    Of a few pixels, all of which may be of the border, it tells nothing and is 1.
+    """
+    largest = float(array.max())
+    inside = array[array > largest / 2]
+    return float(np.mean(inside >= largest - 8)) if inside.size >= ENOUGH else 1.0
 
 
 ONE_BY_ONE = "crop each cell by itself, or predict the whole as a field of view with labels"

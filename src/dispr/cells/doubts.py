@@ -17,6 +17,8 @@ def doubt_image(image: np.ndarray) -> str:
     low, high = image.min(), image.max()
     if low == high:
         return f"has the same value, {low:g}, everywhere, so nothing can be told of the cell"
+    if ((image == low) | (image == high)).all():
+        return "has two values alone, as masks have, so nothing can be told of the cell"
     return ""
 
 
