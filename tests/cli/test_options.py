@@ -168,16 +168,18 @@ def test_report(called):
 
 def test_calibrate(called, cells_folder):
     called["patch"]("dispr.prediction.model.load", MODEL)
-    called["patch"]("dispr.prediction.calibrate.unseen", [])
+    called["patch"]("dispr.prediction.calibrate.unseen", ([], ()))
     called["patch"]("dispr.prediction.calibrate.calibrate")
     run(
         *("calibrate", "w.safetensors", cells_folder, "--split", "test", "--seed", 9),
+        *("--unrelated", "simulated"),
         *("--device", "cpu", "--precision", "bf16"),
     )
     assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16"]
     assert list(called["unseen"].values())[1] == find_cells(
         cells_folder, split="test", need_obj=True
     )
+    assert list(list(called["unseen"].values())[2]) == ["simulated"]
     assert called["calibrate"]["seed"] == 9
 
 
