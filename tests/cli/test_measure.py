@@ -43,10 +43,11 @@ def test_predictions(tmp_path):
     write_predictions(tmp_path / "out", 2, 0.2)
     printed = run(tmp_path / "out", "-o", tmp_path / "cells.csv", "--jobs", 1)
     assert "2 cells" in printed
-    assert "Intervals of 2 cells are of the samples' spread alone" in printed
+    assert "2 cells have no 90 % intervals, for nothing was calibrated" in printed
     assert "voxel size" not in printed
     for row in read(tmp_path / "cells.csv"):
-        assert float(row["volume_low_um3"]) <= float(row["volume_mean_um3"])
+        assert float(row["volume_min_um3"]) <= float(row["volume_um3"])
+        assert row["volume_low_um3"] == ""
     printed = run(tmp_path / "out", "-o", tmp_path / "um.csv", "--voxel-size", 0.4, "--jobs", 1)
     before, after = read(tmp_path / "cells.csv"), read(tmp_path / "um.csv")
     for one, two in zip(before, after, strict=True):
@@ -157,7 +158,8 @@ def test_intervals_fitted_to_known_cells(tmp_path):
         out = tmp_path / "cells.csv"
         run(new, "-o", out, "--jobs", 1, *options)
         rows = read(out)
-        ends = [(float(r["surface_low_um2"]), float(r["surface_high_um2"])) for r in rows]
+        sides = ("low", "high") if options else ("min", "max")
+        ends = [[float(r[f"surface_{side}_um2"]) for side in sides] for r in rows]
         values = [float(true[row["name"]]["surface_um2"]) for row in rows]
         inside = [low <= value <= high for (low, high), value in zip(ends, values, strict=True)]
         return np.mean(inside), {row["calibrated"] for row in rows}

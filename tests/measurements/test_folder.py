@@ -13,6 +13,7 @@ from dispr.files import write_csv, write_tiff
 from dispr.measurements.folder import kept_line, measure_item, measure_items, read_part
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.intervals import MeasureIntervals, Rule
 from dispr.prediction.layout import probability_path, sample_path, write_prediction
 
 
@@ -55,7 +56,7 @@ def test_predictions(table, tmp_path):
     rows = measure_items(items, tmp_path / "cells.csv", jobs=1)
     written = read(tmp_path / "cells.csv")
     assert [row["name"] for row in written] == ["a", "b", "c"]
-    assert len(written[0]) == 7 + 5 * len(SHAPE_FEATURES)
+    assert len(written[0]) == 8 + 7 * len(SHAPE_FEATURES)
     a, b, c = rows
     assert float(written[0]["volume_um3"]) == a["volume_um3"] == 12 * 400 / 64
     assert a["volume_mean_um3"] == pytest.approx(13 * 400 / 64)
@@ -65,10 +66,28 @@ def test_predictions(table, tmp_path):
     assert [row["calibrated"] for row in rows] == ["volume", "none", "none"]
     surfaces = [dispr.measure(body, 0.25)["surface_um2"] for body in boxes(10, 12, 14, 16)]
     assert a["surface_mean_um2"] == pytest.approx(np.mean(surfaces), rel=1e-6)
-    assert b["volume_low_um3"] < b["volume_mean_um3"] < b["volume_high_um3"]
+    assert b["volume_min_um3"] < b["volume_mean_um3"] < b["volume_max_um3"]
+    assert b["volume_low_um3"] == b["volume_high_um3"] == written[1]["volume_low_um3"] == ""
     assert (a["voxel_z_um"], a["voxel_x_um"], a["samples"]) == (0.25, 0.25, 4)
     assert c["volume_um3"] == 0
     assert c["sphericity"] == written[2]["sphericity"] == ""
+
+
+def test_cells_with_a_warning_have_no_intervals(table, tmp_path):
+    fitted = MeasureIntervals(0.9, 20, "", 4, {"surface": Rule(1.0, 0.5)})
+    row = measure_items(
+        with_intervals(find_items(table), table, fitted), tmp_path / "c.csv", jobs=1
+    )[0]
+    assert row["calibrated"] == "all"
+    assert row["surface_low_um2"] < row["surface_mean_um2"]
+    path = table / "predictions.csv"
+    write_csv(path, [{**read(path)[0], "warning": "Odd."}])
+    row = measure_items(
+        with_intervals(find_items(table), table, fitted), tmp_path / "c.csv", jobs=1
+    )[0]
+    assert (row["calibrated"], row["warning"]) == ("none", "Odd.")
+    assert row["volume_low_um3"] == row["surface_low_um2"] == row["boundary_high_voxels"] == ""
+    assert row["surface_min_um2"] < row["surface_mean_um2"] < row["surface_max_um2"]
 
 
 def test_the_given_voxel_size_comes_before_the_stated_one(predictions, tmp_path):
@@ -94,7 +113,7 @@ def test_published_features_of_predictions(table, tmp_path):
     assert (row["volume_low"], row["volume_high"]) == (4000, 7000.5)
     assert (row["boundary_3D_low"], row["boundary_3D_high"]) == (1500, 2100)
     assert row["gabor32_mean"] == pytest.approx(row["gabor32"])
-    assert len(row) == 4 + 5 * 126
+    assert len(row) == 5 + 7 * 126
 
 
 def test_objects(tmp_path):

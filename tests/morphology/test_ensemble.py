@@ -1,53 +1,68 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from dispr.model.calibration import Calibration
-from dispr.morphology.ensemble import calibrated, measure_ensemble, spread_interval, summarise
+from dispr.model.calibration import Calibration, containing
+from dispr.morphology.ensemble import (
+    calibrated,
+    calibrated_measures,
+    measure_ensemble,
+    sample_range,
+    summarise,
+)
 from dispr.morphology.features import SHAPE_FEATURES, Feature
+from dispr.morphology.intervals import MeasureIntervals, Rule
 from dispr.morphology.shape import measure
 from dispr.prediction.model import Prediction
 
 LENGTH = Feature("length", "length", "", "", 0.0)
 
 
-def test_interval_is_students():
-    values = [3.0, 5.0, 4.0, 8.0, 5.5]
-    low, high = spread_interval(values)
-    t = stats.t.ppf(0.95, 4)
-    half = t * np.std(values, ddof=1) * math.sqrt(1.2)
-    assert (low, high) == pytest.approx((5.1 - half, 5.1 + half))
-    assert spread_interval(values, level=0.5)[0] > low
+def test_range_holds_samples_and_consensus():
+    assert sample_range([3.0, 5.0, math.nan, 4.0], 4.5) == (3, 5)
+    assert sample_range([3.0, 5.0], 2.0) == (2, 5)
+    assert sample_range([3.0, 5.0], 6.0) == (3, 6)
+    assert sample_range([3.0, 5.0], math.nan) == (3, 5)
+    assert all(math.isnan(end) for end in sample_range([1.0, math.nan], 1.0))
 
 
-@pytest.mark.parametrize("count", [2, 5, 20])
-def test_interval_holds_one_more_draw_as_often_as_stated(count):
-    draws = np.random.default_rng(0).normal(3, 2, (4000, count + 1))
-    held = []
-    for row in draws:
-        low, high = spread_interval(row[:-1])
-        held.append(low <= row[-1] <= high)
-    assert np.mean(held) == pytest.approx(0.9, abs=0.015)
+def test_intervals_hold_the_value_beside_them():
+    assert containing((2.0, 3.0), 2.5) == (2, 3)
+    assert containing((2.0, 3.0), 1.0) == (1, 3)
+    assert containing((2.0, 3.0), 4.0) == (2, 4)
+    assert math.isnan(containing((math.nan, math.nan), 4.0)[0])
+    samples = [{"length": 1.0}, {"length": 1.1}]
+    rules = MeasureIntervals(0.9, 20, "", 2, {"length": Rule(1.0, 0.01)})
+    row = summarise([LENGTH], {"length": 0.5}, samples, intervals=rules)
+    assert row["length_low_voxels"] == 0.5
+    assert 1.05 < row["length_high_voxels"] < 1.2
+    known = summarise([LENGTH], {"length": 9.5}, samples, {"length": (0.7, 1.2)})
+    assert (known["length_low_voxels"], known["length_high_voxels"]) == (0.7, 9.5)
 
 
-def test_interval_stays_among_possible_values():
-    assert spread_interval([0.1, 0.9], 0.0, 1.0) == (0, 1)
-    assert spread_interval([1.0, 1.0], 0.0) == (1, 1)
-    assert all(math.isnan(end) for end in spread_interval([1.0]))
+def test_what_is_calibrated():
+    rules = MeasureIntervals(0.9, 20, "", 5, {})
+    assert calibrated_measures(5, True, rules) == "all"
+    assert calibrated_measures(4, True, rules) == "volume"
+    assert calibrated_measures(4, False, rules) == "none"
+    assert calibrated_measures(5, False, None) == "none"
 
 
 def test_summary():
     samples = [{"length": 1.0}, {"length": 3.0}, {"length": math.nan}]
     row = summarise([LENGTH], {"length": 2.5}, samples, physical=True)
     assert list(row) == [
-        "length_um", "length_mean_um", "length_sd_um", "length_low_um", "length_high_um",
-    ]  # fmt: skip
+        *("length_um", "length_mean_um", "length_sd_um"),
+        *("length_min_um", "length_max_um", "length_low_um", "length_high_um"),
+    ]
     assert row["length_um"] == 2.5
     assert row["length_mean_um"] == 2
     assert row["length_sd_um"] == pytest.approx(math.sqrt(2))
-    assert row["length_low_um"] == 0  # cut off
+    assert (row["length_min_um"], row["length_max_um"]) == (1, 3)
+    assert math.isnan(row["length_low_um"])  # nothing was calibrated
+    assert math.isnan(row["length_high_um"])
     known = summarise([LENGTH], {"length": 2.5}, samples, {"length": (1.5, 9.0)})
     assert (known["length_low_voxels"], known["length_high_voxels"]) == (1.5, 9.0)
 
@@ -73,7 +88,7 @@ def test_prediction_measures_itself():
     calibration = Calibration(0.9, 2.0, 0.1, 2.0, 0.1, 50)
     prediction = Prediction(samples, samples.mean(0), calibration, voxel_size=0.5)
     found = prediction.measure()
-    assert len(found) == 5 * len(SHAPE_FEATURES)
+    assert len(found) == 7 * len(SHAPE_FEATURES)
     assert found["volume_um3"] == 12 * 400 / 8
     assert found["volume_mean_um3"] == pytest.approx(600)
     assert found["volume_sd_um3"] == pytest.approx(100)
@@ -81,7 +96,18 @@ def test_prediction_measures_itself():
     assert (found["volume_low_um3"], found["volume_high_um3"]) == pytest.approx((low / 8, high / 8))
     assert found["boundary_low_voxels"] == pytest.approx(prediction.interval("surface")[0])
     surfaces = [measure(sample, 0.5)["surface_um2"] for sample in samples]
-    assert found["surface_low_um2"] == pytest.approx(spread_interval(surfaces)[0])
+    assert math.isnan(found["surface_low_um2"])
+    assert found["surface_min_um2"] == pytest.approx(min(surfaces))
+    assert found["surface_max_um2"] == pytest.approx(max(surfaces))
+    warned = replace(prediction, warnings=("Odd.",))
+    assert all(math.isnan(end) for end in warned.interval())
+    rules = MeasureIntervals(0.9, 20, "", 3, {"surface": Rule(1.0, 1.0)})
+    assert prediction.measure(rules)["surface_low_um2"] < min(surfaces)
+    told = warned.measure(rules)
+    assert math.isnan(told["volume_low_um3"])
+    assert math.isnan(told["surface_low_um2"])
+    assert (told["volume_min_um3"], told["volume_max_um3"]) == (500, 700)
+    assert warned.sample_range() == (4000, 5600)
     without = Prediction(samples, samples.mean(0)).measure()
     assert without["volume_voxels"] == 4800
     assert not [name for name in without if "um" in name.split("_")]

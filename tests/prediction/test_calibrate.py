@@ -83,6 +83,10 @@ def test_calibration_is_kept_and_used(weights, tmp_path):
         row["volume_low_voxels"] <= volume <= row["volume_high_voxels"]
         for row, volume in zip(rows, true_volumes(files), strict=True)
     ]
+    assert {row["calibrated"] for row in rows} == {"volume"}
+    for row in rows:
+        assert row["volume_low_voxels"] <= row["volume_voxels"] <= row["volume_high_voxels"]
+        assert row["surface_low_voxels"] <= row["surface_voxels"] <= row["surface_high_voxels"]
     assert sum(held) >= 9  # what the level promises of the very cells it was fitted to
     # Kept predictions state the same intervals.
     assert predict_folder(model, files, tmp_path / "out", ensemble=5) == rows
@@ -98,6 +102,11 @@ def test_no_interval_without_calibration(weights, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
     rows = predict_folder(load(weights, "cpu"), files, tmp_path / "out", ensemble=2)
     assert {row["volume_low_voxels"] for row in rows} == {""}
+    assert {row["calibrated"] for row in rows} == {"none"}
+    for row in rows:
+        assert row["volume_min_voxels"] <= row["volume_voxels"] <= row["volume_max_voxels"]
+        assert row["volume_min_voxels"] <= row["volume_mean_voxels"] <= row["volume_max_voxels"]
+        assert row["surface_min_voxels"] <= row["surface_voxels"] <= row["surface_max_voxels"]
 
 
 def test_too_few_cells(weights, cells_folder):

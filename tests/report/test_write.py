@@ -37,8 +37,8 @@ def test_measures_and_scores(study, report):
     at = [feature["name"] for feature in shared["features"]].index("surface")
     value, low, high, mean, true = cells[name]["measures"][at]
     assert value == pytest.approx(row["surface_um2"], rel=1e-4)
-    assert low == pytest.approx(row["surface_low_um2"], rel=1e-4)
-    assert high == pytest.approx(row["surface_high_um2"], rel=1e-4)
+    assert low == pytest.approx(row["surface_min_um2"], rel=1e-4)
+    assert high == pytest.approx(row["surface_max_um2"], rel=1e-4)
     assert mean == pytest.approx(row["surface_mean_um2"], rel=1e-4)
     assert true == pytest.approx(measure(truth, 0.172)["surface_um2"], rel=1e-4)
     index = next(cell for cell in shared["cells"] if cell["name"] == name)
@@ -46,10 +46,16 @@ def test_measures_and_scores(study, report):
     assert index["iou"][2] == 1.0  # one sample is the truth
     assert index["edge"] == pytest.approx(0.172)
     assert "</script>" in index["warning"]
-    # The stated interval of the volume, in um3.
-    volume = float(samples.sum(axis=(1, 2, 3)).mean()) * 0.172**3
-    assert index["main"][0][1] == pytest.approx(0.5 * volume, rel=1e-3)
-    assert index["calibrated"] == "volume"
+    # It has a warning, and so the range of its samples alone.
+    assert index["main"][0][1] == pytest.approx(row["volume_min_um3"], rel=1e-4)
+    assert index["main"][0][2] == pytest.approx(row["volume_max_um3"], rel=1e-4)
+    assert index["calibrated"] == "none"
+    # The stated interval of the volume of another, in um3.
+    other = next(cell for cell in shared["cells"] if not cell["warning"])
+    drawn = read_samples(study / "predictions", other["name"])
+    volume = float(drawn.sum(axis=(1, 2, 3)).mean()) * 0.172**3
+    assert other["main"][0][1] == pytest.approx(0.5 * volume, rel=1e-3)
+    assert other["calibrated"] == "volume"
     shapes = [row["shape"] for row in shared["scores"]["summary"]]
     assert shapes == ["single samples", "consensus", "best of N"]
     assert shared["scores"]["intervals"][0]["held"] == pytest.approx(2 / 3, abs=1e-4)

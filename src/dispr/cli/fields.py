@@ -36,6 +36,7 @@ def predict_fields_command(
     """Predict the fields that DATA names and say what came of it."""
     from dispr.fields.find import find_fields
     from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
+    from dispr.prediction.calibrate import lacks
     from dispr.prediction.model import load
 
     chosen = FieldSettings(**settings)
@@ -47,6 +48,8 @@ def predict_fields_command(
     model = load(weights, device, precision)
     if precision == "auto":
         click.echo(f"Computing in {model.precision}.")
+    for line in lacks(model):
+        click.echo(line)
     model.check(**{name: options[name] for name in ("ensemble", "sampler", "steps", "batch_size")})
     with Bars() as bars:
         options["on_progress"] = bars.show

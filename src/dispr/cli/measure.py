@@ -86,10 +86,10 @@ def command(
     pixels.
 
     For predictions, NAME_UNIT is of the shape that most samples agree on, NAME_mean_UNIT and
-    NAME_sd_UNIT are mean and standard deviation of the samples, and NAME_low_UNIT to NAME_high_UNIT
-    is the 90 % interval: one that was fitted to known cells, or else that of the samples' spread
-    alone, as the column calibrated tells (all, volume, none). Interrupt with Ctrl-C; the same
-    command goes on where it was.
+    NAME_sd_UNIT are mean and standard deviation of the samples, and NAME_min_UNIT to NAME_max_UNIT
+    is the range of samples and consensus. NAME_low_UNIT to NAME_high_UNIT is the 90 % interval,
+    where one was fitted to known cells, as the column calibrated tells (all, volume, none); cells
+    with a warning have none. Interrupt with Ctrl-C; the same command goes on where it was.
     """
     from tqdm import tqdm
 
@@ -213,16 +213,24 @@ def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
         found.append(f"{which} {whose} {unit[:-1]} size, so these are in {unit}; see --voxel-size.")
     if kind == "predictions":
         kinds = [row["calibrated"] for row in rows]
-        alone = "of the samples' spread alone, which hold the true value less often than 90 %"
         if "volume" in kinds:
             which = (
                 "volume and boundary" if published else "volume, equivalent diameter and boundary"
             )
             found.append(
-                f"Intervals of {which} are calibrated; those of other measures are {alone}."
+                f"There are 90 % intervals of {which}; of other measures only the range of samples."
             )
-        if "none" in kinds:
-            found.append(f"Intervals of {kinds.count('none')} cells are {alone}.")
+        warned = sum(bool(row.get("warning")) for row in rows)
+        if warned:
+            found.append(
+                f"{warned} cells have a warning, and no 90 % intervals: they are unlike the cells "
+                "that intervals were fitted to. Their columns min and max are the range of samples."
+            )
+        if kinds.count("none") > warned:
+            found.append(
+                f"{kinds.count('none') - warned} cells have no 90 % intervals, for nothing was "
+                "calibrated; their columns min and max are the range of samples."
+            )
         empty = sum(row.get("volume_um3", row.get("volume_voxels")) == 0 for row in rows)
         if empty:
             found.append(f"{empty} cells have an empty consensus, of which little can be said.")

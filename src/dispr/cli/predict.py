@@ -179,6 +179,7 @@ def command(
         return
     from dispr.cells.folder import find_cells
     from dispr.cli.progress import Bars
+    from dispr.prediction.calibrate import lacks
     from dispr.prediction.folder import predict_folder
     from dispr.prediction.model import load
 
@@ -191,8 +192,8 @@ def command(
     if precision == "auto":
         click.echo(f"Computing in {model.precision}.")
     model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
-    if model.config.deterministic:
-        click.echo("These weights are of a deterministic model: one shape for each cell.")
+    for line in lacks(model):
+        click.echo(line)
     with Bars("cells") as bars:
         rows = predict_folder(
             model,

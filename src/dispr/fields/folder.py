@@ -214,6 +214,7 @@ def predict_field_files(
         batch_size=batch_size,
         pixel_size=field.pixel_size,
         framed=True,
+        remarks={cell.name: cell.warning for cell in field.predictable},
         on_progress=predicted,
     )
     about = {row["name"]: row for row in predictions}

@@ -74,7 +74,9 @@ class FieldPrediction:
         for cell, prediction in zip(self.cells, self.predictions, strict=True):
             edge = voxel_edge(cell, self.pixel_size)
             scaled = dataclasses.replace(prediction, voxel_size=edge)
-            rows.append(cell_row(cell, self.pixel_size, measures=scaled.measure(intervals)))
+            measures = scaled.measure(intervals)
+            row = cell_row(cell, self.pixel_size, measures=measures, warning=prediction.warnings[0])
+            rows.append(row)
         rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]
         return sorted(rows, key=lambda row: row["label"])
 
@@ -147,10 +149,17 @@ def predict_field(
         ],
         on_step=on_step,
     )
+    warnings = [
+        " ".join(filter(None, (cell.warning, odd)))
+        for cell, odd in zip(cells, chosen.unlike(images, masks), strict=True)
+    ]
     height, width = field.image.shape
     return FieldPrediction(
         tuple(cells),
-        tuple(predictions),
+        tuple(
+            dataclasses.replace(prediction, warnings=(warning,))
+            for prediction, warning in zip(predictions, warnings, strict=True)
+        ),
         tuple(cell for cell in field.cells if cell.refused),
         field.pixel_size,
         (height, width),

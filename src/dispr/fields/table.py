@@ -65,7 +65,8 @@ def cell_row(
     overlap : float, optional
         Share of its voxels that another cell has in the label volume.
     """
-    told = [text for text in (cell.refused, cell.warning, warning) if text]
+    own = "" if cell.warning in warning else cell.warning  # predictions.csv has it already
+    told = [text for text in (cell.refused, own, warning) if text]
     row = place_columns(cell, pixel_size)
     row["voxel_um" if pixel_size is not None else "voxel_px"] = _digits(
         voxel_edge(cell, pixel_size)
@@ -81,7 +82,7 @@ def cell_row(
 
 
 _ELSEWHERE = {
-    *("name", "class"),
+    *("name", "class", "warning"),
     *(f"voxel_{axis}_{unit}" for axis in "zyx" for unit in ("um", "px")),
 }
 

@@ -20,7 +20,7 @@ from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, read_tiff, write_csv, write_error
 from dispr.images.read import read_greys, read_numbers
 from dispr.measurements.inputs import Item
-from dispr.morphology.ensemble import measure_ensemble, summarise
+from dispr.morphology.ensemble import calibrated_measures, measure_ensemble, summarise
 from dispr.morphology.published_features import PUBLISHED_SHAPE
 from dispr.processes import map_in_processes
 
@@ -141,7 +141,7 @@ def digest(item: Item) -> str:
     """
     settings = (
         *(__version__, item.kind, item.published, item.spacing),
-        *(item.volume, item.boundary, item.intervals),
+        *(item.volume, item.boundary, item.intervals, item.warning),
     )
     found = hashlib.sha256(repr(settings).encode())
     for path in item.paths:
@@ -167,6 +167,7 @@ def _prediction(item: Item) -> Row:
     row: Row = {
         "samples": len(samples),
         "calibrated": _calibrated(item),
+        "warning": item.warning,
         **_sizes(spacing, item.published),
     }
     if item.published:
@@ -179,10 +180,9 @@ def _prediction(item: Item) -> Row:
 
 def _calibrated(item: Item) -> str:
     """Say which intervals were fitted to known cells: "all", "volume" or "none" of them."""
-    samples = len(item.paths) - 1
-    if item.intervals is not None and item.intervals.samples == samples and not item.published:
-        return "all"
-    return "volume" if item.volume and item.boundary else "none"
+    known = item.volume is not None and item.boundary is not None
+    intervals = None if item.published else item.intervals
+    return calibrated_measures(len(item.paths) - 1, known, intervals)
 
 
 def _shape(item: Item) -> Row:

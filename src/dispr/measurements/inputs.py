@@ -14,7 +14,7 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.prediction.layout import predicted_names, probability_path, sample_paths
-from dispr.scores.intervals import read_intervals
+from dispr.scores.intervals import read_intervals, read_warnings
 
 Kind = Literal["predictions", "shapes", "sections"]
 
@@ -41,6 +41,8 @@ class Item:
         Measure the published features.
     intervals : MeasureIntervals, optional
         Intervals of the measures of a prediction, fitted to known cells.
+    warning : str
+        What to beware of in a prediction.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class Item:
     spacing: Spacing | None = None
     published: bool = False
     intervals: MeasureIntervals | None = None
+    warning: str = ""
 
 
 def find_items(
@@ -134,14 +137,23 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
 def with_intervals(
     items: list[Item], folder: Path, intervals: MeasureIntervals | None = None
 ) -> list[Item]:
-    """Add the calibrated intervals that the table of a prediction states, and fitted ones."""
+    """Add the calibrated intervals that the table of a prediction states, and fitted ones.
+
+    Cells with a warning get none: intervals hold for cells like those they were fitted to.
+
+    Raises
+    ------
+    FileError
+        If the table cannot be read.
+    """
     stated = read_intervals(folder)
-    return [
-        dataclasses.replace(
-            item,
-            volume=stated.get(item.name, {}).get("volume"),
-            boundary=stated.get(item.name, {}).get("surface"),
-            intervals=intervals,
-        )
-        for item in items
-    ]
+    warnings = read_warnings(folder)
+    found = []
+    for item in items:
+        warning, known = warnings.get(item.name, ""), stated.get(item.name, {})
+        if warning:
+            found.append(dataclasses.replace(item, warning=warning))
+        else:
+            ends = {"volume": known.get("volume"), "boundary": known.get("surface")}
+            found.append(dataclasses.replace(item, intervals=intervals, **ends))
+    return found

@@ -76,6 +76,18 @@ class Calibration:
         return math.exp(mean - half), math.exp(mean + half)
 
 
+def containing(interval: tuple[float, float], value: float) -> tuple[float, float]:
+    """Extend an interval to the value that is stated beside it; NaN stays.
+
+    Intervals are about the samples' mean, the value stated is that of the consensus. An interval
+    that is extended holds the true value no less often.
+    """
+    low, high = interval
+    if math.isnan(low) or math.isnan(high) or math.isnan(value):
+        return low, high
+    return min(low, value), max(high, value)
+
+
 def log_statistics(values: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
     """Mean and standard deviation (n - 1) of the logarithms; None if they have none."""
     array = np.asarray(values, float)

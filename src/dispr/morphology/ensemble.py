@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dispr.cells.spacing import Spacing
+from dispr.model.calibration import containing
 from dispr.morphology.features import SHAPE_FEATURES, Feature
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.shape import UNIT, no_shape, shape_values
 
-LEVEL = 0.9
-STATISTICS = ("mean", "sd", "low", "high")
+STATISTICS = ("mean", "sd", "min", "max", "low", "high")
 
 Interval = tuple[float, float]
 
@@ -51,8 +51,10 @@ def summarise(
     dict of str to float
         For each measure, by its name: the value of the consensus; and with `mean`, `sd`, `low` and
         `high` before the unit (`volume_mean_um3`): mean and standard deviation (n - 1) of the
-        samples, and ends of the 90 % interval: the known one, else the fitted one, else
-        `spread_interval`.
+        samples, and ends of the 90 % interval, the known one or else the fitted one, extended to
+        the value where it lies beyond (`containing`), and NaN where there is neither; with `min`
+        and `max` the range of the samples and the consensus, which claims nothing. NaN for fewer
+        than two samples.
     """
     row: dict[str, float] = {}
     if intervals is not None and intervals.samples != len(samples):
@@ -63,16 +65,19 @@ def summarise(
         low, high = (known or {}).get(feature.name, (math.nan, math.nan))
         if math.isnan(low) and intervals is not None:
             low, high = intervals.interval(feature, values, edge)
-        if math.isnan(low):
-            low, high = spread_interval(values, feature.low, feature.high)
-        row[feature.column(physical)] = consensus[feature.name]
-        for statistic, value in (
+        value = consensus[feature.name]
+        low, high = containing((low, high), value)
+        least, most = sample_range(values, value)
+        row[feature.column(physical)] = value
+        for statistic, found in (
             ("mean", float(values.mean()) if len(values) else math.nan),
             ("sd", float(values.std(ddof=1)) if len(values) > 1 else math.nan),
+            ("min", least),
+            ("max", most),
             ("low", low),
             ("high", high),
         ):
-            row[feature.column(physical, statistic=statistic)] = value
+            row[feature.column(physical, statistic=statistic)] = found
     return row
 
 
@@ -106,43 +111,48 @@ def measure_ensemble(
     return summarise(SHAPE_FEATURES, middle, values, stated, spacing is not None, intervals, edge)
 
 
-def spread_interval(
-    values: Sequence[float] | np.ndarray,
-    least: float = -math.inf,
-    most: float = math.inf,
-    level: float = LEVEL,
-) -> Interval:
-    """Give the interval that one more draw from the ensemble's distribution lies in.
+def calibrated_measures(samples: int, known: bool, intervals: MeasureIntervals | None) -> str:
+    """Say which intervals of an ensemble were fitted to known cells.
 
-    The prediction interval of a normal distribution of unknown mean and variance: with mean m and
-    standard deviation s of K samples, m +- t s (1 + 1 / K)^(1/2), t the quantile (1 + level) / 2 of
-    Student's t with K - 1 degrees of freedom. It holds the true value as often as stated where the
-    true shape is to the model like one more of its samples; the model's own errors, which only
-    calibration knows, are not in it.
+    Parameters
+    ----------
+    samples : int
+        Size of the ensemble.
+    known : bool
+        Whether the model states calibrated intervals of volume and boundary.
+    intervals : MeasureIntervals or None
+        Those of all measures.
+
+    Returns
+    -------
+    str
+        "all", "volume" (and what follows from it) or "none".
+    """
+    if intervals is not None and intervals.samples == samples:
+        return "all"
+    return "volume" if known else "none"
+
+
+def sample_range(values: Sequence[float] | np.ndarray, consensus: float) -> Interval:
+    """Give the least and the greatest value among the samples and their consensus.
 
     Parameters
     ----------
     values : sequence of float
         One a sample.
-    least, most : float
-        The values that the measure can take; the ends are cut off there.
-    level : float
-        Probability.
+    consensus : float
+        The value that is stated beside the range.
 
     Returns
     -------
     low, high : float
-        NaN for fewer than two samples.
+        NaN for fewer than two samples that have a value.
     """
-    from scipy.special import stdtrit
-
     array = np.asarray(values, float)
-    count = len(array)
-    if count < 2:
+    array = array[np.isfinite(array)]
+    if len(array) < 2:
         return math.nan, math.nan
-    half = stdtrit(count - 1, (1 + level) / 2) * array.std(ddof=1) * math.sqrt(1 + 1 / count)
-    centre = array.mean()
-    return float(max(centre - half, least)), float(min(centre + half, most))
+    return containing((float(array.min()), float(array.max())), consensus)
 
 
 def calibrated(volume: Interval, boundary: Interval, voxel_volume: float) -> dict[str, Interval]:

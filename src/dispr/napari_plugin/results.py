@@ -74,7 +74,8 @@ class ResultTable(QTableWidget):
         self.horizontalHeaderItem(1).setToolTip("Whether there is something to beware of")
         for k in range(len(shown)):
             self.horizontalHeaderItem(_BEFORE + k).setToolTip(
-                "Of the shape that most samples agree on, and the 90 % interval"
+                "Of the shape that most samples agree on; in (), the 90 % interval, in [], the "
+                "range of the samples, where nothing was calibrated or there is a warning"
             )
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):

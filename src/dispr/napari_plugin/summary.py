@@ -33,19 +33,24 @@ class Measured:
     value : float
         That of the consensus; NaN if there is none.
     low, high : float
-        Ends of the 90 % interval; NaN if there is none.
+        Ends of the 90 % interval, or of the range of the samples where none was calibrated; NaN if
+        there is neither.
+    fitted : bool
+        Whether these are of a 90 % interval.
     """
 
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    fitted: bool = False
 
     def __str__(self) -> str:
         if math.isnan(self.value):
             return ""
         if math.isnan(self.low) or math.isnan(self.high):
             return f"{self.value:.3g}"
-        return f"{_text(self.value)}  ({_text(self.low)} - {_text(self.high)})"
+        ends = f"{_text(self.low)} - {_text(self.high)}"
+        return f"{_text(self.value)}  " + (f"({ends})" if self.fitted else f"[{ends}]")
 
 
 def title(name: str, physical: bool) -> str:
@@ -66,8 +71,13 @@ def title(name: str, physical: bool) -> str:
 
 def measured(row: Row, name: str) -> Measured:
     """Find a measure in the row of a cell, whichever unit it is in."""
-    found = (_number(row, _FEATURES[name].column(True, statistic=s)) for s in ("", "low", "high"))
-    return Measured(*found)
+    column = _FEATURES[name].column
+    value, low, high, least, most = (
+        _number(row, column(True, statistic=s)) for s in ("", "low", "high", "min", "max")
+    )
+    if math.isnan(low):
+        return Measured(value, least, most)
+    return Measured(value, low, high, fitted=True)
 
 
 def is_physical(rows: Sequence[Row]) -> bool:
@@ -81,8 +91,8 @@ def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     Returns
     -------
     dict of str to list
-        `index`, the label; the measures of `SHOWN` and the ends of their intervals, NaN where
-        there are none; `warning`.
+        `index`, the label; the measures of `SHOWN` and the ends of their intervals (low, high) or,
+        where there are none, of the range of the samples (min, max), else NaN; `warning`.
     """
     columns: dict[str, list[Any]] = {"index": [int(row["label"]) for row in rows]}
     for name in SHOWN:
@@ -92,8 +102,10 @@ def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
             continue
         for statistic, values in (
             ("", [one.value for one in found]),
-            ("low", [one.low for one in found]),
-            ("high", [one.high for one in found]),
+            ("low", [one.low if one.fitted else math.nan for one in found]),
+            ("high", [one.high if one.fitted else math.nan for one in found]),
+            ("min", [math.nan if one.fitted else one.low for one in found]),
+            ("max", [math.nan if one.fitted else one.high for one in found]),
         ):
             title = column(True, statistic=statistic)
             columns[title if is_physical(rows) else in_pixels(title)] = values

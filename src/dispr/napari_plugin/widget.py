@@ -147,7 +147,7 @@ class PredictWidget(QWidget):
         if outcome.done and warned:
             told += f" {warned} {'has' if warned == 1 else 'have'} a warning (\u26a0)."
         if outcome.done:
-            told += " In brackets: 90 % intervals."
+            told += " In (): 90 % intervals; in []: the range of samples."
         self._say(" ".join([told, *outcome.notes]))
         if not outcome.done:
             return

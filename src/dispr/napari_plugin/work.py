@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,8 @@ def run(
             if prediction.consensus.any():
                 mesh = prediction.mesh()
                 meshes[cell.label] = placed_mesh(mesh, cell.square, depth, field.pixel_size)
+            told = (cell.warning, looks[cell.label].get("warning", ""))
+            prediction = replace(prediction, warnings=tuple(filter(None, told)))
             measures = prediction.measure(intervals)
             rows[cell.label] = _row(field, cell, measures, **looks[cell.label])
             done.append(_place(cell, prediction.probability))

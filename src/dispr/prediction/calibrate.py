@@ -13,6 +13,7 @@ from dispr.cells.read import read_cell
 from dispr.errors import ConfigError
 from dispr.model.calibration import Calibration, fit_calibration, refuse_few
 from dispr.morphology.voxels import surface, volume
+from dispr.prediction.familiarity import FEWEST, familiarity_of
 from dispr.prediction.model import Model
 from dispr.prediction.seen import seen_cells
 
@@ -113,3 +114,22 @@ def unseen(
         told = f"{out} of {len(files)} cells are left out: they had a part in the model's training."
         remarks = (*remarks, told)
     return left, remarks
+
+
+def lacks(model: Model) -> list[str]:
+    """Say in sentences what the model cannot state of its predictions; nothing if it has all."""
+    told = []
+    if model.config.deterministic:
+        told.append("The model gives one shape for each cell, without any uncertainty.")
+    elif model.config.calibration is None:
+        told.append(
+            "The model is not calibrated, so the tables have no 90 % intervals, only the range of "
+            "the samples; fit them with dispr calibrate to 9 or more known cells that it has not "
+            "seen, such as its validation cells."
+        )
+    if familiarity_of(model.about) is None:
+        told.append(
+            "Nothing is known of the looks of the model's training cells, so other kinds of cells "
+            f"get no warning; dispr train keeps this with weights from {FEWEST} training cells on."
+        )
+    return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, write_csv
 from dispr.images.read import read_numbers
 from dispr.model.calibration import QUANTITIES
+from dispr.morphology.ensemble import calibrated_measures
 from dispr.morphology.voxels import surface
 from dispr.names import key
 from dispr.prediction.appearance import describe_all
@@ -62,6 +64,7 @@ def predict_folder(
     frame: str | float = "auto",
     framed: bool = False,
     save_grey: bool = False,
+    remarks: Mapping[str, str] | None = None,
     on_progress: Callable[[float], Any] | None = None,
     on_note: Callable[[str], Any] | None = None,
 ) -> list[dict[str, Any]]:
@@ -91,6 +94,8 @@ def predict_folder(
         The crops are such squares already, and are shown as they are.
     save_grey : bool
         Write what the samples were decided from too, `grey/NAME_K.tif`, float32, 0 to 1.
+    remarks : mapping of str to str, optional
+        By name, what else to beware of in a cell; part of its warning.
     on_progress : callable, optional
         Called with the number of cells, or part of one, done since the last call.
     on_note : callable, optional
@@ -102,9 +107,12 @@ def predict_folder(
         The rows of `predictions.csv`: name, class, samples, seed, sampler, steps, volume_voxels
         of the consensus, mean and standard deviation (n - 1; empty for one sample) of the
         samples' volumes in voxels,
-        surface_voxels of the consensus (`dispr.morphology.voxels.surface`), and, empty where the
-        model is not calibrated, the 90 % intervals volume_low_voxels to volume_high_voxels and
-        surface_low_voxels to surface_high_voxels; frame_y_px, frame_x_px and frame_px, first row,
+        surface_voxels of the consensus (`dispr.morphology.voxels.surface`); volume_min_voxels to
+        volume_max_voxels and surface_min_voxels to surface_max_voxels, the range of samples and
+        consensus; volume_low_voxels to volume_high_voxels and surface_low_voxels to
+        surface_high_voxels, the 90 % intervals, empty where the model is not calibrated or the cell
+        has a warning; calibrated, "volume" where there are such intervals, else "none";
+        frame_y_px, frame_x_px and frame_px, first row,
         first column and edge of the square of the crop, in its pixels, that the shapes' 64 x 64
         columns stand on (it may reach beyond the crop); familiarity, the share of training cells
         whose sections are odder (`dispr.prediction.familiarity`), and a warning where it is too low
@@ -143,7 +151,8 @@ def predict_folder(
     same = _begin(out, settings, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
     for name, warning in told.items():
-        looks[name]["warning"] = " ".join(filter(None, (warning, looks[name]["warning"])))
+        all_told = (warning, (remarks or {}).get(name, ""), looks[name]["warning"])
+        looks[name]["warning"] = " ".join(filter(None, all_told))
 
     # Of the square that the shapes' 64 x 64 columns stand on, in pixels of the crop.
     place = {
@@ -159,6 +168,7 @@ def predict_folder(
 
     def finish(i: int, prediction: Prediction) -> None:
         name = files[i].name
+        prediction = replace(prediction, warnings=(looks[name]["warning"],))
         volumes = prediction.samples.sum(axis=(1, 2, 3))
         several = len(volumes) > 1
         rows[name] = {
@@ -334,15 +344,20 @@ def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any
 
 
 def _intervals(prediction: Prediction) -> dict[str, Any]:
-    """Give the columns of the intervals; empty ones without calibration or with one sample."""
+    """Give the columns of ranges and intervals; empty ones where there are none."""
     columns: dict[str, Any] = {}
+    known = False
     for quantity in QUANTITIES:
         ends = (math.nan, math.nan)
         if prediction.calibration is not None:
             ends = prediction.interval(quantity)
-        for side, end in zip(("low", "high"), ends, strict=True):
+        known = not math.isnan(ends[0])
+        least, most = prediction.sample_range(quantity)
+        named = {"min": least, "max": most, "low": ends[0], "high": ends[1]}
+        for side, end in named.items():
             columns[f"{quantity}_{side}_voxels"] = "" if math.isnan(end) else round(end, 1)
-    return columns
+    samples = len(prediction.samples)
+    return columns | {"calibrated": calibrated_measures(samples, known, None)}
 
 
 def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any]:
@@ -353,7 +368,7 @@ def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any
     if voxel_size is None:
         return {}
     found: dict[str, Any] = {"voxel_size_um": float(f"{voxel_size:.6g}")}
-    for kind in ("", "_mean", "_sd", "_low", "_high"):
+    for kind in ("", "_mean", "_sd", "_min", "_max", "_low", "_high"):
         voxels = row[f"volume{kind}_voxels"]
         value = "" if voxels == "" else float(f"{voxels * voxel_size**3:.6g}")
         found[f"volume{kind}_um3"] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,16 +25,18 @@ from dispr.cells.square import Square
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
-from dispr.model.calibration import QUANTITIES, Calibration
+from dispr.model.calibration import QUANTITIES, Calibration, containing
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
 from dispr.model.weights import build_network, fill_network, load_weights
-from dispr.morphology.ensemble import measure_ensemble
+from dispr.morphology.ensemble import measure_ensemble, sample_range
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.morphology.voxels import surface, volume
 from dispr.network.config import CascadeConfig
+from dispr.prediction.appearance import describe_all
 from dispr.prediction.draw import draw_occupancy, sampling_process
+from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.planes import Planes, known_volumes, numbered_planes
 from dispr.prediction.shipped import shipped_intervals, shipped_remarks, shipped_weights
 
@@ -113,7 +116,9 @@ class Prediction:
         Returns
         -------
         low, high : float
-            See `Calibration`; NaN for a single sample.
+            See `Calibration`; extended to the value of the consensus where that lies beyond. NaN
+            for a single sample, and for a cell with a warning: what was calibrated does not hold
+            for cells unlike the training cells.
 
         Raises
         ------
@@ -126,8 +131,37 @@ class Prediction:
             raise ConfigError("intervals are of one cell; predict the cells one by one.")
         if self.calibration is None:
             raise ConfigError("the model was not calibrated; see dispr calibrate.")
+        if any(self.warnings):
+            return math.nan, math.nan
         measure = {"volume": volume, "surface": surface}[quantity]
-        return self.calibration.interval(quantity, [measure(sample) for sample in self.samples])
+        found = self.calibration.interval(quantity, [measure(sample) for sample in self.samples])
+        return containing(found, measure(self.consensus))
+
+    def sample_range(self, quantity: str = "volume") -> tuple[float, float]:
+        """Give the least and the greatest value among the samples and the consensus of one cell.
+
+        Parameters
+        ----------
+        quantity : "volume" or "surface"
+            As for `interval`.
+
+        Returns
+        -------
+        low, high : float
+            In voxels; NaN for a single sample.
+
+        Raises
+        ------
+        ConfigError
+            If this is the prediction of a batch.
+        """
+        if quantity not in QUANTITIES:
+            raise ConfigError(f'quantity must be one of {", ".join(QUANTITIES)}, not "{quantity}".')
+        if self.samples.ndim != 4:
+            raise ConfigError("ranges are of one cell; predict the cells one by one.")
+        measure = {"volume": volume, "surface": surface}[quantity]
+        values = [measure(sample) for sample in self.samples]
+        return sample_range(values, measure(self.consensus))
 
     def measure(self, intervals: MeasureIntervals | None = None) -> dict[str, float]:
         """Measure the shapes of one cell, with their uncertainty.
@@ -143,12 +177,13 @@ class Prediction:
         dict of str to float
             For each measure of `dispr.measure`, such as `volume_um3` (without a voxel size,
             `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
-            `volume_sd_um3`, `volume_low_um3` and `volume_high_um3` mean and standard deviation of
-            the samples and the ends of the 90 % interval. That of the volume, of the equivalent
+            `volume_sd_um3`, `volume_min_um3`, `volume_max_um3`, `volume_low_um3` and
+            `volume_high_um3` mean and standard deviation of the samples, the range of samples and
+            consensus, and the ends of the 90 % interval. That of the volume, of the equivalent
             diameter and of the boundary voxels is the calibrated one where the model has one; the
-            others are the fitted ones if given, and fitted to ensembles of this size, else those
-            of the samples' spread alone, which hold the true value less often
-            (`dispr.morphology.ensemble.spread_interval`).
+            others are the fitted ones if given, and fitted to ensembles of this size. NaN where
+            nothing was calibrated, and for a cell with a warning
+            (`dispr.morphology.ensemble.summarise`).
 
         Raises
         ------
@@ -158,7 +193,9 @@ class Prediction:
         if self.samples.ndim != 4:
             raise ConfigError("measures are of one cell; predict the cells one by one.")
         known = None
-        if self.calibration is not None:
+        if any(self.warnings):
+            intervals = None
+        elif self.calibration is not None:
             known = self.interval("volume"), self.interval("surface")
         return measure_ensemble(self.consensus, self.samples, self.spacing, known, intervals)
 
@@ -344,7 +381,11 @@ class Model:
                 on_step=on_step,
             )
         )
-        told = framing.warnings, notes
+        warnings = tuple(
+            " ".join(filter(None, pair))
+            for pair in zip(framing.warnings, self.unlike(images, masks), strict=True)
+        )
+        told = warnings, notes
         if single:
             return replace(results[0], squares=squares, warnings=told[0], notes=told[1])
         return Prediction(
@@ -436,6 +477,19 @@ class Model:
     def frame(self) -> Frame | None:
         """The square that the training cells were seen in; None where the weights do not say."""
         return frame_of(self.about)
+
+    def unlike(self, images: np.ndarray, masks: np.ndarray) -> list[str]:
+        """Say of each section what is unlike the training cells; empty texts if that is not known.
+
+        Parameters
+        ----------
+        images, masks : ndarray
+            uint8, (N, 64, 64), as the network sees them.
+        """
+        reference = familiarity_of(self.about)
+        if reference is None:
+            return [""] * len(images)
+        return [reference.warning_of(looks) for looks in describe_all(images, masks)]
 
     def measure_intervals(self) -> MeasureIntervals | None:
         """Give the intervals for `Prediction.measure` that come with the shipped model.

@@ -13,7 +13,7 @@ from dispr.cells.classes import parse_name
 from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
 from dispr.meshes.spread import surface_spread
-from dispr.morphology.ensemble import calibrated, summarise
+from dispr.morphology.ensemble import calibrated, calibrated_measures, summarise
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.morphology.shape import UNIT, no_shape, shape_values
 from dispr.prediction.layout import (
@@ -47,6 +47,9 @@ MAIN = (
 )
 """Measures that are shown first, and that the gallery sorts by."""
 
+SHOWN = ("", "min", "max", "low", "high", "mean")
+"""What of each measure a report takes from a table."""
+
 DIGITS = 5
 
 
@@ -61,7 +64,8 @@ class CellReport:
         ("µm", "px" of a field of view, or "voxel"), edge (of a voxel in it, or None), place (x and
         y in pixels of the field, or None), samples (their number), calibrated, iou (consensus, mean
         and best of the samples, or None), spread (mean on the surface of the consensus, in voxels),
-        and main, for each of `MAIN` [value, low, high, true value].
+        and main, for each of `MAIN` [value, low, high, true value]: ends of the interval, or of the
+        range of the samples where none was calibrated.
     body : dict
         The rest: `measures`, for each feature [value, low, high, mean, true value]; how the arrays
         are laid out; and `data`, the arrays as text.
@@ -141,19 +145,21 @@ def _coded(
 def _measures(
     row: Mapping[str, float], truth: np.ndarray | None, spacing: Spacing | None
 ) -> list[list[float | None]]:
-    """Give value, low, high, mean and true value of each feature, from a row of measures."""
+    """Give value, ends, mean and true value of each feature, from a row of measures.
+
+    The ends are of the interval, or of the range of the samples where there is none.
+    """
     edges, physical = spacing or UNIT, spacing is not None
     true = {} if truth is None else _values(truth, edges)
-    return [
-        [
-            *(
-                rounded(row[feature.column(physical, statistic=statistic)])
-                for statistic in ("", "low", "high", "mean")
-            ),
-            rounded(true.get(feature.name, math.nan)),
-        ]
-        for feature in SHAPE_FEATURES
-    ]
+    found: list[list[float | None]] = []
+    for feature in SHAPE_FEATURES:
+        value, least, most, low, high, mean = (
+            row[feature.column(physical, statistic=statistic)] for statistic in SHOWN
+        )
+        ends = (least, most) if math.isnan(low) else (low, high)
+        given = (value, *ends, mean, true.get(feature.name, math.nan))
+        found.append([rounded(number) for number in given])
+    return found
 
 
 def _ensemble(
@@ -188,7 +194,7 @@ def _measured(source: Source, samples: int, spacing: Spacing | None) -> dict[str
     columns = [
         feature.column(spacing is not None, statistic=statistic)
         for feature in SHAPE_FEATURES
-        for statistic in ("", "low", "high", "mean")
+        for statistic in SHOWN
     ]
     if not same or not all(column in row for column in columns):
         return None
@@ -219,9 +225,9 @@ def _calibrated(source: Source, measured: bool) -> str:
     """
     if measured and source.measured is not None:
         return source.measured.get("calibrated") or "none"
-    if source.item.intervals is not None:
-        return "all"
-    return "volume" if source.item.volume and source.item.boundary else "none"
+    item = source.item
+    known = item.volume is not None and item.boundary is not None
+    return calibrated_measures(len(item.paths) - 1, known, item.intervals)
 
 
 def rounded(value: float) -> float | None:

@@ -32,6 +32,18 @@ def read_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]
     return found
 
 
+def read_warnings(predictions: Path) -> dict[str, str]:
+    """Read what a prediction folder warns of, by cell name; nothing without the table.
+
+    Raises
+    ------
+    FileError
+        If the table cannot be read.
+    """
+    rows = read_predictions(predictions)
+    return {row["name"]: row["warning"] for row in rows if row.get("warning")}
+
+
 def interval_scores(
     rows: Sequence[Mapping[str, Any]],
     intervals: Mapping[str, Mapping[str, tuple[float, float]]],

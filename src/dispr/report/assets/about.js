@@ -7,6 +7,7 @@ function aboutView() {
     ["Consensus", "The voxels that more than half of the samples hold."],
     ["Uncertainty as colour", "How far the surfaces of the samples scatter at a place of the surface: their standard deviation, from blue (they agree) to orange. Errors that all samples share do not show in it. All cells have the same scale."],
     ["90 % interval", "Holds the true value of nine cells in ten that are like those it was fitted to. What was fitted is said below the measures."],
+    ["Range of samples", "From the least to the greatest of the samples and their consensus. Given where nothing was calibrated, and for cells with a warning; it says nothing of how often the truth lies in it."],
     ["Warning", "The section is odder than those of nearly all training cells, and its shape is not to be trusted; or the cell is cut off by the border of its field of view. What it is stands beside it."],
     ["Familiarity", `Share of the training cells whose sections are odder than this one. A warning stands below ${REPORT.alarm}.`],
     ["IoU", "Voxels that prediction and truth share, over those that either holds; 1 is best."],

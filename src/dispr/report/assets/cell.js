@@ -4,8 +4,9 @@ const MEASURE_NOTES = {
   all: "The 90 % intervals were fitted to cells with known shapes.",
   volume:
     "The 90 % intervals of volume, equivalent diameter and boundary were fitted to cells with known shapes. " +
-    "Those of other measures are of the samples' spread alone, and hold the true value less often.",
-  none: "The 90 % intervals are of the samples' spread alone, which hold the true value less often than that.",
+    "For other measures the range of the samples is given, which claims nothing.",
+  none: "Nothing was calibrated for these measures: the range of the samples is given, which claims nothing.",
+  warned: "A cell with a warning has no calibrated intervals: the range of the samples is given, which claims nothing.",
   single: "A single sample says nothing of its uncertainty.",
 };
 
@@ -181,8 +182,13 @@ class CellView {
       this.scores(),
       this.table(features.filter((feature) => main.has(feature.name)), "Main measures"),
       el("details", {}, el("summary", { text: `${rest.length} more measures` }), this.table(rest, "More measures")),
-      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: "90 % interval" }), el("span", { class: "key-value", text: this.entry.samples > 1 ? "consensus" : "prediction" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
-      el("p", { class: "muted small", text: `${MEASURE_NOTES[this.entry.samples > 1 ? this.entry.calibrated : "single"]} Values are of the ${this.entry.samples > 1 ? "consensus" : "predicted shape"}. Point at a name to see its formula.` }));
+      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: this.entry.calibrated === "none" ? "range of samples" : this.entry.calibrated === "all" ? "90 % interval" : "90 % interval or range of samples" }), el("span", { class: "key-value", text: this.entry.samples > 1 ? "consensus" : "prediction" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
+      el("p", { class: "muted small", text: `${MEASURE_NOTES[this.note()]} Values are of the ${this.entry.samples > 1 ? "consensus" : "predicted shape"}. Point at a name to see its formula.` }));
+  }
+
+  note() {
+    if (this.entry.samples < 2) return "single";
+    return this.entry.calibrated === "none" && this.entry.warning ? "warned" : this.entry.calibrated;
   }
 
   scores() {
@@ -194,7 +200,8 @@ class CellView {
 
   table(features, caption) {
     const truth = this.cell.hasTruth;
-    const heads = ["Measure", "Value", "90 % interval", "", ...(truth ? ["Truth"] : [])];
+    const ends = { all: "90 % interval", volume: "Interval or range" }[this.entry.calibrated] ?? "Range of samples";
+    const heads = ["Measure", "Value", ends, "", ...(truth ? ["Truth"] : [])];
     return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
       el("table", {}, el("caption", { class: "hidden", text: caption }),
         el("thead", {}, el("tr", {}, heads.map((text, i) => el("th", { scope: "col", class: i === 3 ? "bar" : null, text })))),
@@ -206,11 +213,12 @@ class CellView {
     const [low, high] = feature.whole ? wholeEnds([from, to]) : [from, to];
     const write = writerOf(low, high, feature.whole);
     const unit = unitOf(feature, this.entry);
-    const outside = truth && true_ !== null && low !== null && (true_ < low || true_ > high);
+    const fitted = isFitted(this.entry, feature.name);
+    const outside = truth && fitted && true_ !== null && low !== null && (true_ < low || true_ > high);
     return el("tr", {},
       el("th", { scope: "row", title: `${feature.formula} (${feature.source})`, text: feature.label }),
       el("td", {}, el("strong", { text: write(value) }), unit ? ` ${unit}` : ""),
-      el("td", { text: low === null ? "–" : `${write(low)} to ${write(high)}` }),
+      el("td", { text: low === null ? "–" : `${write(low)} to ${write(high)}`, title: fitted ? "90 % interval" : "range of samples" }),
       el("td", { class: "bar" }, intervalBar({ value, low, high, truth: true_ })),
       truth ? el("td", {}, write(true_), outside ? el("span", { class: "outside", text: " outside" }) : null) : null);
   }

@@ -56,6 +56,18 @@ function writerOf(low, high, whole = false) {
   };
 }
 
+const OF_VOLUME = new Set(["volume", "equivalent_diameter", "boundary"]);
+
+/** Whether the ends of a cell's measure are a calibrated interval; else they are the range of its samples. */
+const isFitted = (cell, name) => cell.calibrated === "all" || (cell.calibrated === "volume" && OF_VOLUME.has(name));
+
+/** What the ends of the measures of these cells are called. */
+function endsName(cells, name) {
+  const fitted = cells.filter((cell) => isFitted(cell, name)).length;
+  if (fitted === cells.length) return "90 % intervals";
+  return fitted ? "90 % intervals, or the range of the samples where nothing was calibrated or a cell has a warning" : "the range of the samples";
+}
+
 /** Write an interval. */
 function interval(low, high) {
   if (low === null || high === null) return "–";

@@ -114,7 +114,7 @@ class Gallery {
         el("div", { class: "card-text" },
           el("strong", { class: "card-name" }, breakable(cell.name)),
           el("span", {}, `${volumeText(cell)} `,
-            volume.low === null ? null : el("span", { class: "muted", text: `(${interval(volume.low, volume.high)})` })),
+            volume.low === null ? null : el("span", { class: "muted", title: isFitted(cell, "volume") ? "90 % interval" : "range of samples", text: isFitted(cell, "volume") ? `(${interval(volume.low, volume.high)})` : `(samples ${interval(volume.low, volume.high)})` })),
           cell.iou ? el("span", { class: "muted", text: `IoU ${cell.iou[0].toFixed(2)}` }) : null,
           sorted ? el("span", { class: "muted", text: sorted }) : null)));
   }
@@ -162,7 +162,7 @@ function overview() {
   if (scored.length) {
     const mean = scored.reduce((sum, cell) => sum + cell.iou[0], 0) / scored.length;
     figures.push([mean.toFixed(3), "mean IoU of the consensus with the truth"]);
-    const held = scored.map((cell) => mainMeasure(cell, "volume")).filter((measure) => measure.low !== null);
+    const held = scored.filter((cell) => isFitted(cell, "volume")).map((cell) => mainMeasure(cell, "volume")).filter((measure) => measure.low !== null);
     if (held.length) {
       const inside = held.filter(({ low, high, truth }) => low <= truth && truth <= high).length;
       figures.push([percent(inside / held.length), "of the true volumes lie in their 90 % interval"]);

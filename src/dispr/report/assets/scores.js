@@ -55,15 +55,18 @@ function measureChart(title, choices, draw) {
 /** Predicted over true values. */
 function agreement() {
   return measureChart("Predicted and true values", [{ label: "Measure", value: "volume" }], (name) => {
-    const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => {
+    const cells = REPORT.cells.filter((cell) => cell.iou);
+    const fitted = cells.filter((cell) => isFitted(cell, name) && mainMeasure(cell, name).low !== null).length;
+    const points = cells.map((cell) => {
       const { value, low, high, truth } = mainMeasure(cell, name);
-      return { x: truth, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell), outside: low !== null && (truth < low || truth > high) };
+      return { x: truth, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell), outside: isFitted(cell, name) && low !== null && (truth < low || truth > high) };
     });
     const label = labelOf(name);
-    const inside = points.filter((point) => !point.outside).length;
+    const outside = points.filter((point) => point.outside).length;
+    const held = fitted ? ` Of ${fitted} intervals ${fitted - outside} hold the truth; the others' points are hollow.` : "";
     return [
       scatter({ points, xLabel: `true ${label}`, yLabel: `predicted ${label}`, title: `Predicted over true ${label}`, diagonal: true }),
-      el("p", { class: "muted small", text: `Lines are 90 % intervals: ${inside} of ${points.length} hold the truth; the others' points are hollow.` }),
+      el("p", { class: "muted small", text: `Lines are ${endsName(cells, name)}.${held}` }),
     ];
   });
 }
@@ -79,7 +82,7 @@ function comparison() {
     });
     return [
       scatter({ points, xLabel: labelOf(across), yLabel: labelOf(up), title: `${labelOf(up)} over ${labelOf(across)}` }),
-      el("p", { class: "muted small", text: "Lines are 90 % intervals." }),
+      el("p", { class: "muted small", text: `Lines are ${endsName(REPORT.cells, up)}.` }),
     ];
   });
 }
