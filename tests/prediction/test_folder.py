@@ -260,3 +260,26 @@ def test_names_that_differ_in_capitals_alone_are_refused(model, tmp_path):
     with pytest.raises(ConfigError, match="differ in capitals alone"):
         predict_folder(model, cells, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_interrupted_after_an_input_changed_keeps_nothing_of_the_old_one(
+    model, cells_folder, tmp_path, monkeypatch
+):
+    shutil.copytree(cells_folder / "test", tmp_path / "cells")
+    files, out = find_cells(tmp_path / "cells"), tmp_path / "out"
+    predict_folder(model, files, out, ensemble=1)
+    mask = tifffile.imread(files[0].mask)
+    mask[:30] = 0
+    tifffile.imwrite(files[0].mask, mask)
+
+    def killed(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(model), "predict_each", killed)
+    with pytest.raises(KeyboardInterrupt):
+        predict_folder(model, files, out, ensemble=1)
+    kept = [file.name for file in files[1:]]
+    with open(out / "predictions.csv", newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == kept
+    assert [path.stem for path in (out / "probability").iterdir()] == kept
+    assert [path.stem for path in (out / "samples").iterdir()] == [f"{name}_0" for name in kept]
