@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -256,3 +257,24 @@ def test_types_in_compressions_of_other_programs(tmp_path, array):
     assert axes == "YXS"[: array.ndim]
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_header_asks_for_no_more_than_a_file_can_hold(tmp_path, compression):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4000, 4000), np.uint8), compression=compression)
+    assert read_pixels(path)[0].shape == (4000, 4000)
+    tifffile.imwrite(path, SECTION, compression=compression)
+    content = bytearray(path.read_bytes())
+    (offset,) = struct.unpack("<I", content[4:8])
+    (entries,) = struct.unpack("<H", content[offset : offset + 2])
+    for at in range(offset + 2, offset + 2 + 12 * entries, 12):
+        if struct.unpack("<H", content[at : at + 2])[0] in (256, 257, 278):
+            content[at + 2 : at + 12] = struct.pack("<HII", 4, 1, 16_000)
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(FileError, match=r"a\.tif cannot be read as TIFF: it is damaged"):
+        read_pixels(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26

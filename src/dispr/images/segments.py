@@ -19,6 +19,9 @@ DEFLATE = (8, 32946, 50013)
 LZMA = (34925,)
 """Codes of compressions that can expand a thousand times."""
 
+MOST_EXPANDED = {1: 1, 5: 1500, 8: 1100, 32946: 1100, 50013: 1100, 32773: 64}
+"""Bytes that a byte can expand to: stored as it is, LZW, Deflate, PackBits."""
+
 _CHUNK = 2**24
 
 
@@ -53,11 +56,12 @@ def check_segments(path: Path, tiff: Any, pages: Sequence[Any]) -> None:
         if any(offset + count > size for offset, count in zip(offsets, counts, strict=True)):
             raise damaged(path)
         key = page.keyframe
-        if int(key.compression) == 1:
-            bits = math.prod(key.shape) * int(key.bitspersample)
-            if sum(counts) * 8 < bits:
-                raise damaged(path)
-        elif int(key.compression) in DEFLATE + LZMA:
+        # Of each compression, the bytes that one can stand for: no more memory is asked for.
+        most = MOST_EXPANDED.get(int(key.compression))
+        bits = math.prod(key.shape) * int(key.bitspersample)
+        if most is not None and sum(counts) * most * 8 < bits:
+            raise damaged(path)
+        if int(key.compression) in DEFLATE + LZMA:
             largest = max(counts)
             if largest * 7000 > LARGEST:
                 _check_expansion(path, handle, page)
