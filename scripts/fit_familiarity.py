@@ -15,6 +15,9 @@ import click
 
 from dispr.cli.main import run
 
+SEED = 777
+"""Of the simulated cells; that of no other set of them."""
+
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
@@ -27,7 +30,13 @@ from dispr.cli.main import run
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), default=None, help="JSON file to write."
 )
-def command(data: Path, weights: Path | None, out: Path | None) -> None:
+@click.option(
+    "--simulated",
+    default=465,
+    show_default=True,
+    help="Simulated cells that are familiar too, for weights that were trained with such; 0: none.",
+)
+def command(data: Path, weights: Path | None, out: Path | None, simulated: int) -> None:
     """Fit the statistics to the cells of DATA that the model was trained on."""
     import numpy as np
 
@@ -37,6 +46,7 @@ def command(data: Path, weights: Path | None, out: Path | None) -> None:
     from dispr.model.weights import load_weights
     from dispr.prediction.familiarity import SHIPPED, fit_familiarity, save_familiarity
     from dispr.prediction.shipped import shipped_weights
+    from dispr.simulate.cell import simulate
 
     wanted = set(load_weights(weights or shipped_weights()[0]).about.get("training_cells", ()))
     files = [file for file in find_cells(data) if file.name in wanted]
@@ -51,6 +61,12 @@ def command(data: Path, weights: Path | None, out: Path | None) -> None:
         np.stack([cell.mask for cell in cells]),
         [cell.name for cell in cells],
     )
+    if simulated:
+        drawn = list(simulate(simulated, seed=SEED))
+        also = fit_familiarity(
+            np.stack([cell.image for cell in drawn]), np.stack([cell.mask for cell in drawn])
+        )
+        fitted = dataclasses.replace(fitted, also=also)
     save_familiarity(out or SHIPPED, fitted)
     click.echo(f"Statistics of {fitted.cells} training cells: {out or SHIPPED}")
 

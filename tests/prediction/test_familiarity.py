@@ -110,6 +110,29 @@ def test_statistics_survive_a_file(reference, others, tmp_path):
     assert (tmp_path / "f.json").stat().st_size < 20_000
 
 
+def test_simulated_cells_can_be_familiar_too(reference, others, tmp_path):
+    images, masks = others
+    darker = fit_familiarity(*[np.concatenate([a, a]) for a in (255 - images, masks)])
+    both = dataclasses.replace(reference, also=darker)
+    assert (reference.score_inputs(255 - images, masks) < ALARM).all()
+    assert (both.score_inputs(255 - images, masks) < ALARM).mean() < 0.2
+    np.testing.assert_array_less(
+        reference.score_inputs(images, masks) - 1e-9, both.score_inputs(images, masks)
+    )
+    save_familiarity(tmp_path / "f.json", both)
+    again = load_familiarity(tmp_path / "f.json")
+    assert again.also is not None
+    assert again.also.cells == 90
+
+
+def test_shipped_statistics_do_not_warn_of_simulated_cells():
+    cells = list(simulate(60, seed=4))
+    scores = score_inputs(
+        np.stack([cell.image for cell in cells]), np.stack([cell.mask for cell in cells])
+    )
+    assert (scores < ALARM).mean() <= 0.07
+
+
 def test_the_order_of_cells_does_not_matter():
     images, masks, names = sections(60, 3)
     order = np.random.default_rng(0).permutation(60)

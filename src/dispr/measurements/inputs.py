@@ -154,6 +154,9 @@ def with_intervals(
         if warning:
             found.append(dataclasses.replace(item, warning=warning))
         else:
-            ends = {"volume": known.get("volume"), "boundary": known.get("surface")}
-            found.append(dataclasses.replace(item, intervals=intervals, **ends))
+            volume, boundary = known.get("volume"), known.get("surface")
+            fitted = dataclasses.replace(
+                item, volume=volume, boundary=boundary, intervals=intervals
+            )
+            found.append(fitted)
     return found

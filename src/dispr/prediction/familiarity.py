@@ -41,6 +41,9 @@ RARE = 0.005
 BLOCK, PARTS = 8, 10
 """Neighbouring cells that are held out together, and the parts they are dealt to."""
 
+SIMULATED = 0.5
+"""Weight of a score among simulated cells, whose looks vary less than those of real ones."""
+
 FEWEST = 50
 """Training cells that a reference needs at least."""
 
@@ -67,6 +70,9 @@ class Familiarity:
         Number of training cells.
     digest : str
         Checksum of their names (`digest_of`); empty if not known.
+    also : Familiarity or None
+        The same of simulated cells that the model was trained on, too: what is familiar among
+        these (at `SIMULATED` times the score) gets no warning either.
     """
 
     traits: tuple[str, ...]
@@ -80,6 +86,7 @@ class Familiarity:
     oddness: np.ndarray
     cells: int
     digest: str = ""
+    also: Familiarity | None = None
 
     def score_inputs(self, images: Any, masks: Any) -> np.ndarray:
         """Say how familiar sections are.
@@ -108,7 +115,10 @@ class Familiarity:
         odd = (self.distances(looks) / self.norms).max(axis=1)
         # A cell odder than all training cells has a score of 0, one as odd as the median 0.5.
         below = np.searchsorted(self.oddness, odd) / len(self.oddness)
-        return np.asarray(1 - below)
+        scores = np.asarray(1 - below)
+        if self.also is None:
+            return scores
+        return np.maximum(scores, SIMULATED * self.also.score_looks(looks))
 
     def warning(self, image: Any, mask: Any) -> str:
         """Say in one sentence what is odd about one section; nothing if it is familiar.
@@ -152,6 +162,9 @@ class Familiarity:
     def to_dict(self) -> dict[str, Any]:
         """Give the statistics as JSON values, to five digits."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        also = values.pop("also")
+        if also is not None:
+            values["also"] = also.to_dict()
         return {
             name: _rounded(value) if isinstance(value, np.ndarray) else value
             for name, value in values.items()
@@ -172,8 +185,13 @@ def from_dict(values: Mapping[str, Any]) -> Familiarity:
             name: np.asarray(values[name], float)
             for name in ("centre", "scale", "mean", "precision", "low", "high", "norms", "oddness")
         }
+        also = values.get("also")
         found = Familiarity(
-            traits, **arrays, cells=int(values["cells"]), digest=str(values.get("digest", ""))
+            traits,
+            **arrays,
+            cells=int(values["cells"]),
+            digest=str(values.get("digest", "")),
+            also=None if also is None else from_dict(also),
         )
         good = found.precision.shape == (len(traits),) * 2 and traits == tuple(TRAITS)
     except (KeyError, TypeError, ValueError) as error:
