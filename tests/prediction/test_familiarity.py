@@ -171,7 +171,7 @@ def test_too_few_cells(others):
 
 
 def test_bad_files(reference, tmp_path):
-    with pytest.raises(FileError, match="no such file"):
+    with pytest.raises(FileError, match="does not exist"):
         load_familiarity(tmp_path / "f.json")
     (tmp_path / "f.json").write_text("{}")
     with pytest.raises(FileError, match="fit them again"):
