@@ -12,7 +12,7 @@ from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
 from dispr.network.config import UNetConfig
-from dispr.prediction.calibrate import calibrate, unseen
+from dispr.prediction.calibrate import calibrate, too_few, unseen
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, Prediction, load
 from dispr.simulate.folder import simulate_folder
@@ -144,3 +144,11 @@ def test_errors_are_those_of_the_volumes_that_this_seed_draws(weights, cells_fol
     assert found.cells == len(files)
     # Of 12 cells whose samples agree, the interval of 90 % reaches to the largest error.
     assert found.volume_scale * found.volume_floor == pytest.approx(max(errors))
+
+
+def test_what_comes_of_few_cells():
+    assert too_few(50, 9) == []
+    few_to_fit, few_to_know = too_few(16, 2)
+    assert few_to_fit.startswith("2 validation cells are too few for dispr calibrate")
+    assert few_to_know.startswith("16 training cells are too few")
+    assert len(too_few(49, 9)) == len(too_few(50, 8)) == 1

@@ -128,12 +128,16 @@ def run_with_progress(trainer: Any, out: Path) -> None:
 
     main = trainer.accelerator.is_main_process
     if main:
+        from dispr.prediction.calibrate import too_few
+
         parameters = sum(p.numel() for p in trainer.network.parameters())
         click.echo(
             f"{len(trainer.cells)} cells to train on, {len(trainer.validation_cells)} to validate "
             f"on; {parameters:,} parameters; {trainer.accelerator.num_processes} x "
             f"{trainer.device.type}, {trainer.training.precision}."
         )
+        for line in too_few(len(trainer.cells), len(trainer.validation_cells)):
+            click.echo(line)
         if trainer.frame is None:
             click.echo(
                 "No file states the size of its pixels, so the weights will not state the frame of "

@@ -11,7 +11,7 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.prepare import occupancy
 from dispr.cells.read import read_cell
 from dispr.errors import ConfigError
-from dispr.model.calibration import Calibration, fit_calibration, refuse_few
+from dispr.model.calibration import Calibration, fewest_cells, fit_calibration, refuse_few
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.familiarity import FEWEST, familiarity_of
 from dispr.prediction.model import Model
@@ -131,5 +131,28 @@ def lacks(model: Model) -> list[str]:
         told.append(
             "Nothing is known of the looks of the model's training cells, so other kinds of cells "
             f"get no warning; dispr train keeps this with weights from {FEWEST} training cells on."
+        )
+    return told
+
+
+def too_few(training: int, validation: int) -> list[str]:
+    """Say in sentences what comes of too few cells to train on and to validate with.
+
+    Parameters
+    ----------
+    training, validation : int
+        Numbers of cells.
+    """
+    told = []
+    least = fewest_cells(LEVEL)
+    if validation < least:
+        told.append(
+            f"{validation} validation cells are too few for dispr calibrate, which needs {least}: "
+            "predictions will state no 90 % intervals, only the range of the samples."
+        )
+    if training < FEWEST:
+        told.append(
+            f"{training} training cells are too few to tell what is unlike them, which takes "
+            f"{FEWEST}: predictions will give no warning of other kinds of cells."
         )
     return told
