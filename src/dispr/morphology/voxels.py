@@ -72,3 +72,20 @@ def mesh_surface(body: np.ndarray) -> float:
         return 0.0
     vertices, faces, *_ = marching_cubes(np.pad(body, 1).astype(np.float32), 0.5)
     return float(mesh_surface_area(vertices, faces))
+
+
+def fragment_share(body: np.ndarray) -> float:
+    """Share of a shape's voxels outside its largest piece (26 neighbours); 0 for an empty one.
+
+    Parameters
+    ----------
+    body : ndarray
+        bool, (Z, Y, X).
+    """
+    from scipy.ndimage import label
+
+    pieces, count = label(body, np.ones((3, 3, 3)))
+    if count < 2:
+        return 0.0
+    sizes = np.bincount(pieces.ravel())[1:]
+    return float(1 - sizes.max() / sizes.sum())

@@ -26,7 +26,7 @@ from dispr.files import make_folder, write_csv
 from dispr.images.read import read_numbers
 from dispr.model.calibration import QUANTITIES
 from dispr.morphology.ensemble import calibrated_measures
-from dispr.morphology.voxels import surface
+from dispr.morphology.voxels import fragment_share, surface
 from dispr.names import key
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
@@ -112,6 +112,7 @@ def predict_folder(
         consensus; volume_low_voxels to volume_high_voxels and surface_low_voxels to
         surface_high_voxels, the 90 % intervals, empty where the model is not calibrated or the cell
         has a warning; calibrated, "volume" where there are such intervals, else "none";
+        fragment_share, the largest share of a sample's voxels outside its largest piece;
         frame_y_px, frame_x_px and frame_px, first row,
         first column and edge of the square of the crop, in its pixels, that the shapes' 64 x 64
         columns stand on (it may reach beyond the crop); familiarity, the share of training cells
@@ -183,6 +184,7 @@ def predict_folder(
             "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
             "surface_voxels": surface(prediction.consensus),
             **_intervals(prediction),
+            "fragment_share": round(max(map(fragment_share, prediction.samples)), 5),
             **({"sections": 1 + len(known[i])} if any(known) else {}),
             **place[name],
             **looks[name],
