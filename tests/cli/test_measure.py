@@ -177,7 +177,7 @@ def test_faults_of_intervals(cells_folder, tmp_path, monkeypatch, capsys):
         intervals = MeasureIntervals(0.9, 50, model, samples, {"surface": Rule(2.0, 0.5)})
         save_intervals(tmp_path / f"{model}.json", intervals)
     for arguments, sentence in (
-        (["out", "-o", "a.csv", "--intervals", "bad.json"], "holds no intervals"),
+        (["out", "-o", "a.csv", "--intervals", "bad.json"], "fit the intervals again"),
         ([str(cells_folder), "-o", "a.csv", "--intervals", "bad.json"], "is no prediction"),
         (["out", "-o", "a.csv", "--intervals", "another.json"], "shapes of another model"),
         (["out", "-o", "a.csv", "--intervals", ".json"], "fitted to ensembles of 4"),

@@ -29,7 +29,7 @@ def test_intervals_are_used_for_their_own_model_alone(tmp_path, monkeypatch):
     assert found.rules["surface"].scale == 2
     assert shipped_intervals("") is None
     (tmp_path / "intervals.json").write_text("{}")
-    with pytest.raises(FileError, match="holds no intervals"):
+    with pytest.raises(FileError, match="fit the intervals again"):
         model.measure_intervals()
 
 
@@ -38,7 +38,8 @@ def test_model_of_a_folder(tmp_path):
     (tmp_path / "prediction.json").write_text('{"model": "abc"}')
     assert model_of(tmp_path) == "abc"
     (tmp_path / "prediction.json").write_text("[]")
-    assert model_of(tmp_path) == ""
+    with pytest.raises(FileError, match=r"prediction\.json is damaged"):
+        model_of(tmp_path)
 
 
 def test_what_is_shipped_covers_all_measures():

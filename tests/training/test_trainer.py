@@ -387,6 +387,7 @@ def test_a_finished_run_of_an_earlier_version_goes_on(cells_folder, tmp_path):
     torch.save(state, tmp_path / "checkpoint.pt")
     log = tmp_path / "train_log.csv"
     log.write_text("step,loss,lr\n5,1,1\n6,0.5,1\n")
+    (tmp_path / "dispr_checksums.txt").unlink()  # earlier versions wrote none
     longer = dataclasses.replace(training, steps=8, lr_anneal_steps=8)
     assert make_trainer(cells_folder, tmp_path, longer).fit()
     with open(log, newline="") as file:
