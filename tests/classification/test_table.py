@@ -75,5 +75,5 @@ def test_shapes_must_agree():
 @pytest.mark.parametrize("text", ["name,x\na,one\n", "x\n1\n"])
 def test_bad_file(text, tmp_path):
     (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(FileError, match="no table of features"):
+    with pytest.raises(FileError, match="remove it, to measure again"):
         read_table(tmp_path / "t.csv")
