@@ -109,7 +109,7 @@ def test_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,fold\n0.00_discocyte000001,0\n", "needs the columns"),
+        ("name,fold\n0.00_discocyte000001,0\n", "lacks the column repeat"),
         ("name,repeat,fold\n0.00_discocyte000001,0,x\n", "needs the columns"),
         (
             "name,repeat,fold\n0.00_discocyte000001,0,0\n0.00_discocyte000001,0,1\n",
@@ -136,7 +136,7 @@ def test_bad_files(text, sentence, tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileError, match="no such file"):
+    with pytest.raises(FileError, match="does not exist"):
         read_split(tmp_path / "folds.csv")
 
 
