@@ -58,7 +58,7 @@ def test_choices_are_the_sources():
     [
         (["--features", "predicted"], "name them with --predictions"),
         (["--features", "3d"], "Invalid value for '--features'"),
-        (["--folds", "nowhere.csv"], "nowhere.csv cannot be read: no such file or directory."),
+        (["--folds", "nowhere.csv"], "nowhere.csv does not exist; check the name."),
         (["--minority", "platelets"], "platelets is none of the published classes"),
         (["--features", "augmented", "--predictions", "nowhere"], "nowhere holds neither"),
         (["--number-of-folds", "17"], "fill only"),
