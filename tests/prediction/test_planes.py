@@ -13,7 +13,7 @@ from dispr.network.config import CascadeConfig
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.layout import read_samples
 from dispr.prediction.model import Model
-from dispr.prediction.planes import numbered_planes
+from dispr.prediction.planes import hold_planes, numbered_planes
 from dispr.training.presets import get_preset
 
 FAST = get_preset("fast").model
@@ -110,16 +110,48 @@ def test_wrong_planes_are_refused(planes, heights, size, message):
         numbered_planes(planes, heights, size)
 
 
-def test_planes_of_another_size_or_for_other_weights_are_refused(model, cell):
+def test_planes_of_another_size_are_refused(model, cell):
     with pytest.raises(ArrayError, match="the mask of plane 40 has the shape"):
         model.predict(*cell, planes={40: np.ones((32, 32), bool)})
     with pytest.raises(ConfigError, match="must be a sequence of 1 mappings"):
         model.predict(cell[0][None], cell[1][None], planes={40: cell[1]})
+
+
+def test_weights_that_see_the_section_alone_keep_known_planes_too(cell):
     blind = random_model(
         dataclasses.replace(FAST, network=dataclasses.replace(SMALL, planes=False))
     )
-    with pytest.raises(ConfigError, match="see the plane of the section alone"):
-        blind.predict(*cell, planes={40: cell[1]})
+    found = blind.predict(*cell, ensemble=2, planes={40: disc(9)})
+    assert (found.samples[:, 40] == disc(9)).all()
+    assert (found.samples[:, 32] == cell[1]).all()
+    assert (found.consensus[40] == disc(9)).all()
+
+
+def radii(shape):
+    return np.sqrt(shape.sum(axis=(1, 2)) / np.pi * 0.7)
+
+
+def test_planes_beside_a_known_one_follow_it():
+    rod = np.broadcast_to(disc(14), (64, 64, 64))
+    held = hold_planes(rod, {32: disc(18)})
+    moved = radii(held) - radii(rod)
+    assert (held[32] == disc(18)).all()
+    assert moved[32:43] == pytest.approx(np.linspace(4, 0, 11), abs=0.35)
+    assert moved[22:32] == pytest.approx(moved[42:32:-1])
+    assert (held[[*range(23), *range(42, 64)]] == disc(14)).all()
+
+
+def test_between_two_known_planes_the_shape_goes_from_one_to_the_other():
+    rod = np.broadcast_to(disc(14), (64, 64, 64))
+    held = hold_planes(rod, {32: disc(14), 48: disc(20), 63: disc(0)})
+    assert radii(held)[32:49] == pytest.approx(np.linspace(14, 20, 17), abs=0.35)
+    assert not held[63].any()
+    assert (held[:32] == rod[:32]).all()
+
+
+def test_a_shape_that_has_its_planes_stays_as_it_is():
+    shape = np.random.default_rng(0).random((64, 64, 64)) > 0.5
+    assert (hold_planes(shape, {z: shape[z] for z in (10, 32, 40)}) == shape).all()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from dispr.cells.spacing import Spacing
 from dispr.morphology.mesh import bounding_box
+from dispr.morphology.voxels import signed_distance
 
 REACH = 4
 
@@ -38,19 +39,6 @@ def surface_spread(samples: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> n
     distances = np.stack([signed_distance(body[box], spacing) for body in bodies])
     spread[box] = distances.std(axis=0, ddof=1)
     return spread
-
-
-def signed_distance(body: np.ndarray, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:
-    """Give the distance of each voxel's centre to the surface, positive inside, float32.
-
-    The surface lies half-way between the centres of a voxel inside and its neighbour outside.
-    """
-    half = min(spacing) / 2
-    # Beyond the volume all is empty, so a body that touches the border has a surface there.
-    padded = np.pad(body, 1)
-    inside = ndimage.distance_transform_edt(padded, spacing)[1:-1, 1:-1, 1:-1]
-    outside = ndimage.distance_transform_edt(~body, spacing)
-    return np.asarray(np.where(body, inside - half, half - outside), np.float32)
 
 
 def spread_at(spread: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ from dispr.network.config import CascadeConfig
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.familiarity import familiarity_of
-from dispr.prediction.planes import Planes, known_volumes, numbered_planes
+from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
 from dispr.prediction.shipped import shipped_intervals, shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
@@ -316,7 +316,8 @@ class Model:
             Masks of the cell in further planes, cropped as `mask` is and empty beyond the cell, by
             the numbers of the planes on the cell's grid: 0 to 63, voxels apart, the section being
             plane 32. For a batch a sequence of one mapping a cell. All shapes keep these planes,
-            and that of the section, voxel by voxel. For weights that were trained to see them.
+            voxel by voxel (`dispr.prediction.planes.hold_planes`); the fast model's shapes keep
+            that of the section in any case.
         heights_um : mapping of float to array-like, optional
             The same by height above the section in um, negative below, with a `pixel_size`; each is
             taken to the nearest plane.
@@ -443,10 +444,13 @@ class Model:
             chosen.batch_size,
         )
         labels = self._labels(classes, len(images))
-        known = self._checked_known(known, len(images))
+        planes = [dict(one) for one in known or [{}] * len(images)]
+        if len(planes) != len(images):
+            raise ConfigError(f"known planes are given of {len(planes)} cells, not {len(images)}.")
         shapes = self.samples_of(ensemble)
         todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
         waiting: list[np.ndarray] = []
+        done = 0
         sizes = iter(voxel_sizes or [None] * len(images))
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
@@ -461,17 +465,21 @@ class Model:
                     sampler=sampler,
                     steps=steps,
                     labels=None if labels is None else labels[rows].to(self.device),
-                    known=None
-                    if known is None
-                    else known_volumes(condition, [known[cell] for cell in rows]),
+                    known=known_volumes(condition, [planes[cell] for cell in rows])
+                    if self.sees_planes
+                    else None,
                     on_step=on_step,
                 )
             waiting += list(drawn.cpu().numpy())
             while len(waiting) >= shapes:
+                held = planes[done]
+                if held or self._keeps_section:
+                    held = {SECTION: masks[done], **held}
                 grey = np.stack(waiting[:shapes])
-                prediction = self._prediction(grey, next(sizes))
+                prediction = self._prediction(grey, held, next(sizes))
                 yield replace(prediction, grey=grey) if keep_grey else prediction
                 del waiting[:shapes]
+                done += 1
 
     @property
     def frame(self) -> Frame | None:
@@ -545,21 +553,12 @@ class Model:
 
     @property
     def sees_planes(self) -> bool:
-        """Whether other planes than that of the section can be given."""
-        network = self.config.network
-        return isinstance(network, CascadeConfig) and network.planes
+        """Whether the network was trained to see other known planes than that of the section."""
+        return self._keeps_section and self.config.network.planes  # type: ignore[union-attr]
 
-    def _checked_known(self, known: Sequence[Planes] | None, count: int) -> list[Planes] | None:
-        if not known or not any(known):
-            return None
-        if not self.sees_planes:
-            raise ConfigError(
-                "these weights see the plane of the section alone; further planes are for weights "
-                "that were trained with known planes (dispr train --preset fast)."
-            )
-        if len(known) != count:
-            raise ConfigError(f"known planes are given of {len(known)} cells, not of {count}.")
-        return list(known)
+    @property
+    def _keeps_section(self) -> bool:
+        return isinstance(self.config.network, CascadeConfig)
 
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:
@@ -577,12 +576,17 @@ class Model:
         key = ("prediction", seed, cell_digest(image, mask))
         return BalancedStream(*key, k=k) if self.config.balanced else Stream(*key, k)
 
-    def _prediction(self, occupancy: np.ndarray, voxel_size: float | None) -> Prediction:
+    def _prediction(
+        self, occupancy: np.ndarray, planes: Planes, voxel_size: float | None
+    ) -> Prediction:
         samples = occupancy > 0.5
-        if self.config.deterministic:
+        if planes:
+            samples = np.stack([hold_planes(sample, planes) for sample in samples])
+        if self.config.deterministic and not planes:
             return Prediction(samples, occupancy[0], voxel_size=voxel_size)
         probability = samples.mean(axis=0, dtype=np.float32)
-        return Prediction(samples, probability, self.config.calibration, voxel_size)
+        calibration = None if self.config.deterministic else self.config.calibration
+        return Prediction(samples, probability, calibration, voxel_size)
 
 
 def _of_each(given: Any, count: int, single: bool, name: str) -> list[Any]:

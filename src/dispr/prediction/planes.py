@@ -1,4 +1,4 @@
-"""Planes of a cell that are known beside that of its section."""
+"""Known planes of a cell: that of its section, and others where there are some."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from torch import Tensor
 from dispr.arguments import as_number, as_whole
 from dispr.cells.arrays import SIZE
 from dispr.errors import ConfigError
+from dispr.morphology.voxels import signed_distance
 from dispr.network.planes import section_planes
 
 SECTION = SIZE // 2
 """Plane of the section."""
+
+DEPTH = 8.0
+"""Voxels within and outside of an outline over which it is moved to where it is known to be."""
+
+REACH = 10
+"""Planes beyond the last known one that follow it."""
 
 Planes = Mapping[int, np.ndarray]
 """Masks of a cell, (64, 64) uint8, by the numbers of their planes."""
@@ -71,6 +78,54 @@ def _add(found: dict[int, Any], number: int, mask: Any) -> None:
     if number in found:
         raise ConfigError(f"two masks are given for plane {number}; give one.")
     found[number] = mask
+
+
+def hold_planes(shape: np.ndarray, planes: Planes) -> np.ndarray:
+    """Give a shape the planes that are known of it, and let those beside them follow.
+
+    In each known plane the outline is moved from where it was drawn to where it is known to be:
+    to the signed distance of a pixel from the outline, at most `DEPTH`, the difference between the
+    two is added. Between two known planes the difference changes linearly from one to the other,
+    beyond the last it fades over `REACH` planes.
+
+    Parameters
+    ----------
+    shape : ndarray
+        bool, (64, 64, 64).
+    planes : mapping of int to ndarray
+        Masks, (64, 64), bool or 0 to 255, by the numbers of their planes.
+
+    Returns
+    -------
+    ndarray
+        bool, (64, 64, 64); the known planes are as given.
+    """
+    known = {number: _inside(planes[number]) for number in sorted(planes)}
+    numbers = list(known)
+    moves = {z: _depth(mask) - _depth(shape[z]) for z, mask in known.items()}
+    held = shape.copy()
+    for z in range(max(numbers[0] - REACH, 0), min(numbers[-1] + REACH + 1, SIZE)):
+        below = [number for number in numbers if number <= z][-1:]
+        above = [number for number in numbers if number >= z][:1]
+        if below and above:
+            share = (z - below[0]) / max(above[0] - below[0], 1)
+            move = moves[below[0]] * (1 - share) + moves[above[0]] * share
+        else:
+            last = (below or above)[0]
+            move = moves[last] * (1 - abs(z - last) / REACH)
+        held[z] = known[z] if z in known else _depth(shape[z]) + move > 0
+    return held
+
+
+def _inside(mask: np.ndarray) -> np.ndarray:
+    return mask if mask.dtype == bool else mask > 127
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """Give the distance of pixels from the outline, positive inside, at most `DEPTH`."""
+    if not mask.any():
+        return np.full(mask.shape, -DEPTH, np.float32)
+    return signed_distance(mask).clip(-DEPTH, DEPTH)
 
 
 def known_volumes(condition: Tensor, cells: Sequence[Planes]) -> Tensor:

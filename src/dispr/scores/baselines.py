@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import ArrayError
+from dispr.morphology.voxels import signed_distance
 
 SIZE = 64
 SECTION = 32
@@ -103,7 +104,10 @@ def interpolate(planes: Mapping[int, np.ndarray]) -> np.ndarray:
     if SECTION not in planes or not np.any(planes[SECTION]):
         raise ArrayError(f"The mask of plane {SECTION}, the section, is needed to interpolate.")
     known = sorted(planes)
-    distances = {z: _signed_distance(np.asarray(planes[z], bool)) for z in known}
+    distances = {
+        z: signed_distance(np.asarray(planes[z], bool)) if np.any(planes[z]) else None
+        for z in known
+    }
     body = np.zeros((SIZE, SIZE, SIZE), bool)
     for below, above in pairwise(known):
         low, high, gap = distances[below], distances[above], above - below
@@ -155,16 +159,6 @@ def planes_of(obj: np.ndarray, mask: np.ndarray, count: int) -> dict[int, np.nda
     low, high = (filled[0], filled[-1]) if len(filled) else (SECTION, SECTION)
     found = {z: obj[z] for z in spread_planes(int(low), int(high), count, SECTION)}
     return found | {SECTION: mask if mask.dtype == bool else mask > 127}
-
-
-def _signed_distance(mask: np.ndarray) -> np.ndarray | None:
-    """Give the distance of each pixel to the border, positive inside; None for an empty mask."""
-    from scipy.ndimage import distance_transform_edt
-
-    if not mask.any():
-        return None
-    inside, outside = distance_transform_edt(mask), distance_transform_edt(~mask)
-    return np.where(mask, inside - 0.5, 0.5 - outside)
 
 
 GEOMETRIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
