@@ -48,10 +48,17 @@ def test_predictions(tmp_path):
     for row in read(tmp_path / "cells.csv"):
         assert float(row["volume_min_um3"]) <= float(row["volume_um3"])
         assert row["volume_low_um3"] == ""
+        assert "volume_mean_um3" not in row
+        assert "elongation" not in row
     printed = run(tmp_path / "out", "-o", tmp_path / "um.csv", "--voxel-size", 0.4, "--jobs", 1)
     before, after = read(tmp_path / "cells.csv"), read(tmp_path / "um.csv")
     for one, two in zip(before, after, strict=True):
         assert float(two["volume_um3"]) == pytest.approx(8 * float(one["volume_um3"]), rel=1e-5)
+    run(tmp_path / "out", "-o", tmp_path / "all.csv", "--all", "--jobs", 1)
+    for short, wide in zip(before, read(tmp_path / "all.csv"), strict=True):
+        assert short.items() <= wide.items()
+        assert len(wide) > 7 * 46
+        assert wide["volume_low_um3"] == ""
 
 
 def test_objects_and_sections(cells_folder, tmp_path):

@@ -53,6 +53,10 @@ def test_every_cell_has_its_row_and_stands_at_its_place(extruder, field, files, 
         assert row["volume_um3"] == pytest.approx(24 * true.sum() * SIZE**3, rel=0.01)
         assert row["volume_min_um3"] <= row["volume_um3"] <= row["volume_max_um3"]
         assert row["volume_low_um3"] == row["volume_high_um3"] == ""  # not calibrated
+        assert "elongation" not in row
+        # A disc seen from above is that of a ball.
+        ball = 4 / 3 * np.pi * (true.sum() / np.pi) ** 1.5 * SIZE**3
+        assert row["ellipsoid_volume_um3"] == pytest.approx(ball, rel=0.1)
     border = [row for row in rows if row["touches_border"]]
     assert len(border) == 1
     assert all("border" in row["warning"] for row in border)

@@ -47,6 +47,7 @@ def table(predictions):
     """Also with the intervals that a calibrated model states."""
     row = {"name": "a", "volume_low_voxels": 4000, "volume_high_voxels": 7000.5}
     row |= {"surface_low_voxels": 1500, "surface_high_voxels": 2100}
+    row |= {"ellipsoid_volume_voxels": 6400}
     write_csv(predictions / "predictions.csv", [row])
     return predictions
 
@@ -56,8 +57,10 @@ def test_predictions(table, tmp_path):
     rows = measure_items(items, tmp_path / "cells.csv", jobs=1)
     written = read(tmp_path / "cells.csv")
     assert [row["name"] for row in written] == ["a", "b", "c"]
-    assert len(written[0]) == 8 + 7 * len(SHAPE_FEATURES)
+    assert len(written[0]) == 9 + 7 * len(SHAPE_FEATURES)
     a, b, c = rows
+    assert a["ellipsoid_volume_um3"] == 100
+    assert "ellipsoid_volume_um3" not in b
     assert float(written[0]["volume_um3"]) == a["volume_um3"] == 12 * 400 / 64
     assert a["volume_mean_um3"] == pytest.approx(13 * 400 / 64)
     assert a["volume_low_um3"] == pytest.approx(4000 / 64)

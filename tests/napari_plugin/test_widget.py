@@ -89,7 +89,7 @@ def test_rows_are_sorted_and_lead_to_cells(qt_app, filled, viewer):
     assert column(0) == ["5", "3", "9", "11"]
     table.sortItems(2, Qt.SortOrder.AscendingOrder)
     assert column(0) == ["9", "3", "5", "11"]
-    assert "(" in column(2)[0]
+    assert "[" in column(2)[0]  # the range of the samples, as nothing was calibrated
     table.choose(9)
     centre = getattr(viewer, "scene", viewer).camera.center  # napari 0.9, and before
     np.testing.assert_allclose(centre, (0, 1 + 35 * 0.2, 2 + 110 * 0.2), atol=0.3)
@@ -105,7 +105,15 @@ def test_saves_the_table(qt_app, filled, tmp_path):
     with open(tmp_path / "cells.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["3", "5", "9", "11"]
-    assert float(rows[0]["volume_low_um3"]) < float(rows[0]["volume_high_um3"])
+    assert float(rows[0]["volume_min_um3"]) < float(rows[0]["volume_max_um3"])
+    assert (rows[0]["samples"], rows[0]["calibrated"]) == ("2", "none")
+    assert rows[3]["volume_um3"] == ""  # which was not predicted
+    assert "elongation" not in rows[0]
+    filled.save_table(str(tmp_path / "all.csv"), wide=True)
+    with open(tmp_path / "all.csv", newline="", encoding="utf-8") as file:
+        wide = next(csv.DictReader(file))
+    assert rows[0].items() <= wide.items()
+    assert "elongation" in wide
     (tmp_path / "file").touch()
     filled.save_table(str(tmp_path / "file" / "cells.csv"))
     assert filled.message.text().startswith("Cannot write")

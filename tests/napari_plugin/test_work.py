@@ -25,7 +25,7 @@ def test_gives_what_predict_field_gives(field, model, outcome):
     labels = outcome.layers[0]
     np.testing.assert_array_equal(labels[0], found.label_volume())
     assert (outcome.done, outcome.total) == (3, 3)
-    for ours, theirs in zip(outcome.rows, found.table(), strict=True):
+    for ours, theirs in zip(outcome.rows, found.table(wide=True), strict=True):
         assert {**ours, "name": ""} == {**theirs, "name": ""}
     assert [row["label"] for row in outcome.rows] == [3, 5, 9, 11]
     assert "too small" in outcome.rows[-1]["warning"]

@@ -38,6 +38,7 @@ def study(tmp_path_factory):
                 "warning": ("", 'Odder than all: "</script><b>".', "")[i],
                 "volume_low_voxels": 0.5 * volume,
                 "volume_high_voxels": (0.6 if i == 2 else 1.5) * volume,
+                "ellipsoid_volume_voxels": 20000,
                 "surface_low_voxels": 10.0,
                 "surface_high_voxels": 20000.0,
             }

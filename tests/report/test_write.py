@@ -41,6 +41,7 @@ def test_measures_and_scores(study, report):
     assert high == pytest.approx(row["surface_max_um2"], rel=1e-4)
     assert mean == pytest.approx(row["surface_mean_um2"], rel=1e-4)
     assert true == pytest.approx(measure(truth, 0.172)["surface_um2"], rel=1e-4)
+    assert cells[name]["ellipsoid"] == pytest.approx(20000 * 0.172**3, rel=1e-4)
     index = next(cell for cell in shared["cells"] if cell["name"] == name)
     assert index["iou"][0] == pytest.approx(iou(probability > 0.5, truth), abs=1e-4)
     assert index["iou"][2] == 1.0  # one sample is the truth

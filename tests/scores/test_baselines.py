@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError
-from dispr.scores.baselines import cylinder, ellipsoid, interpolate, nearest, planes_of
+from dispr.scores.baselines import (
+    cylinder,
+    ellipsoid,
+    ellipsoid_volume,
+    interpolate,
+    nearest,
+    planes_of,
+)
 
 
 def disc(a, b, angle=0.0):
@@ -31,6 +38,13 @@ def test_ellipsoid(angle):
     assert body.sum() == pytest.approx(4 / 3 * np.pi * 20 * 12 * 16, rel=0.03)
     overlap = (body[32] & (mask > 0)).sum() / (body[32] | (mask > 0)).sum()
     assert overlap > 0.93
+
+
+def test_volume_of_the_ellipsoid_leaves_the_faint_border_out():
+    mask = disc(20, 12)
+    assert ellipsoid_volume(mask) == pytest.approx(4 / 3 * np.pi * 20 * 12 * 16, rel=0.03)
+    faint = np.where(disc(22, 14) > mask, 100, mask).astype(np.uint8)
+    assert ellipsoid_volume(faint) == ellipsoid_volume(mask)
 
 
 def test_crumbs_of_a_mask_do_not_move_the_ellipsoid():

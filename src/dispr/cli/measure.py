@@ -61,6 +61,13 @@ if TYPE_CHECKING:
     help="With --fit: name of a data set that the model was trained on and that shares no cell "
     "with DATA, such as a simulated one: equal names mean nothing there.",
 )
+@click.option(
+    "--all",
+    "wide",
+    is_flag=True,
+    help="Write all measures, with mean and standard deviation of the samples. Default: the main "
+    "ones, with their intervals.",
+)
 @click.option("--published", is_flag=True, help="Measure the published features, in voxels.")
 @click.option("--split", default=None, help="Part of a data set: train or test. Default: all.")
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
@@ -74,6 +81,7 @@ def command(
     fit: Path | None,
     weights: Path | None,
     unrelated: tuple[str, ...],
+    wide: bool,
     published: bool,
     split: str | None,
     jobs: int | None,
@@ -85,11 +93,14 @@ def command(
     where the size of the voxels is known, by the files' metadata or an option, and else voxels or
     pixels.
 
-    For predictions, NAME_UNIT is of the shape that most samples agree on, NAME_mean_UNIT and
-    NAME_sd_UNIT are mean and standard deviation of the samples, and NAME_min_UNIT to NAME_max_UNIT
-    is the range of samples and consensus. NAME_low_UNIT to NAME_high_UNIT is the 90 % interval,
-    where one was fitted to known cells, as the column calibrated tells (all, volume, none); cells
-    with a warning have none. Interrupt with Ctrl-C; the same command goes on where it was.
+    For predictions, NAME_UNIT is of the shape that most samples agree on, and NAME_low_UNIT to
+    NAME_high_UNIT is the 90 % interval, where one was fitted to known cells, as the column
+    calibrated tells (all, volume, none); cells with a warning have none. Where no cell has one,
+    NAME_min_UNIT to NAME_max_UNIT gives the range of samples and consensus. Beside the volume is
+    that of the ellipsoid on the outline: what the mask alone says. --all adds the other measures,
+    and mean (NAME_mean_UNIT), standard deviation (NAME_sd_UNIT) and range of the samples.
+
+    Interrupt with Ctrl-C; the same command goes on where it was.
     """
     from tqdm import tqdm
 
@@ -102,7 +113,14 @@ def command(
     from dispr.prediction.shipped import shipped_intervals
 
     if fit is not None:
-        if sections or published or spacing or voxel_size is not None or intervals_file is not None:
+        if (
+            sections
+            or wide
+            or published
+            or spacing
+            or voxel_size is not None
+            or intervals_file is not None
+        ):
             raise ConfigError("--fit goes with --weights, --unrelated, --split and --jobs alone.")
         fit_to(folder, fit, out, weights=weights, unrelated=unrelated, split=split, jobs=jobs)
         return
@@ -126,7 +144,7 @@ def command(
     elif intervals_file is not None:
         raise ConfigError(f"{folder} is no prediction; leave --intervals out.")
     with tqdm(total=len(items), unit="cell", leave=False) as bar:
-        rows = measure_items(items, out, jobs=jobs, on_cell=bar.update)
+        rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=bar.update)
     click.echo(f"{len(rows)} cells, {len(rows[0])} columns: {out}")
     for line in notes(rows, items[0].kind, published):
         click.echo(line)

@@ -25,10 +25,11 @@ from dispr.fields.meshes import check_meshes, write_field_meshes
 from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
-from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge
+from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge, written_rows
 from dispr.fields.volume import check_format, write_volume
 from dispr.files import make_folder, write_csv, write_tiff
 from dispr.measurements.calibrate import model_of
+from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.prediction.folder import predict_folder
@@ -224,7 +225,7 @@ def predict_field_files(
         overlaps = write_field_volume(field, out, settings.volume, report)
     if settings.meshes != "none":
         write_field_meshes(field, out, settings.meshes, jobs, report)
-    rows = [
+    table = [
         cell_row(
             cell,
             field.pixel_size,
@@ -236,6 +237,7 @@ def predict_field_files(
         )
         for cell in field.cells
     ]
+    rows = written_rows(table)
     write_csv(out / TABLE, rows)
     return rows
 
@@ -297,7 +299,7 @@ def measure_field(
 
 
 def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
-    """Read the measures of an earlier run, if they are of all shapes as they now are."""
+    """Read the measures of an earlier run, if they are all, of all shapes as they now are."""
     path = out / MEASURES
     shapes = [probability_path(out, name) for name in names]
     if not path.is_file() or any(not shape.is_file() for shape in shapes):
@@ -306,7 +308,7 @@ def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
         return None
     found = read_csv(path, ["name"], unique="name", remedy="remove it, to measure again")
     rows: dict[str, Row] = {row["name"]: dict(row) for row in found}
-    return rows if rows.keys() >= set(names) else None
+    return rows if rows.keys() >= set(names) and all(map(is_wide, rows.values())) else None
 
 
 def write_field_volume(
@@ -424,5 +426,5 @@ def _volumes(row: Row, edge: float) -> Row:
     return {
         name.replace("_voxels", "_um3"): "" if value == "" else float(f"{value * edge**3:.6g}")
         for name, value in row.items()
-        if name.startswith("volume") and name.endswith("_voxels")
+        if name.startswith(("ellipsoid", "volume")) and name.endswith("_voxels")
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ import numpy as np
 from dispr.cells.arrays import as_image, as_mask
 from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
-from dispr.fields.table import Row, cell_row, voxel_edge
+from dispr.fields.table import Row, cell_row, shape_columns, voxel_edge
+from dispr.measurements.columns import short_rows
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, load
+from dispr.scores.baselines import ellipsoid_volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,8 @@ class FieldPrediction:
         Edge of a pixel of the field in um.
     shape : (int, int)
         Rows and columns of the field.
+    ellipsoids : tuple of int
+        Volume of the ellipsoid on the outline of each cell, in voxels of its shapes.
     notes : tuple of str
         What to know of the whole field.
     """
@@ -43,6 +46,7 @@ class FieldPrediction:
     refused: tuple[FieldCell, ...]
     pixel_size: float | None
     shape: tuple[int, int]
+    ellipsoids: tuple[int, ...]
     notes: tuple[str, ...] = ()
 
     def label_volume(self) -> np.ndarray:
@@ -56,29 +60,34 @@ class FieldPrediction:
         """
         return self._volume().array()
 
-    def table(self, intervals: Any = None) -> list[Row]:
+    def table(self, intervals: Any = None, *, wide: bool = False) -> list[Row]:
         """Measure the cells.
 
         Parameters
         ----------
         intervals : MeasureIntervals, optional
             As for `Prediction.measure`: those of `Model.measure_intervals`, say.
+        wide : bool
+            Give all measures, with mean and standard deviation of the samples; else the main ones
+            with their intervals.
 
         Returns
         -------
         list of dict
-            A row for each cell: label, place, warning, and what `Prediction.measure` gives. Lengths
-            are in um, or in pixels of the field where their size is not known.
+            A row for each cell: label, place, warning, and what `Prediction.measure` gives, and
+            the volume of the ellipsoid on its outline. Lengths are in um, or in pixels of the
+            field where their size is not known.
         """
         rows = []
-        for cell, prediction in zip(self.cells, self.predictions, strict=True):
+        found = zip(self.cells, self.predictions, self.ellipsoids, strict=True)
+        for cell, prediction, ellipsoid in found:
             edge = voxel_edge(cell, self.pixel_size)
-            scaled = dataclasses.replace(prediction, voxel_size=edge)
-            measures = scaled.measure(intervals)
-            row = cell_row(cell, self.pixel_size, measures=measures, warning=prediction.warnings[0])
-            rows.append(row)
+            measures = shape_columns(prediction, edge, ellipsoid, intervals)
+            warning = prediction.warnings[0]
+            rows.append(cell_row(cell, self.pixel_size, measures=measures, warning=warning))
         rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]
-        return sorted(rows, key=lambda row: row["label"])
+        rows.sort(key=lambda row: row["label"])
+        return rows if wide else short_rows(rows)
 
     def _volume(self) -> FieldVolume:
         shapes = [
@@ -157,12 +166,13 @@ def predict_field(
     return FieldPrediction(
         tuple(cells),
         tuple(
-            dataclasses.replace(prediction, warnings=(warning,))
+            replace(prediction, warnings=(warning,))
             for prediction, warning in zip(predictions, warnings, strict=True)
         ),
         tuple(cell for cell in field.cells if cell.refused),
         field.pixel_size,
         (height, width),
+        tuple(ellipsoid_volume(mask) for mask in masks),
         field.notes,
     )
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dispr.cells.arrays import SIZE
 from dispr.fields.prepare import FieldCell
+from dispr.measurements.columns import short_rows, written
+from dispr.morphology.ensemble import calibrated_measures
+from dispr.morphology.intervals import MeasureIntervals
+from dispr.prediction.model import Prediction
 
 Row = dict[str, Any]
+
+
+def written_rows(rows: Sequence[Row], *, wide: bool = False) -> list[Row]:
+    """Give the rows of a table as they are written: the short table, or all measures."""
+    chosen = rows if wide else short_rows(rows)
+    return [{name: written(value) for name, value in row.items()} for row in chosen]
 
 
 def place_columns(cell: FieldCell, pixel_size: float | None) -> Row:
@@ -78,6 +89,34 @@ def cell_row(
         in_pixels(name) if pixel_size is None else name: value
         for name, value in measures.items()
         if name not in _ELSEWHERE
+    }
+
+
+def shape_columns(
+    prediction: Prediction, edge: float, ellipsoid: int, intervals: MeasureIntervals | None = None
+) -> Row:
+    """Give the columns of what a cell's shapes measure, as in the tables of `dispr measure`.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        The shapes of one cell.
+    edge : float
+        Edge of its voxels, in um or in pixels of the field.
+    ellipsoid : int
+        Voxels of the ellipsoid on its outline (`dispr.scores.baselines.ellipsoid_volume`).
+    intervals : MeasureIntervals, optional
+        As for `Prediction.measure`.
+    """
+    samples = len(prediction.samples)
+    warned = any(prediction.warnings)
+    known = prediction.calibration is not None and samples > 1 and not warned
+    measures = dataclasses.replace(prediction, voxel_size=edge).measure(intervals)
+    return {
+        "samples": samples,
+        "calibrated": calibrated_measures(samples, known, None if warned else intervals),
+        "ellipsoid_volume_um3": ellipsoid * edge**3,
+        **measures,
     }
 
 

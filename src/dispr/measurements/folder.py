@@ -19,6 +19,7 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, read_tiff, write_csv, write_error
 from dispr.images.read import read_greys, read_numbers
+from dispr.measurements.columns import short_rows, written
 from dispr.measurements.inputs import Item
 from dispr.morphology.ensemble import calibrated_measures, measure_ensemble, summarise
 from dispr.morphology.published_features import PUBLISHED_SHAPE
@@ -47,6 +48,7 @@ def measure_items(
     items: Sequence[Item],
     out: Path,
     *,
+    wide: bool = True,
     jobs: int | None = None,
     on_cell: Callable[[], Any] | None = None,
 ) -> list[Row]:
@@ -58,9 +60,12 @@ def measure_items(
     Parameters
     ----------
     items : sequence of Item
-        What `dispr.measurements.inputs.find_items` found.
+        What `dispr.measurements.inputs.find_items` found, of one kind.
     out : Path
         CSV file to write.
+    wide : bool
+        Write all measures with all their statistics; else the short table of
+        `dispr.measurements.columns`. Published features are written in any case.
     jobs : int, optional
         Processes; as many as cores if not given.
     on_cell : callable, optional
@@ -70,7 +75,8 @@ def measure_items(
     -------
     list of dict
         The rows: name, class (and split, where there are parts), the size of the voxels or pixels
-        where it is known, and the measures. An empty text stands for what is not defined.
+        where it is known, and the measures; of predictions also what to beware of, and the volume
+        of the ellipsoid on the outline. An empty text stands for what is not defined.
 
     Raises
     ------
@@ -105,6 +111,8 @@ def measure_items(
         if not part.stat().st_size:
             part.unlink()
     rows = [done[i] for i in range(len(items))]
+    if not wide and not items[0].published:
+        rows = short_rows(rows, sections=items[0].kind == "sections")
     write_csv(out, rows)
     part.unlink(missing_ok=True)
     return rows
@@ -128,7 +136,7 @@ def measure_item(item: Item) -> Done:
     about: Row = {"name": item.name, "class": parse_name(item.name).cell_class or ""}
     if item.split:
         about["split"] = item.split
-    return Done(mark, about | {name: _written(value) for name, value in found.items()})
+    return Done(mark, about | {name: written(value) for name, value in found.items()})
 
 
 def digest(item: Item) -> str:
@@ -141,7 +149,7 @@ def digest(item: Item) -> str:
     """
     settings = (
         *(__version__, item.kind, item.published, item.spacing),
-        *(item.volume, item.boundary, item.intervals, item.warning),
+        *(item.volume, item.boundary, item.intervals, item.ellipsoid, item.warning),
     )
     found = hashlib.sha256(repr(settings).encode())
     for path in item.paths:
@@ -174,6 +182,7 @@ def _prediction(item: Item) -> Row:
         known = dict(zip(("volume", "boundary_3D"), (s or NOWHERE for s in stated), strict=True))
         of_samples = [_published(body) for body in samples]
         return row | summarise(PUBLISHED_SHAPE, _published(consensus), of_samples, known)
+    row |= _ellipsoid(item, spacing)
     intervals = (item.volume or NOWHERE, item.boundary or NOWHERE)
     return row | measure_ensemble(consensus, samples, spacing, intervals, item.intervals)
 
@@ -183,6 +192,14 @@ def _calibrated(item: Item) -> str:
     known = item.volume is not None and item.boundary is not None
     intervals = None if item.published else item.intervals
     return calibrated_measures(len(item.paths) - 1, known, intervals)
+
+
+def _ellipsoid(item: Item, spacing: Spacing | None) -> Row:
+    """Give the column of the ellipsoid's volume; none where the prediction does not state it."""
+    if item.ellipsoid is None:
+        return {}
+    edges = spacing or (1.0,) * 3
+    return {f"ellipsoid_volume_{'um3' if spacing else 'voxels'}": item.ellipsoid * math.prod(edges)}
 
 
 def _shape(item: Item) -> Row:
@@ -229,13 +246,6 @@ def _sizes(spacing: Spacing | None, published: bool) -> Row:
     if spacing is None or published:
         return {}
     return {f"voxel_{axis}_um": edge for axis, edge in zip("zyx", spacing, strict=True)}
-
-
-def _written(value: Any) -> Any:
-    """Round to seven digits; an empty text for what is not defined."""
-    if isinstance(value, float):
-        return float(f"{value:.7g}") if math.isfinite(value) else ""
-    return value
 
 
 def _key(item: Item) -> str:

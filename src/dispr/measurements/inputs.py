@@ -14,7 +14,7 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.morphology.intervals import MeasureIntervals
 from dispr.prediction.layout import predicted_names, probability_path, sample_paths
-from dispr.scores.intervals import read_intervals, read_warnings
+from dispr.scores.intervals import read_ellipsoids, read_intervals, read_warnings
 
 Kind = Literal["predictions", "shapes", "sections"]
 
@@ -41,6 +41,8 @@ class Item:
         Measure the published features.
     intervals : MeasureIntervals, optional
         Intervals of the measures of a prediction, fitted to known cells.
+    ellipsoid : float, optional
+        Volume of the ellipsoid on the cell's outline, in voxels of the prediction.
     warning : str
         What to beware of in a prediction.
     """
@@ -54,6 +56,7 @@ class Item:
     spacing: Spacing | None = None
     published: bool = False
     intervals: MeasureIntervals | None = None
+    ellipsoid: float | None = None
     warning: str = ""
 
 
@@ -137,7 +140,7 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
 def with_intervals(
     items: list[Item], folder: Path, intervals: MeasureIntervals | None = None
 ) -> list[Item]:
-    """Add the calibrated intervals that the table of a prediction states, and fitted ones.
+    """Add what the table of a prediction states of its cells, and fitted intervals.
 
     Cells with a warning get none: intervals hold for cells like those they were fitted to.
 
@@ -148,8 +151,10 @@ def with_intervals(
     """
     stated = read_intervals(folder)
     warnings = read_warnings(folder)
+    ellipsoids = read_ellipsoids(folder)
     found = []
-    for item in items:
+    for bare in items:
+        item = dataclasses.replace(bare, ellipsoid=ellipsoids.get(bare.name))
         warning, known = warnings.get(item.name, ""), stated.get(item.name, {})
         if warning:
             found.append(dataclasses.replace(item, warning=warning))

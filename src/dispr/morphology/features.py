@@ -322,3 +322,33 @@ SECTION_FEATURES: tuple[Feature, ...] = (
     Feature("glcm_dissimilarity_5", "none", "mean of |i - j| of pixels 5 apart", GLCM, 0.0),
     Feature("glcm_correlation_5", "none", "correlation of i and j, 5 apart", GLCM, -1.0, 1.0),
 )
+
+MAIN_SHAPE = (
+    "volume",
+    "surface",
+    "equivalent_diameter",
+    "sphericity",
+    "axis_longest",
+    "axis_middle",
+    "axis_shortest",
+    "extent_z",
+    "thickness_mean",
+    "thickness_max",
+    "convexity",
+    "roughness_gauss_share",
+)
+"""Measures of shapes that are shown first: in tables, reports and napari."""
+
+MAIN_SECTION = (
+    "area",
+    "perimeter",
+    "equivalent_diameter",
+    "axis_major",
+    "axis_minor",
+    "eccentricity",
+    "form_factor",
+    "solidity",
+    "intensity_mean",
+    "intensity_sd",
+)
+"""The same of sections."""

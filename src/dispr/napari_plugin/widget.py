@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from dispr.errors import DisprError
+from dispr.fields.table import written_rows
 from dispr.files import write_csv
 from dispr.napari_plugin.choice import RESULT
 from dispr.napari_plugin.form import JobForm
@@ -31,6 +32,9 @@ from dispr.napari_plugin.work import Job, Outcome, run
 
 STEPS = 1000
 """Of the progress bar."""
+
+SHORT, WIDE = "Main measures (*.csv)", "All measures (*.csv)"
+"""What can be saved."""
 
 WIDTH = 360
 """Pixels of the screen that the widget takes at least."""
@@ -86,7 +90,7 @@ class PredictWidget(QWidget):
         self.warning = QLabel(self)
         self.warning.setWordWrap(True)
         self.warning.setTextFormat(Qt.TextFormat.PlainText)
-        self.save = QPushButton("Save all measures as CSV ...", self)
+        self.save = QPushButton("Save the table as CSV ...", self)
         buttons = QHBoxLayout()
         buttons.addWidget(self.predict)
         buttons.addWidget(self.cancel)
@@ -173,12 +177,12 @@ class PredictWidget(QWidget):
         warning = str(row.get("warning") or "")
         self.warning.setText(f"Cell {label}: {warning or 'nothing to beware of.'}")
 
-    def save_table(self, path: str) -> None:
-        """Write the whole table, all measures with mean, deviation and interval, as CSV."""
+    def save_table(self, path: str, wide: bool = False) -> None:
+        """Write the table as CSV, as `cells.csv` of a field; with all measures if it is wide."""
         if self.outcome is None:
             return
         try:
-            write_csv(Path(path), [dict(row) for row in self.outcome.rows])
+            write_csv(Path(path), written_rows(self.outcome.rows, wide=wide))
             self._say(f"Saved {path}.")
         except DisprError as error:
             self._say(str(error), bad=True)
@@ -190,9 +194,10 @@ class PredictWidget(QWidget):
         super().closeEvent(event)
 
     def _save_as(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save", "cells.csv", "Table (*.csv)")
+        kinds = f"{SHORT};;{WIDE}"
+        path, kind = QFileDialog.getSaveFileName(self, "Save", "cells.csv", kinds)
         if path:
-            self.save_table(path)
+            self.save_table(path, wide=kind == WIDE)
 
     def _stopped(self) -> bool:
         """Tell whether the user, or napari that is being closed, wants no more."""

@@ -16,7 +16,7 @@ from dispr.fields.meshes import placed_mesh
 from dispr.fields.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
 from dispr.fields.predict import canonical_crops
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
-from dispr.fields.table import Row, cell_row, voxel_edge
+from dispr.fields.table import Row, cell_row, shape_columns, voxel_edge
 from dispr.meshes.mesh import Mesh
 from dispr.napari_plugin.layers import (
     LayerData,
@@ -29,6 +29,7 @@ from dispr.napari_plugin.layers import (
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.model import Model, Prediction, load
+from dispr.scores.baselines import ellipsoid_volume
 
 Report = Callable[[float, int], Any]
 """Called with how many cells are done, parts of one included, and of how many."""
@@ -132,7 +133,11 @@ def run(
         name=job.name,
     )
     cells = field.predictable
-    rows = {cell.label: _row(field, cell, {}) for cell in field.cells if cell.refused}
+    rows = {
+        cell.label: cell_row(cell, field.pixel_size, measures={})
+        for cell in field.cells
+        if cell.refused
+    }
     done: list[Placed] = []
     meshes: dict[int, Mesh] = {}
     depth = max(cell.square.edge for cell in cells)
@@ -141,14 +146,17 @@ def run(
     intervals = chosen.measure_intervals()
     try:
         found = _predictions(chosen, field, crops, job, report, stopped)
-        for cell, prediction in zip(cells, found, strict=True):
+        for cell, mask, prediction in zip(cells, crops[1], found, strict=True):
             if prediction.consensus.any():
                 mesh = prediction.mesh()
                 meshes[cell.label] = placed_mesh(mesh, cell.square, depth, field.pixel_size)
             told = (cell.warning, looks[cell.label].get("warning", ""))
             prediction = replace(prediction, warnings=tuple(filter(None, told)))
-            measures = prediction.measure(intervals)
-            rows[cell.label] = _row(field, cell, measures, **looks[cell.label])
+            edge = voxel_edge(cell, field.pixel_size)
+            measures = shape_columns(prediction, edge, ellipsoid_volume(mask), intervals)
+            rows[cell.label] = cell_row(
+                cell, field.pixel_size, measures=measures, **looks[cell.label]
+            )
             done.append(_place(cell, prediction.probability))
             if report:
                 report(len(done), len(cells))
@@ -227,10 +235,6 @@ def _predictions(
         voxel_sizes=[voxel_edge(cell, field.pixel_size) for cell in field.predictable],
         on_step=step,
     )
-
-
-def _row(field: PreparedField, cell: FieldCell, measures: dict[str, float], **looks: Any) -> Row:
-    return cell_row(cell, field.pixel_size, measures=measures, **looks)
 
 
 def _looks(model: Model, cells: Sequence[FieldCell], crops: Crops) -> dict[int, dict[str, Any]]:

@@ -48,6 +48,7 @@ from dispr.prediction.layout import (
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
 from dispr.prediction.planes import numbered_planes
 from dispr.records import write_json
+from dispr.scores.baselines import ellipsoid_volume
 
 
 def predict_folder(
@@ -104,12 +105,13 @@ def predict_folder(
     Returns
     -------
     list of dict
-        The rows of `predictions.csv`: name, class, samples, seed, sampler, steps, volume_voxels
-        of the consensus, mean and standard deviation (n - 1; empty for one sample) of the
-        samples' volumes in voxels,
-        surface_voxels of the consensus (`dispr.morphology.voxels.surface`); volume_min_voxels to
-        volume_max_voxels and surface_min_voxels to surface_max_voxels, the range of samples and
-        consensus; volume_low_voxels to volume_high_voxels and surface_low_voxels to
+        The rows of `predictions.csv`: name, class, samples, seed, sampler, steps,
+        ellipsoid_volume_voxels (`dispr.scores.baselines.ellipsoid_volume`), volume_voxels of the
+        consensus, mean and standard deviation (n - 1; empty for one sample) of the samples'
+        volumes in voxels, surface_voxels of the consensus
+        (`dispr.morphology.voxels.surface`); volume_min_voxels to volume_max_voxels and
+        surface_min_voxels to surface_max_voxels, the range of samples and consensus;
+        volume_low_voxels to volume_high_voxels and surface_low_voxels to
         surface_high_voxels, the 90 % intervals, empty where the model is not calibrated or the cell
         has a warning; calibrated, "volume" where there are such intervals, else "none";
         fragment_share, the largest share of a sample's voxels outside its largest piece;
@@ -179,6 +181,7 @@ def predict_folder(
             "seed": seed,
             "sampler": settings["sampler"],
             "steps": settings["steps"],
+            "ellipsoid_volume_voxels": ellipsoid_volume(cells[i].mask),
             "volume_voxels": int(prediction.consensus.sum()),
             "volume_mean_voxels": round(float(volumes.mean()), 1),
             "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
@@ -370,10 +373,11 @@ def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any
     if voxel_size is None:
         return {}
     found: dict[str, Any] = {"voxel_size_um": float(f"{voxel_size:.6g}")}
-    for kind in ("", "_mean", "_sd", "_min", "_max", "_low", "_high"):
-        voxels = row[f"volume{kind}_voxels"]
+    ends = ("", "_mean", "_sd", "_min", "_max", "_low", "_high")
+    for kind in ("ellipsoid_volume", *(f"volume{end}" for end in ends)):
+        voxels = row[f"{kind}_voxels"]
         value = "" if voxels == "" else float(f"{voxels * voxel_size**3:.6g}")
-        found[f"volume{kind}_um3"] = value
+        found[f"{kind}_um3"] = value
     return found
 
 

@@ -22,11 +22,11 @@ TABLE = "predictions.csv"
 SETTINGS = "prediction.json"
 """The table of the cells, and the record of what they were predicted with."""
 
-NUMBERS = tuple(
-    ["samples", "seed", "volume_mean_voxels", "volume_sd_voxels", "frame_y_px", "frame_x_px"]
-    + ["frame_px", "familiarity", "voxel_size_um", "volume_mean_um3", "volume_sd_um3"]
-    + [f"volume{end}_{unit}" for end in ("", "_low", "_high") for unit in ("voxels", "um3")]
-    + [f"surface{end}_voxels" for end in ("", "_low", "_high")]
+NUMBERS = (
+    *("samples", "seed", "frame_y_px", "frame_x_px", "frame_px", "familiarity", "voxel_size_um"),
+    *(f"ellipsoid_volume_{unit}" for unit in ("voxels", "um3")),
+    *(f"volume{s}_{u}" for s in ("", "_mean", "_sd", "_low", "_high") for u in ("voxels", "um3")),
+    *(f"surface{end}_voxels" for end in ("", "_low", "_high")),
 )
 """Columns of the table that hold numbers, where they are there and not empty."""
 

@@ -14,7 +14,7 @@ from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
 from dispr.meshes.spread import surface_spread
 from dispr.morphology.ensemble import calibrated, calibrated_measures, summarise
-from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
 from dispr.morphology.shape import UNIT, no_shape, shape_values
 from dispr.prediction.layout import (
     read_grid,
@@ -33,20 +33,6 @@ from dispr.report.coding import (
 from dispr.report.sources import Source
 from dispr.scores.shape import binarise, iou
 
-MAIN = (
-    "volume",
-    "surface",
-    "equivalent_diameter",
-    "sphericity",
-    "axis_longest",
-    "axis_middle",
-    "axis_shortest",
-    "thickness_mean",
-    "convexity",
-    "roughness_gauss_share",
-)
-"""Measures that are shown first, and that the gallery sorts by."""
-
 SHOWN = ("", "min", "max", "low", "high", "mean")
 """What of each measure a report takes from a table."""
 
@@ -64,11 +50,12 @@ class CellReport:
         ("µm", "px" of a field of view, or "voxel"), edge (of a voxel in it, or None), place (x and
         y in pixels of the field, or None), samples (their number), calibrated, iou (consensus, mean
         and best of the samples, or None), spread (mean on the surface of the consensus, in voxels),
-        and main, for each of `MAIN` [value, low, high, true value]: ends of the interval, or of the
-        range of the samples where none was calibrated.
+        and main, for each of `MAIN_SHAPE` [value, low, high, true value]: ends of the
+        interval, or of the range of the samples where none was calibrated.
     body : dict
-        The rest: `measures`, for each feature [value, low, high, mean, true value]; how the arrays
-        are laid out; and `data`, the arrays as text.
+        The rest: `measures`, for each feature [value, low, high, mean, true value]; `ellipsoid`,
+        the volume of the ellipsoid on the outline, or None; how the arrays are laid out; and
+        `data`, the arrays as text.
     """
 
     index: dict[str, Any]
@@ -114,10 +101,22 @@ def report_cell(source: Source) -> CellReport:
         "calibrated": fitted,
         "iou": None if truth is None else _ious(samples, probability > 0.5, truth),
         "spread": rounded(_mean_on_surface(spread, probability > 0.5)),
-        "main": [[m[0], m[1], m[2], m[4]] for m in (measures[names.index(k)] for k in MAIN)],
+        "main": [[m[0], m[1], m[2], m[4]] for m in (measures[names.index(k)] for k in MAIN_SHAPE)],
     }
-    body = {"measures": measures, "layout": layout, "step": rounded(step), "data": data}
+    body = {
+        "measures": measures,
+        "ellipsoid": _ellipsoid(source, spacing),
+        "layout": layout,
+        "step": rounded(step),
+        "data": data,
+    }
     return CellReport(index, body)
+
+
+def _ellipsoid(source: Source, spacing: Spacing | None) -> float | None:
+    """Give the volume of the ellipsoid on the outline, in the unit of the measures."""
+    volume = source.item.ellipsoid
+    return None if volume is None else rounded(volume * math.prod(spacing or UNIT))
 
 
 def _coded(

@@ -12,11 +12,11 @@ from dispr._version import __version__
 from dispr.errors import FileError
 from dispr.files import atomic_path
 from dispr.meshes.colours import STOPS
-from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
 from dispr.prediction.familiarity import ALARM
 from dispr.prediction.layout import read_settings
 from dispr.processes import map_in_processes
-from dispr.report.cell import MAIN, CellReport, report_cell
+from dispr.report.cell import CellReport, report_cell
 from dispr.report.page import deal, page
 from dispr.report.sources import Source, find_sources
 
@@ -142,7 +142,7 @@ def write_report(
         "settings": _settings(predictions),
         "folder": predictions.resolve().name,
         "features": _features(),
-        "main": list(MAIN),
+        "main": list(MAIN_SHAPE),
         "cells": index,
         "pages": [path.name for path in paths],
         "scores": scores,

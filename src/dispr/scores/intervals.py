@@ -44,6 +44,19 @@ def read_warnings(predictions: Path) -> dict[str, str]:
     return {row["name"]: row["warning"] for row in rows if row.get("warning")}
 
 
+def read_ellipsoids(predictions: Path) -> dict[str, float]:
+    """Read the volumes of the ellipsoids on the outlines, in voxels, by cell name.
+
+    Raises
+    ------
+    FileError
+        If the table cannot be read.
+    """
+    rows = read_predictions(predictions)
+    column = "ellipsoid_volume_voxels"
+    return {row["name"]: float(row[column]) for row in rows if row.get(column)}
+
+
 def interval_scores(
     rows: Sequence[Mapping[str, Any]],
     intervals: Mapping[str, Mapping[str, tuple[float, float]]],

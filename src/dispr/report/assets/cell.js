@@ -181,6 +181,7 @@ class CellView {
       el("h2", { id: "measures-title", text: "Measures" }),
       this.scores(),
       this.table(features.filter((feature) => main.has(feature.name)), "Main measures"),
+      this.ellipsoid(),
       el("details", {}, el("summary", { text: `${rest.length} more measures` }), this.table(rest, "More measures")),
       el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: this.entry.calibrated === "none" ? "range of samples" : this.entry.calibrated === "all" ? "90 % interval" : "90 % interval or range of samples" }), el("span", { class: "key-value", text: this.entry.samples > 1 ? "consensus" : "prediction" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
       el("p", { class: "muted small", text: `${MEASURE_NOTES[this.note()]} Values are of the ${this.entry.samples > 1 ? "consensus" : "predicted shape"}. Point at a name to see its formula.` }));
@@ -196,6 +197,13 @@ class CellView {
     const [consensus, mean, best] = this.entry.iou;
     const samples = ` of the consensus, ${mean.toFixed(3)} of single samples, ${best.toFixed(3)} of the best of them`;
     return el("p", {}, "IoU with the truth: ", el("strong", { text: consensus.toFixed(3) }), this.entry.samples > 1 ? `${samples}.` : ".");
+  }
+
+  ellipsoid() {
+    const volume = this.cell.ellipsoid;
+    if (volume === null || volume === undefined) return null;
+    const unit = unitOf(FEATURES.get("volume"), this.entry);
+    return el("p", { class: "muted small" }, `Without a model: the ellipsoid on the outline of the mask has ${number(volume, 3)} ${unit}.`);
   }
 
   table(features, caption) {
