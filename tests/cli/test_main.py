@@ -84,6 +84,7 @@ def test_interrupted_training_is_taken_up(cells_folder, tmp_path):
     assert "Traceback" not in errors
     assert {p.name for p in run.iterdir()} == {
         "checkpoint.pt",
+        "dispr_checksums.txt",
         "train_log.csv",
         "weights.safetensors",
     }

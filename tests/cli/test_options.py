@@ -46,7 +46,10 @@ def run(command, *arguments):
 
 
 MODEL = SimpleNamespace(
-    check=lambda **settings: None, config=SimpleNamespace(deterministic=False), about={}, frame=None
+    check=lambda **settings: None,
+    config=SimpleNamespace(deterministic=False, calibration=None),
+    about={},
+    frame=None,
 )
 
 

@@ -283,7 +283,6 @@ def test_roughness_grows_with_spikes(solid):
     [
         lambda b: b.astype(np.uint8),
         lambda b: b.astype(np.uint8) * 255,
-        lambda b: np.where(b, 200, 90).astype(np.uint8),
         lambda b: b.astype(np.int32) * 7,
         lambda b: np.where(b, 0.6, 0.5),
         lambda b: b.astype(np.float32),
@@ -294,6 +293,11 @@ def test_roughness_grows_with_spikes(solid):
 def test_codings_of_one_shape(change):
     body = lumpy()
     assert measure(change(body)) == measure(body)
+
+
+def test_two_values_may_be_labels_of_two_cells():
+    with pytest.raises(ArrayError, match="2 values beside 0, as labels of several cells do"):
+        measure(np.where(lumpy(), 200, 90).astype(np.uint8))
 
 
 @pytest.mark.parametrize(

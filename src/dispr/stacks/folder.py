@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dispr import checksums
 from dispr.cells.read import Cell
 from dispr.cells.square import square_about
 from dispr.errors import FileError
@@ -92,7 +93,7 @@ def refuse_empty(rows: Sequence[Row], out: Path) -> None:
     """
     if any(row["name"] for row in rows):
         return
-    for name in (MANIFEST, RECORD):
+    for name in (MANIFEST, RECORD, checksums.NAME):
         (out / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         out.rmdir()
