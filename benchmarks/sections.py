@@ -4,7 +4,7 @@
 
 For each cell so many planes of its known shape are given, evenly over its true extent with that of
 the section among them (two planes: the section and that half way to the top;
-`dispr.training.planes.spread_planes`). Prints and writes a table with the mean overlap (IoU), the
+`dispr.cells.planes.spread_planes`). Prints and writes a table with the mean overlap (IoU), the
 errors of volume and of boundary, and the width and coverage of the 90 % interval of the volume, for
 the consensus of the model's ensembles and for the interpolation of the same planes by signed
 distances (`dispr baseline interpolate`); draws the curves. Weights that see the section alone have

@@ -39,6 +39,7 @@ import torch
 from torch import Tensor, nn
 
 from dispr.cells.augment import SECTION, AugmentConfig, augment
+from dispr.cells.planes import spread_planes
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.objective import cross_entropy, overlap_loss
 from dispr.diffusion.streams import BalancedStream, generator
@@ -51,7 +52,7 @@ from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.ema import MovingAverage
 from dispr.training.ensemble import draw_twice, energy_score
-from dispr.training.planes import DRAWS, choose_planes, spread_planes
+from dispr.training.planes import DRAWS, choose_planes
 from dispr.training.presets import get_preset
 from dispr.training.settings import first_difference, start_of
 from dispr.training.stop import Stop

@@ -79,3 +79,32 @@ def find_planes(part: Path, names: Collection[str]) -> dict[str, tuple[PlaneFile
             raise FileError(f'{row.where}: the height_um "{height}" is no number.')
         found.setdefault(name, []).append(PlaneFile(mask, plane, value))
     return {name: tuple(planes) for name, planes in found.items()}
+
+
+def spread_planes(low: int, high: int, count: int, section: int, *, up: bool = True) -> list[int]:
+    """Spread planes evenly over a cell, with that of the section among them.
+
+    Two planes are the section and that half way from it to the top (or to the bottom). More are in
+    the middles of as many equal parts of the cell's extent, the one nearest to the section moved to
+    it.
+
+    Parameters
+    ----------
+    low, high : int
+        First and last plane that the cell is in.
+    count : int
+        How many planes.
+    section : int
+        The plane of the section.
+    up : bool
+        Of two planes, whether the second is above the section.
+    """
+    if count == 1:
+        return [section]
+    if count == 2:
+        return sorted([section, round((section + (high if up else low)) / 2)])
+    part = (high - low + 1) / count
+    planes = [round(low - 0.5 + part * (k + 0.5)) for k in range(count)]
+    nearest = min(range(count), key=lambda k: abs(planes[k] - section))
+    planes[nearest] = section
+    return sorted(set(planes))

@@ -171,12 +171,27 @@ def run_with_progress(trainer: Any, out: Path) -> None:
             f"Best on the validation cells (consensus IoU - volume error {score:.3f}) at step "
             f"{step}: {out / BEST}"
         )
+        for line in compared(trainer, step):
+            click.echo(line)
     if main and finished:
         click.echo(f"Done: {out / 'weights.safetensors'}")
     elif main:
         click.echo(f"Stopped at step {trainer.step}; repeat the command to go on.", err=True)
     if not finished:
         sys.exit(130)
+
+
+def compared(trainer: Any, step: int) -> list[str]:
+    """Say whether the weights of a step beat the baselines on the validation cells."""
+    from dispr.training.compare import baseline_scores, verdict
+    from dispr.training.log import read_log
+
+    rows = read_log(trainer.run / "validation_log.csv")
+    row = next(row for row in rows if int(row["step"]) == step)
+    scores = {key: float(row[key]) for key in ("consensus_iou", "volume_error")}
+    most = trainer.training.validation_cells
+    baselines = baseline_scores(trainer.cells, trainer.validation_cells, most)
+    return verdict(scores, baselines, min(most, len(trainer.validation_cells)))
 
 
 def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dispr.cells.planes import spread_planes
 from dispr.errors import ArrayError
 from dispr.morphology.voxels import signed_distance
 
@@ -162,15 +163,13 @@ def planes_of(obj: np.ndarray, mask: np.ndarray, count: int) -> dict[int, np.nda
     mask : ndarray
         Of its section, (64, 64), bool or grey (inside above 127).
     count : int
-        How many planes (`dispr.training.planes.spread_planes`).
+        How many planes (`dispr.cells.planes.spread_planes`).
 
     Returns
     -------
     dict of int to ndarray
         Masks, (64, 64) bool, by the numbers of their planes; that of the section is `mask`.
     """
-    from dispr.training.planes import spread_planes
-
     filled = np.flatnonzero(obj.any(axis=(1, 2)))
     low, high = (filled[0], filled[-1]) if len(filled) else (SECTION, SECTION)
     found = {z: obj[z] for z in spread_planes(int(low), int(high), count, SECTION)}

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dispr.cells.planes import spread_planes
+
 MOST = 8
 """Most planes that are known beside that of the section."""
 
@@ -51,35 +53,6 @@ def choose_planes(low: int, high: int, size: int, draws: Sequence[float]) -> lis
         heights = [section + (end - section) * u for u in places]
     numbers = {min(max(round(height), 0), size - 1) for height in heights}
     return sorted({section, *numbers})
-
-
-def spread_planes(low: int, high: int, count: int, section: int, *, up: bool = True) -> list[int]:
-    """Spread planes evenly over a cell, with that of the section among them.
-
-    Two planes are the section and that half way from it to the top (or to the bottom). More are in
-    the middles of as many equal parts of the cell's extent, the one nearest to the section moved to
-    it.
-
-    Parameters
-    ----------
-    low, high : int
-        First and last plane that the cell is in.
-    count : int
-        How many planes.
-    section : int
-        The plane of the section.
-    up : bool
-        Of two planes, whether the second is above the section.
-    """
-    if count == 1:
-        return [section]
-    if count == 2:
-        return sorted([section, round((section + (high if up else low)) / 2)])
-    part = (high - low + 1) / count
-    planes = [round(low - 0.5 + part * (k + 0.5)) for k in range(count)]
-    nearest = min(range(count), key=lambda k: abs(planes[k] - section))
-    planes[nearest] = section
-    return sorted(set(planes))
 
 
 def extent(obj: Tensor) -> tuple[int, int]:

@@ -67,8 +67,8 @@ def validate(
     network: nn.Module = build_network(config).to(device).eval()
     network.load_state_dict(dict(state))
     samples = 1 if config.deterministic else samples
-    count = min(most, len(cells))
-    chosen = [i * len(cells) // count for i in range(count)]
+    chosen = evenly(len(cells), most)
+    count = len(chosen)
     at_once = 5 * SHAPES if isinstance(config.network, CascadeConfig) else SHAPES
     each = max(1, at_once // samples)
     rows: dict[str, list[Tensor]] = {}
@@ -103,6 +103,12 @@ def validate(
     objective = Objective(network, config, precision)
     losses = torch.cat(list(_losses(objective, config, cells, chosen, device)))
     return {**scores, "loss": float(losses.mean())}
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Choose at most so many of a number of cells, evenly."""
+    taken = min(most, count)
+    return [i * count // taken for i in range(taken)]
 
 
 def _stream(config: ModelConfig, name: str, k: int) -> Stream:
