@@ -1,10 +1,12 @@
 """The report in a real browser: turned, slid, sorted, filtered; offline and without errors."""
 
+import csv
 import io
 import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -63,7 +65,9 @@ def unharmed(browser):
     """No error and no warning; nothing asked for but the file itself."""
     assert browser.errors == []
     strangers = [
-        url for url in browser.requests if not url.startswith(("file:", "data:", "about:"))
+        url
+        for url in browser.requests
+        if not url.startswith(("file:", "data:", "about:", "blob:file:", "blob:null"))
     ]
     assert strangers == []
 
@@ -143,6 +147,71 @@ def test_samples(page, report):
     page.click("button[aria-label^=Play]")
     page.wait_for("document.querySelector('output[for=shape]').textContent.startsWith('Sample')")
     page.click("button[aria-label=Stop]")
+
+
+def test_print_keeps_the_shape(both, report):
+    both.look()
+    both.open(report, CELL)
+    both.send("Page.printToPDF")
+    both.send("Emulation.setEmulatedMedia", media="print")
+    printed = picture(both, ".stage-frame").astype(int)
+    both.send("Emulation.setEmulatedMedia", media="")
+    assert (np.abs(printed - 255).max(axis=2) > 40).mean() > 0.1
+    assert differs(picture(both, "#stage"), np.full_like(picture(both, "#stage"), 255), 0.1)
+    unharmed(both)
+
+
+def saved(browser, folder, label):
+    """What a button saves: its path."""
+    browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    before = set(folder.iterdir())
+    browser.evaluate(f"document.querySelector('[aria-label=\"Save {label}\"]').click()")
+    for _ in range(400):
+        new = [p for p in set(folder.iterdir()) - before if p.suffix in (".png", ".svg", ".csv")]
+        if new:
+            return new[0]
+        browser.settle()
+    raise AssertionError(f"{label} was not saved: {browser.errors}")
+
+
+def test_table_is_saved_as_filtered(page, tmp_path):
+    page.fill("#sort", "volume")
+    page.fill("#query", "CYTES0")
+    rows = list(csv.DictReader(saved(page, tmp_path, "cells as CSV").open(encoding="utf-8")))
+    assert [row["name"] for row in rows] == names(page)
+    assert len(rows) == 2
+    warned = next(row for row in rows if row["name"].startswith("B_"))
+    other = next(row for row in rows if row["name"].startswith("E_"))
+    assert warned["warning"] == 'Odder than all: "</script><b>".'
+    assert warned["volume_low_um3"] == ""  # a cell with a warning has no interval
+    assert float(warned["volume_min_um3"]) <= float(warned["volume_um3"])
+    assert float(other["volume_low_um3"]) < float(other["volume_high_um3"])
+    assert other["volume_min_um3"] == ""
+    assert 0.3 < float(other["sphericity"]) < 1
+
+
+def test_panels_are_saved(page, report, tmp_path):
+    page.open(report, CELL)
+    name = CELL[6:]
+    shape = Image.open(saved(page, tmp_path, f"{name} shape as PNG")).convert("RGB")
+    assert shape.size == (1400, 1400)
+    assert (np.asarray(shape).min(axis=2) < 200).mean() > 0.1
+    sections = Image.open(saved(page, tmp_path, f"{name} sections as PNG"))
+    assert sections.width == 2 * 256 + 12
+    rows = list(csv.reader(saved(page, tmp_path, f"{name} measures as CSV").open("r")))
+    assert rows[1][0] == "volume_um3"
+    assert rows[1][4] == "range of samples"
+    assert len(rows) == 47
+    page.open(report, "#plots")
+    title = "Predicted and true values"
+    drawing = saved(page, tmp_path, f"{title} as SVG").read_text("utf-8")
+    root = ElementTree.fromstring(drawing)
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}circle")) == 3
+    assert "var(" not in drawing
+    assert "<a" not in drawing
+    chart = np.asarray(Image.open(saved(page, tmp_path, f"{title} as PNG")).convert("RGB"))
+    assert chart.shape == (1200, 1560, 3)
+    assert len(np.unique(chart.reshape(-1, 3), axis=0)) > 50
 
 
 def test_sections(page, report):

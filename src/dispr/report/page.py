@@ -20,6 +20,7 @@ SCRIPTS = (
     "viewer.js",
     "sections.js",
     "charts.js",
+    "save.js",
     "gallery.js",
     "cell.js",
     "scores.js",

@@ -224,6 +224,10 @@ def _features() -> list[dict[str, Any]]:
             "label": LABELS.get(feature.name, feature.name.replace("_", " ").capitalize()),
             "um": _unit(feature.unit(True)),
             "voxel": _unit(feature.unit(False)),
+            "suffixes": [
+                feature.column(known).removeprefix(feature.name).lstrip("_")
+                for known in (True, False)
+            ],
             "whole": feature.whole,
             "formula": feature.formula,
             "source": feature.source,

@@ -60,9 +60,10 @@ class CellView {
     this.viewer = stageViewer();
     this.viewer.cell = null;
     this.viewer.onDraw = () => this.drawScale();
+    this.print = el("canvas", { class: "stage-print", "aria-hidden": "true" });
     this.scale = el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}), el("i", {}));
     return el("section", { class: "panel stage-panel", "aria-label": "3D shape" },
-      el("div", { class: "stage-frame" }, this.viewer.canvas, this.scale, this.colourKey(), this.views()),
+      el("div", { class: "stage-frame" }, this.viewer.canvas, this.print, this.scale, this.colourKey(), this.views()),
       el("p", { id: "stage-help", class: "muted small", text: "Drag to turn, pinch or press + and − to zoom. With the keyboard: arrow keys turn, 0 resets." }),
       this.shapeSlider(), this.switches());
   }
@@ -92,7 +93,8 @@ class CellView {
     };
     return el("div", { class: "row switches" },
       this.cell.spread ? check("coloured", "Colour by uncertainty", true, (on) => this.set({ coloured: on })) : null,
-      check("cut", this.cell.image ? "Cut at the imaged section" : "Cut in the middle", false, (on) => this.set({ isCut: on })));
+      check("cut", this.cell.image ? "Cut at the imaged section" : "Cut in the middle", false, (on) => this.set({ isCut: on })),
+      saveButtons(`${this.entry.name} shape`, { PNG: () => this.picture("#fff") }));
   }
 
   colourKey() {
@@ -156,10 +158,31 @@ class CellView {
     const [text, bar] = this.scale.children;
     const { canvas } = this.viewer;
     const pixels = (this.viewer.view().pixels * canvas.clientWidth) / canvas.width; // of a voxel
-    const edge = this.entry.edge ?? 1;
-    const length = roundLength((120 / pixels) * edge);
+    const { length, width } = scaleBar(this.entry, pixels, 120);
     text.textContent = `${number(length)} ${lengthUnit(this.entry)}`;
-    bar.style.width = `${(length / edge) * pixels}px`;
+    bar.style.width = `${width}px`;
+  }
+
+  /** The 3D view as a picture on paper, dark on light. */
+  picture(paper) {
+    return stagePicture(this.viewer, this.legend && !this.legend.hidden, paper, "#18212c");
+  }
+
+  /** Put the 3D view where a printer finds it. */
+  drawPrint() {
+    const picture = this.picture(null);
+    Object.assign(this.print, { width: picture.width, height: picture.height });
+    this.print.getContext("2d").drawImage(picture, 0, 0);
+  }
+
+  /** The measures as rows of a table. */
+  measureRows() {
+    const rows = REPORT.features.map((feature, i) => {
+      const [value, low, high, mean, true_] = this.cell.measures[i];
+      const ends = low === null ? "" : isFitted(this.entry, feature.name) ? "90 % interval" : "range of samples";
+      return [columnOf(feature, this.entry.unit, ""), value, low, high, ends, mean, true_];
+    });
+    return [["measure", "value", "low", "high", "low_to_high", "mean_of_samples", "true"], ...rows];
   }
 
   side() {
@@ -168,9 +191,18 @@ class CellView {
       : el("figure", {}, el("p", { class: "muted small missing", text: "The section is not in this report: it was written without the data set." }));
     this.sections.element.prepend(input);
     return el("section", { class: "panel", "aria-labelledby": "sections-title" },
-      el("h2", { id: "sections-title", text: "Sections" }), this.sections.element,
+      panelHead("Sections", saveButtons(`${this.entry.name} sections`, { PNG: () => this.sheet() }), "sections-title"), this.sections.element,
       el("p", { class: "muted small" }, "Grey: share of the samples. ", el("span", { class: "outline-key mask", text: "shape that is shown" }), " ",
         this.cell.hasTruth ? el("span", { class: "outline-key true", text: "true shape" }) : null));
+  }
+
+  /** All sections in one picture. */
+  sheet() {
+    const figures = [...this.sections.element.querySelectorAll("figure")].filter((figure) => figure.querySelector("canvas"));
+    return pictureSheet(figures.map((figure) => ({
+      canvas: figure.querySelector("canvas"),
+      title: [...figure.querySelectorAll("figcaption > :not(.mask)")].map((part) => part.textContent).join(", "),
+    })));
   }
 
   measures() {
@@ -178,7 +210,7 @@ class CellView {
     const features = REPORT.features;
     const rest = features.filter((feature) => !main.has(feature.name));
     return el("section", { class: "panel", "aria-labelledby": "measures-title" },
-      el("h2", { id: "measures-title", text: "Measures" }),
+      panelHead("Measures", saveButtons(`${this.entry.name} measures`, { CSV: () => this.measureRows() }), "measures-title"),
       this.scores(),
       this.table(features.filter((feature) => main.has(feature.name)), "Main measures"),
       this.ellipsoid(),

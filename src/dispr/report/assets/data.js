@@ -15,6 +15,15 @@ const unpacked = new Map();
 /** The unit of a measure of a cell: of a known size of voxels, or in voxels. */
 const unitOf = (feature, cell) => (cell.unit === "voxel" ? feature.voxel : feature.um.replace("µm", cell.unit));
 
+/** The name of a column of a measure, as `dispr measure` has it. */
+function columnOf(feature, unit, statistic) {
+  const suffix = unit === "voxel" ? feature.suffixes[1] : feature.suffixes[0].replace("um", unit === "px" ? "px" : "um");
+  return [feature.name, statistic, suffix].filter(Boolean).join("_");
+}
+
+/** Whether a measure is called otherwise in another unit of lengths. */
+const hasUnit = (feature) => feature.suffixes[0] !== feature.suffixes[1];
+
 /** The unit of lengths. */
 const lengthUnit = (cell) => (cell.unit === "voxel" ? "voxels" : cell.unit);
 

@@ -87,4 +87,11 @@ function roundLength(most) {
   return Math.max(...[1, 2, 5].map((step) => step * power).filter((length) => length <= most * (1 + 1e-9)));
 }
 
+/** A scale bar no wider than `most` pixels: its length in the unit of a cell, and its width in pixels. */
+function scaleBar(cell, pixelsOfVoxel, most) {
+  const edge = cell.edge ?? 1;
+  const length = roundLength((most / pixelsOfVoxel) * edge);
+  return { length, width: (length / edge) * pixelsOfVoxel };
+}
+
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);

@@ -62,6 +62,7 @@ class Gallery {
       CLASSES.length > 1 ? el("label", { for: "group" }, "Class", group) : null,
       el("label", { for: "sort" }, "Sort by", el("span", { class: "joined" }, sort, this.direction)),
       anyWarning ? el("label", { for: "warned", class: "check" }, warned, "With warnings only") : null,
+      saveButtons("cells", { CSV: () => cellRows(this.chosen()) }),
       REPORT.cells.some((cell) => cell.samples > 1) ? spreadLegend(REPORT.cells[0]) : null);
   }
 
@@ -108,10 +109,9 @@ class Gallery {
     const sorted = this.sortedBy(cell);
     return el("li", {},
       el("a", { class: "card", href: addressOf(cell) },
-        el("div", { class: "picture" }, canvas,
-          cell.warning ? el("span", { class: "badge warn", text: isStrange(cell) ? "⚠ unlike the training cells" : "⚠ with a warning" }) : null,
-          isHere(cell) ? null : el("span", { class: "elsewhere", text: `on page ${cell.page + 1}` })),
+        el("div", { class: "picture" }, canvas, isHere(cell) ? null : el("span", { class: "elsewhere", text: `on page ${cell.page + 1}` })),
         el("div", { class: "card-text" },
+          cell.warning ? el("span", { class: "badge warn", text: isStrange(cell) ? "⚠ unlike the training cells" : "⚠ with a warning" }) : null,
           el("strong", { class: "card-name" }, breakable(cell.name)),
           el("span", {}, `${volumeText(cell)} `,
             volume.low === null ? null : el("span", { class: "muted", title: isFitted(cell, "volume") ? "90 % interval" : "range of samples", text: isFitted(cell, "volume") ? `(${interval(volume.low, volume.high)})` : `(samples ${interval(volume.low, volume.high)})` })),
@@ -147,8 +147,20 @@ class Gallery {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;
       this.seen.unobserve(target);
-      target.dataset.drawn = "yes";
-      drawThumbnail(target, target.dataset.name).catch(showError);
+      this.drawPicture(target).catch(showError);
+    }
+  }
+
+  async drawPicture(canvas) {
+    if (canvas.dataset.drawn) return;
+    canvas.dataset.drawn = "yes";
+    await drawThumbnail(canvas, canvas.dataset.name);
+  }
+
+  /** Draw the pictures that have not come into view, as for a print. */
+  async drawAll() {
+    for (const canvas of this.list.querySelectorAll(".thumbnail")) {
+      if (isHere(CELLS.get(canvas.dataset.name))) await this.drawPicture(canvas);
     }
   }
 }

@@ -5,7 +5,8 @@ const app = { gallery: null, view: null, turn: 0 };
 function start() {
   byId("folder").textContent = REPORT.folder;
   const links = [["#cells", "Cells"], ["#plots", REPORT.scores ? "Scores" : "Plots"], ["#about", "How to read"]];
-  byId("nav").append(...links.map(([href, text]) => el("a", { href, text })));
+  byId("nav").append(...links.map(([href, text]) => el("a", { href, text })),
+    el("button", { type: "button", id: "print", on: { click: () => printPage().catch(showError) }, text: "Print" }));
   byId("footer").append(`Made by DISPR ${REPORT.version}. This file holds all that it shows, and loads nothing.`);
   window.addEventListener("hashchange", () => route(true));
   route(false);
@@ -29,7 +30,7 @@ async function route(moved) {
     showError(error);
   }
   document.title = part === "cell" ? `${hash.slice("cell=".length)} – DISPR report` : `DISPR report: ${REPORT.folder}`;
-  for (const link of byId("nav").children) {
+  for (const link of byId("nav").querySelectorAll("a")) {
     const here = link.hash === `#${part}` || (part === "cell" && link.hash === "#cells");
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -10,7 +10,7 @@ function scoresView() {
     legend(),
     el("div", { class: "chart-grid" },
       scored ? agreement() : null,
-      scored ? el("section", { class: "panel" }, el("h2", { text: "IoU with the truth" }), iouStrip()) : null,
+      scored ? chartPanel("IoU with the truth", iouStrip()) : null,
       comparison(),
       fieldMap()));
 }
@@ -22,7 +22,7 @@ function scoreTables() {
   const rows = summary.map((row) => [row.shape, row.cells, ...metrics.map((metric) => statistics(row[`${metric}_mean`], row[`${metric}_sd`]))]);
   const held = intervals.map((row) => [row.quantity, row.class, row.cells, percent(row.held, 1), percent(row.width, 1), row.crps === null ? "–" : row.crps.toFixed(3)]);
   return el("section", { class: "panel", "aria-labelledby": "scores-title" },
-    el("h2", { id: "scores-title", text: "Scores" }),
+    panelHead("Scores", saveButtons("scores", { CSV: () => [Object.keys(summary[0]), ...summary.map((row) => Object.values(row))] }), "scores-title"),
     plainTable("Scores", heads, rows),
     el("p", { class: "muted small", text: "Mean ± standard deviation over the cells. IoU: higher is better. Errors are relative; lower is better. The best of N needs the truth to be chosen." }),
     held.length ? el("details", {}, el("summary", { text: "How often the stated intervals hold the truth" }), plainTable("Intervals", ["Interval of", "Class", "Cells", "Cells held", "Mean width", "CRPS"], held)) : null);
@@ -49,7 +49,13 @@ function measureChart(title, choices, draw) {
   });
   const update = () => place.replaceChildren(...draw(...selects.map((label) => label.querySelector("select").value)));
   update();
-  return el("section", { class: "panel" }, el("h2", { text: title }), el("div", { class: "toolbar" }, selects), place);
+  return chartPanel(title, el("div", { class: "toolbar" }, selects), place);
+}
+
+/** A panel around a chart, which can be saved. */
+function chartPanel(title, ...parts) {
+  const panel = el("section", { class: "panel" }, panelHead(title, chartButtons(title, () => panel.querySelector(".chart"))), parts);
+  return panel;
 }
 
 /** Predicted over true values. */
@@ -92,7 +98,7 @@ function fieldMap() {
   const cells = REPORT.cells.filter((cell) => cell.place);
   if (!cells.length) return null;
   const points = cells.map((cell) => ({ place: cell.place, name: cell.name, words: volumeText(cell), group: cell.class, warned: cell.warning, href: addressOf(cell) }));
-  return el("section", { class: "panel" }, el("h2", { text: "In the field of view" }), placeMap(points),
+  return chartPanel("In the field of view", placeMap(points),
     el("p", { class: "muted small", text: "As in the image, rows go down. Cells with a warning are hollow." }));
 }
 

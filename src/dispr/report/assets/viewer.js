@@ -110,6 +110,19 @@ class Viewer {
     };
   }
 
+  /** The view as it is turned, drawn on a canvas of its own of so many pixels. */
+  drawn(side) {
+    const { canvas } = this;
+    const [width, height] = [canvas.width, canvas.height];
+    const picture = el("canvas", { width: side, height: side });
+    canvas.width = canvas.height = side;
+    this.renderer.draw(this.view());
+    picture.getContext("2d").drawImage(canvas, 0, 0);
+    Object.assign(canvas, { width, height });
+    this.draw();
+    return picture;
+  }
+
   /** Fit the canvas' pixels to its place on the page. */
   resize() {
     const box = this.canvas.getBoundingClientRect();
