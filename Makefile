@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 demo: $(VENV)/installed
 	rm -rf demo
-	$(BIN)/dispr simulate -o demo/cells -n 6 --seed 1 --test-fraction 1 \
+	$(BIN)/dispr simulate -o demo/cells -n 6 --seed 2 --test-fraction 1 \
 		--types 0.00_discocyte,A_cell_clusters,B_keratocytes,C_knizocytes,D_multilobate_cells,E_acanthocytes
 	$(BIN)/dispr predict demo/cells --split test -o demo/predictions --pixel-size 0.172 --no-report
 	$(BIN)/dispr evaluate demo/predictions demo/cells --split test -o demo/metrics.csv --no-report

@@ -281,6 +281,8 @@ def test_gallery_draws_and_leads_to_cells(page):
 
 def test_measures_and_scores(page, report):
     page.open(report, CELL)
+    told = page.evaluate("document.querySelector('main').textContent")
+    assert "the ellipsoid on the outline of the mask has 102 µm³" in told  # 20,000 voxels
     rows = page.evaluate("[...document.querySelectorAll('tbody tr')].map(r => r.textContent)")
     assert len(rows) == 46
     assert rows[0].startswith("Volume")

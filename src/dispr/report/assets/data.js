@@ -70,6 +70,7 @@ class Cell {
   constructor(entry, body, bytes) {
     this.entry = entry;
     this.measures = body.measures;
+    this.ellipsoid = body.ellipsoid;
     this.step = body.step;
     this.hasTruth = entry.iou !== null;
     // A single sample is the prediction itself.
