@@ -1,7 +1,8 @@
 # make demo    install into .venv and predict simulated cells with the shipped weights
 # make test    install what the tests need and run them
 # make mutants change the source in small ways, and see whether the tests notice
-# make lint    check style and types
+# make lint    check style, types and the order of the modules
+# make package build wheel and source distribution in dist/, and check them
 # make docs    install what the site takes and build it: build/docs/index.html
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test mutants lint docs clean
+.PHONY: demo test mutants lint package docs clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -33,10 +34,15 @@ mutants: $(VENV)/tested
 	$(PIP) coverage
 	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
-lint: $(VENV)/tested
+lint: $(VENV)/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+package: $(VENV)/developed
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 docs: $(VENV)/documented
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
@@ -48,6 +54,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/tested: $(VENV)/installed
 	$(PIP) -e ".[test]"
+	touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	$(PIP) -e ".[dev]"
 	touch $@
 
 $(VENV)/documented: $(VENV)/installed
