@@ -18,10 +18,11 @@ from dispr.cells.classes import TYPES
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items
 from dispr.morphology import shape, voxels
-from dispr.morphology.mesh import bounding_box, surface_of
 from dispr.morphology.thickness import local_thickness
 from dispr.prediction.layout import write_prediction
 from dispr.simulate.cell import simulate_cell
+from dispr.surface.box import bounding_box
+from dispr.surface.surface import surface_of
 
 ENSEMBLE = 5
 

@@ -300,16 +300,11 @@ BY_HAND: list[tuple[str, str, str]] = [
         "body.astype(np.float32), 1.0) > 0.5",
     ),
     ("morphology/voxels.py", "volume(body & near)", "volume(near)"),
-    ("morphology/mesh.py", "mean = -(length**2", "mean = (length**2"),
+    ("surface/curvature.py", "mean = -(length**2", "mean = (length**2"),
     (
-        "morphology/mesh.py",
+        "surface/curvature.py",
         "second.append(mixed / (4 * spacing[i] * spacing[j]))",
         "second.append(mixed / 4)",
-    ),
-    (
-        "morphology/mesh.py",
-        "np.linalg.norm(self.crosses, axis=1) / 2",
-        "np.linalg.norm(self.crosses, axis=1)",
     ),
     ("morphology/intervals.py", "ranked[rank - 1]", "ranked[rank - 2]"),
     (
@@ -322,15 +317,19 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("morphology/ensemble.py", "stdtrit(count - 1, (1 + level) / 2)", "stdtrit(count - 1, level)"),
     ("morphology/ensemble.py", "* math.sqrt(1 + 1 / count)", ""),
     # Meshes.
-    ("meshes/mesh.py", "(indices * np.array(edges))[:, ::-1]", "indices * np.array(edges)"),
+    ("surface/mesh.py", "(points * np.array(edges))[:, ::-1]", "points * np.array(edges)"),
     (
-        "meshes/mesh.py",
-        "(indices * np.array(edges))[:, ::-1]",
-        "(indices * np.array(edges)[::-1])[:, ::-1]",
+        "surface/mesh.py",
+        "(points * np.array(edges))[:, ::-1]",
+        "(points * np.array(edges)[::-1])[:, ::-1]",
     ),
-    ("meshes/mesh.py", "if mesh.volume < 0:", "if mesh.volume > 0:"),
-    ("meshes/spread.py", "half = min(spacing) / 2", "half = 0.0"),
-    ("meshes/spread.py", "distances.std(axis=0, ddof=1)", "distances.std(axis=0)"),
+    (
+        "surface/triangles.py",
+        "np.linalg.norm(self.crosses, axis=1) / 2",
+        "np.linalg.norm(self.crosses, axis=1)",
+    ),
+    ("surface/distance.py", "half = min(edges) / 2", "half = 0.0"),
+    ("surface/spread.py", "distances.std(axis=0, ddof=1)", "distances.std(axis=0)"),
     # Scores and tables.
     (
         "scores/evaluate.py",

@@ -3,7 +3,7 @@ import pytest
 
 from dispr.cells.square import Square
 from dispr.fields.meshes import placed_mesh
-from dispr.meshes.mesh import Mesh
+from dispr.surface.mesh import Mesh
 
 MESH = Mesh(np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]]), np.array([[0, 1, 2]]))
 

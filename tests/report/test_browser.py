@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dispr.meshes.mesh import mesh_of
 from dispr.prediction.layout import read_probability, read_samples, write_prediction
 from dispr.report.page import asset
 from dispr.report.write import write_report
+from dispr.surface.mesh import mesh_of
 
 chromium = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("browser.py"))))
 

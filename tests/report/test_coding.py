@@ -3,7 +3,6 @@ import zlib
 
 import numpy as np
 
-from dispr.meshes.spread import surface_spread
 from dispr.report.coding import (
     BLOCK,
     mask_bits,
@@ -12,6 +11,7 @@ from dispr.report.coding import (
     shape_planes,
     spread_bytes,
 )
+from dispr.surface.spread import surface_spread
 
 GRID = np.indices((64, 64, 64)) - 31.5
 

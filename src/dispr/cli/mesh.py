@@ -39,9 +39,9 @@ def command(
     from tqdm import tqdm
 
     from dispr.cells.spacing import as_spacing
-    from dispr.meshes.files import check_format
-    from dispr.meshes.folder import write_meshes
     from dispr.prediction.layout import predicted_names
+    from dispr.prediction.meshes import write_meshes
+    from dispr.surface.files import check_format
 
     check_format(form)
     spacing = as_spacing(voxel_size)

@@ -11,10 +11,10 @@ from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
 from dispr.errors import ConfigError
 from dispr.fields.prepare import PreparedField
-from dispr.meshes.files import COLOURED, FORMATS, write_mesh
-from dispr.meshes.mesh import Mesh, mesh_of
 from dispr.prediction.layout import probability_path, read_probability, read_samples
 from dispr.processes import map_in_processes
+from dispr.surface.files import COLOURED, FORMATS
+from dispr.surface.mesh import Mesh, mesh_of
 
 MESHES = "meshes"
 
@@ -137,4 +137,4 @@ def _write(task: PlacedMesh) -> None:
     coloured = task.path.suffix[1:] in COLOURED
     samples = read_samples(task.folder, task.name) if coloured else None
     mesh = mesh_of(probability, (edge,) * 3, samples)
-    write_mesh(task.path, placed_mesh(mesh, task.square, task.depth, task.pixel_size))
+    placed_mesh(mesh, task.square, task.depth, task.pixel_size).save(task.path)

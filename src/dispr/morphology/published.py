@@ -34,8 +34,9 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from dispr.morphology import voxels
-from dispr.morphology.mesh import bounding_box, humphrey
 from dispr.morphology.published_features import PUBLISHED_SECTION, PUBLISHED_SHAPE, SIZE
+from dispr.surface.box import bounding_box
+from dispr.surface.humphrey import humphrey
 
 SHAPE_NAMES = tuple(feature.name for feature in PUBLISHED_SHAPE)
 SECTION_NAMES = tuple(feature.name for feature in PUBLISHED_SECTION)

@@ -13,8 +13,9 @@ from dispr.cells.arrays import as_body
 from dispr.cells.spacing import Spacing, as_spacing
 from dispr.morphology import voxels
 from dispr.morphology.features import SHAPE_FEATURES
-from dispr.morphology.mesh import Surface, bounding_box, surface_of, weighted_quantiles, widened
 from dispr.morphology.thickness import local_thickness
+from dispr.surface.box import bounding_box, widened
+from dispr.surface.surface import Surface, surface_of
 
 UNIT: Spacing = (1.0, 1.0, 1.0)
 
@@ -136,12 +137,19 @@ def _curvature(mesh: Surface) -> dict[str, float]:
         centre = (values * weights).sum() / area
         found[f"{name}_mean"] = centre
         found[f"{name}_sd"] = math.sqrt(((values - centre) ** 2 * weights).sum() / area)
-        low, median, high = weighted_quantiles(values, weights, (0.05, 0.5, 0.95))
+        low, median, high = _weighted_quantiles(values, weights, (0.05, 0.5, 0.95))
         found |= {f"{name}_q05": low, f"{name}_q50": median, f"{name}_q95": high}
     found["integral_mean_curvature"] = (mean * weights).sum()
     found["bending_energy"] = (mean**2 * weights).sum() / (4 * math.pi)
     found["concave_share"] = weights[mean < 0].sum() / area
     return found
+
+
+def _weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: Any) -> np.ndarray:
+    """Quantiles of values that count by their weights, interpolated between the middles of them."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) - weights[order] / 2
+    return np.interp(shares, below / weights.sum(), values[order])
 
 
 def _topology(body: np.ndarray) -> dict[str, float]:

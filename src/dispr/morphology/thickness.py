@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from dispr.cells.spacing import Spacing
-from dispr.morphology.mesh import MARGIN, Surface
+from dispr.surface.isosurface import MARGIN
+from dispr.surface.surface import Surface
 
 POINTS = 1000
 """Points of the body at which the thickness is evaluated, about, on a regular lattice."""

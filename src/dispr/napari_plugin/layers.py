@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from dispr.fields.place import FieldVolume
-from dispr.meshes.colours import STOPS
-from dispr.meshes.mesh import Mesh
 from dispr.napari_plugin.summary import summary_of
+from dispr.surface.colours import STOPS
+from dispr.surface.mesh import Mesh
 
 LayerData = tuple[Any, dict[str, Any], str]
 Row = Mapping[str, Any]

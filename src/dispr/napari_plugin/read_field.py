@@ -15,7 +15,6 @@ from dispr.fields.meshes import MESHES
 from dispr.fields.read import read_field
 from dispr.fields.volume import FORMATS
 from dispr.files import read_tiff
-from dispr.meshes.mesh import Mesh
 from dispr.napari_plugin.layers import (
     LayerData,
     World,
@@ -25,6 +24,7 @@ from dispr.napari_plugin.layers import (
 )
 from dispr.napari_plugin.summary import measured
 from dispr.records import read_csv, read_json
+from dispr.surface.mesh import Mesh
 
 
 def read_field_folder(folder: Path) -> list[LayerData]:

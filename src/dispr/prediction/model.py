@@ -41,7 +41,7 @@ from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes,
 from dispr.prediction.shipped import shipped_intervals, shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
-    from dispr.meshes.mesh import Mesh
+    from dispr.surface.mesh import Mesh
 
 BATCH_SIZE = 5
 
@@ -221,7 +221,7 @@ class Prediction:
         ArrayError
             If the shape is empty.
         """
-        from dispr.meshes.mesh import mesh_of
+        from dispr.surface.mesh import mesh_of
 
         if self.samples.ndim != 4:
             raise ConfigError("a mesh is of one cell; predict the cells one by one.")

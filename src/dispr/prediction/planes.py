@@ -12,8 +12,8 @@ from torch import Tensor
 from dispr.arguments import as_number, as_whole
 from dispr.cells.arrays import SIZE
 from dispr.errors import ConfigError
-from dispr.morphology.voxels import signed_distance
 from dispr.network.planes import section_planes
+from dispr.surface.distance import signed_distance
 
 SECTION = SIZE // 2
 """Plane of the section."""

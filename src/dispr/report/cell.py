@@ -12,7 +12,6 @@ import numpy as np
 from dispr.cells.classes import parse_name
 from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
-from dispr.meshes.spread import surface_spread
 from dispr.morphology.ensemble import calibrated, calibrated_measures, summarise
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
 from dispr.morphology.shape import UNIT, no_shape, shape_values
@@ -32,6 +31,7 @@ from dispr.report.coding import (
 )
 from dispr.report.sources import Source
 from dispr.scores.shape import binarise, iou
+from dispr.surface.spread import surface_spread
 
 SHOWN = ("", "min", "max", "low", "high", "mean")
 """What of each measure a report takes from a table."""

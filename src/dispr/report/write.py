@@ -11,7 +11,6 @@ from typing import Any
 from dispr._version import __version__
 from dispr.errors import FileError
 from dispr.files import atomic_path
-from dispr.meshes.colours import STOPS
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
 from dispr.prediction.familiarity import ALARM
 from dispr.prediction.layout import read_settings
@@ -19,6 +18,7 @@ from dispr.processes import map_in_processes
 from dispr.report.cell import CellReport, report_cell
 from dispr.report.page import deal, page
 from dispr.report.sources import Source, find_sources
+from dispr.surface.colours import STOPS
 
 TITLE = "DISPR report: "
 """What the title of each page begins with."""

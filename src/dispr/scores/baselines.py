@@ -11,7 +11,7 @@ import numpy as np
 
 from dispr.cells.planes import spread_planes
 from dispr.errors import ArrayError
-from dispr.morphology.voxels import signed_distance
+from dispr.surface.distance import signed_distance
 
 SIZE = 64
 SECTION = 32

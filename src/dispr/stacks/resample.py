@@ -8,9 +8,9 @@ new voxel is as grey as the share of it that lies inside.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from dispr.cells.spacing import Spacing
+from dispr.surface.distance import signed_distance
 
 SAMPLES = 4
 """Points along each edge of a new voxel at which it is asked whether they are inside."""
@@ -59,17 +59,6 @@ def resample_shape(
         share = (fine > 0).reshape(SAMPLES, size, SAMPLES, size, SAMPLES).mean(axis=(0, 2, 4))
         out[plane] = np.rint(share * 255)
     return out
-
-
-def signed_distance(inside: np.ndarray, spacing: Spacing) -> np.ndarray:
-    """Give the distance of each voxel to the surface in um, positive inside; float32.
-
-    The surface runs midway between voxels inside and outside, up to what linear interpolation of
-    these distances makes of it.
-    """
-    within = ndimage.distance_transform_edt(inside, sampling=spacing)
-    without = ndimage.distance_transform_edt(~inside, sampling=spacing)
-    return (within - without).astype(np.float32)
 
 
 def _weights(length: int, edge: float, origin: float, voxel: float, size: int) -> np.ndarray:

@@ -10,8 +10,7 @@ import numpy as np
 
 from dispr.errors import ConfigError
 from dispr.files import atomic_path
-from dispr.meshes.colours import colours_of
-from dispr.meshes.mesh import Mesh
+from dispr.surface.colours import colours_of
 
 FORMATS = ("stl", "ply", "obj", "glb")
 COLOURED = ("ply", "glb")
@@ -20,7 +19,13 @@ COLOURED = ("ply", "glb")
 STL_HEADER = 80
 
 
-def write_mesh(path: str | os.PathLike[str], mesh: Mesh) -> None:
+def write_mesh(
+    path: str | os.PathLike[str],
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    unit: str,
+    spread: np.ndarray | None = None,
+) -> None:
     """Write a mesh in the format that the file's name says.
 
     Coordinates are float32 (OBJ: eight decimals) in the mesh's own unit, which stands in the header
@@ -28,14 +33,30 @@ def write_mesh(path: str | os.PathLike[str], mesh: Mesh) -> None:
     spread of the ensemble, where there is one, as a property `spread` (GLB: `_SPREAD`) and as
     colours.
 
+    Parameters
+    ----------
+    path
+        Ends in one of .stl, .ply, .obj and .glb.
+    vertices, faces, unit, spread
+        As in `dispr.surface.mesh.Mesh`.
+
     Raises
     ------
     ConfigError
-        If the name ends in none of .stl, .ply, .obj and .glb.
+        If the name ends in something else.
     FileError
         If the file cannot be written.
     """
-    content = encode_mesh(mesh, check_format(Path(path).suffix[1:], str(path)))
+    import trimesh
+
+    form = check_format(Path(path).suffix[1:], str(path))
+    known: dict[str, Any] = {}
+    if form in COLOURED and spread is not None:
+        known["vertex_attributes"] = {"spread": spread.astype(np.float32)}
+        known["vertex_colors"] = colours_of(spread)
+    # Nothing is merged or mended: the mesh is whole as it is.
+    mesh = trimesh.Trimesh(vertices, faces, process=False, **known)
+    content = _ENCODERS[form](mesh, unit)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -54,22 +75,6 @@ def check_format(name: str, path: str = "") -> str:
             f'"{name}"{where} is no format of meshes; use one of {", ".join(FORMATS)}.'
         )
     return name.lower()
-
-
-def encode_mesh(mesh: Mesh, form: str) -> bytes:
-    """Give the content of a mesh's file in one of `FORMATS`."""
-    return _ENCODERS[form](_trimesh(mesh, coloured=form in COLOURED), mesh.unit)
-
-
-def _trimesh(mesh: Mesh, coloured: bool) -> Any:
-    import trimesh
-
-    known: dict[str, Any] = {}
-    if coloured and mesh.spread is not None:
-        known["vertex_attributes"] = {"spread": mesh.spread.astype(np.float32)}
-        known["vertex_colors"] = colours_of(mesh.spread)
-    # Nothing is merged or mended: the mesh is whole as it is.
-    return trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, **known)
 
 
 def _stl(mesh: Any, unit: str) -> bytes:

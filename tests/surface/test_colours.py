@@ -1,7 +1,7 @@
 import numpy as np
 
-from dispr.meshes.colours import colours_of
-from dispr.meshes.mesh import Mesh
+from dispr.surface.colours import colours_of
+from dispr.surface.mesh import Mesh
 
 BLUE, ORANGE = [62, 98, 172, 255], [238, 118, 56, 255]
 

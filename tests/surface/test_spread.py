@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from dispr.meshes.spread import REACH, signed_distance, spread_at, surface_spread
+from dispr.surface.distance import signed_distance
+from dispr.surface.spread import REACH, spread_at, surface_spread
 
 
 def slab(stop, shape=(20, 21, 22), start=5):

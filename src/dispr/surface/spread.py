@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.cells.spacing import Spacing
-from dispr.morphology.mesh import bounding_box
-from dispr.morphology.voxels import signed_distance
+from dispr.surface.box import bounding_box
+from dispr.surface.distance import signed_distance
 
 REACH = 4
 

@@ -4,10 +4,10 @@ import trimesh
 
 from dispr.cli.main import cli
 from dispr.errors import ConfigError, FileError
-from dispr.meshes.files import FORMATS, write_mesh
-from dispr.meshes.mesh import mesh_of
 from dispr.prediction.layout import write_prediction
 from dispr.simulate.cell import simulate_cell
+from dispr.surface.files import FORMATS
+from dispr.surface.mesh import mesh_of
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_round_trip(form, mesh, tmp_path):
 @pytest.mark.parametrize("unit", ["um", "voxel"])
 def test_files_state_their_unit(form, unit, samples, tmp_path):
     path = tmp_path / f"cell.{form.upper()}"
-    write_mesh(path, mesh_of(samples[0], (0.172,) * 3 if unit == "um" else None))
+    mesh_of(samples[0], (0.172,) * 3 if unit == "um" else None).save(path)
     head = path.read_bytes()
     assert (b'"unit":"%b"' if form == "glb" else b"unit: %b") % unit.encode() in head
 

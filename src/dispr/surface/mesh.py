@@ -11,13 +11,17 @@ import numpy as np
 
 from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError
-from dispr.morphology.mesh import MARGIN, SMOOTHING, bounding_box, keeping_level, smoothed
+from dispr.surface.box import bounding_box
+from dispr.surface.files import write_mesh
+from dispr.surface.isosurface import MARGIN, isosurface
+from dispr.surface.spread import spread_at, surface_spread
+from dispr.surface.triangles import Triangles
 
 VOXEL: Spacing = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class Mesh(Triangles):
     """The surface of a shape.
 
     Attributes
@@ -34,22 +38,8 @@ class Mesh:
         deviation, in `unit`); None where it is not known.
     """
 
-    vertices: np.ndarray
-    faces: np.ndarray
     unit: str = "voxel"
     spread: np.ndarray | None = None
-
-    @cached_property
-    def volume(self) -> float:
-        """Volume inside, by the divergence theorem."""
-        a, b, c = np.moveaxis(self.vertices[self.faces] - self.vertices.mean(axis=0), 1, 0)
-        return float(np.einsum("fi,fi->", a, np.cross(b, c)) / 6)
-
-    @cached_property
-    def area(self) -> float:
-        """Area of the surface."""
-        a, b, c = np.moveaxis(self.vertices[self.faces], 1, 0)
-        return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
 
     @cached_property
     def watertight(self) -> bool:
@@ -74,9 +64,7 @@ class Mesh:
         FileError
             If the file cannot be written.
         """
-        from dispr.meshes.files import write_mesh
-
-        write_mesh(path, self)
+        write_mesh(path, self.vertices, self.faces, self.unit, self.spread)
 
 
 def mesh_of(volume: Any, spacing: Spacing | None = None, samples: np.ndarray | None = None) -> Mesh:
@@ -100,8 +88,6 @@ def mesh_of(volume: Any, spacing: Spacing | None = None, samples: np.ndarray | N
     ArrayError
         If this is no volume, or no voxel exceeds one half.
     """
-    from skimage.measure import marching_cubes
-
     field = np.asarray(volume)
     if field.ndim != 3 or field.dtype.kind not in "buif":
         raise ArrayError("A mesh is made of a volume (Z, Y, X) of truth values or probabilities.")
@@ -111,16 +97,10 @@ def mesh_of(volume: Any, spacing: Spacing | None = None, samples: np.ndarray | N
     if not body.any():
         raise ArrayError("The shape is empty: no voxel exceeds 0.5; there is no surface to mesh.")
     edges = spacing or VOXEL
-    box = bounding_box(field > 0)
-    f = smoothed(np.pad(field[box], MARGIN), SMOOTHING, edges)
-    indices, faces, *_ = marching_cubes(f, keeping_level(f, int(np.count_nonzero(body))))
-    indices = indices.astype(np.float64) - MARGIN + [part.start for part in box]
-    vertices = (indices * np.array(edges))[:, ::-1]
+    points, faces, _ = isosurface(field, edges)
+    points += [part.start - MARGIN for part in bounding_box(field > 0)]
+    vertices = (points * np.array(edges))[:, ::-1]  # which also turns the triangles outwards
     mesh = Mesh(vertices, faces, "voxel" if spacing is None else "um")
-    if mesh.volume < 0:
-        mesh = replace(mesh, faces=mesh.faces[:, ::-1])
     if samples is None or len(samples) < 2:
         return mesh
-    from dispr.meshes.spread import spread_at, surface_spread
-
-    return replace(mesh, spread=spread_at(surface_spread(samples, edges), indices))
+    return replace(mesh, spread=spread_at(surface_spread(samples, edges), points))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError, ConfigError
-from dispr.meshes.mesh import mesh_of
 from dispr.prediction.model import Prediction
 from dispr.simulate.cell import simulate_cell
+from dispr.surface.mesh import mesh_of
 
 
 def distance_field(centre=(32.0, 32.0, 32.0), spacing=(1.0, 1.0, 1.0)):

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.spacing import Spacing
-from dispr.meshes.files import COLOURED, write_mesh
-from dispr.meshes.mesh import mesh_of
 from dispr.prediction.layout import predicted_names, read_probability, read_samples, read_spacing
+from dispr.surface.files import COLOURED
+from dispr.surface.mesh import mesh_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def write_meshes(
                 empty.append(stem)
                 continue
             mesh = mesh_of(shape, edges, samples if form in COLOURED else None)
-            write_mesh(out / f"{stem}.{form}", mesh)
+            mesh.save(out / f"{stem}.{form}")
             files += 1
         units.append("voxels" if edges is None else "um")
         if on_cell:

@@ -1,1 +1,0 @@
-"""Shapes as smooth, closed surfaces, and their files."""
