@@ -103,7 +103,7 @@ def scores(body: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 def interval(prediction: "dispr.prediction.model.Prediction", truth: np.ndarray) -> dict:
     """Give width and coverage of the volume's interval; nothing without calibration."""
-    if prediction.calibration is None:
+    if prediction.intervals is None:
         return {}
     low, high = prediction.interval("volume")
     volume = float(truth.sum())

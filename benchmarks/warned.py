@@ -18,6 +18,7 @@ import dispr
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.cli.main import run
+from dispr.morphology.features import SHAPE_FEATURES
 from dispr.prediction.calibrate import unseen
 
 WORSE = 2.0
@@ -35,7 +36,7 @@ def command(data: Path) -> None:
         found = model.predict(cell.image, cell.mask)
         volume, true = np.count_nonzero(found.consensus), np.count_nonzero(cell.obj > 127)
         volumes = np.count_nonzero(found.samples, axis=(1, 2, 3))
-        low, high = model.config.calibration.interval("volume", volumes)
+        low, high = model.intervals.interval(SHAPE_FEATURES[0], volumes)
         width = np.log(high / low)
         rows.append((abs(volume / true - 1), bool(found.warnings[0]), width, low <= true <= high))
     errors, warned, widths, held = (np.array(column) for column in zip(*rows, strict=True))

@@ -150,21 +150,21 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("model/weights.py", "if sha256 is not None and", "if False and"),
     ("model/weights.py", "if missing or extra or shapes:", "if missing or shapes:"),
     (
-        "model/calibration.py",
-        "conformal_rank(count, level) - 1]",
-        "conformal_rank(count, level) - 2]",
+        "intervals/fit.py",
+        "conformal_rank(len(known), level) - 1]",
+        "conformal_rank(len(known), level) - 2]",
     ),
     (
-        "model/calibration.py",
+        "intervals/fit.py",
         "math.ceil((count + 1) * level - 1e-9), count)",
         "math.ceil(count * level - 1e-9), count)",
     ),
-    ("model/calibration.py", ">= certainty)", ">= 0)"),
-    ("model/calibration.py", "logs.std(ddof=1)", "logs.std()"),
+    ("intervals/fit.py", ">= certainty)", ">= 0)"),
+    ("intervals/rules.py", "float(array.std(ddof=1))", "float(array.std())"),
     (
-        "model/calibration.py",
-        "return math.exp(mean - half), math.exp(mean + half)",
-        "return mean - half, mean + half",
+        "intervals/rules.py",
+        "return (math.exp(ends[0]), math.exp(ends[1])) if self.log else ends",
+        "return ends",
     ),
     ("model/config.py", "edge = network.coarse if", "edge = network.size if"),
     # Training.
@@ -306,16 +306,11 @@ BY_HAND: list[tuple[str, str, str]] = [
         "second.append(mixed / (4 * spacing[i] * spacing[j]))",
         "second.append(mixed / 4)",
     ),
-    ("morphology/intervals.py", "ranked[rank - 1]", "ranked[rank - 2]"),
-    (
-        "morphology/intervals.py",
-        "rank = math.ceil((len(pairs) + 1) * level - 1e-9)",
-        "rank = math.ceil(len(pairs) * level - 1e-9)",
-    ),
-    ("morphology/intervals.py", "edge ** POWERS.get(feature.dimension, 0)", "1"),
-    ("morphology/ensemble.py", "intervals.samples != len(samples)", "False"),
-    ("morphology/ensemble.py", "stdtrit(count - 1, (1 + level) / 2)", "stdtrit(count - 1, level)"),
-    ("morphology/ensemble.py", "* math.sqrt(1 + 1 / count)", ""),
+    ("intervals/rules.py", "edge**feature.power", "1"),
+    ("intervals/rules.py", "if size <= samples", "if True"),
+    ("intervals/rules.py", "values[: size or None]", "values"),
+    ("intervals/rules.py", "Rule(volume.scale, volume.floor / 3, True)", "volume"),
+    ("intervals/rules.py", "max(low, feature.low), min(high, feature.high)", "low, high"),
     # Meshes.
     ("surface/mesh.py", "(points * np.array(edges))[:, ::-1]", "points * np.array(edges)"),
     (
@@ -350,13 +345,12 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("scores/intervals.py", "width.append((high - low) / true)", "width.append(high - low)"),
     ("scores/intervals.py", "held.append(low <= true <= high)", "held.append(low < true)"),
     ("measurements/folder.py", "before.digest == digest(item)", "True"),
-    ("measurements/folder.py", "item.intervals.samples == samples", "True"),
     (
         "measurements/folder.py",
         'zip("zyx", spacing, strict=True)',
         'zip("xyz", spacing, strict=True)',
     ),
-    ("measurements/calibrate.py", "if item.name not in leave_out", ""),
+    ("measurements/inputs.py", "None if warning else intervals", "intervals"),
     # Classes.
     (
         "classification/scores.py",

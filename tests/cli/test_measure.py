@@ -8,15 +8,17 @@ import time
 
 import numpy as np
 import pytest
+import tifffile
 from click.testing import CliRunner
 
+from dispr.cli.calibrate import command as calibrate
 from dispr.cli.main import main
 from dispr.cli.measure import command
 from dispr.files import write_tiff
-from dispr.morphology.intervals import MeasureIntervals, Rule, save_intervals
-from dispr.prediction.folder import fingerprint
+from dispr.model.weights import fingerprint
 from dispr.prediction.layout import write_prediction
 from dispr.prediction.model import load
+from dispr.prediction.shipped import shipped_weights
 
 
 def run(*arguments):
@@ -150,14 +152,20 @@ def test_intervals_fitted_to_known_cells(tmp_path):
         write_tiff(tmp_path / "obj" / f"c{i:02d}.tif", body(0).astype(np.uint8) * 255)
     shipped = load(device="cpu")
     for folder in (known, new):
-        record = json.dumps({"model": fingerprint(shipped), "ensemble": 3})
+        record = json.dumps({"model": fingerprint(shipped.network), "ensemble": 3})
         (folder / "prediction.json").write_text(record)
     seen = shipped.about["training_cells"][0]
     write_prediction(known, seen, samples, samples.mean(0), 0.5)
-    rules = tmp_path / "rules.json"
-    printed = run(known, "-o", rules, "--fit", tmp_path / "obj", "--jobs", 1)
-    assert "1 of 13 cells are left out" in printed
-    assert "12 cells" in printed
+    for i in range(12):
+        path = tmp_path / "obj" / f"c{i:02d}.tif"
+        for kind in ("obj", "image", "mask"):
+            plane = np.asarray(tifffile.imread(path))
+            write_tiff(tmp_path / "data" / kind / path.name, plane if kind == "obj" else plane[32])
+    fitted = tmp_path / "fitted.safetensors"
+    arguments = [shipped_weights()[0], tmp_path / "data", "-o", fitted, "--predictions", known]
+    result = CliRunner().invoke(calibrate, [str(part) for part in [*arguments, "--jobs", 1]])
+    assert result.exception is None, result.output
+    assert "90% intervals of 46 measures, 12 cells" in result.output
     run(tmp_path / "obj", "-o", tmp_path / "true.csv", "--voxel-size", 0.5, "--jobs", 1)
     true = {row["name"]: row for row in read(tmp_path / "true.csv")}
 
@@ -172,30 +180,28 @@ def test_intervals_fitted_to_known_cells(tmp_path):
         return np.mean(inside), {row["calibrated"] for row in rows}
 
     assert held() == (pytest.approx(0, abs=0.2), {"none"})
-    share, kinds = held("--intervals", rules)
+    share, kinds = held("--weights", fitted)
     assert share > 0.5
     assert kinds == {"all"}
 
 
 def test_faults_of_intervals(cells_folder, tmp_path, monkeypatch, capsys):
     write_predictions(tmp_path / "out", 2)
-    (tmp_path / "bad.json").write_text("[]")
-    for model, samples in (("another", 3), ("", 4)):
-        intervals = MeasureIntervals(0.9, 50, model, samples, {"surface": Rule(2.0, 0.5)})
-        save_intervals(tmp_path / f"{model}.json", intervals)
+    (tmp_path / "out" / "prediction.json").write_text(json.dumps({"model": "0" * 16}))
+    weights = str(shipped_weights()[0])
     for arguments, sentence in (
-        (["out", "-o", "a.csv", "--intervals", "bad.json"], "fit the intervals again"),
-        ([str(cells_folder), "-o", "a.csv", "--intervals", "bad.json"], "is no prediction"),
-        (["out", "-o", "a.csv", "--intervals", "another.json"], "shapes of another model"),
-        (["out", "-o", "a.csv", "--intervals", ".json"], "fitted to ensembles of 4"),
-        (["out", "-o", "a.csv", "--fit", str(cells_folder)], "end it in .json"),
-        (["out", "-o", "a.json", "--fit", str(cells_folder), "--published"], "alone"),
-        (["out", "-o", "a.csv", "--unrelated", "x"], "go with --fit"),
-        (["out", "-o", "a.json", "--fit", str(cells_folder)], "has no object of this name"),
+        (["measure", "out", "-o", "a.csv", "--weights", "none.safetensors"], "does not exist"),
+        (["measure", str(cells_folder), "-o", "a.csv", "--weights", weights], "is no prediction"),
+        (["measure", "out", "-o", "a.csv", "--weights", weights], "drawn with other weights"),
+        (
+            ["calibrate", weights, str(cells_folder), "-o", "a.st", "--predictions", "out"],
+            "drawn with other weights",
+        ),
     ):
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["dispr", "measure", *arguments])
+        monkeypatch.setattr(sys, "argv", ["dispr", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
         assert end.value.code == 2
         assert sentence in capsys.readouterr().err
+        assert not (tmp_path / "a.st").exists()

@@ -47,9 +47,10 @@ def run(command, *arguments):
 
 MODEL = SimpleNamespace(
     check=lambda **settings: None,
-    config=SimpleNamespace(deterministic=False, calibration=None),
+    config=SimpleNamespace(deterministic=False),
     about={},
     frame=None,
+    intervals=None,
 )
 
 

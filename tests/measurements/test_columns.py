@@ -1,7 +1,7 @@
 import math
 
+from dispr.intervals.ensemble import STATISTICS
 from dispr.measurements.columns import is_wide, short_rows, written
-from dispr.morphology.ensemble import STATISTICS
 from dispr.morphology.features import MAIN_SECTION, MAIN_SHAPE, SECTION_FEATURES, SHAPE_FEATURES
 
 

@@ -10,10 +10,10 @@ import dispr
 from dispr.cells.spacing import as_spacing
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_csv, write_tiff
+from dispr.intervals.rules import ANY, Intervals, Rule
 from dispr.measurements.folder import kept_line, measure_item, measure_items, read_part
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.morphology.features import SHAPE_FEATURES
-from dispr.morphology.intervals import MeasureIntervals, Rule
 from dispr.prediction.layout import probability_path, sample_path, write_prediction
 
 
@@ -42,18 +42,24 @@ def predictions(tmp_path):
     return out
 
 
+RULES = {name: Rule(2.0, 0.1, log=True) for name in ("volume", "boundary")}
+EARLIER = Intervals(0.9, 20, {ANY: RULES})
+
+
 @pytest.fixture
 def table(predictions):
-    """Also with the intervals that a calibrated model states."""
-    row = {"name": "a", "volume_low_voxels": 4000, "volume_high_voxels": 7000.5}
-    row |= {"surface_low_voxels": 1500, "surface_high_voxels": 2100}
-    row |= {"ellipsoid_volume_voxels": 6400}
-    write_csv(predictions / "predictions.csv", [row])
+    """Also with the table of a calibrated model, which warns of one cell."""
+    rows = [
+        {"name": "a", "ellipsoid_volume_voxels": 6400, "warning": ""},
+        {"name": "b", "ellipsoid_volume_voxels": "", "warning": "Odd."},
+        {"name": "c", "ellipsoid_volume_voxels": "", "warning": "Odd."},
+    ]
+    write_csv(predictions / "predictions.csv", rows)
     return predictions
 
 
 def test_predictions(table, tmp_path):
-    items = with_intervals(find_items(table), table)
+    items = with_intervals(find_items(table), table, EARLIER)
     rows = measure_items(items, tmp_path / "cells.csv", jobs=1)
     written = read(tmp_path / "cells.csv")
     assert [row["name"] for row in written] == ["a", "b", "c"]
@@ -63,9 +69,12 @@ def test_predictions(table, tmp_path):
     assert "ellipsoid_volume_um3" not in b
     assert float(written[0]["volume_um3"]) == a["volume_um3"] == 12 * 400 / 64
     assert a["volume_mean_um3"] == pytest.approx(13 * 400 / 64)
-    assert a["volume_low_um3"] == pytest.approx(4000 / 64)
-    assert a["volume_high_um3"] == pytest.approx(7000.5 / 64, rel=1e-6)
-    assert a["boundary_low_voxels"] == 1500
+    low, high = RULES["volume"].interval([400 * height / 64 for height in (10, 12, 14, 16)])
+    assert a["volume_low_um3"] == pytest.approx(low, rel=1e-6)
+    assert a["volume_high_um3"] == pytest.approx(high, rel=1e-6)
+    assert a["surface_low_um2"] == ""
+    faces = [2 * 400 + 4 * 20 * height for height in (10, 12, 14, 16)]  # of the boxes
+    assert 0.5 * min(faces) < a["boundary_low_voxels"] < max(faces)
     assert [row["calibrated"] for row in rows] == ["volume", "none", "none"]
     surfaces = [dispr.measure(body, 0.25)["surface_um2"] for body in boxes(10, 12, 14, 16)]
     assert a["surface_mean_um2"] == pytest.approx(np.mean(surfaces), rel=1e-6)
@@ -77,7 +86,7 @@ def test_predictions(table, tmp_path):
 
 
 def test_cells_with_a_warning_have_no_intervals(table, tmp_path):
-    fitted = MeasureIntervals(0.9, 20, "", 4, {"surface": Rule(1.0, 0.5)})
+    fitted = Intervals(0.9, 20, {4: {"surface": Rule(1.0, 0.5)}})
     row = measure_items(
         with_intervals(find_items(table), table, fitted), tmp_path / "c.csv", jobs=1
     )[0]
@@ -110,11 +119,13 @@ def test_without_a_voxel_size_there_is_no_um(tmp_path):
 
 
 def test_published_features_of_predictions(table, tmp_path):
-    items = with_intervals(find_items(table, published=True), table)
+    items = with_intervals(find_items(table, published=True), table, EARLIER)
     row = measure_items(items, tmp_path / "cells.csv", jobs=1)[0]
     assert row["volume"] == 12 * 400
-    assert (row["volume_low"], row["volume_high"]) == (4000, 7000.5)
-    assert (row["boundary_3D_low"], row["boundary_3D_high"]) == (1500, 2100)
+    ends = RULES["volume"].interval([400 * height for height in (10, 12, 14, 16)])
+    assert (row["volume_low"], row["volume_high"]) == pytest.approx(ends, rel=1e-6)
+    assert row["boundary_3D_low"] < row["boundary_3D"] < row["boundary_3D_high"]
+    assert row["calibrated"] == "volume"
     assert row["gabor32_mean"] == pytest.approx(row["gabor32"])
     assert len(row) == 5 + 7 * 126
 

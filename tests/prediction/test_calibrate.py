@@ -74,8 +74,9 @@ def test_calibration_is_kept_and_used(weights, tmp_path):
     simulate_folder(tmp_path / "cells", 10, test_fraction=0)
     arguments = ["calibrate", str(weights), str(tmp_path / "cells"), "--device", "cpu"]
     cli.main(arguments, standalone_mode=False)
-    found = load_weights(weights).config.calibration
     model = load(weights, "cpu")
+    found = model.intervals
+    assert load_weights(weights).about["intervals"] == found.to_dict()
     files, _ = unseen(model, find_cells(tmp_path / "cells", split="train", need_obj=True))
     assert (found.level, found.cells) == (0.9, len(files))
     rows = predict_folder(model, files, tmp_path / "out", ensemble=5)
@@ -83,10 +84,10 @@ def test_calibration_is_kept_and_used(weights, tmp_path):
         row["volume_low_voxels"] <= volume <= row["volume_high_voxels"]
         for row, volume in zip(rows, true_volumes(files), strict=True)
     ]
-    assert {row["calibrated"] for row in rows} == {"volume"}
+    assert {row["calibrated"] for row in rows} == {"all"}
     for row in rows:
         assert row["volume_low_voxels"] <= row["volume_voxels"] <= row["volume_high_voxels"]
-        assert row["surface_low_voxels"] <= row["surface_voxels"] <= row["surface_high_voxels"]
+        assert row["boundary_low_voxels"] <= row["boundary_voxels"] <= row["boundary_high_voxels"]
     assert sum(held) >= 9  # what the level promises of the very cells it was fitted to
     # Kept predictions state the same intervals.
     assert predict_folder(model, files, tmp_path / "out", ensemble=5) == rows
@@ -106,7 +107,7 @@ def test_no_interval_without_calibration(weights, cells_folder, tmp_path):
     for row in rows:
         assert row["volume_min_voxels"] <= row["volume_voxels"] <= row["volume_max_voxels"]
         assert row["volume_min_voxels"] <= row["volume_mean_voxels"] <= row["volume_max_voxels"]
-        assert row["surface_min_voxels"] <= row["surface_voxels"] <= row["surface_max_voxels"]
+        assert row["boundary_min_voxels"] <= row["boundary_voxels"] <= row["boundary_max_voxels"]
 
 
 def test_too_few_cells(weights, cells_folder):
@@ -143,7 +144,9 @@ def test_errors_are_those_of_the_volumes_that_this_seed_draws(weights, cells_fol
     assert seen == [1] * len(files)
     assert found.cells == len(files)
     # Of 12 cells whose samples agree, the interval of 90 % reaches to the largest error.
-    assert found.volume_scale * found.volume_floor == pytest.approx(max(errors))
+    rule = found.rules[5]["volume"]
+    assert rule.log
+    assert rule.scale * rule.floor == pytest.approx(max(errors), rel=1e-4)
 
 
 def test_what_comes_of_few_cells():

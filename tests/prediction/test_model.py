@@ -8,7 +8,7 @@ from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.model.calibration import Calibration
+from dispr.intervals.rules import ANY, Intervals, Rule
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
 from dispr.network.config import CascadeConfig, UNetConfig
@@ -34,7 +34,6 @@ CASCADE = ModelConfig(
     sampler="dpm-solver",
     sampling_steps="3",
     balanced=True,
-    calibration=Calibration(0.9, 2.0, 0.1, 2.0, 0.1, 50),
 )
 
 
@@ -54,7 +53,9 @@ def model():
 
 @pytest.fixture(scope="module")
 def cascade():
-    return Model(CASCADE, random_network(CASCADE))
+    rules = {name: Rule(2.0, 0.1, True) for name in ("volume", "boundary")}
+    about = {"intervals": Intervals(0.9, 50, {ANY: rules}).to_dict()}
+    return Model(CASCADE, random_network(CASCADE), about)
 
 
 def test_a_number_of_steps_can_be_spaced_in_other_ways():
@@ -96,11 +97,11 @@ def test_cascade(cascade, sections):
 def test_intervals(cascade, model, sections):
     image, mask = sections[0][0], sections[1][0]
     p = cascade.predict(image, mask, ensemble=3)
-    for quantity in ("volume", "surface"):
+    for quantity in ("volume", "boundary"):
         low, high = p.interval(quantity)
         assert 0 < low < high
     volumes = p.samples.sum((1, 2, 3))
-    assert p.interval() == cascade.config.calibration.interval("volume", volumes)
+    assert p.interval() == Rule(2.0, 0.1, True).interval(volumes)
     with pytest.raises(ConfigError, match="not calibrated"):
         model.predict(image, mask, ensemble=2).interval()
     with pytest.raises(ConfigError, match="quantity must be one of"):

@@ -1,7 +1,6 @@
 """The numbers of `predictions.csv`, from shapes that are known."""
 
 import csv
-import dataclasses
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from dispr.cells.frame import PUBLISHED
 from dispr.cells.square import Square
 from dispr.diffusion.config import DiffusionConfig
 from dispr.files import write_tiff
-from dispr.model.calibration import Calibration
+from dispr.intervals.rules import Intervals, Rule
 from dispr.model.config import ModelConfig
 from dispr.model.frame import frame_to_dict
 from dispr.model.weights import build_network
@@ -21,7 +20,8 @@ from dispr.prediction.folder import predict_folder
 from dispr.prediction.layout import read_grid, read_square
 from dispr.prediction.model import Model, Prediction
 
-CALIBRATION = Calibration(0.9, 2.0, 0.1, 1.5, 0.2, 50)
+RULES = {"volume": Rule(2.0, 0.1, True), "boundary": Rule(1.5, 0.2, True)}
+INTERVALS = Intervals(0.9, 50, {3: RULES})
 EDGES = (10, 12, 15)
 
 
@@ -38,13 +38,13 @@ def model(monkeypatch):
         UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic"),
         DiffusionConfig(steps=50),
         sampling_steps="2",
-        calibration=CALIBRATION,
     )
-    model = Model(config, build_network(config), {"frame": frame_to_dict(PUBLISHED)})
+    about = {"frame": frame_to_dict(PUBLISHED), "intervals": INTERVALS.to_dict()}
+    model = Model(config, build_network(config), about)
 
     def draw(images, masks, *, voxel_sizes, **settings):
         for _, size in zip(images, voxel_sizes, strict=True):
-            yield Prediction(samples(), samples().mean(0, dtype=np.float32), CALIBRATION, size)
+            yield Prediction(samples(), samples().mean(0, dtype=np.float32), model.intervals, size)
 
     monkeypatch.setattr(model, "predict_each", draw)
     return model
@@ -75,7 +75,7 @@ def test_volumes_in_voxels_and_um3(model, tmp_path):
     assert row["volume_voxels"] == 12**3
     assert row["volume_mean_voxels"] == pytest.approx(volumes.mean(), abs=0.06)
     assert row["volume_sd_voxels"] == pytest.approx(volumes.std(ddof=1), abs=0.06)
-    assert row["surface_voxels"] == surface(samples()[1]) == 12**3 - 10**3
+    assert row["boundary_voxels"] == surface(samples()[1]) == 12**3 - 10**3
     # 11.008 um of the frame are 55 pixels of 0.2 um, which 64 voxels stand on.
     edge = 55 * 0.2 / 64
     assert row["voxel_size_um"] == pytest.approx(edge, rel=1e-5)
@@ -90,7 +90,7 @@ def test_intervals_have_their_ends_in_order(model, tmp_path):
     files = crop(tmp_path / "cells")
     predict_folder(model, files, tmp_path / "out", ensemble=3, pixel_size=0.2)
     row = table(tmp_path / "out")
-    for quantity in ("volume", "surface"):
+    for quantity in ("volume", "boundary"):
         low, high = row[f"{quantity}_low_voxels"], row[f"{quantity}_high_voxels"]
         assert low < row[f"{quantity}_voxels"] < high
     assert row["volume_low_um3"] < row["volume_um3"] < row["volume_high_um3"]
@@ -118,7 +118,7 @@ def test_a_crop_that_is_its_frame_is_on_the_grid_of_its_3d_cell(model, tmp_path)
 
 def test_one_sample_has_no_deviation(model, tmp_path, monkeypatch):
     def draw(images, masks, **settings):
-        yield Prediction(samples()[:1], samples()[0].astype(np.float32), CALIBRATION)
+        yield Prediction(samples()[:1], samples()[0].astype(np.float32), INTERVALS)
 
     monkeypatch.setattr(model, "predict_each", draw)
     files = crop(tmp_path / "cells", shape=(64, 64), corner=(12, 12))
@@ -147,8 +147,7 @@ def test_calibration_is_not_a_setting(model, tmp_path):
     """Intervals that were fitted later stand in the table of the same shapes."""
     files = crop(tmp_path / "cells")
     predict_folder(model, files, tmp_path / "out", ensemble=3)
-    wide = dataclasses.replace(CALIBRATION, volume_scale=4.0)
-    model.config = dataclasses.replace(model.config, calibration=wide)
+    model.intervals = Intervals(0.9, 50, {3: {**RULES, "volume": Rule(4.0, 0.1, True)}})
     before = table(tmp_path / "out")
     predict_folder(model, files, tmp_path / "out", ensemble=3)
     assert table(tmp_path / "out")["volume_high_voxels"] > before["volume_high_voxels"]

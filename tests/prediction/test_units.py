@@ -15,9 +15,9 @@ from dispr.cells.read import read_pixel_size
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
+from dispr.intervals.rules import ANY, Intervals, Rule
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items
-from dispr.model.calibration import Calibration
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import UNetConfig
@@ -34,13 +34,15 @@ def model():
         NETWORK,
         DiffusionConfig(steps=50),
         sampling_steps="2",
-        calibration=Calibration(0.9, 2.0, 0.1, 2.0, 0.1, 50),
     )
     torch.manual_seed(0)
     network = build_network(config)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    return Model(config, network, {"frame": {"pixel_um": 0.1 * 96 / 64}})
+    rules = {name: Rule(2.0, 0.1, True) for name in ("volume", "boundary")}
+    intervals = Intervals(0.9, 50, {ANY: rules}).to_dict()
+    about = {"frame": {"pixel_um": 0.1 * 96 / 64}, "intervals": intervals}
+    return Model(config, network, about)
 
 
 def write_section(root, name, size, pixel=None, shape=(96, 96)):

@@ -12,6 +12,7 @@ from dispr.files import write_tiff
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.layout import read_intervals
 from dispr.prediction.model import load
 
 
@@ -44,9 +45,10 @@ def test_folder_and_measures(nuclei, model, tmp_path):
     for row in rows:
         assert "training cells" in row["warning"]
         assert row["calibrated"] == "none"
-        assert row["volume_low_um3"] == row["surface_high_voxels"] == ""
+        assert row["volume_low_um3"] == row["boundary_high_voxels"] == ""
         assert row["volume_min_um3"] <= row["volume_um3"] <= row["volume_max_um3"]
-    items = with_intervals(find_items(out), out, model.measure_intervals())
+    assert read_intervals(out) == model.intervals is not None
+    items = with_intervals(find_items(out), out, read_intervals(out))
     for row in measure_items(items, tmp_path / "cells.csv", jobs=1):
         assert row["calibrated"] == "none"
         assert "training cells" in row["warning"]
@@ -62,11 +64,11 @@ def test_arrays(nuclei, model):
     image, mask = nuclei[0][0], nuclei[1][0]
     found = model.predict(image, mask, ensemble=2, pixel_size=0.172)
     assert "training cells" in found.warnings[0]
-    measures = found.measure(model.measure_intervals())
+    measures = found.measure()
     assert math.isnan(measures["volume_low_um3"])
     assert math.isnan(measures["sphericity_high"])
     assert measures["volume_min_um3"] <= measures["volume_um3"] <= measures["volume_max_um3"]
     field = dispr.predict_field(image, mask > 0, model=model, pixel_size=0.172, ensemble=2)
-    (row,) = field.table(model.measure_intervals())
+    (row,) = field.table()
     assert "training cells" in row["warning"]
     assert math.isnan(row["volume_low_um3"])

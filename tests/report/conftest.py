@@ -2,12 +2,16 @@ import numpy as np
 import pytest
 
 from dispr.files import write_csv, write_tiff
+from dispr.intervals.rules import ANY, Intervals, Rule
 from dispr.prediction.layout import write_prediction
+from dispr.records import write_json
 from dispr.report.write import write_report
 from dispr.scores.shape import binarise
 from dispr.simulate.cell import simulate_cell
 
 EDGE = 0.172
+RULES = {name: Rule(2.0, 0.1, log=True) for name in ("volume", "boundary")}
+INTERVALS = Intervals(0.9, 50, {ANY: RULES})
 KINDS = ("0.00_discocyte", "B_keratocytes", "E_acanthocytes")
 
 
@@ -39,11 +43,12 @@ def study(tmp_path_factory):
                 "volume_low_voxels": 0.5 * volume,
                 "volume_high_voxels": (0.6 if i == 2 else 1.5) * volume,
                 "ellipsoid_volume_voxels": 20000,
-                "surface_low_voxels": 10.0,
-                "surface_high_voxels": 20000.0,
+                "boundary_low_voxels": 10.0,
+                "boundary_high_voxels": 20000.0,
             }
         )
     write_csv(root / "predictions" / "predictions.csv", rows)
+    write_json(root / "predictions" / "prediction.json", {"intervals": INTERVALS.to_dict()})
     return root
 
 

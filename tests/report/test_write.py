@@ -9,9 +9,10 @@ import pytest
 from dispr.cli.main import cli
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_csv
+from dispr.intervals.ensemble import measure_ensemble
+from dispr.intervals.rules import Rule
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items
-from dispr.morphology.ensemble import measure_ensemble
 from dispr.morphology.shape import measure
 from dispr.prediction.layout import read_probability, read_samples, write_prediction
 from dispr.report.write import write_report
@@ -51,11 +52,11 @@ def test_measures_and_scores(study, report):
     assert index["main"][0][1] == pytest.approx(row["volume_min_um3"], rel=1e-4)
     assert index["main"][0][2] == pytest.approx(row["volume_max_um3"], rel=1e-4)
     assert index["calibrated"] == "none"
-    # The stated interval of the volume of another, in um3.
+    # The interval of the volume of another, in um3.
     other = next(cell for cell in shared["cells"] if not cell["warning"])
     drawn = read_samples(study / "predictions", other["name"])
-    volume = float(drawn.sum(axis=(1, 2, 3)).mean()) * 0.172**3
-    assert other["main"][0][1] == pytest.approx(0.5 * volume, rel=1e-3)
+    low, high = Rule(2.0, 0.1, log=True).interval(drawn.sum(axis=(1, 2, 3)) * 0.172**3)
+    assert other["main"][0][1:3] == pytest.approx([low, high], rel=1e-3)
     assert other["calibrated"] == "volume"
     shapes = [row["shape"] for row in shared["scores"]["summary"]]
     assert shapes == ["single samples", "consensus", "best of N"]

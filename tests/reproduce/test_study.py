@@ -19,6 +19,7 @@ from dispr.classification.folds import Fold, class_of, read_split
 from dispr.classification.rows import MINORITY
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError
+from dispr.intervals.rules import intervals_of
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.network.config import UNetConfig
@@ -141,10 +142,10 @@ def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path):
     for _ in range(2):  # the second time, everything is there
         models.train_fold(files, run, weights, plan, method, None, "cpu", lambda *_: None)
     found = load_weights(weights)
-    calibration = found.config.calibration
+    intervals = intervals_of(found.about)
     held = len(files) - len(found.about["training_cells"])
     assert held > 0
-    assert (calibration.cells if calibration else 0) == (held if method == "tiny" else 0)
+    assert (intervals.cells if intervals else 0) == (held if method == "tiny" else 0)
     assert not (run / "checkpoint.pt").exists()
 
 

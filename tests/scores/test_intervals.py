@@ -5,7 +5,7 @@ import pytest
 
 from dispr.errors import FileError
 from dispr.files import write_csv
-from dispr.scores.intervals import fair_crps, interval_scores, read_intervals
+from dispr.scores.intervals import fair_crps, interval_scores, stated_intervals
 
 
 def row(name, cell_class, volume, true=100):
@@ -14,8 +14,8 @@ def row(name, cell_class, volume, true=100):
         "class": cell_class,
         "volume_voxels": volume,
         "true_volume_voxels": true,
-        "surface_voxels": volume,
-        "true_surface_voxels": true,
+        "boundary_voxels": volume,
+        "true_boundary_voxels": true,
     }
 
 
@@ -26,7 +26,7 @@ def test_read_and_score(tmp_path):
         {"name": "c", "volume_low_voxels": "", "volume_high_voxels": ""},
     ]
     write_csv(tmp_path / "predictions.csv", table)
-    intervals = read_intervals(tmp_path)
+    intervals = stated_intervals(tmp_path)
     assert intervals == {"a": {"volume": (90.0, 120.0)}, "b": {"volume": (101.0, 111.0)}}
     rows = [row(*cell, v) for cell in (("a", "x"), ("b", "y"), ("c", "y")) for v in (95, 105)]
     everything, x, y = interval_scores(rows, intervals)
@@ -36,7 +36,7 @@ def test_read_and_score(tmp_path):
 
 
 def test_no_table(tmp_path):
-    assert read_intervals(tmp_path) == {}
+    assert stated_intervals(tmp_path) == {}
     assert interval_scores([row("a", "x", 90)], {}) == []
 
 
@@ -44,7 +44,7 @@ def test_no_table(tmp_path):
 def test_damaged_table(content, tmp_path):
     (tmp_path / "predictions.csv").write_bytes(content)
     with pytest.raises(FileError, match=r"predictions\.csv is damaged"):
-        read_intervals(tmp_path)
+        stated_intervals(tmp_path)
 
 
 def test_crps():
@@ -82,6 +82,6 @@ def test_the_ends_are_held(low, high, held):
 def test_classes_come_in_order():
     names = ["e", "b", "d", "a", "c"]
     rows = [row(name, name, value) for name in names for value in (80, 110)]
-    found = interval_scores(rows, {name: {"surface": (90, 110)} for name in names})
+    found = interval_scores(rows, {name: {"boundary": (90, 110)} for name in names})
     assert [line["class"] for line in found] == ["all", "a", "b", "c", "d", "e"]
-    assert {line["quantity"] for line in found} == {"surface"}
+    assert {line["quantity"] for line in found} == {"boundary"}

@@ -76,13 +76,13 @@ def read_predictions(
         raise FileError(
             f"{record} does not tell which model made these shapes; write them with dispr predict."
         )
-    from dispr.prediction.folder import fingerprint
+    from dispr.model.weights import fingerprint
     from dispr.prediction.model import load
 
     own = folder / "weights.safetensors"
     path = weights or (own if own.is_file() else None)
     model = load(path, device="cpu")
-    if fingerprint(model) != known:
+    if fingerprint(model.network) != known:
         raise ConfigError(
             f"{folder} was predicted by another model than {path or 'the shipped one'}; name its "
             "weights with --weights."

@@ -1,4 +1,4 @@
-"""`dispr calibrate`: fit a model's intervals of volume and surface."""
+"""`dispr calibrate`: fit the intervals of all measures of a model's shapes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,20 @@ import click
     "--split", default="train", show_default=True, help="Part of the data: train or test."
 )
 @click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Shapes of these cells that the model has drawn already (dispr predict), instead of new "
+    "ones.",
+)
+@click.option(
+    "--ensemble",
+    default=5,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Shapes to draw of each cell; the intervals are for ensembles of two to so many.",
+)
+@click.option(
     "--unrelated",
     multiple=True,
     metavar="DATA",
@@ -28,6 +42,12 @@ import click
     "which shares no cell with these, such as simulated ones. Can be repeated.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
+@click.option(
+    "--jobs",
+    default=None,
+    type=click.IntRange(1),
+    help="Processes to measure drawn shapes in. Default: all cores.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--precision", default="fp32", show_default=True, help="fp32, bf16, fp16 or auto.")
 def command(
@@ -35,24 +55,28 @@ def command(
     data: Path,
     out: Path | None,
     split: str,
+    predictions: Path | None,
+    ensemble: int,
     unrelated: tuple[str, ...],
     seed: int,
+    jobs: int | None,
     device: str,
     precision: str,
 ) -> None:
     """Fit the 90 % intervals of the model WEIGHTS to the cells of DATA that it was not trained on.
 
     dispr train sets such cells aside for validation: name the weights of a run and its data. The
-    calibration is kept in the weights; predictions then state intervals of volume and surface.
+    intervals, of all measures, are kept in the weights; predictions and tables of measures then
+    state them.
     """
-    import dataclasses
-
     from tqdm import tqdm
 
     from dispr.cells.folder import find_cells
     from dispr.cli.train import training_split
-    from dispr.model.weights import load_weights, save_weights
-    from dispr.prediction.calibrate import calibrate, unseen
+    from dispr.errors import ConfigError
+    from dispr.model.weights import fingerprint, load_weights, save_weights
+    from dispr.prediction.calibrate import calibrate, calibrate_folder, unseen, with_intervals
+    from dispr.prediction.layout import predicted_names, read_settings
     from dispr.prediction.model import load
 
     model = load(weights, device, precision)
@@ -60,14 +84,22 @@ def command(
     files, remarks = unseen(model, found_cells, unrelated)
     for remark in remarks:
         click.echo(remark)
-    with tqdm(total=len(files), unit="cell", leave=False) as bar:
-        found = calibrate(model, files, seed=seed, on_progress=bar.update)
-    before = load_weights(weights)
-    config = dataclasses.replace(before.config, calibration=found)
-    save_weights(out or weights, dataclasses.replace(before, config=config))
+    if predictions is None:
+        with tqdm(total=len(files), unit="cell", leave=False) as bar:
+            found = calibrate(model, files, ensemble=ensemble, seed=seed, on_progress=bar.update)
+    else:
+        if read_settings(predictions).get("model") != fingerprint(model.network):
+            raise ConfigError(
+                f"the shapes in {predictions} were drawn with other weights than {weights}."
+            )
+        objects = {file.name: file.obj for file in files if file.obj is not None}
+        drawn = [name for name in predicted_names(predictions) if name in objects]
+        with tqdm(total=len(drawn), unit="cell", leave=False) as bar:
+            found = calibrate_folder(
+                predictions, {n: objects[n] for n in drawn}, jobs=jobs, on_cell=bar.update
+            )
+    save_weights(out or weights, with_intervals(load_weights(weights), found))
+    count = len(next(iter(found.rules.values())))
     click.echo(
-        f"{found.level:.0%} intervals from {found.cells} cells: volume times or by "
-        f"exp({found.volume_scale:.2f} sqrt(s^2 + {found.volume_floor:.3f}^2)), surface times or "
-        f"by exp({found.surface_scale:.2f} sqrt(s^2 + {found.surface_floor:.3f}^2)): "
-        f"{out or weights}"
+        f"{found.level:.0%} intervals of {count} measures, {found.cells} cells: {out or weights}"
     )

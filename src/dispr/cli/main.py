@@ -28,7 +28,7 @@ COMMANDS = {
     "baseline": ("dispr.cli.baseline", "Make shapes without a network, to compare with."),
     "prepare": ("dispr.cli.prepare", "Turn z-stacks and 3D labels into training data."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),
-    "calibrate": ("dispr.cli.calibrate", "Fit a model's intervals of volume and surface."),
+    "calibrate": ("dispr.cli.calibrate", "Fit the intervals of a model's measures."),
     "convert": ("dispr.cli.convert", "Turn a checkpoint of the published program into weights."),
     "data": ("dispr.cli.data", "Check a data set, or fetch the published one."),
     "simulate": ("dispr.cli.simulate", "Make a data set of simulated cells."),

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dispr.measurements.inputs import Item
-    from dispr.morphology.intervals import MeasureIntervals
+    from dispr.intervals.rules import Intervals
 
 
 @click.command()
@@ -33,33 +32,11 @@ if TYPE_CHECKING:
 )
 @click.option("--sections", is_flag=True, help="Measure images and masks where objects are, too.")
 @click.option(
-    "--intervals",
-    "intervals_file",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Intervals that --fit wrote. Default: those shipped, for shapes of the shipped model.",
-)
-@click.option(
-    "--fit",
-    type=click.Path(path_type=Path),
-    default=None,
-    metavar="DATA",
-    help="Fit intervals to the predictions in IN of cells whose objects DATA holds, and which the "
-    "model was not trained on; write OUT (.json).",
-)
-@click.option(
     "--weights",
     type=click.Path(path_type=Path),
     default=None,
-    help="With --fit: weights of the model that drew the shapes; cells that it was trained on are "
-    "left out. Default: the shipped ones.",
-)
-@click.option(
-    "--unrelated",
-    multiple=True,
-    metavar="NAME",
-    help="With --fit: name of a data set that the model was trained on and that shares no cell "
-    "with DATA, such as a simulated one: equal names mean nothing there.",
+    help="Weights of the model that drew the shapes, to take its intervals from, if it was "
+    "calibrated since. Default: the intervals that it had.",
 )
 @click.option(
     "--all",
@@ -77,10 +54,7 @@ def command(
     voxel_size: float | None,
     spacing: tuple[float, float, float] | None,
     sections: bool,
-    intervals_file: Path | None,
-    fit: Path | None,
     weights: Path | None,
-    unrelated: tuple[str, ...],
     wide: bool,
     published: bool,
     split: str | None,
@@ -106,26 +80,10 @@ def command(
 
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
-    from dispr.measurements.calibrate import model_of
     from dispr.measurements.folder import measure_items
     from dispr.measurements.inputs import find_items, with_intervals
-    from dispr.morphology.intervals import load_intervals
-    from dispr.prediction.shipped import shipped_intervals
+    from dispr.prediction.layout import read_intervals
 
-    if fit is not None:
-        if (
-            sections
-            or wide
-            or published
-            or spacing
-            or voxel_size is not None
-            or intervals_file is not None
-        ):
-            raise ConfigError("--fit goes with --weights, --unrelated, --split and --jobs alone.")
-        fit_to(folder, fit, out, weights=weights, unrelated=unrelated, split=split, jobs=jobs)
-        return
-    if weights is not None or unrelated:
-        raise ConfigError("--weights and --unrelated say what a model saw; they go with --fit.")
     if voxel_size is not None and spacing is not None:
         raise ConfigError("--voxel-size and --spacing say the same; give one of them.")
     if out.suffix.lower() != ".csv":
@@ -135,14 +93,10 @@ def command(
     if items[0].kind == "sections" and spacing is not None:
         raise ConfigError("sections have square pixels; give their edge with --voxel-size.")
     if items[0].kind == "predictions":
-        if intervals_file is None:
-            fitted = shipped_intervals(model_of(folder))
-        else:
-            fitted = load_intervals(intervals_file)
-            refuse_others(fitted, intervals_file, folder, items)
-        items = with_intervals(items, folder, fitted)
-    elif intervals_file is not None:
-        raise ConfigError(f"{folder} is no prediction; leave --intervals out.")
+        intervals = read_intervals(folder) if weights is None else intervals_from(weights, folder)
+        items = with_intervals(items, folder, intervals)
+    elif weights is not None:
+        raise ConfigError(f"{folder} is no prediction; leave --weights out.")
     with tqdm(total=len(items), unit="cell", leave=False) as bar:
         rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=bar.update)
     click.echo(f"{len(rows)} cells, {len(rows[0])} columns: {out}")
@@ -150,71 +104,17 @@ def command(
         click.echo(line)
 
 
-def refuse_others(intervals: MeasureIntervals, path: Path, folder: Path, items: list[Item]) -> None:
-    """Refuse intervals that are of another model's shapes, or of ensembles of another size."""
+def intervals_from(weights: Path, folder: Path) -> Intervals | None:
+    """Take the intervals from weights, which must be those that a prediction was made with."""
     from dispr.errors import ConfigError
-    from dispr.measurements.calibrate import model_of
+    from dispr.model.weights import fingerprint
+    from dispr.prediction.layout import read_settings
+    from dispr.prediction.model import load
 
-    if intervals.model != model_of(folder):
-        raise ConfigError(
-            f"{path} was fitted to shapes of another model than that of {folder}; fit intervals "
-            "with --fit to predictions of this one."
-        )
-    for item in items:
-        if len(item.paths) - 1 != intervals.samples:
-            raise ConfigError(
-                f"{path} was fitted to ensembles of {intervals.samples}, but {folder} has "
-                f"{len(item.paths) - 1} samples of {item.name}; predict as many, or fit others."
-            )
-
-
-def fit_to(
-    folder: Path,
-    truth: Path,
-    out: Path,
-    *,
-    weights: Path | None,
-    unrelated: tuple[str, ...],
-    split: str | None,
-    jobs: int | None,
-) -> None:
-    """Fit intervals to the cells that the model has not seen and write them."""
-    from tqdm import tqdm
-
-    from dispr.classification.provenance import leave_out_seen, read_predictions
-    from dispr.errors import DisprError, FileError
-    from dispr.measurements.calibrate import calibrate_measures
-    from dispr.morphology.intervals import save_intervals
-    from dispr.prediction.layout import predicted_names
-
-    if out.suffix.lower() != ".json":
-        raise FileError(f"{out} is no name for intervals; end it in .json.")
-    names = predicted_names(folder)
-    left = names
-    try:
-        known = read_predictions(folder, weights, unrelated)
-    except DisprError as error:
-        if weights is not None:
-            raise
-        click.echo(f"Whether the model was trained on these cells is not known: {error}", err=True)
-    else:
-        left = leave_out_seen(names, known)
-    if len(left) < len(names):
-        count = len(names) - len(left)
-        click.echo(f"{count} of {len(names)} cells are left out: the model was trained on them.")
-    with tqdm(total=len(left), unit="cell", leave=False) as bar:
-        found = calibrate_measures(
-            folder,
-            truth,
-            split=split,
-            leave_out=set(names) - set(left),
-            jobs=jobs,
-            on_cell=bar.update,
-        )
-    save_intervals(out, found)
-    click.echo(
-        f"{found.level:.0%} intervals of {len(found.rules)} measures, {found.cells} cells: {out}"
-    )
+    model = load(weights, "cpu")
+    if fingerprint(model.network) != read_settings(folder).get("model"):
+        raise ConfigError(f"the shapes in {folder} were drawn with other weights than {weights}.")
+    return model.intervals
 
 
 def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:

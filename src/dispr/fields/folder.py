@@ -28,14 +28,12 @@ from dispr.fields.read import read_field, read_field_pixel_size, read_labels
 from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge, written_rows
 from dispr.fields.volume import check_format, write_volume
 from dispr.files import make_folder, write_csv, write_tiff
-from dispr.measurements.calibrate import model_of
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import SETTINGS, probability_path, read_probability
+from dispr.prediction.layout import SETTINGS, probability_path, read_intervals, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
-from dispr.prediction.shipped import shipped_intervals
 from dispr.records import read_csv, read_json, write_json
 
 RECORD = "field.json"
@@ -276,7 +274,7 @@ def measure_field(
         return before
     items = [
         dataclasses.replace(item, spacing=(edges[item.name],) * 3)
-        for item in with_intervals(find_items(out), out, shipped_intervals(model_of(out)))
+        for item in with_intervals(find_items(out), out, read_intervals(out))
         if item.name in edges
     ]
     done = 0

@@ -60,13 +60,11 @@ class FieldPrediction:
         """
         return self._volume().array()
 
-    def table(self, intervals: Any = None, *, wide: bool = False) -> list[Row]:
+    def table(self, *, wide: bool = False) -> list[Row]:
         """Measure the cells.
 
         Parameters
         ----------
-        intervals : MeasureIntervals, optional
-            As for `Prediction.measure`: those of `Model.measure_intervals`, say.
         wide : bool
             Give all measures, with mean and standard deviation of the samples; else the main ones
             with their intervals.
@@ -82,7 +80,7 @@ class FieldPrediction:
         found = zip(self.cells, self.predictions, self.ellipsoids, strict=True)
         for cell, prediction, ellipsoid in found:
             edge = voxel_edge(cell, self.pixel_size)
-            measures = shape_columns(prediction, edge, ellipsoid, intervals)
+            measures = shape_columns(prediction, edge, ellipsoid)
             warning = prediction.warnings[0]
             rows.append(cell_row(cell, self.pixel_size, measures=measures, warning=warning))
         rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]

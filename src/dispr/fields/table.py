@@ -10,9 +10,8 @@ from typing import Any
 
 from dispr.cells.arrays import SIZE
 from dispr.fields.prepare import FieldCell
+from dispr.intervals.rules import calibrated
 from dispr.measurements.columns import short_rows, written
-from dispr.morphology.ensemble import calibrated_measures
-from dispr.morphology.intervals import MeasureIntervals
 from dispr.prediction.model import Prediction
 
 Row = dict[str, Any]
@@ -92,9 +91,7 @@ def cell_row(
     }
 
 
-def shape_columns(
-    prediction: Prediction, edge: float, ellipsoid: int, intervals: MeasureIntervals | None = None
-) -> Row:
+def shape_columns(prediction: Prediction, edge: float, ellipsoid: int) -> Row:
     """Give the columns of what a cell's shapes measure, as in the tables of `dispr measure`.
 
     Parameters
@@ -105,16 +102,13 @@ def shape_columns(
         Edge of its voxels, in um or in pixels of the field.
     ellipsoid : int
         Voxels of the ellipsoid on its outline (`dispr.scores.baselines.ellipsoid_volume`).
-    intervals : MeasureIntervals, optional
-        As for `Prediction.measure`.
     """
     samples = len(prediction.samples)
-    warned = any(prediction.warnings)
-    known = prediction.calibration is not None and samples > 1 and not warned
-    measures = dataclasses.replace(prediction, voxel_size=edge).measure(intervals)
+    intervals = None if any(prediction.warnings) else prediction.intervals
+    measures = dataclasses.replace(prediction, voxel_size=edge).measure()
     return {
         "samples": samples,
-        "calibrated": calibrated_measures(samples, known, None if warned else intervals),
+        "calibrated": calibrated(intervals, samples),
         "ellipsoid_volume_um3": ellipsoid * edge**3,
         **measures,
     }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dispr.morphology.ensemble import STATISTICS
+from dispr.intervals.ensemble import STATISTICS
 from dispr.morphology.features import (
     MAIN_SECTION,
     MAIN_SHAPE,

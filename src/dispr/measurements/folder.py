@@ -19,14 +19,17 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, read_tiff, write_csv, write_error
 from dispr.images.read import read_greys, read_numbers
+from dispr.intervals.ensemble import measure_ensemble, summarise
+from dispr.intervals.rules import calibrated
 from dispr.measurements.columns import short_rows, written
 from dispr.measurements.inputs import Item
-from dispr.morphology.ensemble import calibrated_measures, measure_ensemble, summarise
 from dispr.morphology.published_features import PUBLISHED_SHAPE
 from dispr.processes import map_in_processes
 
 Row = dict[str, Any]
-NOWHERE = (math.nan, math.nan)
+
+PUBLISHED_NAMES = {"volume": "volume", "boundary": "boundary_3D"}
+"""Published features that there are intervals of, by names of measures."""
 
 
 class Done(NamedTuple):
@@ -149,7 +152,7 @@ def digest(item: Item) -> str:
     """
     settings = (
         *(__version__, item.kind, item.published, item.spacing),
-        *(item.volume, item.boundary, item.intervals, item.ellipsoid, item.warning),
+        *(item.intervals, item.ellipsoid, item.warning),
     )
     found = hashlib.sha256(repr(settings).encode())
     for path in item.paths:
@@ -171,27 +174,19 @@ def _prediction(item: Item) -> Row:
     samples = [volume > volume.max() / 2 for volume in volumes]
     consensus = probability > 0.5
     spacing = item.spacing or read_voxel_size(item.paths[0]).spacing
-    stated = item.volume, item.boundary
     row: Row = {
         "samples": len(samples),
-        "calibrated": _calibrated(item),
+        "calibrated": calibrated(item.intervals, len(samples)),
         "warning": item.warning,
         **_sizes(spacing, item.published),
     }
     if item.published:
-        known = dict(zip(("volume", "boundary_3D"), (s or NOWHERE for s in stated), strict=True))
+        known = None if item.intervals is None else item.intervals.named(PUBLISHED_NAMES)
+        row["calibrated"] = row["calibrated"].replace("all", "volume")
         of_samples = [_published(body) for body in samples]
         return row | summarise(PUBLISHED_SHAPE, _published(consensus), of_samples, known)
     row |= _ellipsoid(item, spacing)
-    intervals = (item.volume or NOWHERE, item.boundary or NOWHERE)
-    return row | measure_ensemble(consensus, samples, spacing, intervals, item.intervals)
-
-
-def _calibrated(item: Item) -> str:
-    """Say which intervals were fitted to known cells: "all", "volume" or "none" of them."""
-    known = item.volume is not None and item.boundary is not None
-    intervals = None if item.published else item.intervals
-    return calibrated_measures(len(item.paths) - 1, known, intervals)
+    return row | measure_ensemble(consensus, samples, spacing, item.intervals)
 
 
 def _ellipsoid(item: Item, spacing: Spacing | None) -> Row:

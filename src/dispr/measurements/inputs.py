@@ -12,9 +12,13 @@ from typing import Literal
 from dispr.cells.folder import CellFiles, find_cells, kind_folder, one_each, parts, tiff_files
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
-from dispr.morphology.intervals import MeasureIntervals
-from dispr.prediction.layout import predicted_names, probability_path, sample_paths
-from dispr.scores.intervals import read_ellipsoids, read_intervals, read_warnings
+from dispr.intervals.rules import Intervals
+from dispr.prediction.layout import (
+    predicted_names,
+    probability_path,
+    read_predictions,
+    sample_paths,
+)
 
 Kind = Literal["predictions", "shapes", "sections"]
 
@@ -33,14 +37,12 @@ class Item:
         "train" or "test" where it is of a part of a data set, else "".
     paths : tuple of Path
         Probability and samples; the object; or image and mask.
-    volume, boundary : (low, high) or None
-        Calibrated intervals of a prediction, in voxels.
     spacing : tuple of float, optional
         Edges of a voxel along Z, Y and X in um, which the user gave.
     published : bool
         Measure the published features.
-    intervals : MeasureIntervals, optional
-        Intervals of the measures of a prediction, fitted to known cells.
+    intervals : Intervals, optional
+        What the intervals of a prediction's measures are made by; none with a warning.
     ellipsoid : float, optional
         Volume of the ellipsoid on the cell's outline, in voxels of the prediction.
     warning : str
@@ -51,11 +53,9 @@ class Item:
     name: str
     split: str
     paths: tuple[Path, ...]
-    volume: tuple[float, float] | None = None
-    boundary: tuple[float, float] | None = None
     spacing: Spacing | None = None
     published: bool = False
-    intervals: MeasureIntervals | None = None
+    intervals: Intervals | None = None
     ellipsoid: float | None = None
     warning: str = ""
 
@@ -137,10 +137,8 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
     return items
 
 
-def with_intervals(
-    items: list[Item], folder: Path, intervals: MeasureIntervals | None = None
-) -> list[Item]:
-    """Add what the table of a prediction states of its cells, and fitted intervals.
+def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None) -> list[Item]:
+    """Add what the table of a prediction says of its cells, and the intervals of its model.
 
     Cells with a warning get none: intervals hold for cells like those they were fitted to.
 
@@ -149,19 +147,17 @@ def with_intervals(
     FileError
         If the table cannot be read.
     """
-    stated = read_intervals(folder)
-    warnings = read_warnings(folder)
-    ellipsoids = read_ellipsoids(folder)
+    rows = {row["name"]: row for row in read_predictions(folder)}
     found = []
-    for bare in items:
-        item = dataclasses.replace(bare, ellipsoid=ellipsoids.get(bare.name))
-        warning, known = warnings.get(item.name, ""), stated.get(item.name, {})
-        if warning:
-            found.append(dataclasses.replace(item, warning=warning))
-        else:
-            volume, boundary = known.get("volume"), known.get("surface")
-            fitted = dataclasses.replace(
-                item, volume=volume, boundary=boundary, intervals=intervals
+    for item in items:
+        row = rows.get(item.name, {})
+        warning, ellipsoid = row.get("warning") or "", row.get("ellipsoid_volume_voxels")
+        found.append(
+            dataclasses.replace(
+                item,
+                ellipsoid=float(ellipsoid) if ellipsoid else None,
+                warning=warning,
+                intervals=None if warning else intervals,
             )
-            found.append(fitted)
+        )
     return found

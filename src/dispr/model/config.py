@@ -14,7 +14,6 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
-from dispr.model.calibration import Calibration
 from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
 from dispr.records import parse_json
 
@@ -49,8 +48,6 @@ class ModelConfig:
     balanced : bool
         Let the starting noise of every five samples of a cell add up to zero, so that their mean
         is nearer to the mean of many (see `dispr.diffusion.streams.BalancedStream`).
-    calibration : Calibration or None
-        From the spread of the samples to intervals of volume and surface, where it was fitted.
     """
 
     network: NetworkConfig = field(default_factory=UNetConfig)
@@ -60,7 +57,6 @@ class ModelConfig:
     sampling_steps: str = ""
     spacing: Spacing = "even"
     balanced: bool = False
-    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -162,8 +158,7 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
 
 
 KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (UNetConfig, CascadeConfig, ShapeDecoderConfig, DiffusionConfig, Calibration)
+    kind.__name__: kind for kind in (UNetConfig, CascadeConfig, ShapeDecoderConfig, DiffusionConfig)
 }
 
 
@@ -179,6 +174,7 @@ def model_from_json(text: str) -> ModelConfig:
     except ValueError as error:
         raise ConfigError(f"the configuration is no JSON: {error}.") from error
     try:
+        values.pop("calibration", None)  # of earlier versions: `load_weights` reads it
         return from_dict(ModelConfig, values, KINDS)
     except ConfigError:
         raise

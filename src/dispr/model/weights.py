@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from dispr.checksums import check
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
+from dispr.intervals.rules import from_calibration, intervals_of
 from dispr.model.config import ModelConfig, model_from_json, model_to_json, to_dict
 from dispr.model.device import plain_torch
 from dispr.network.cascade import Cascade
@@ -66,6 +67,15 @@ def build_network(config: ModelConfig) -> nn.Module:
         if isinstance(config.network, CascadeConfig):
             return Cascade(config.network)
         return UNet(config.network)
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Give a short checksum of a network's parameters."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def save_weights(
@@ -176,13 +186,17 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
     if metadata.get("dispr_format") != FORMAT:
         raise FileError(f"{path} holds no dispr model; weights are written by train and convert.")
     try:
+        about = dict(parse_json(metadata.get("about", "{}")))
+    except (ValueError, TypeError) as error:
+        raise FileError(f"{path} is damaged: what it says of its training is {error}.") from error
+    try:
         config = model_from_json(metadata.get("config", ""))
+        calibration = parse_json(metadata["config"]).get("calibration")
+        if calibration is not None:
+            about.setdefault("intervals", from_calibration(calibration).to_dict())
+        intervals_of(about)
     except ConfigError as error:
         raise FileError(f"{path} holds a model that this version cannot read: {error}") from error
-    try:
-        about = parse_json(metadata.get("about", "{}"))
-    except ValueError as error:
-        raise FileError(f"{path} is damaged: what it says of its training is {error}.") from error
     _refuse_large(config, state, path)
     return Weights(config, state, about, str(path))
 

@@ -27,6 +27,9 @@ Without a voxel size, a length in voxels is one in edges of a voxel, and a volum
 """
 
 
+POWERS = {"length": 1, "area": 2, "volume": 3, "per length": -1, "per area": -2}
+"""Power of the voxel's edge that a dimension goes with; 0 for all others."""
+
 WHOLE = ("euler_number", "components", "cavities")
 """Numbers of parts, and their sum."""
 
@@ -61,6 +64,11 @@ class Feature:
     def whole(self) -> bool:
         """Whether its values are whole numbers."""
         return self.dimension in ("voxels", "pixels") or self.name in WHOLE
+
+    @property
+    def power(self) -> int:
+        """Power of the voxel's edge that its values go with."""
+        return POWERS.get(self.dimension, 0)
 
     def column(self, physical: bool, flat: bool = False, statistic: str = "") -> str:
         """Give the name with its unit.

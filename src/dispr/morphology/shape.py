@@ -70,7 +70,13 @@ def measure(
 
 
 def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
-    """Measure a boolean volume (Z, Y, X) that is not empty, by names without units."""
+    """Measure a boolean volume (Z, Y, X), by names without units.
+
+    An empty one has no voxel, boundary or surface, and NaN for all that cannot be said of it.
+    """
+    if not body.any():
+        nothing = {"volume": 0.0, "boundary": 0.0, "surface": 0.0}
+        return {feature.name: nothing.get(feature.name, math.nan) for feature in SHAPE_FEATURES}
     place = bounding_box(body)
     box = body[place]
     mesh = surface_of(box, spacing)
@@ -99,12 +105,6 @@ def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
         **_about_section(body, spacing),
     }
     return {name: float(value) for name, value in found.items()}
-
-
-def no_shape() -> dict[str, float]:
-    """Give the values of an empty volume: no voxel, and nothing else that could be said."""
-    known = {"volume": 0.0, "boundary": 0.0, "surface": 0.0}
-    return {feature.name: known.get(feature.name, math.nan) for feature in SHAPE_FEATURES}
 
 
 def _axes(body: np.ndarray, spacing: Spacing) -> dict[str, float]:

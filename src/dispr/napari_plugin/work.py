@@ -143,7 +143,6 @@ def run(
     depth = max(cell.square.edge for cell in cells)
     crops = canonical_crops(field)
     looks = _looks(chosen, cells, crops)
-    intervals = chosen.measure_intervals()
     try:
         found = _predictions(chosen, field, crops, job, report, stopped)
         for cell, mask, prediction in zip(cells, crops[1], found, strict=True):
@@ -153,7 +152,7 @@ def run(
             told = (cell.warning, looks[cell.label].get("warning", ""))
             prediction = replace(prediction, warnings=tuple(filter(None, told)))
             edge = voxel_edge(cell, field.pixel_size)
-            measures = shape_columns(prediction, edge, ellipsoid_volume(mask), intervals)
+            measures = shape_columns(prediction, edge, ellipsoid_volume(mask))
             rows[cell.label] = cell_row(
                 cell, field.pixel_size, measures=measures, **looks[cell.label]
             )

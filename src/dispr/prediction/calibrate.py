@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dispr.cells.arrays import as_body
 from dispr.cells.folder import CellFiles
 from dispr.cells.prepare import occupancy
-from dispr.cells.read import read_cell
-from dispr.errors import ConfigError
-from dispr.model.calibration import Calibration, fewest_cells, fit_calibration, refuse_few
-from dispr.morphology.voxels import surface, volume
+from dispr.cells.read import read_cell, read_framed_obj
+from dispr.cells.square import Grid
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.files import read_tiff
+from dispr.images.read import read_numbers
+from dispr.intervals.fit import LEVEL, fewest_cells, fit_intervals, refuse_few
+from dispr.intervals.rules import Intervals
+from dispr.model.weights import Weights
+from dispr.morphology.shape import shape_values
 from dispr.prediction.familiarity import FEWEST, familiarity_of
+from dispr.prediction.layout import read_grid, sample_paths
 from dispr.prediction.model import Model
 from dispr.prediction.seen import seen_cells
+from dispr.processes import map_in_processes
 
 ENSEMBLE = 5
-LEVEL = 0.9
-"""Share of cells whose true value the intervals shall hold, as all that states them says."""
+"""Samples of the ensembles that intervals are fitted to, as many as are drawn if not told."""
 
 
 def calibrate(
     model: Model,
     files: Sequence[CellFiles],
     *,
+    ensemble: int = ENSEMBLE,
     seed: int = 0,
     on_progress: Callable[[int], Any] | None = None,
-) -> Calibration:
-    """Predict cells with known shapes and fit the intervals of volume and surface to them.
+) -> Intervals:
+    """Predict cells with known shapes and fit the intervals of all measures to them.
 
     Parameters
     ----------
@@ -37,6 +47,8 @@ def calibrate(
         A diffusion model.
     files : sequence of CellFiles
         Cells with objects, which the model was not trained on.
+    ensemble : int
+        Shapes to draw of each; the intervals are for ensembles of two to so many.
     seed : int
         Of the samples.
     on_progress : callable, optional
@@ -53,24 +65,76 @@ def calibrate(
         raise ConfigError("a deterministic model has no spread to calibrate.")
     refuse_few(len(files), LEVEL)
     cells = [read_cell(file) for file in files]
-    measures = {"volume": volume, "surface": surface}
-    samples: dict[str, list[list[float]]] = {quantity: [] for quantity in measures}
-    truth: dict[str, list[float]] = {quantity: [] for quantity in measures}
     predictions = model.predict_each(
         np.stack([cell.image for cell in cells]),
         np.stack([cell.mask for cell in cells]),
-        ensemble=ENSEMBLE,
+        ensemble=ensemble,
         seed=seed,
     )
+    samples, truth = [], []
     for cell, prediction in zip(cells, predictions, strict=True):
         assert cell.obj is not None  # read_cell has refused a cell without
-        body = occupancy(cell.obj)[0, 0].numpy() > 0.5
-        for quantity, measure in measures.items():
-            samples[quantity].append([measure(sample) for sample in prediction.samples])
-            truth[quantity].append(measure(body))
+        samples.append([shape_values(sample) for sample in prediction.samples])
+        truth.append(shape_values(occupancy(cell.obj)[0, 0].numpy() > 0.5))
         if on_progress:
             on_progress(1)
-    return fit_calibration(samples, truth, LEVEL)
+    return fit_intervals(samples, truth)
+
+
+def calibrate_folder(
+    predictions: Path,
+    objects: Mapping[str, Path],
+    *,
+    jobs: int | None = None,
+    on_cell: Callable[[], Any] | None = None,
+) -> Intervals:
+    """Fit the intervals of all measures to cells whose shapes the model has drawn already.
+
+    Parameters
+    ----------
+    predictions : Path
+        Folder that `dispr predict` wrote.
+    objects : mapping of str to Path
+        3D shapes of predicted cells, by name, which the model was not trained on.
+    jobs : int, optional
+        Processes; as many as cores if not given.
+    on_cell : callable, optional
+        Called after each cell.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read.
+    ConfigError
+        If there are too few cells, or their ensembles are of several sizes.
+    """
+    paths = sample_paths(predictions, objects)
+    tasks = [(paths[name], path, read_grid(predictions, name)) for name, path in objects.items()]
+    samples, truth = [], []
+    for drawn, true in map_in_processes(_measure, tasks, jobs):
+        samples.append(drawn)
+        truth.append(true)
+        if on_cell:
+            on_cell()
+    return fit_intervals(samples, truth)
+
+
+def _measure(
+    task: tuple[Sequence[Path], Path, Grid | None],
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    paths, path, grid = task
+    volumes = [read_tiff(sample) for sample in paths]
+    drawn = [shape_values(volume > volume.max() / 2) for volume in volumes]
+    try:
+        shape = read_numbers(path) if grid is None else read_framed_obj(path, grid)
+        return drawn, shape_values(as_body(shape, str(path)))
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def with_intervals(weights: Weights, intervals: Intervals) -> Weights:
+    """Give weights that state these intervals."""
+    return replace(weights, about={**weights.about, "intervals": intervals.to_dict()})
 
 
 def unseen(
@@ -121,7 +185,7 @@ def lacks(model: Model) -> list[str]:
     told = []
     if model.config.deterministic:
         told.append("The model gives one shape for each cell, without any uncertainty.")
-    elif model.config.calibration is None:
+    elif model.intervals is None:
         told.append(
             "The model is not calibrated, so the tables have no 90 % intervals, only the range of "
             "the samples; fit them with dispr calibrate to 9 or more known cells that it has not "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,8 +23,8 @@ from dispr.checksums import guard
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, write_csv
 from dispr.images.read import read_numbers
-from dispr.model.calibration import QUANTITIES
-from dispr.morphology.ensemble import calibrated_measures
+from dispr.intervals.rules import NOWHERE, calibrated
+from dispr.model.weights import fingerprint
 from dispr.morphology.voxels import fragment_share, surface
 from dispr.names import key
 from dispr.prediction.appearance import describe_all
@@ -45,7 +44,7 @@ from dispr.prediction.layout import (
     sample_path,
     write_prediction,
 )
-from dispr.prediction.model import BATCH_SIZE, Model, Prediction, cell_digest
+from dispr.prediction.model import BATCH_SIZE, COUNTS, Model, Prediction, cell_digest
 from dispr.prediction.planes import numbered_planes
 from dispr.records import write_json
 from dispr.scores.baselines import ellipsoid_volume
@@ -108,12 +107,12 @@ def predict_folder(
         The rows of `predictions.csv`: name, class, samples, seed, sampler, steps,
         ellipsoid_volume_voxels (`dispr.scores.baselines.ellipsoid_volume`), volume_voxels of the
         consensus, mean and standard deviation (n - 1; empty for one sample) of the samples'
-        volumes in voxels, surface_voxels of the consensus
+        volumes in voxels, boundary_voxels of the consensus
         (`dispr.morphology.voxels.surface`); volume_min_voxels to volume_max_voxels and
-        surface_min_voxels to surface_max_voxels, the range of samples and consensus;
-        volume_low_voxels to volume_high_voxels and surface_low_voxels to
-        surface_high_voxels, the 90 % intervals, empty where the model is not calibrated or the cell
-        has a warning; calibrated, "volume" where there are such intervals, else "none";
+        boundary_min_voxels to boundary_max_voxels, the range of samples and consensus;
+        volume_low_voxels to volume_high_voxels and boundary_low_voxels to
+        boundary_high_voxels, the 90 % intervals, empty where the model is not calibrated or the
+        cell has a warning; calibrated (`dispr.intervals.rules.calibrated`);
         fragment_share, the largest share of a sample's voxels outside its largest piece;
         frame_y_px, frame_x_px and frame_px, first row,
         first column and edge of the square of the crop, in its pixels, that the shapes' 64 x 64
@@ -140,7 +139,7 @@ def predict_folder(
     )
     settings = {
         "dispr": __version__,
-        "model": fingerprint(model),
+        "model": fingerprint(model.network),
         "precision": model.precision,
         "ensemble": model.samples_of(ensemble),
         "seed": seed,
@@ -151,7 +150,8 @@ def predict_folder(
         file.name: cell_digest(cell.image, cell.mask, planes)
         for file, cell, planes in zip(files, cells, known, strict=True)
     }
-    same = _begin(out, settings, digests, sizes, squares, shapes)
+    intervals = None if model.intervals is None else model.intervals.to_dict()
+    same = _begin(out, settings, intervals, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
     for name, warning in told.items():
         all_told = (warning, (remarks or {}).get(name, ""), looks[name]["warning"])
@@ -185,7 +185,7 @@ def predict_folder(
             "volume_voxels": int(prediction.consensus.sum()),
             "volume_mean_voxels": round(float(volumes.mean()), 1),
             "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
-            "surface_voxels": surface(prediction.consensus),
+            "boundary_voxels": surface(prediction.consensus),
             **_intervals(prediction),
             "fragment_share": round(max(map(fragment_share, prediction.samples)), 5),
             **({"sections": 1 + len(known[i])} if any(known) else {}),
@@ -206,7 +206,7 @@ def predict_folder(
             size = sizes[file.name]
             if not _states(read_spacing(out, file.name), size):
                 write_prediction(out, file.name, *before, size, read_grey(out, file.name, count))
-            finish(i, Prediction(*before, model.config.calibration, size))
+            finish(i, Prediction(*before, model.intervals, size))
             report(1.0)
     share = 1 / (count * model.evaluations(steps))
     try:
@@ -350,19 +350,14 @@ def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any
 
 def _intervals(prediction: Prediction) -> dict[str, Any]:
     """Give the columns of ranges and intervals; empty ones where there are none."""
+    intervals = None if any(prediction.warnings) else prediction.intervals
     columns: dict[str, Any] = {}
-    known = False
-    for quantity in QUANTITIES:
-        ends = (math.nan, math.nan)
-        if prediction.calibration is not None:
-            ends = prediction.interval(quantity)
-        known = not math.isnan(ends[0])
+    for quantity in COUNTS:
+        low, high = NOWHERE if intervals is None else prediction.interval(quantity)
         least, most = prediction.sample_range(quantity)
-        named = {"min": least, "max": most, "low": ends[0], "high": ends[1]}
-        for side, end in named.items():
+        for side, end in {"min": least, "max": most, "low": low, "high": high}.items():
             columns[f"{quantity}_{side}_voxels"] = "" if math.isnan(end) else round(end, 1)
-    samples = len(prediction.samples)
-    return columns | {"calibrated": calibrated_measures(samples, known, None)}
+    return columns | {"calibrated": calibrated(intervals, len(prediction.samples))}
 
 
 def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any]:
@@ -388,15 +383,6 @@ def _states(stated: Spacing | None, voxel_size: float | None) -> bool:
     return all(math.isclose(edge, voxel_size, rel_tol=1e-5) for edge in stated)
 
 
-def fingerprint(model: Model) -> str:
-    """Give a short checksum of a model's parameters."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
     seen: dict[str, CellFiles] = {}
     for file in files:
@@ -418,6 +404,7 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
 def _begin(
     out: Path,
     settings: dict[str, Any],
+    intervals: dict[str, Any] | None,
     digests: dict[str, str],
     sizes: dict[str, float | None],
     squares: dict[str, Square],
@@ -456,6 +443,7 @@ def _begin(
             sample_path(out, name, k).unlink(missing_ok=True)
     others = {n: at for n, at in before.get("squares", {}).items() if n not in digests}
     cells = {
+        "intervals": intervals,
         "cells": {**known, **digests},
         "voxel_sizes_um": {**before.get("voxel_sizes_um", {}), **sizes},
         "squares": others

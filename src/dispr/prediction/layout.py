@@ -12,8 +12,9 @@ import numpy as np
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
 from dispr.cells.square import Grid, Square, whole_square
-from dispr.errors import FileError
+from dispr.errors import ConfigError, FileError
 from dispr.files import read_tiff, write_tiff
+from dispr.intervals.rules import Intervals, intervals_of
 from dispr.names import key
 from dispr.records import read_csv, read_json
 
@@ -26,7 +27,7 @@ NUMBERS = (
     *("samples", "seed", "frame_y_px", "frame_x_px", "frame_px", "familiarity", "voxel_size_um"),
     *(f"ellipsoid_volume_{unit}" for unit in ("voxels", "um3")),
     *(f"volume{s}_{u}" for s in ("", "_mean", "_sd", "_low", "_high") for u in ("voxels", "um3")),
-    *(f"surface{end}_voxels" for end in ("", "_low", "_high")),
+    *(f"boundary{end}_voxels" for end in ("", "_low", "_high")),
 )
 """Columns of the table that hold numbers, where they are there and not empty."""
 
@@ -130,7 +131,8 @@ def read_settings(out: Path) -> dict[str, Any]:
     -------
     dict
         The settings that the shapes were drawn with; `cells`, a checksum of each cell's input;
-        `voxel_sizes_um`; `squares`. The last two are absent from records of earlier versions.
+        `voxel_sizes_um`; `squares`; `intervals`, those of the model. The last three are absent from
+        records of earlier versions.
 
     Raises
     ------
@@ -182,7 +184,24 @@ def read_predictions(out: Path) -> list[dict[str, str]]:
     """
     if not (out / TABLE).is_file():
         return []
-    return read_csv(out / TABLE, ["name"], numbers=NUMBERS, unique="name", remedy=AGAIN)
+    rows = read_csv(out / TABLE, ["name"], numbers=NUMBERS, unique="name", remedy=AGAIN)
+    # Earlier versions called the boundary surface.
+    old = re.compile(r"^surface(\w*_voxels)$")
+    return [{old.sub(r"boundary\1", name): row[name] for name in row} for row in rows]
+
+
+def read_intervals(out: Path) -> Intervals | None:
+    """Read what the intervals of a prediction's measures are made by; None if none were fitted.
+
+    Raises
+    ------
+    FileError
+        If the record is damaged.
+    """
+    try:
+        return intervals_of(read_settings(out))
+    except ConfigError as error:
+        raise FileError(f"{out / SETTINGS} is damaged: {error}") from error
 
 
 def read_spacing(out: Path, name: str) -> Spacing | None:

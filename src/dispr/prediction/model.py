@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,25 +24,28 @@ from dispr.cells.square import Square
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
-from dispr.model.calibration import QUANTITIES, Calibration, containing
+from dispr.intervals.ensemble import measure_ensemble
+from dispr.intervals.rules import NOWHERE, Intervals, containing, intervals_of, sample_range
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
 from dispr.model.weights import build_network, fill_network, load_weights
-from dispr.morphology.ensemble import measure_ensemble, sample_range
-from dispr.morphology.intervals import MeasureIntervals
+from dispr.morphology.features import SHAPE_FEATURES
 from dispr.morphology.voxels import surface, volume
 from dispr.network.config import CascadeConfig
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
-from dispr.prediction.shipped import shipped_intervals, shipped_remarks, shipped_weights
+from dispr.prediction.shipped import shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
     from dispr.surface.mesh import Mesh
 
 BATCH_SIZE = 5
+
+COUNTS = {"volume": volume, "boundary": surface}
+"""What is counted in voxels of a shape."""
 
 MOST_SHAPES = 10_000
 """Largest ensemble: its shapes take 2.6 GB."""
@@ -69,8 +71,8 @@ class Prediction:
     probability : ndarray
         float32, 0 to 1, (Z, Y, X) or (N, Z, Y, X): the mean of the samples. For a deterministic
         network, which gives one sample, its own probability.
-    calibration : Calibration or None
-        What the intervals of volume and surface are made by.
+    intervals : Intervals or None
+        What the intervals of its measures are made by, where they were fitted.
     voxel_size : float or None
         Edge of a voxel in um; None if it is not known.
     squares : tuple of Square
@@ -88,7 +90,7 @@ class Prediction:
 
     samples: np.ndarray
     probability: np.ndarray
-    calibration: Calibration | None = None
+    intervals: Intervals | None = None
     voxel_size: float | None = None
     squares: tuple[Square, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -110,13 +112,13 @@ class Prediction:
 
         Parameters
         ----------
-        quantity : "volume" or "surface"
+        quantity : "volume" or "boundary"
             In voxels: of the volume, or of its boundary (`dispr.morphology.voxels.surface`).
 
         Returns
         -------
         low, high : float
-            See `Calibration`; extended to the value of the consensus where that lies beyond. NaN
+            See `Intervals`; extended to the value of the consensus where that lies beyond. NaN
             for a single sample, and for a cell with a warning: what was calibrated does not hold
             for cells unlike the training cells.
 
@@ -125,24 +127,20 @@ class Prediction:
         ConfigError
             If the model was not calibrated, or this is the prediction of a batch.
         """
-        if quantity not in QUANTITIES:
-            raise ConfigError(f'quantity must be one of {", ".join(QUANTITIES)}, not "{quantity}".')
-        if self.samples.ndim != 4:
-            raise ConfigError("intervals are of one cell; predict the cells one by one.")
-        if self.calibration is None:
+        values, value = self._counts(quantity)
+        if self.intervals is None:
             raise ConfigError("the model was not calibrated; see dispr calibrate.")
         if any(self.warnings):
-            return math.nan, math.nan
-        measure = {"volume": volume, "surface": surface}[quantity]
-        found = self.calibration.interval(quantity, [measure(sample) for sample in self.samples])
-        return containing(found, measure(self.consensus))
+            return NOWHERE
+        feature = next(feature for feature in SHAPE_FEATURES if feature.name == quantity)
+        return containing(self.intervals.interval(feature, values), value)
 
     def sample_range(self, quantity: str = "volume") -> tuple[float, float]:
         """Give the least and the greatest value among the samples and the consensus of one cell.
 
         Parameters
         ----------
-        quantity : "volume" or "surface"
+        quantity : "volume" or "boundary"
             As for `interval`.
 
         Returns
@@ -155,22 +153,19 @@ class Prediction:
         ConfigError
             If this is the prediction of a batch.
         """
-        if quantity not in QUANTITIES:
-            raise ConfigError(f'quantity must be one of {", ".join(QUANTITIES)}, not "{quantity}".')
+        return sample_range(*self._counts(quantity))
+
+    def _counts(self, quantity: str) -> tuple[list[int], int]:
+        """Count voxels in the samples and in the consensus."""
+        if quantity not in COUNTS:
+            raise ConfigError(f'quantity must be one of {", ".join(COUNTS)}, not "{quantity}".')
         if self.samples.ndim != 4:
-            raise ConfigError("ranges are of one cell; predict the cells one by one.")
-        measure = {"volume": volume, "surface": surface}[quantity]
-        values = [measure(sample) for sample in self.samples]
-        return sample_range(values, measure(self.consensus))
+            raise ConfigError("measures are of one cell; predict the cells one by one.")
+        count = COUNTS[quantity]
+        return [count(sample) for sample in self.samples], count(self.consensus)
 
-    def measure(self, intervals: MeasureIntervals | None = None) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
         """Measure the shapes of one cell, with their uncertainty.
-
-        Parameters
-        ----------
-        intervals : MeasureIntervals, optional
-            Intervals of this model's measures that were fitted to known cells: those of
-            `Model.measure_intervals`, or of `dispr.measurements.calibrate`.
 
         Returns
         -------
@@ -179,11 +174,8 @@ class Prediction:
             `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
             `volume_sd_um3`, `volume_min_um3`, `volume_max_um3`, `volume_low_um3` and
             `volume_high_um3` mean and standard deviation of the samples, the range of samples and
-            consensus, and the ends of the 90 % interval. That of the volume, of the equivalent
-            diameter and of the boundary voxels is the calibrated one where the model has one; the
-            others are the fitted ones if given, and fitted to ensembles of this size. NaN where
-            nothing was calibrated, and for a cell with a warning
-            (`dispr.morphology.ensemble.summarise`).
+            consensus, and the ends of the 90 % interval; NaN where nothing was calibrated, and for
+            a cell with a warning (`dispr.intervals.ensemble.summarise`).
 
         Raises
         ------
@@ -192,12 +184,8 @@ class Prediction:
         """
         if self.samples.ndim != 4:
             raise ConfigError("measures are of one cell; predict the cells one by one.")
-        known = None
-        if any(self.warnings):
-            intervals = None
-        elif self.calibration is not None:
-            known = self.interval("volume"), self.interval("surface")
-        return measure_ensemble(self.consensus, self.samples, self.spacing, known, intervals)
+        intervals = None if any(self.warnings) else self.intervals
+        return measure_ensemble(self.consensus, self.samples, self.spacing, intervals)
 
     def mesh(self, sample: int | None = None) -> Mesh:
         """Make a smooth, watertight mesh of one cell's shape.
@@ -247,6 +235,8 @@ class Model:
         Where it computes.
     precision : "fp32", "bf16", "fp16" or "auto"
         Arithmetic inside the network.
+    intervals : Intervals or None
+        What the intervals of its shapes' measures are made by; None where none were fitted.
     """
 
     def __init__(
@@ -262,6 +252,7 @@ class Model:
         self.device = torch.device(device)
         self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
+        self.intervals = None if config.deterministic else intervals_of(self.about)
 
     def predict(
         self,
@@ -392,7 +383,7 @@ class Model:
         return Prediction(
             np.stack([result.samples for result in results]),
             np.stack([result.probability for result in results]),
-            self.config.calibration,
+            self.intervals,
             sizes[0] if len(set(sizes)) == 1 else None,
             squares,
             *told,
@@ -499,18 +490,6 @@ class Model:
             return [""] * len(images)
         return [reference.warning_of(looks) for looks in describe_all(images, masks)]
 
-    def measure_intervals(self) -> MeasureIntervals | None:
-        """Give the intervals for `Prediction.measure` that come with the shipped model.
-
-        Returns
-        -------
-        MeasureIntervals or None
-            None for other models than the shipped one; see `dispr measure --fit`.
-        """
-        from dispr.prediction.folder import fingerprint
-
-        return shipped_intervals(fingerprint(self))
-
     def samples_of(self, ensemble: int) -> int:
         """Give the number of shapes that an ensemble of this size has: 1 if deterministic."""
         return 1 if self.config.deterministic else ensemble
@@ -585,8 +564,7 @@ class Model:
         if self.config.deterministic and not planes:
             return Prediction(samples, occupancy[0], voxel_size=voxel_size)
         probability = samples.mean(axis=0, dtype=np.float32)
-        calibration = None if self.config.deterministic else self.config.calibration
-        return Prediction(samples, probability, calibration, voxel_size)
+        return Prediction(samples, probability, self.intervals, voxel_size)
 
 
 def _of_each(given: Any, count: int, single: bool, name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The weights that come with the package, and the intervals of their measures."""
+"""The weights that come with the package."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from dispr.errors import FileError
-from dispr.morphology.intervals import MeasureIntervals, load_intervals
 from dispr.records import read_json
 
 FOLDER = Path(__file__).parents[1] / "weights"
 INDEX = FOLDER / "index.json"
-INTERVALS = FOLDER / "intervals.json"
 
 
 def shipped_weights(name: str = "fast") -> tuple[Path, str]:
@@ -53,17 +51,3 @@ def shipped_remarks(sha256: str) -> dict[str, Any]:
         if entry.get("sha256") == sha256 and "frame" in entry:
             return {"name": name, "frame": entry["frame"]}
     return {}
-
-
-def shipped_intervals(model: str) -> MeasureIntervals | None:
-    """Give the intervals of measures that come with the package, if they are of this model.
-
-    Parameters
-    ----------
-    model : str
-        Checksum of the model's parameters.
-    """
-    if not model or not INTERVALS.is_file():
-        return None
-    shipped = load_intervals(INTERVALS)
-    return shipped if shipped.model == model else None

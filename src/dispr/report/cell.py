@@ -12,9 +12,10 @@ import numpy as np
 from dispr.cells.classes import parse_name
 from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
-from dispr.morphology.ensemble import calibrated, calibrated_measures, summarise
+from dispr.intervals.ensemble import summarise
+from dispr.intervals.rules import calibrated
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
-from dispr.morphology.shape import UNIT, no_shape, shape_values
+from dispr.morphology.shape import UNIT, shape_values
 from dispr.prediction.layout import (
     read_grid,
     read_probability,
@@ -149,7 +150,7 @@ def _measures(
     The ends are of the interval, or of the range of the samples where there is none.
     """
     edges, physical = spacing or UNIT, spacing is not None
-    true = {} if truth is None else _values(truth, edges)
+    true = {} if truth is None else shape_values(truth, edges)
     found: list[list[float | None]] = []
     for feature in SHAPE_FEATURES:
         value, least, most, low, high, mean = (
@@ -164,19 +165,15 @@ def _measures(
 def _ensemble(
     source: Source, samples: np.ndarray, consensus: np.ndarray, spacing: Spacing | None
 ) -> dict[str, float]:
-    """Measure the shapes; see `dispr.morphology.ensemble.summarise`."""
-    edges, item = spacing or UNIT, source.item
-    known = None
-    if item.volume is not None and item.boundary is not None:
-        known = calibrated(item.volume, item.boundary, math.prod(edges))
+    """Measure the shapes; see `dispr.intervals.ensemble.summarise`."""
+    edges = spacing or UNIT
     return summarise(
         SHAPE_FEATURES,
-        _values(consensus, edges),
-        [_values(sample, edges) for sample in samples],
-        known,
-        spacing is not None,
-        item.intervals,
-        math.prod(edges) ** (1 / 3),
+        shape_values(consensus, edges),
+        [shape_values(sample, edges) for sample in samples],
+        source.item.intervals,
+        physical=spacing is not None,
+        edge=math.prod(edges) ** (1 / 3),
     )
 
 
@@ -200,10 +197,6 @@ def _measured(source: Source, samples: int, spacing: Spacing | None) -> dict[str
     return {column: float(row[column] or "nan") for column in columns}
 
 
-def _values(body: np.ndarray, edges: Spacing) -> dict[str, float]:
-    return shape_values(body, edges) if body.any() else no_shape()
-
-
 def _ious(samples: np.ndarray, consensus: np.ndarray, truth: np.ndarray) -> list[float | None]:
     each = [iou(sample, truth) for sample in samples]
     return [rounded(value) for value in (iou(consensus, truth), float(np.mean(each)), max(each))]
@@ -224,9 +217,7 @@ def _calibrated(source: Source, measured: bool) -> str:
     """
     if measured and source.measured is not None:
         return source.measured.get("calibrated") or "none"
-    item = source.item
-    known = item.volume is not None and item.boundary is not None
-    return calibrated_measures(len(item.paths) - 1, known, item.intervals)
+    return calibrated(source.item.intervals, len(source.item.paths) - 1)
 
 
 def rounded(value: float) -> float | None:

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells, tiff_files
 from dispr.errors import FileError
-from dispr.measurements.calibrate import model_of
 from dispr.measurements.inputs import Item, find_items, with_intervals
-from dispr.prediction.layout import AGAIN, TABLE
-from dispr.prediction.shipped import shipped_intervals
+from dispr.prediction.layout import AGAIN, TABLE, read_intervals
 from dispr.records import read_csv
 
 CROPS, FIELD_TABLE, MEASUREMENTS = "cells", "cells.csv", "measurements.csv"
@@ -87,7 +85,7 @@ def find_sources(
         )
     if data is None and (predictions / CROPS / "image").is_dir():
         data = predictions / CROPS
-    items = with_intervals(items, predictions, shipped_intervals(model_of(predictions)))
+    items = with_intervals(items, predictions, read_intervals(predictions))
     sections, truths = ({}, {}) if data is None else _known(data, split)
     if data is not None and not any(item.name in {**sections, **truths} for item in items):
         raise FileError(

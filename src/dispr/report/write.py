@@ -189,7 +189,7 @@ def _scores(
 ) -> dict[str, Any] | None:
     """Give the tables of scores; None without a truth."""
     from dispr.scores.evaluate import SAMPLES, Evaluation, Truth, score_cells
-    from dispr.scores.intervals import interval_scores, read_intervals
+    from dispr.scores.intervals import interval_scores, stated_intervals
 
     known = [source for source in sources if source.truth is not None]
     if evaluation is None:
@@ -198,7 +198,7 @@ def _scores(
         truths = {source.name: Truth(source.truth) for source in known if source.truth}
         rows = score_cells(predictions, [source.name for source in known], truths, jobs=jobs)
         single = [row for row in rows if row["shape"] == SAMPLES]
-        intervals = interval_scores(single, read_intervals(predictions))
+        intervals = interval_scores(single, stated_intervals(predictions))
         evaluation = Evaluation(rows, 0, intervals)
     return {
         "summary": _finite(evaluation.summary()),

@@ -9,7 +9,7 @@ from typing import Any
 
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.model.weights import Weights, load_weights, save_weights
-from dispr.prediction.calibrate import calibrate
+from dispr.prediction.calibrate import calibrate, with_intervals
 from dispr.prediction.model import load
 from dispr.reproduce.plan import Places, Plan
 from dispr.simulate.folder import simulate_folder
@@ -97,8 +97,7 @@ def train_fold(
         if len(held) >= FEWEST_TO_CALIBRATE:
             one = counted(progress, f"{line}: intervals", len(held))
             found = calibrate(model, held, seed=plan.seed, on_progress=one)
-            config = dataclasses.replace(trained.config, calibration=found)
-            trained = dataclasses.replace(trained, config=config)
+            trained = with_intervals(trained, found)
     save_weights(weights, trained)
     for checkpoint in run.glob("checkpoint.pt"):  # as large as eight models, and done with
         checkpoint.unlink()

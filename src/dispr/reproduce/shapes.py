@@ -13,7 +13,7 @@ from dispr.classification.scores import mean_sd
 from dispr.errors import FileError
 from dispr.records import read_csv
 from dispr.scores.evaluate import BEST, CONSENSUS, SAMPLES
-from dispr.scores.intervals import interval_scores, read_intervals
+from dispr.scores.intervals import interval_scores, stated_intervals
 from dispr.scores.shape import METRICS
 
 NUMBERS = (
@@ -21,8 +21,8 @@ NUMBERS = (
     "fold",
     "volume_voxels",
     "true_volume_voxels",
-    "surface_voxels",
-    "true_surface_voxels",
+    "boundary_voxels",
+    "true_boundary_voxels",
 )
 
 
@@ -117,6 +117,6 @@ def coverage(rows: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> list
     for number, folder in enumerate(folders):
         own = [row for row in rows if row["shape"] == SAMPLES and row["fold"] == number]
         names = {row["name"] for row in own}
-        stated |= {name: ends for name, ends in read_intervals(folder).items() if name in names}
+        stated |= {name: ends for name, ends in stated_intervals(folder).items() if name in names}
         found += own
     return interval_scores(found, stated)

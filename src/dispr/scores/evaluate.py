@@ -20,7 +20,7 @@ from dispr.morphology.voxels import surface, volume
 from dispr.prediction.layout import predicted_names, read_grid, read_probability, read_samples
 from dispr.processes import map_in_processes
 from dispr.scores.baselines import GEOMETRIC
-from dispr.scores.intervals import interval_scores, read_intervals
+from dispr.scores.intervals import interval_scores, stated_intervals
 from dispr.scores.library import Library, training_cells
 from dispr.scores.shape import METRICS, Measures, binarise, measure, score
 
@@ -56,7 +56,7 @@ class Evaluation:
     rows : list of dict
         One for each scored shape: name, class, shape ("single samples", "consensus", "best of N"
         or the name of a baseline), sample (its number), the five metrics, volume_voxels and
-        true_volume_voxels, surface_voxels and true_surface_voxels.
+        true_volume_voxels, boundary_voxels and true_boundary_voxels.
     not_predicted : int
         Cells of the truth that have no prediction.
     intervals : list of dict
@@ -153,7 +153,7 @@ def evaluate(
     library = training_cells(truth, train) if baselines else None
     rows = score_cells(predictions, names, truths, library, jobs=jobs, on_cell=on_cell)
     intervals = interval_scores(
-        [row for row in rows if row["shape"] == SAMPLES], read_intervals(predictions)
+        [row for row in rows if row["shape"] == SAMPLES], stated_intervals(predictions)
     )
     return Evaluation(rows, unpredicted, intervals)
 
@@ -242,8 +242,8 @@ def _score_cell(
             **dataclasses.asdict(score(body, truth, known)),
             "volume_voxels": volume(body),
             "true_volume_voxels": known.volume,
-            "surface_voxels": surface(body),
-            "true_surface_voxels": known.surface,
+            "boundary_voxels": surface(body),
+            "true_boundary_voxels": known.surface,
         }
 
     samples = read_samples(predictions, name)

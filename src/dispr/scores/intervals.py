@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from dispr.model.calibration import QUANTITIES
 from dispr.prediction.layout import read_predictions
 
+QUANTITIES = ("volume", "boundary")
+"""Measures whose intervals the table of predictions states."""
 
-def read_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]]]:
+
+def stated_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]]]:
     """Read the intervals of a prediction folder: by cell name and quantity, (low, high).
 
     Cells and quantities without intervals are left out; there are none without the table.
@@ -32,31 +34,6 @@ def read_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, float]
     return found
 
 
-def read_warnings(predictions: Path) -> dict[str, str]:
-    """Read what a prediction folder warns of, by cell name; nothing without the table.
-
-    Raises
-    ------
-    FileError
-        If the table cannot be read.
-    """
-    rows = read_predictions(predictions)
-    return {row["name"]: row["warning"] for row in rows if row.get("warning")}
-
-
-def read_ellipsoids(predictions: Path) -> dict[str, float]:
-    """Read the volumes of the ellipsoids on the outlines, in voxels, by cell name.
-
-    Raises
-    ------
-    FileError
-        If the table cannot be read.
-    """
-    rows = read_predictions(predictions)
-    column = "ellipsoid_volume_voxels"
-    return {row["name"]: float(row[column]) for row in rows if row.get(column)}
-
-
 def interval_scores(
     rows: Sequence[Mapping[str, Any]],
     intervals: Mapping[str, Mapping[str, tuple[float, float]]],
@@ -68,7 +45,7 @@ def interval_scores(
     rows : sequence of dict
         Those of the single samples in an `Evaluation`.
     intervals : mapping
-        What `read_intervals` gave.
+        What `stated_intervals` gave.
 
     Returns
     -------

@@ -4,16 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dispr.model.calibration import Calibration, containing
-from dispr.morphology.ensemble import (
-    calibrated,
-    calibrated_measures,
-    measure_ensemble,
-    sample_range,
-    summarise,
-)
+from dispr.intervals.ensemble import measure_ensemble, summarise
+from dispr.intervals.rules import ANY, Intervals, Rule, calibrated, containing, sample_range
 from dispr.morphology.features import SHAPE_FEATURES, Feature
-from dispr.morphology.intervals import MeasureIntervals, Rule
 from dispr.morphology.shape import measure
 from dispr.prediction.model import Prediction
 
@@ -34,20 +27,22 @@ def test_intervals_hold_the_value_beside_them():
     assert containing((2.0, 3.0), 4.0) == (2, 4)
     assert math.isnan(containing((math.nan, math.nan), 4.0)[0])
     samples = [{"length": 1.0}, {"length": 1.1}]
-    rules = MeasureIntervals(0.9, 20, "", 2, {"length": Rule(1.0, 0.01)})
-    row = summarise([LENGTH], {"length": 0.5}, samples, intervals=rules)
+    rules = Intervals(0.9, 20, {2: {"length": Rule(1.0, 0.01)}})
+    row = summarise([LENGTH], {"length": 0.5}, samples, rules)
     assert row["length_low_voxels"] == 0.5
     assert 1.05 < row["length_high_voxels"] < 1.2
-    known = summarise([LENGTH], {"length": 9.5}, samples, {"length": (0.7, 1.2)})
-    assert (known["length_low_voxels"], known["length_high_voxels"]) == (0.7, 9.5)
+    known = summarise([LENGTH], {"length": 9.5}, samples, rules)
+    assert 0.9 < known["length_low_voxels"] < 1.05
+    assert known["length_high_voxels"] == 9.5
 
 
 def test_what_is_calibrated():
-    rules = MeasureIntervals(0.9, 20, "", 5, {})
-    assert calibrated_measures(5, True, rules) == "all"
-    assert calibrated_measures(4, True, rules) == "volume"
-    assert calibrated_measures(4, False, rules) == "none"
-    assert calibrated_measures(5, False, None) == "none"
+    rules = Intervals(0.9, 20, {3: {}, 5: {}})
+    assert [calibrated(rules, n) for n in (1, 2, 3, 4, 5, 9)] == ["none"] * 2 + ["all"] * 4
+    assert [rules.size_for(n) for n in (2, 3, 4, 5, 9)] == [None, 3, 3, 5, 5]
+    earlier = Intervals(0.9, 20, {ANY: {}})
+    assert [calibrated(earlier, n) for n in (1, 2, 5)] == ["none", "volume", "volume"]
+    assert calibrated(None, 5) == "none"
 
 
 def test_summary():
@@ -63,17 +58,6 @@ def test_summary():
     assert (row["length_min_um"], row["length_max_um"]) == (1, 3)
     assert math.isnan(row["length_low_um"])  # nothing was calibrated
     assert math.isnan(row["length_high_um"])
-    known = summarise([LENGTH], {"length": 2.5}, samples, {"length": (1.5, 9.0)})
-    assert (known["length_low_voxels"], known["length_high_voxels"]) == (1.5, 9.0)
-
-
-def test_calibrated_intervals_have_the_units_of_their_measures():
-    found = calibrated((1000, 8000), (500, 900), 0.5**3)
-    assert found["volume"] == (125, 1000)
-    assert found["boundary"] == (500, 900)
-    low, high = found["equivalent_diameter"]
-    assert high / low == pytest.approx(2)
-    assert math.pi / 6 * low**3 == pytest.approx(125)
 
 
 def boxes(*heights):
@@ -85,8 +69,9 @@ def boxes(*heights):
 
 def test_prediction_measures_itself():
     samples = boxes(10, 12, 14)
-    calibration = Calibration(0.9, 2.0, 0.1, 2.0, 0.1, 50)
-    prediction = Prediction(samples, samples.mean(0), calibration, voxel_size=0.5)
+    rules = {"volume": Rule(2.0, 0.1, True), "boundary": Rule(2.0, 0.1, True)}
+    intervals = Intervals(0.9, 50, {3: rules})
+    prediction = Prediction(samples, samples.mean(0), intervals, voxel_size=0.5)
     found = prediction.measure()
     assert len(found) == 7 * len(SHAPE_FEATURES)
     assert found["volume_um3"] == 12 * 400 / 8
@@ -94,16 +79,16 @@ def test_prediction_measures_itself():
     assert found["volume_sd_um3"] == pytest.approx(100)
     low, high = prediction.interval()
     assert (found["volume_low_um3"], found["volume_high_um3"]) == pytest.approx((low / 8, high / 8))
-    assert found["boundary_low_voxels"] == pytest.approx(prediction.interval("surface")[0])
+    assert found["boundary_low_voxels"] == pytest.approx(prediction.interval("boundary")[0])
     surfaces = [measure(sample, 0.5)["surface_um2"] for sample in samples]
     assert math.isnan(found["surface_low_um2"])
     assert found["surface_min_um2"] == pytest.approx(min(surfaces))
     assert found["surface_max_um2"] == pytest.approx(max(surfaces))
     warned = replace(prediction, warnings=("Odd.",))
     assert all(math.isnan(end) for end in warned.interval())
-    rules = MeasureIntervals(0.9, 20, "", 3, {"surface": Rule(1.0, 1.0)})
-    assert prediction.measure(rules)["surface_low_um2"] < min(surfaces)
-    told = warned.measure(rules)
+    more = Intervals(0.9, 50, {3: {**rules, "surface": Rule(1.0, 1.0)}})
+    assert replace(prediction, intervals=more).measure()["surface_low_um2"] < min(surfaces)
+    told = replace(warned, intervals=more).measure()
     assert math.isnan(told["volume_low_um3"])
     assert math.isnan(told["surface_low_um2"])
     assert (told["volume_min_um3"], told["volume_max_um3"]) == (500, 700)

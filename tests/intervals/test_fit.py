@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from dispr.errors import ConfigError
-from dispr.model.calibration import Calibration, conformal_rank, fit_calibration
-
-CALIBRATION = Calibration(0.9, 2.0, 0.1, 1.5, 0.2, 50)
+from dispr.intervals.fit import conformal_rank, fit_intervals, fit_rule
+from dispr.intervals.rules import Intervals, Rule
 
 
 def ensembles(cells, seed, floor=0.05, samples=5):
@@ -22,7 +21,7 @@ def ensembles(cells, seed, floor=0.05, samples=5):
 
 
 def test_interval():
-    low, high = CALIBRATION.interval("volume", [90.0, 100.0, 110.0])
+    low, high = Rule(2.0, 0.1, log=True).interval([90.0, 100.0, 110.0])
     logs = np.log([90.0, 100.0, 110.0])
     half = 2 * math.hypot(logs.std(ddof=1), 0.1)
     assert low == pytest.approx(math.exp(logs.mean() - half))
@@ -30,25 +29,24 @@ def test_interval():
 
 
 def test_interval_scales_with_the_unit():
-    low, high = CALIBRATION.interval("surface", [90.0, 100.0, 110.0])
-    twice = CALIBRATION.interval("surface", [180.0, 200.0, 220.0])
+    rule = Rule(1.5, 0.2, log=True)
+    low, high = rule.interval([90.0, 100.0, 110.0])
+    twice = rule.interval([180.0, 200.0, 220.0])
     assert twice == pytest.approx((2 * low, 2 * high))
 
 
 @pytest.mark.parametrize("values", [[], [100.0], [100.0, 0.0]])
 def test_no_interval(values):
-    assert all(math.isnan(end) for end in CALIBRATION.interval("volume", values))
+    assert all(math.isnan(end) for end in Rule(2.0, 0.1, log=True).interval(values))
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9])
 def test_fitted_intervals_hold_the_level_on_other_cells(level):
     values, truth = ensembles(400, seed=1)
-    both = {"volume": values, "surface": values**0.7}
-    found = fit_calibration(both, {"volume": truth, "surface": truth**0.7}, level)
-    assert found.cells == 400
     others, true = ensembles(4000, seed=2)
-    for quantity, power in (("volume", 1.0), ("surface", 0.7)):
-        ends = np.array([found.interval(quantity, row**power) for row in others])
+    for power in (1.0, 0.7):
+        found = fit_rule(values**power, truth**power, level, log=True)
+        ends = np.array([found.interval(row**power) for row in others])
         held = (ends[:, 0] <= true**power) & (true**power <= ends[:, 1])
         assert held.mean() == pytest.approx(level, abs=0.04)
         # The narrow ensembles' intervals hold as often as the wide ones'.
@@ -78,13 +76,11 @@ def test_the_scale_reaches_to_the_error_of_that_rank(count):
     """Samples that agree have intervals of scale x floor to each side."""
     errors = np.random.default_rng(count).permutation(np.linspace(-0.2, 0.3, count))
     values = [[100.0] * 3] * count
-    both = {"volume": values, "surface": values}
-    truth = list(100 * np.exp(errors))
-    found = fit_calibration(both, {"volume": truth, "surface": truth}, 0.9)
+    found = fit_rule(values, list(100 * np.exp(errors)), 0.9, log=True)
     reached = np.sort(np.abs(errors))[conformal_rank(count, 0.9) - 1]
-    assert found.volume_scale * found.volume_floor == pytest.approx(reached)
-    low, high = found.interval("surface", values[0])
-    assert (low, high) == pytest.approx((100 * math.exp(-reached), 100 * math.exp(reached)))
+    assert found.scale * found.floor == pytest.approx(reached, rel=1e-4)
+    ends = found.interval(values[0])
+    assert ends == pytest.approx((100 * math.exp(-reached), 100 * math.exp(reached)), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [30, 59, 200])
@@ -105,27 +101,32 @@ def test_one_fit_seldom_holds_too_little(count):
 
 def test_floor_is_found():
     values, truth = ensembles(3000, seed=3, floor=0.2)
-    both = {"volume": values, "surface": values}
-    found = fit_calibration(both, {"volume": truth, "surface": truth})
-    assert 0.1 < found.volume_floor < 0.4
+    assert 0.1 < fit_rule(values, truth, 0.9, log=True).floor < 0.4
+
+
+def test_a_measure_that_can_be_nothing_is_fitted_without_logarithms():
+    values, truth = ensembles(50, seed=3)
+    assert fit_rule(values, truth, 0.9, log=True).log
+    truth[3] = 0.0
+    rule = fit_rule(values, truth, 0.9, log=True)
+    assert not rule.log
+    assert rule.floor > 0
 
 
 def test_too_few_cells():
     values, truth = ensembles(8, seed=1)
-    both = {"volume": values, "surface": values}
+    assert fit_rule(values, truth, 0.9, log=True) is None
     with pytest.raises(ConfigError, match=r"8 cells with shapes are too few .* at least 9"):
-        fit_calibration(both, {"volume": truth, "surface": truth})
+        fit_intervals([[{}] * 5] * 8, [{}] * 8)
+    with pytest.raises(ConfigError, match="draw two or more"):
+        fit_intervals([[{}]] * 9, [{}] * 9)
+    with pytest.raises(ConfigError, match="some cells have 2 samples and some 5"):
+        fit_intervals([[{}] * 5] * 8 + [[{}] * 2], [{}] * 9)
 
 
-@pytest.mark.parametrize("changes", [{"level": 1.0}, {"volume_scale": 0.0}, {"surface_floor": -1}])
-def test_invalid_settings(changes):
-    settings = {
-        "level": 0.9,
-        "volume_scale": 2.0,
-        "volume_floor": 0.1,
-        "surface_scale": 2.0,
-        "surface_floor": 0.1,
-        "cells": 50,
-    }
-    with pytest.raises(ConfigError):
-        Calibration(**{**settings, **changes})
+@pytest.mark.parametrize("change", [{"scale": 0.0}, {"floor": -1}, {"scale": math.nan}])
+def test_invalid_settings(change):
+    with pytest.raises(ConfigError, match="must be positive"):
+        Rule(**{"scale": 2.0, "floor": 0.1, **change})
+    with pytest.raises(ConfigError, match="level must be between"):
+        Intervals(1.0, 50, {})

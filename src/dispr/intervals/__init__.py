@@ -1,0 +1,1 @@
+"""Intervals of what shapes measure, fitted to cells whose shapes are known."""

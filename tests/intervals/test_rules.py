@@ -1,0 +1,161 @@
+import math
+
+import numpy as np
+import pytest
+
+from dispr.errors import ConfigError
+from dispr.intervals.ensemble import summarise
+from dispr.intervals.fit import conformal_rank, fit_intervals
+from dispr.intervals.rules import Intervals, Rule, from_calibration, from_dict, intervals_of
+from dispr.morphology.features import SHAPE_FEATURES
+
+BY_NAME = {feature.name: feature for feature in SHAPE_FEATURES}
+
+
+def ensembles(cells, seed, shrink=0.3, bias=0.5):
+    """Make samples that are too alike by `shrink`, and off by `bias` of the true spread."""
+    rng = np.random.default_rng(seed)
+    samples, truth = [], []
+    for _ in range(cells):
+        centre, spread = rng.uniform(20, 40), rng.uniform(1, 4)
+        true = rng.normal(centre, spread)
+        drawn = rng.normal(centre + bias * spread, shrink * spread, 5)
+        samples.append([dict.fromkeys(BY_NAME, value) for value in drawn])
+        truth.append(dict.fromkeys(BY_NAME, true))
+    return samples, truth
+
+
+def held(intervals, feature, samples, truth, edge=1.0):
+    found = []
+    for cell, true in zip(samples, truth, strict=True):
+        values = [sample[feature.name] for sample in cell]
+        low, high = intervals.interval(feature, values, edge)
+        found.append(low <= true[feature.name] <= high)
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_new_cells_are_held_as_often_as_stated(level):
+    fitted = fit_intervals(*ensembles(400, 0), level=level)
+    assert (fitted.cells, fitted.level) == (400, level)
+    assert list(fitted.rules) == [2, 3, 4, 5]
+    samples, truth = ensembles(2000, 1)
+    for size in (2, 4, 5):
+        drawn = [cell[:size] for cell in samples]
+        for name in ("surface", "mean_curvature_mean"):
+            share = held(fitted, BY_NAME[name], drawn, truth)
+            assert share == pytest.approx(level + 0.02, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [9, 19, 20, 59])
+def test_the_scale_reaches_to_the_error_of_its_rank(count):
+    """The samples agree, so that the interval reaches to the error of the cautious rank."""
+    errors = np.random.default_rng(count).permutation(np.linspace(0.1, 5, count))
+    samples = [[dict.fromkeys(BY_NAME, 30.0)] * 3] * count
+    truth = [dict.fromkeys(BY_NAME, 30 + error) for error in errors]
+    rules = fit_intervals(samples, truth, level=0.9).rules[3]
+    rank = conformal_rank(count, 0.9)
+    reached = np.sort(errors)[rank - 1]
+    linear, log = rules["sphericity"], rules["surface"]
+    assert (linear.log, log.log) == (False, True)
+    assert linear.scale * linear.floor == pytest.approx(reached, rel=1e-4)
+    assert log.scale * log.floor == pytest.approx(math.log(1 + reached / 30), rel=1e-4)
+
+
+def test_spread_alone_would_not_hold_them():
+    samples, truth = ensembles(500, 1)
+    naive = Intervals(0.9, 1, {5: {"surface": Rule(2.335, 1e-9)}})
+    assert held(naive, BY_NAME["surface"], samples, truth) < 0.7
+
+
+@pytest.mark.parametrize(
+    ("name", "power"), [("surface", 2), ("axis_longest", 1), ("hull_volume", 3), ("flatness", 0),
+                        ("mean_curvature_sd", -1), ("gaussian_curvature_sd", -2)]
+)  # fmt: skip
+@pytest.mark.parametrize("log", [True, False])
+def test_intervals_go_with_the_units(name, power, log):
+    feature = BY_NAME[name]
+    fitted = Intervals(0.9, 50, {3: {name: Rule(2.0, 0.3, log)}})
+    values = np.array([10.0, 11.0, 12.0])
+    low, high = fitted.interval(feature, values)
+    edge = 0.25
+    scaled = fitted.interval(feature, values * edge**power, edge)
+    assert scaled == pytest.approx((low * edge**power, high * edge**power))
+
+
+def test_ends_stay_among_possible_values():
+    fitted = Intervals(0.9, 50, {2: {"solidity": Rule(2.0, 0.3)}})
+    assert fitted.interval(BY_NAME["solidity"], [0.8, 0.9]) == (pytest.approx(0.234, abs=0.01), 1)
+    assert all(math.isnan(end) for end in fitted.interval(BY_NAME["solidity"], [0.8]))
+    assert all(math.isnan(end) for end in fitted.interval(BY_NAME["surface"], [0.8, 0.9]))
+
+
+def test_intervals_in_a_summary():
+    fitted = Intervals(0.9, 50, {2: {"volume": Rule(2.0, 0.1, True), "surface": Rule(2.0, 0.1)}})
+    samples = [dict.fromkeys(BY_NAME, value) for value in (1.0, 2.0)]
+    row = summarise(SHAPE_FEATURES, samples[0], samples, fitted, physical=True)
+    half = 2 * math.hypot(math.log(2) / math.sqrt(2), 0.1)
+    ends = math.exp(math.log(2) / 2 - half), math.exp(math.log(2) / 2 + half)
+    assert (row["volume_low_um3"], row["volume_high_um3"]) == pytest.approx(ends)
+    assert row["surface_high_um2"] == pytest.approx(1.5 + 2 * math.hypot(math.sqrt(0.5), 0.1))
+    assert math.isnan(row["axis_longest_high_um"])  # neither known nor fitted
+    assert (row["axis_longest_min_um"], row["axis_longest_max_um"]) == (1, 2)
+
+
+def test_undefined_values_are_left_out():
+    samples, truth = ensembles(30, 0)
+    for cell in samples:
+        cell[0] = dict.fromkeys(BY_NAME, math.nan)
+    for true in truth[:25]:
+        true["surface"] = math.nan
+    rules = fit_intervals(samples, truth).rules[5]
+    assert "surface" not in rules  # 5 cells are too few
+    assert rules["volume"].scale > 0
+
+
+def test_json():
+    fitted = fit_intervals(*ensembles(20, 0))
+    assert intervals_of({"intervals": fitted.to_dict()}) == fitted
+    assert intervals_of({}) is None
+    bad = [[], {}, {"rules": {"volume": 3}}, {**fitted.to_dict(), "level": 2}]
+    bad += [{**fitted.to_dict(), "rules": {"5": {"volume": [1, -1, True]}}}]
+    for values in bad:
+        with pytest.raises(ConfigError):
+            from_dict(values)
+
+
+def test_calibration_of_earlier_weights():
+    """exp(m +- scale sqrt(s^2 + floor^2)) of volume and boundary, for ensembles of any size."""
+    values = {"volume_scale": 2.0, "volume_floor": 0.1, "surface_scale": 1.5, "surface_floor": 0.2}
+    found = from_calibration({"level": 0.9, "cells": 50, **values})
+    volumes = np.array([90.0, 100.0, 110.0, 120.0])
+    for count in (2, 4):
+        logs = np.log(volumes[:count])
+        half = 2 * math.hypot(logs.std(ddof=1), 0.1)
+        ends = found.interval(BY_NAME["volume"], volumes[:count])
+        assert ends == pytest.approx((math.exp(logs.mean() - half), math.exp(logs.mean() + half)))
+        diameters = (6 * volumes[:count] / math.pi) ** (1 / 3)
+        low, high = found.interval(BY_NAME["equivalent_diameter"], diameters)
+        assert (math.pi / 6 * low**3, math.pi / 6 * high**3) == pytest.approx(ends)
+    low, high = found.interval(BY_NAME["boundary"], volumes)
+    logs = np.log(volumes)
+    assert math.log(high / low) / 2 == pytest.approx(1.5 * math.hypot(logs.std(ddof=1), 0.2))
+    with pytest.raises(ConfigError, match="calibration is damaged"):
+        from_calibration({**values, "level": 0.9})
+
+
+def test_too_few_cells():
+    with pytest.raises(ConfigError, match="8 cells with shapes are too few"):
+        fit_intervals(*ensembles(8, 0))
+
+
+def test_ensembles_of_other_sizes():
+    """A larger ensemble has the intervals of its first samples; a smaller one its own or none."""
+    values = [10.0, 11.0, 12.0, 13.0, 90.0]
+    rules = {3: {"volume": Rule(40.0, 1.0)}, 4: {"volume": Rule(2.0, 1.0)}}
+    fitted, volume = Intervals(0.9, 50, rules), BY_NAME["volume"]
+    of_four = Rule(2.0, 1.0).interval(values[:4])
+    assert fitted.interval(volume, values) == fitted.interval(volume, values[:4]) == of_four
+    low, high = Rule(40.0, 1.0).interval(values[:3])
+    assert fitted.interval(volume, values[:3]) == (max(low, 0), high)
+    assert math.isnan(fitted.interval(volume, values[:2])[0])
