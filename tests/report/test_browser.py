@@ -246,9 +246,9 @@ def test_sort_and_filter(page):
     assert names(page) == [keratocyte, acanthocyte]
     assert "2 of 3" in page.evaluate("document.querySelector('[role=status]').textContent")
     page.fill("#query", "")
-    page.fill("#group", "SDE")
+    page.fill("#class", "SDE")
     assert names(page) == [discocyte]
-    page.fill("#group", "*")
+    page.fill("#class", "*")
     page.click("#warned")
     assert names(page) == [keratocyte]
     page.fill("#query", "nothing")

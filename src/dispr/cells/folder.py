@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispr.cells.planes import PlaneFile, find_planes
@@ -35,6 +35,8 @@ class CellFiles:
         The part of the data set; None for a folder without parts.
     planes : tuple of PlaneFile
         Masks of further planes (`dispr.cells.planes`).
+    group : str
+        The group of cells that it is of, such as a treatment; empty for none.
     """
 
     name: str
@@ -43,6 +45,7 @@ class CellFiles:
     obj: Path | None = None
     split: str | None = None
     planes: tuple[PlaneFile, ...] = ()
+    group: str = ""
 
 
 def find_cells(
@@ -53,7 +56,9 @@ def find_cells(
     Parameters
     ----------
     root : path
-        A folder with `image`, `mask` and perhaps `obj`, or with `train` and `test` holding these.
+        A folder with `image`, `mask` and perhaps `obj`, or with `train` and `test` holding these;
+        or with several folders of other names that hold these, which are groups of cells. Cells of
+        groups that share a name are called GROUP_NAME, as are all others beside them.
     split : "train", "test" or None
         Only the cells of this part; None for all.
     need_obj : bool
@@ -66,11 +71,26 @@ def find_cells(
     """
     root = Path(root)
     cells: list[CellFiles] = []
+    if split is None and (groups := group_folders(root)):
+        for folder in groups:
+            of = _cells_of(folder, None, need_obj)
+            cells += [replace(cell, group=folder.name) for cell in of]
+        if len({cell.name.casefold() for cell in cells}) < len(cells):
+            cells = [replace(cell, name=f"{cell.group}_{cell.name}") for cell in cells]
+        return cells
     for part, folder in _chosen_parts(root, split).items():
         cells += _cells_of(folder, part, need_obj)
     if not cells:
         raise no_cells(root)
     return cells
+
+
+def group_folders(root: Path) -> list[Path]:
+    """Give the folders of `root` that each hold the cells of a group; none for a data set."""
+    if not root.is_dir() or parts(root):
+        return []
+    inner = [path for path in folders_of(root) if _is_part(path)]
+    return inner if len(inner) > 1 else []
 
 
 def parts(root: Path) -> dict[str | None, Path]:

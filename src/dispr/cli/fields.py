@@ -27,6 +27,7 @@ def predict_fields_command(
     images: str | None,
     labels: str | None,
     mask: Path | None,
+    groups: Path | None,
     weights: Path | None,
     device: str,
     precision: str,
@@ -34,13 +35,14 @@ def predict_fields_command(
     options: dict[str, Any],
 ) -> None:
     """Predict the fields that DATA names and say what came of it."""
+    from dispr.cells.groups import with_groups
     from dispr.fields.find import find_fields
     from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
     from dispr.prediction.calibrate import lacks
     from dispr.prediction.model import load
 
     chosen = FieldSettings(**settings)
-    fields = find_fields(data, images, labels, mask)
+    fields = with_groups(find_fields(data, images, labels, mask), groups)
     if labels is None:
         for files in fields:
             if files.labels is not None:

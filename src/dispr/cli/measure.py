@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     "calibrated since. Default: the intervals that it had.",
 )
 @click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV with the columns cell and group. Default: as they were predicted.",
+)
+@click.option(
     "--all",
     "wide",
     is_flag=True,
@@ -55,6 +61,7 @@ def command(
     spacing: tuple[float, float, float] | None,
     sections: bool,
     weights: Path | None,
+    groups: Path | None,
     wide: bool,
     published: bool,
     split: str | None,
@@ -78,6 +85,7 @@ def command(
     """
     from tqdm import tqdm
 
+    from dispr.cells.groups import with_groups
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
     from dispr.measurements.folder import measure_items
@@ -97,6 +105,7 @@ def command(
         items = with_intervals(items, folder, intervals)
     elif weights is not None:
         raise ConfigError(f"{folder} is no prediction; leave --weights out.")
+    items = with_groups(items, groups)
     with tqdm(total=len(items), unit="cell", leave=False) as bar:
         rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=bar.update)
     click.echo(f"{len(rows)} cells, {len(rows[0])} columns: {out}")

@@ -22,6 +22,13 @@ import click
     "--cells", default=12, show_default=True, type=click.IntRange(1), help="Most cells to show."
 )
 @click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV with the columns cell and group; cells are drawn group by group. Default: as they "
+    "were predicted.",
+)
+@click.option(
     "--scale",
     default=2,
     show_default=True,
@@ -29,7 +36,13 @@ import click
     help="Pixels of the pictures for one on a plain screen.",
 )
 def command(
-    predictions: Path, data: Path, out: Path, split: str | None, cells: int, scale: int
+    predictions: Path,
+    data: Path,
+    out: Path,
+    split: str | None,
+    cells: int,
+    groups: Path | None,
+    scale: int,
 ) -> None:
     """Draw the cells of PREDICTIONS with their sections from DATA, and the truth where it is there.
 
@@ -37,13 +50,16 @@ def command(
     the true shape and the samples. Where the files state the size of their voxels, there is a scale
     bar, and volumes are in um3. In an SVG file, texts and scale bars can be edited.
     """
+    from dataclasses import replace
+
     from dispr.cells.folder import find_cells
+    from dispr.cells.groups import with_groups
     from dispr.errors import FileError
     from dispr.files import atomic_path
     from dispr.pictures.panel import panel
     from dispr.pictures.predicted import predicted_row
     from dispr.pictures.vector import panel_svg
-    from dispr.prediction.layout import predicted_names
+    from dispr.prediction.layout import predicted_names, read_predictions
 
     kind = out.suffix.lower()
     if kind not in (".png", ".svg"):
@@ -52,6 +68,9 @@ def command(
     files = [file for file in find_cells(data, split=split) if file.name in names]
     if not files:
         raise FileError(f"{data} holds none of the cells of {predictions}; name their data set.")
+    rows_of = {row["name"]: row for row in read_predictions(predictions)}
+    files = [replace(file, group=rows_of.get(file.name, {}).get("group") or "") for file in files]
+    files = sorted(with_groups(files, groups), key=lambda file: file.group)
     # Evenly chosen, so that cells of all classes are among them.
     count = min(cells, len(files))
     rows = [predicted_row(predictions, files[i * len(files) // count]) for i in range(count)]

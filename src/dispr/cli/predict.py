@@ -42,6 +42,13 @@ from dispr.cli.options import refuse_given
     "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
 )
 @click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV with the columns cell and group; for fields of view, cell is the name of the field. "
+    "Default: sub-folders of DATA that each hold image and mask.",
+)
+@click.option(
     "--pixel-size",
     type=float,
     default=None,
@@ -114,6 +121,7 @@ def command(
     device: str,
     precision: str,
     batch_size: int,
+    groups: Path | None,
     pixel_size: float | None,
     labels: str | None,
     mask: Path | None,
@@ -134,6 +142,9 @@ def command(
     size of the pixels is known, the files state the size of their voxels, and the table volumes in
     um3. Interrupt with Ctrl-C; the same command goes on where it was.
 
+    Where DATA has several folders that each hold image and mask, such as control and treated, these
+    are groups of cells; or --groups names them. Tables and the report tell the groups apart.
+
     DATA may also be a field of view with many cells and --labels, an image of one cell with
     --mask, or a folder of fields, whose images and labels are told by --images and --labels. OUT
     then receives the cropped cells too, a table of the cells, cells.csv, and a label volume and
@@ -153,6 +164,7 @@ def command(
             images=images,
             labels=labels,
             mask=mask,
+            groups=groups,
             weights=weights,
             device=device,
             precision=precision,
@@ -178,6 +190,7 @@ def command(
             report_fields(out)
         return
     from dispr.cells.folder import find_cells
+    from dispr.cells.groups import told_groups, with_groups
     from dispr.cli.progress import Bars
     from dispr.prediction.calibrate import lacks
     from dispr.prediction.folder import predict_folder
@@ -187,7 +200,9 @@ def command(
         ("channel", "volume", "meshes", "measures"),
         "DATA is a folder of cells; it is for fields of view",
     )
-    files = find_cells(data, split=split)
+    files = with_groups(find_cells(data, split=split), groups)
+    for line in told_groups(files):
+        click.echo(line)
     model = load(weights, device, precision)
     if precision == "auto":
         click.echo(f"Computing in {model.precision}.")

@@ -25,9 +25,20 @@ NAME = "report.html"
     help="File to write (.html); more of them beside it where there are hundreds of cells.",
 )
 @click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="CSV with the columns cell and group. Default: as they were predicted.",
+)
 @click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
 def command(
-    predictions: Path, data: Path | None, out: Path, split: str | None, jobs: int | None
+    predictions: Path,
+    data: Path | None,
+    out: Path,
+    split: str | None,
+    groups: Path | None,
+    jobs: int | None,
 ) -> None:
     """Write the cells of PREDICTIONS as a report that opens in any browser, without a network.
 
@@ -37,7 +48,7 @@ def command(
     from dispr.report.write import check_name
 
     check_name(out)
-    if not write(predictions, data, out, split=split, jobs=jobs).sections:
+    if not write(predictions, data, out, split=split, groups=groups, jobs=jobs).sections:
         click.echo("Name the data set that was predicted, to see the sections in it.")
 
 
@@ -48,6 +59,7 @@ def write(
     *,
     split: str | None = None,
     evaluation: Evaluation | None = None,
+    groups: Path | None = None,
     jobs: int | None = None,
 ) -> WrittenReport:
     """Write a report, and say so."""
@@ -63,6 +75,7 @@ def write(
             out,
             split=split,
             evaluation=evaluation,
+            groups=groups,
             jobs=jobs,
             on_cell=bar.update,
         )

@@ -27,12 +27,15 @@ class FieldFiles:
         Its labels, where there are some.
     mask : Path or None
         The mask, where the image is of a single cell.
+    group : str
+        The group of cells that its cells are of, such as a treatment; empty for none.
     """
 
     name: str
     image: Path
     labels: Path | None = None
     mask: Path | None = None
+    group: str = ""
 
 
 def find_fields(

@@ -194,7 +194,8 @@ def predict_field_files(
             on_note(note)
     _claim(out, field, _relative(files.image, out), settings.channel)
     write_labels(out / LABELS, field)
-    cells = write_crops(field, out / CROPS)
+    crops = write_crops(field, out / CROPS)
+    cells = [dataclasses.replace(crop, group=files.group) for crop in crops]
     done = 0.0
 
     def predicted(share: float) -> None:
@@ -236,6 +237,8 @@ def predict_field_files(
         for cell in field.cells
     ]
     rows = written_rows(table)
+    if files.group:
+        rows = [{"label": row["label"], "group": files.group, **row} for row in rows]
     write_csv(out / TABLE, rows)
     return rows
 

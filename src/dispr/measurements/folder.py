@@ -139,6 +139,8 @@ def measure_item(item: Item) -> Done:
     about: Row = {"name": item.name, "class": parse_name(item.name).cell_class or ""}
     if item.split:
         about["split"] = item.split
+    if item.group:
+        about["group"] = item.group
     return Done(mark, about | {name: written(value) for name, value in found.items()})
 
 
@@ -152,7 +154,7 @@ def digest(item: Item) -> str:
     """
     settings = (
         *(__version__, item.kind, item.published, item.spacing),
-        *(item.intervals, item.ellipsoid, item.warning),
+        *(item.intervals, item.ellipsoid, item.warning, item.group),
     )
     found = hashlib.sha256(repr(settings).encode())
     for path in item.paths:

@@ -47,6 +47,8 @@ class Item:
         Volume of the ellipsoid on the cell's outline, in voxels of the prediction.
     warning : str
         What to beware of in a prediction.
+    group : str
+        The group of cells that it is of; empty for none.
     """
 
     kind: Kind
@@ -58,6 +60,7 @@ class Item:
     intervals: Intervals | None = None
     ellipsoid: float | None = None
     warning: str = ""
+    group: str = ""
 
 
 def find_items(
@@ -158,6 +161,7 @@ def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None)
                 ellipsoid=float(ellipsoid) if ellipsoid else None,
                 warning=warning,
                 intervals=None if warning else intervals,
+                group=row.get("group") or "",
             )
         )
     return found

@@ -47,7 +47,8 @@ def predicted_row(predictions: Path, file: CellFiles) -> PanelRow:
     edge = None if spacing is None else spacing[2]
     unit = 1.0 if edge is None else edge**3
     voxels = float((probability > 0.5).sum())
-    note = f"{voxels * unit:,.0f} {'voxels' if edge is None else 'µm³'}"
+    note = f"{file.group}\n" if file.group else ""
+    note += f"{voxels * unit:,.0f} {'voxels' if edge is None else 'µm³'}"
     if truth is not None:
         note += f"\ntruth {truth.sum() * unit:,.0f}\nIoU {iou(probability > 0.5, truth):.2f}"
     return PanelRow(

@@ -104,7 +104,8 @@ def predict_folder(
     Returns
     -------
     list of dict
-        The rows of `predictions.csv`: name, class, samples, seed, sampler, steps,
+        The rows of `predictions.csv`: name, class, group (where there are groups), samples,
+        seed, sampler, steps,
         ellipsoid_volume_voxels (`dispr.scores.baselines.ellipsoid_volume`), volume_voxels of the
         consensus, mean and standard deviation (n - 1; empty for one sample) of the samples'
         volumes in voxels, boundary_voxels of the consensus
@@ -164,6 +165,7 @@ def predict_folder(
     }
 
     count = model.samples_of(ensemble)
+    grouped = any(file.group for file in files)
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
 
@@ -177,6 +179,7 @@ def predict_folder(
         rows[name] = {
             "name": name,
             "class": parse_name(name).cell_class or "",
+            **({"group": files[i].group} if grouped else {}),
             "samples": len(prediction.samples),
             "seed": seed,
             "sampler": settings["sampler"],

@@ -93,6 +93,7 @@ def report_cell(source: Source) -> CellReport:
     index = {
         "name": source.name,
         "class": parse_name(source.name).cell_class or "",
+        "group": source.item.group,
         "warning": source.warning,
         "familiarity": source.familiarity,
         "edge": None if spacing is None else rounded(spacing[0]),

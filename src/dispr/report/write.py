@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dispr._version import __version__
+from dispr.cells.groups import with_groups
 from dispr.errors import FileError
 from dispr.files import atomic_path
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
@@ -91,6 +92,7 @@ def write_report(
     *,
     split: str | None = None,
     evaluation: Any = None,
+    groups: Path | None = None,
     jobs: int | None = None,
     page_bytes: int = PAGE_BYTES,
     on_cell: Callable[[], Any] | None = None,
@@ -111,6 +113,9 @@ def write_report(
     evaluation : dispr.scores.evaluate.Evaluation, optional
         Scores of these predictions, if they are at hand; else they are computed where there is a
         truth.
+    groups : Path, optional
+        Table of the groups of cells (`dispr.cells.groups.read_groups`), instead of those that they
+        were predicted with.
     jobs : int, optional
         Processes; as many as cores if not given.
     page_bytes : int
@@ -125,6 +130,8 @@ def write_report(
     """
     check_name(out)
     sources = find_sources(predictions, data, split)
+    items = with_groups([source.item for source in sources], groups)
+    sources = [replace(source, item=item) for source, item in zip(sources, items, strict=True)]
     cells: list[CellReport] = []
     for cell in map_in_processes(report_cell, sources, jobs):
         cells.append(cell)

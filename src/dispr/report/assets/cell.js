@@ -41,10 +41,10 @@ class CellView {
       el("nav", { class: "steps", "aria-label": "Cells" }, link(before, "‹ Previous", "Previous cell"), el("a", { class: "button", href: "#cells", text: "All cells" }), link(after, "Next ›", "Next cell")));
   }
 
-  /** Class, and place in the field of view, as far as they are known. */
+  /** Class, group, and place in the field of view, as far as they are known. */
   origin() {
-    const { class: name, place } = this.entry;
-    const words = name ? [className(name)] : [];
+    const { class: name, group, place } = this.entry;
+    const words = [name, group].filter(Boolean).map((word) => kindName(word));
     if (place) words.push(`at x ${number(place[0])}, y ${number(place[1])} px of the field`);
     return words.join(", ");
   }

@@ -72,7 +72,7 @@ function scatter({ points, xLabel, yLabel, title, diagonal = false }) {
   }
   for (const point of known) {
     const words = `${point.name}: ${xLabel} ${number(point.x)}, ${yLabel} ${number(point.y)}`;
-    const colour = classColour(point.group);
+    const colour = kindColour(point.group);
     const link = svg("a", { href: point.href, "aria-label": words, class: "point" }, svg("title", { text: words }));
     if (point.low !== null && point.low !== undefined) {
       link.append(svg("line", { x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high), stroke: colour, class: "whisker" }));
@@ -105,9 +105,9 @@ function axes(x, y, xRange, yRange, xLabel, yLabel, left) {
 
 /** Points of each group in a row of their own, with the mean as a line. points: [{value, name, group, href}] */
 function strip({ points, label, title, range }) {
-  const groups = CLASSES.filter((group) => points.some((point) => point.group === group));
+  const groups = KINDS.filter((group) => points.some((point) => point.group === group));
   const row = 34;
-  const left = 14 + widthOf(groups.map(className));
+  const left = 14 + widthOf(groups.map((name) => kindName(name)));
   const { width, right } = CHART;
   const height = groups.length * row + 70;
   const x = scaleOf(range || rangeOf(points.map((point) => point.value)), left, width - right);
@@ -121,14 +121,14 @@ function strip({ points, label, title, range }) {
   groups.forEach((group, i) => {
     const own = points.filter((point) => point.group === group);
     const y = 8 + (i + 0.5) * row;
-    parts.push(svg("text", { x: left - 10, y: y + 4, "text-anchor": "end", text: className(group) }));
+    parts.push(svg("text", { x: left - 10, y: y + 4, "text-anchor": "end", text: kindName(group) }));
     const mean = own.reduce((sum, point) => sum + point.value, 0) / own.length;
     parts.push(svg("line", { x1: x(mean), x2: x(mean), y1: y - 13, y2: y + 13, class: "mean" }));
     for (const point of own) {
       const words = `${point.name}: ${label} ${number(point.value, 3)}`;
       parts.push(
         svg("a", { href: point.href, "aria-label": words, class: "point" }, svg("title", { text: words }),
-          svg("circle", { cx: x(point.value), cy: y, r: 5, fill: classColour(group), "fill-opacity": 0.8, stroke: classColour(group) })),
+          svg("circle", { cx: x(point.value), cy: y, r: 5, fill: kindColour(group), "fill-opacity": 0.8, stroke: kindColour(group) })),
       );
     }
   });
@@ -143,7 +143,7 @@ function placeMap(points) {
   const box = [Math.min(...xs) - pad, Math.min(...ys) - pad, Math.max(...xs) - Math.min(...xs) + 2 * pad, Math.max(...ys) - Math.min(...ys) + 2 * pad];
   const radius = side / Math.max(36, 4 * Math.sqrt(points.length));
   const parts = points.map(({ place, name, words, group, warned, href }) => {
-    const colour = classColour(group);
+    const colour = kindColour(group);
     const label = `${name}: ${words}`;
     return svg("a", { href, class: "point", "aria-label": label }, svg("title", { text: label }),
       svg("circle", { cx: place[0], cy: place[1], r: radius, fill: warned ? "var(--surface)" : colour, stroke: colour, "vector-effect": "non-scaling-stroke" }));
@@ -151,9 +151,9 @@ function placeMap(points) {
   return svg("svg", { viewBox: box.join(" "), class: "chart map", role: "group", "aria-label": "Cells in the field of view" }, parts);
 }
 
-/** The colours of the classes. */
+/** The colours of the groups or classes. */
 function legend() {
-  if (CLASSES.length < 2) return null;
-  return el("ul", { class: "legend" }, CLASSES.map((name) =>
-    el("li", {}, el("span", { class: "dot", style: `background:${classColour(name)}` }), className(name))));
+  if (KINDS.length < 2) return null;
+  return el("ul", { class: "legend" }, KINDS.map((name) =>
+    el("li", {}, el("span", { class: "dot", style: `background:${kindColour(name)}` }), kindName(name))));
 }

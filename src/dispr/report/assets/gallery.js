@@ -7,6 +7,7 @@ function sortings() {
   const found = {
     name: { label: "Name", of: (cell) => cell.name, down: false },
     class: { label: "Class", of: (cell) => cell.class, down: false },
+    ...(GROUPS.length > 1 ? { group: { label: "Group", of: (cell) => cell.group, down: false } } : {}),
   };
   for (const name of REPORT.main) {
     found[name] = { label: FEATURES.get(name).label, of: (cell) => mainMeasure(cell, name).value, down: true };
@@ -31,7 +32,7 @@ function relativeWidth(cell) {
 class Gallery {
   constructor() {
     this.sortings = sortings();
-    this.state = { query: "", group: "*", warned: false, sort: "name", down: false, most: CARDS_AT_ONCE };
+    this.state = { query: "", class: "*", group: "*", warned: false, sort: "name", down: false, most: CARDS_AT_ONCE };
     this.status = el("p", { class: "muted", role: "status" });
     this.list = el("ul", { class: "cards" });
     this.more = el("button", { type: "button", class: "more", on: { click: () => this.change({ most: this.state.most + CARDS_AT_ONCE }) } });
@@ -49,9 +50,11 @@ class Gallery {
 
   toolbar() {
     const search = el("input", { type: "search", id: "query", placeholder: "part of a name", on: { input: () => this.change({ query: search.value }) } });
-    const group = el("select", { id: "group", on: { change: () => this.change({ group: group.value }) } },
-      el("option", { value: "*", text: "all classes" }),
-      CLASSES.map((name) => el("option", { value: name, text: className(name) })));
+    const chooser = (key, all, names) => {
+      const select = el("select", { id: key, on: { change: () => this.change({ [key]: select.value }) } },
+        el("option", { value: "*", text: all }), names.map((name) => el("option", { value: name, text: kindName(name, key) })));
+      return select;
+    };
     const sort = el("select", { id: "sort", on: { change: () => this.change({ sort: sort.value, down: this.sortings[sort.value].down }) } },
       Object.entries(this.sortings).map(([key, { label }]) => el("option", { value: key, text: label })));
     this.direction = el("button", { type: "button", id: "direction", class: "icon", on: { click: () => this.change({ down: !this.state.down }) } });
@@ -59,7 +62,8 @@ class Gallery {
     const anyWarning = REPORT.cells.some((cell) => cell.warning);
     return el("form", { class: "toolbar", role: "search", "aria-label": "Sort and filter", on: { submit: (event) => event.preventDefault() } },
       el("label", { for: "query" }, "Find", search),
-      CLASSES.length > 1 ? el("label", { for: "group" }, "Class", group) : null,
+      CLASSES.length > 1 ? el("label", { for: "class" }, "Class", chooser("class", "all classes", CLASSES)) : null,
+      GROUPS.length > 1 ? el("label", { for: "group" }, "Group", chooser("group", "all groups", GROUPS)) : null,
       el("label", { for: "sort" }, "Sort by", el("span", { class: "joined" }, sort, this.direction)),
       anyWarning ? el("label", { for: "warned", class: "check" }, warned, "With warnings only") : null,
       saveButtons("cells", { CSV: () => cellRows(this.chosen()) }),
@@ -74,7 +78,8 @@ class Gallery {
 
   /** The cells that pass the filters, in order. */
   chosen() {
-    const { query, group, warned, sort, down } = this.state;
+    const { query, warned, sort, down } = this.state;
+    const wanted = (cell, key) => this.state[key] === "*" || cell[key] === this.state[key];
     const words = query.trim().toLowerCase();
     const of = this.sortings[sort].of;
     const compare = (a, b) => {
@@ -85,7 +90,7 @@ class Gallery {
     };
     return REPORT.cells
       .filter((cell) => cell.name.toLowerCase().includes(words))
-      .filter((cell) => (group === "*" || cell.class === group) && (!warned || cell.warning))
+      .filter((cell) => wanted(cell, "class") && wanted(cell, "group") && (!warned || cell.warning))
       .sort(compare);
   }
 
@@ -134,7 +139,7 @@ class Gallery {
   /** What the card tells of the measure that it was sorted by, if it does not already. */
   sortedBy(cell) {
     const { sort } = this.state;
-    if (["name", "class", "volume", "iou"].includes(sort)) return null;
+    if (["name", "class", "group", "volume", "iou"].includes(sort)) return null;
     const { label, of } = this.sortings[sort];
     const value = of(cell);
     const unit = FEATURES.has(sort) ? unitOf(FEATURES.get(sort), cell) : "";

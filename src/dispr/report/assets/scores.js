@@ -11,6 +11,7 @@ function scoresView() {
     el("div", { class: "chart-grid" },
       scored ? agreement() : null,
       scored ? chartPanel("IoU with the truth", iouStrip()) : null,
+      KINDS.length > 1 ? byKind() : null,
       comparison(),
       fieldMap()));
 }
@@ -65,7 +66,7 @@ function agreement() {
     const fitted = cells.filter((cell) => isFitted(cell, name) && mainMeasure(cell, name).low !== null).length;
     const points = cells.map((cell) => {
       const { value, low, high, truth } = mainMeasure(cell, name);
-      return { x: truth, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell), outside: isFitted(cell, name) && low !== null && (truth < low || truth > high) };
+      return { x: truth, y: value, low, high, name: cell.name, group: cell[KIND], href: addressOf(cell), outside: isFitted(cell, name) && low !== null && (truth < low || truth > high) };
     });
     const label = labelOf(name);
     const outside = points.filter((point) => point.outside).length;
@@ -77,6 +78,30 @@ function agreement() {
   });
 }
 
+/** A measure of the cells of each group or class. */
+function byKind() {
+  return measureChart(`Measures by ${KIND}`, [{ label: "Measure", value: "volume" }], (name) => {
+    const points = REPORT.cells.filter((cell) => mainMeasure(cell, name).value !== null)
+      .map((cell) => ({ value: mainMeasure(cell, name).value, name: cell.name, group: cell[KIND], href: addressOf(cell) }));
+    const rows = KINDS.map((kind) => {
+      const values = points.filter((point) => point.group === kind).map((point) => point.value).sort((a, b) => a - b);
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return [kindName(kind), values.length, values.length ? number(mean) : "–", values.length ? number(medianOf(values)) : "–"];
+    });
+    return [
+      strip({ points, label: labelOf(name), title: `${labelOf(name)} by ${KIND}` }),
+      plainTable(`${labelOf(name)} by ${KIND}`, [KIND === "group" ? "Group" : "Class", "Cells", "Mean", "Median"], rows),
+      el("p", { class: "muted small", text: "A dot is a cell, the line their mean. The spread among cells is no test of a difference." }),
+    ];
+  });
+}
+
+/** The median of sorted values. */
+function medianOf(values) {
+  const half = values.length / 2;
+  return values.length % 2 ? values[Math.floor(half)] : (values[half - 1] + values[half]) / 2;
+}
+
 /** Any two measures of all cells. */
 function comparison() {
   const choices = [{ label: "Across", value: "volume" }, { label: "Up", value: "sphericity" }];
@@ -84,7 +109,7 @@ function comparison() {
     const points = REPORT.cells.map((cell) => {
       const { value, low, high } = mainMeasure(cell, up);
       const { value: x, low: left, high: right } = mainMeasure(cell, across);
-      return { x, left, right, y: value, low, high, name: cell.name, group: cell.class, href: addressOf(cell) };
+      return { x, left, right, y: value, low, high, name: cell.name, group: cell[KIND], href: addressOf(cell) };
     });
     return [
       scatter({ points, xLabel: labelOf(across), yLabel: labelOf(up), title: `${labelOf(up)} over ${labelOf(across)}` }),
@@ -97,7 +122,7 @@ function comparison() {
 function fieldMap() {
   const cells = REPORT.cells.filter((cell) => cell.place);
   if (!cells.length) return null;
-  const points = cells.map((cell) => ({ place: cell.place, name: cell.name, words: volumeText(cell), group: cell.class, warned: cell.warning, href: addressOf(cell) }));
+  const points = cells.map((cell) => ({ place: cell.place, name: cell.name, words: volumeText(cell), group: cell[KIND], warned: cell.warning, href: addressOf(cell) }));
   return chartPanel("In the field of view", placeMap(points),
     el("p", { class: "muted small", text: "As in the image, rows go down. Cells with a warning are hollow." }));
 }
@@ -108,8 +133,8 @@ function volumeText(cell) {
 }
 
 function iouStrip() {
-  const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => ({ value: cell.iou[0], name: cell.name, group: cell.class, href: addressOf(cell) }));
-  return strip({ points, label: "IoU of the consensus", title: "IoU by class", range: [0, 1] });
+  const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => ({ value: cell.iou[0], name: cell.name, group: cell[KIND], href: addressOf(cell) }));
+  return strip({ points, label: "IoU of the consensus", title: `IoU by ${KIND}`, range: [0, 1] });
 }
 
 /** A measure with its unit; that of the first cell, as most reports have one. */
