@@ -120,6 +120,7 @@ class Gallery {
           el("strong", { class: "card-name" }, breakable(cell.name)),
           el("span", {}, `${volumeText(cell)} `,
             volume.low === null ? null : el("span", { class: "muted", title: isFitted(cell, "volume") ? "90 % interval" : "range of samples", text: isFitted(cell, "volume") ? `(${interval(volume.low, volume.high)})` : `(samples ${interval(volume.low, volume.high)})` })),
+          cell.group ? el("span", { class: "muted", text: cell.group }) : null,
           cell.iou ? el("span", { class: "muted", text: `IoU ${cell.iou[0].toFixed(2)}` }) : null,
           sorted ? el("span", { class: "muted", text: sorted }) : null)));
   }
