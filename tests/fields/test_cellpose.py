@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import FileError
+from dispr.fields.cellpose import _from_buffer
 from dispr.fields.read import read_field, read_labels
 
 
@@ -89,3 +90,11 @@ def test_damaged_and_incomplete_files(tmp_path):
         read_labels(path)
     with pytest.raises(FileError, match="leave out"):
         read_field(path)
+
+
+def test_arrays_in_the_order_of_fortran():
+    array = np.arange(6, dtype=np.int16).reshape(2, 3)
+    buffer = array.ravel(order="F").tobytes()
+    for order, expected in (("F", array), ("C", array.ravel(order="F").reshape(2, 3))):
+        found = _from_buffer(buffer, np.dtype(np.int16), (2, 3), order)
+        np.testing.assert_array_equal(found, expected)

@@ -50,3 +50,15 @@ def test_single_cells_of_a_simulated_field_are_cut_out_pixel_by_pixel(field):
         inside = mask > 0
         assert inside.sum() == cell.located.area
         np.testing.assert_array_equal(image[inside], field.image[field.labels == cell.label])
+
+
+def test_light_is_not_taken_from_the_neighbour():
+    """Another cell is around three quarters of this one; the rest tells the light about it."""
+    y, x = np.mgrid[:100, :100] - 50
+    away = np.hypot(y, x)
+    around = (away > 9) & (away < 20) & ~((y > 0) & (x > 0))
+    labels = np.where(away <= 7, 1, np.where(around, 2, 0))
+    image = np.where(labels == 1, 200, np.where(labels == 2, 150, 10)).astype(np.uint8)
+    crop, mask, _ = crop_cell(image, labels, locate_cells(labels)[0], 64, 90)
+    assert set(np.unique(crop[mask > 0])) == {200}
+    assert set(np.unique(crop[mask == 0])) == {10}

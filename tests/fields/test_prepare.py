@@ -103,3 +103,13 @@ def test_a_checksum_sees_all_that_crops_depend_on():
         digest(IMAGE.astype(np.uint16), pixel_size=0.2, frame=9.0),
     ]
     assert len({known, *others}) == 8
+
+
+def test_grey_masks_of_single_cells_are_kept():
+    grey = np.where(LABELS > 0, 255, 0).astype(np.uint8)
+    edge = np.nonzero(grey)[0][0], np.nonzero(grey)[1][0]
+    grey[edge] = 130
+    for mask in (grey, grey / 255):
+        kept = prepare_single(IMAGE, mask).mask
+        assert kept.dtype == (np.uint8 if mask is grey else np.float32)
+        np.testing.assert_allclose(kept, mask, atol=1e-6)

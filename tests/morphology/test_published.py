@@ -14,6 +14,7 @@ from dispr.errors import ArrayError
 from dispr.morphology.published import (
     SECTION_NAMES,
     SHAPE_NAMES,
+    _nearest,
     gabor_sum,
     hull_voxels,
 )
@@ -134,3 +135,17 @@ def test_other_sizes_and_full_volumes():
     found = dispr.measure(np.ones((64, 64, 64), bool), published=True)
     assert found["volume"] == 64**3
     assert np.isnan(found["surface"])
+
+
+def test_the_nearest_point_of_a_surface():
+    mesh = trimesh.creation.box((2, 3, 4))
+    for start, expected in (
+        ((0.4, 0.2, -0.3), (1, 0.2, -0.3)),
+        ((-0.1, -1.4, 1.0), (-0.1, -1.5, 1.0)),
+        ((5.0, 1.0, 1.0), (1, 1, 1)),
+    ):
+        found, triangles = _nearest(
+            np.asarray(mesh.subdivide_to_size(1.2).triangles), np.array(start)
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        assert len(triangles) >= 1

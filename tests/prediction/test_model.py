@@ -168,6 +168,10 @@ def test_classes(sections):
     a = model.predict(image, mask, ensemble=1, cell_class="SDE")
     b = model.predict(image, mask, ensemble=1, cell_class="keratocytes")
     assert (a.samples != b.samples).any()
+    images, masks = (np.stack([part[0]] * 2) for part in sections)
+    both = model.predict(images, masks, ensemble=1, cell_class=["SDE", "keratocytes"])
+    for found, single in zip(both.samples, (a, b), strict=True):
+        assert (found != single.samples).mean() < 1e-4
     for wrong in (None, "ball"):
         with pytest.raises(ConfigError, match="needs the class of each cell"):
             model.predict(image, mask, cell_class=wrong)
