@@ -288,7 +288,7 @@ def test_measures_and_scores(page, report):
     assert rows[0].startswith("Volume")
     assert "µm³" in rows[0]
     page.open(report, "#plots")
-    assert page.evaluate("document.querySelectorAll('.chart .point').length") == 9
+    assert page.evaluate("document.querySelectorAll('.chart .point').length") == 12
     assert "consensus" in page.evaluate("document.querySelector('table').textContent")
     page.fill("select[aria-label=Measure]", "surface")
     assert "surface (µm²)" in page.evaluate("document.querySelector('.chart').textContent")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import shlex
+import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,6 +15,11 @@ import click
 import click.core
 
 from dispr.errors import ConfigError
+
+
+def typed_command() -> str:
+    """Give the command line as it was typed, for a POSIX shell."""
+    return shlex.join(["dispr", *sys.argv[1:]])
 
 
 class NumberList(click.ParamType):

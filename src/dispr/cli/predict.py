@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dispr.cli.options import refuse_given
+from dispr.cli.options import refuse_given, typed_command
 
 
 @click.command()
@@ -182,6 +182,7 @@ def command(
                 "sampler": sampler,
                 "steps": steps,
                 "batch_size": batch_size,
+                "command": typed_command(),
             },
         )
         if report:
@@ -222,6 +223,7 @@ def command(
             pixel_size=pixel_size,
             frame=frame,
             save_grey=save_grey,
+            command=typed_command(),
             on_progress=bars.counter(len(files)),
             on_note=bars.note,
         )

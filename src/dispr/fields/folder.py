@@ -147,6 +147,7 @@ def predict_field_files(
     sampler: str | None = None,
     steps: str | int | None = None,
     batch_size: int = BATCH_SIZE,
+    command: str = "",
     jobs: int | None = None,
     on_progress: Report | None = None,
     on_note: Note | None = None,
@@ -167,6 +168,8 @@ def predict_field_files(
         How the field is taken apart.
     ensemble, seed, sampler, steps, batch_size
         As for `Model.predict`.
+    command : str
+        As for `predict_folder`.
     jobs : int, optional
         Processes that measure and mesh; as many as cores if not given.
     on_progress : callable, optional
@@ -215,6 +218,7 @@ def predict_field_files(
         pixel_size=field.pixel_size,
         framed=True,
         remarks={cell.name: cell.warning for cell in field.predictable},
+        command=command,
         on_progress=predicted,
     )
     about = {row["name"]: row for row in predictions}

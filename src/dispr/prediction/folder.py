@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def predict_folder(
     framed: bool = False,
     save_grey: bool = False,
     remarks: Mapping[str, str] | None = None,
+    command: str = "",
     on_progress: Callable[[float], Any] | None = None,
     on_note: Callable[[str], Any] | None = None,
 ) -> list[dict[str, Any]]:
@@ -96,6 +98,8 @@ def predict_folder(
         Write what the samples were decided from too, `grey/NAME_K.tif`, float32, 0 to 1.
     remarks : mapping of str to str, optional
         By name, what else to beware of in a cell; part of its warning.
+    command : str
+        The command that was run, for the record of the prediction.
     on_progress : callable, optional
         Called with the number of cells, or part of one, done since the last call.
     on_note : callable, optional
@@ -152,7 +156,8 @@ def predict_folder(
         for file, cell, planes in zip(files, cells, known, strict=True)
     }
     intervals = None if model.intervals is None else model.intervals.to_dict()
-    same = _begin(out, settings, intervals, digests, sizes, squares, shapes)
+    about = {"made": _made(model, command), "intervals": intervals}
+    same = _begin(out, settings, about, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
     for name, warning in told.items():
         all_told = (warning, (remarks or {}).get(name, ""), looks[name]["warning"])
@@ -407,7 +412,7 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
 def _begin(
     out: Path,
     settings: dict[str, Any],
-    intervals: dict[str, Any] | None,
+    about: dict[str, Any],
     digests: dict[str, str],
     sizes: dict[str, float | None],
     squares: dict[str, Square],
@@ -446,7 +451,7 @@ def _begin(
             sample_path(out, name, k).unlink(missing_ok=True)
     others = {n: at for n, at in before.get("squares", {}).items() if n not in digests}
     cells = {
-        "intervals": intervals,
+        **about,
         "cells": {**known, **digests},
         "voxel_sizes_um": {**before.get("voxel_sizes_um", {}), **sizes},
         "squares": others
@@ -454,6 +459,20 @@ def _begin(
     }
     write_json(out / SETTINGS, {**settings, **cells})
     return same
+
+
+def _made(model: Model, command: str) -> dict[str, Any]:
+    """Give what the record tells people of a prediction: model, training cells, command, date."""
+    found: dict[str, Any] = {
+        "network": type(model.network).__name__,
+        "deterministic": model.config.deterministic,
+        "weights": str(model.about.get("name") or ""),
+    }
+    if model.frame is not None:
+        found |= {"trained_on": model.frame.cells, "frame_um": round(model.frame.edge_um, 3)}
+    if command:
+        found |= {"command": command, "date": datetime.now().astimezone().isoformat("T", "minutes")}
+    return found
 
 
 def _has_shapes(out: Path, name: str, digests: Mapping[str, str]) -> bool:

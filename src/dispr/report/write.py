@@ -17,6 +17,7 @@ from dispr.prediction.familiarity import ALARM
 from dispr.prediction.layout import read_settings
 from dispr.processes import map_in_processes
 from dispr.report.cell import CellReport, report_cell
+from dispr.report.fieldmap import field_map
 from dispr.report.page import deal, page
 from dispr.report.sources import Source, find_sources
 from dispr.surface.colours import STOPS
@@ -147,6 +148,8 @@ def write_report(
     shared = {
         "version": __version__,
         "settings": _settings(predictions),
+        "made": read_settings(predictions).get("made", {}),
+        "field": field_map(predictions),
         "folder": predictions.resolve().name,
         "features": _features(),
         "main": list(MAIN_SHAPE),

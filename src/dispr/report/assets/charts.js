@@ -135,19 +135,27 @@ function strip({ points, label, title, range }) {
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "group", "aria-label": title }, parts);
 }
 
-/** Points at their places in an image, whose rows go down. points: [{place, name, words, group, warned, href}] */
-function placeMap(points) {
+/**
+ * Cells at their places in an image, whose rows go down.
+ *
+ * points: [{place, name, words, colour, warned, href, label, outline}]; label and outline, x and y in turn,
+ * where they are known. field: {width, height, image}, where it is known.
+ */
+function placeMap(points, field) {
   const [xs, ys] = [0, 1].map((axis) => points.map((point) => point.place[axis]));
-  const side = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 64);
+  const side = field ? Math.max(field.width, field.height) : Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 64);
   const pad = 0.08 * side;
-  const box = [Math.min(...xs) - pad, Math.min(...ys) - pad, Math.max(...xs) - Math.min(...xs) + 2 * pad, Math.max(...ys) - Math.min(...ys) + 2 * pad];
+  const box = field ? [-0.5, -0.5, field.width, field.height]
+    : [Math.min(...xs) - pad, Math.min(...ys) - pad, Math.max(...xs) - Math.min(...xs) + 2 * pad, Math.max(...ys) - Math.min(...ys) + 2 * pad];
   const radius = side / Math.max(36, 4 * Math.sqrt(points.length));
-  const parts = points.map(({ place, name, words, group, warned, href }) => {
-    const colour = kindColour(group);
-    const label = `${name}: ${words}`;
-    return svg("a", { href, class: "point", "aria-label": label }, svg("title", { text: label }),
-      svg("circle", { cx: place[0], cy: place[1], r: radius, fill: warned ? "var(--surface)" : colour, stroke: colour, "vector-effect": "non-scaling-stroke" }));
-  });
+  const parts = field && field.image ? [svg("image", { href: field.image, x: box[0], y: box[1], width: box[2], height: box[3], preserveAspectRatio: "none" })] : [];
+  for (const { place: [x, y], name, words, colour, warned, href, label, outline } of points) {
+    const text = `${name}: ${words}`;
+    const look = { fill: colour, "fill-opacity": outline ? 0.35 : 0.9, stroke: colour, "stroke-dasharray": warned ? "4 3" : "none", "vector-effect": "non-scaling-stroke" };
+    parts.push(svg("a", { href, class: "point", "aria-label": text }, svg("title", { text }),
+      outline ? svg("polygon", { points: outline.join(" "), ...look }) : svg("circle", { cx: x, cy: y, r: radius, ...look }),
+      label ? svg("text", { x, y, "text-anchor": "middle", "dominant-baseline": "central", class: "number", "font-size": radius, text: String(label) }) : null));
+  }
   return svg("svg", { viewBox: box.join(" "), class: "chart map", role: "group", "aria-label": "Cells in the field of view" }, parts);
 }
 

@@ -23,6 +23,23 @@ function spreadColour(share) {
   return STOPS[i].map((low, channel) => low + (place - i) * (STOPS[i + 1][channel] - low));
 }
 
+/** Colours of a measure in a map, from low to high: those of viridis, which all eyes tell apart. */
+const MAP_STOPS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+
+/** The colour of a map for a share from 0 to 1. */
+function mapColour(share) {
+  const place = clamp(share, 0, 1) * (MAP_STOPS.length - 1);
+  const i = Math.min(Math.floor(place), MAP_STOPS.length - 2);
+  return css(MAP_STOPS[i].map((low, channel) => low + (place - i) * (MAP_STOPS[i + 1][channel] - low)));
+}
+
+/** What the colours of a map mean. */
+function mapLegend(label, low, high) {
+  return el("div", { class: "spread-legend" }, el("span", { text: label }),
+    el("i", { style: `background:linear-gradient(90deg,${MAP_STOPS.map(css).join(",")})` }),
+    el("span", { class: "ends" }, el("span", { text: number(low) }), el("span", { text: number(high) })));
+}
+
 function normalised(v) {
   const length = Math.hypot(...v);
   return v.map((value) => value / length);

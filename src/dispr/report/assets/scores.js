@@ -118,13 +118,25 @@ function comparison() {
   });
 }
 
-/** Where the cells are in their field of view. */
+/** Where the cells are in their field of view, coloured by a measure. */
 function fieldMap() {
   const cells = REPORT.cells.filter((cell) => cell.place);
   if (!cells.length) return null;
-  const points = cells.map((cell) => ({ place: cell.place, name: cell.name, words: volumeText(cell), group: cell[KIND], warned: cell.warning, href: addressOf(cell) }));
-  return chartPanel("In the field of view", placeMap(points),
-    el("p", { class: "muted small", text: "As in the image, rows go down. Cells with a warning are hollow." }));
+  return measureChart("In the field of view", [{ label: "Coloured by", value: "volume" }], (name) => {
+    const known = cells.map((cell) => mainMeasure(cell, name).value).filter((value) => value !== null);
+    const [low, high] = [Math.min(...known), Math.max(...known)];
+    const points = cells.map((cell) => {
+      const { value } = mainMeasure(cell, name);
+      const colour = value === null ? "var(--muted)" : mapColour(high > low ? (value - low) / (high - low) : 0.5);
+      const unit = unitOf(FEATURES.get(name), cell);
+      return { place: cell.place, name: cell.name, words: `${labelOf(name)} ${number(value)} ${unit}`, colour, warned: cell.warning, href: addressOf(cell), ...(REPORT.field && REPORT.field.cells[cell.name]) };
+    });
+    return [
+      placeMap(points, REPORT.field),
+      known.length ? mapLegend(labelOf(name), low, high) : null,
+      el("p", { class: "muted small", text: "As in the image, rows go down. The outlines of cells with a warning are dashed. Choose a cell to see its shapes." }),
+    ];
+  });
 }
 
 function volumeText(cell) {
