@@ -15,6 +15,7 @@ import torch
 from dispr.diffusion.config import DiffusionConfig
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
+from dispr.napari_plugin.work import _KEPT
 from dispr.network.config import UNetConfig
 from dispr.prediction.model import Model, Prediction
 
@@ -44,6 +45,12 @@ def model() -> Balls:
     config = ModelConfig(network, DiffusionConfig(steps=50), sampling_steps="2")
     torch.manual_seed(0)
     return Balls(config, build_network(config))
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Nothing is known of what other tests have drawn."""
+    _KEPT.clear()
 
 
 @pytest.fixture(scope="session")

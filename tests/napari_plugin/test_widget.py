@@ -1,6 +1,7 @@
 import csv
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -196,3 +197,71 @@ def test_settings_reach_the_job(filled, tmp_path):
     assert filled.form.job().pixel_size == pytest.approx(1 / 7, rel=1e-9)  # shown as 0.1429
     filled.form.choose_weights("")
     assert filled.form.job().weights is None
+
+
+def test_resumes_after_cancel_and_replaces_its_layers(qt_app, filled, viewer, model, monkeypatch):
+    asked = []
+    draw = model.predict_each
+
+    def counted(images, masks, **settings):
+        asked.append(len(images))
+        return draw(images, masks, **settings)
+
+    monkeypatch.setattr(model, "predict_each", counted)
+    place = work._place
+
+    def stop_then(cell, probability):
+        filled.stop()
+        return place(cell, probability)
+
+    monkeypatch.setattr(work, "_place", stop_then)
+    predict(qt_app, filled)
+    assert filled.message.text().startswith("Stopped: 1 of 3 cells were predicted.")
+    first = viewer.layers["3D labels: cells"].data.copy()
+    viewer.add_labels(np.ones((5, 5), int), name="another", metadata={"dispr_result": "other"})
+    monkeypatch.setattr(work, "_place", place)
+    predict(qt_app, filled)
+    assert asked == [3, 2]  # the first cell is not drawn again
+    assert filled.message.text().startswith("3 cells were predicted.")
+    assert [layer.name for layer in viewer.layers[2:]] == [
+        "another",
+        "3D labels: cells",
+        "samples that differ, %: cells",
+        "surfaces by spread, µm: cells",
+        "numbers: cells",
+    ]
+    assert not viewer.layers["another"].visible
+    labels = viewer.layers["3D labels: cells"].data
+    np.testing.assert_array_equal(labels == 3, first == 3)
+    predict(qt_app, filled)
+    assert asked == [3, 2, 0]
+    filled.form.seed.setValue(1)
+    predict(qt_app, filled)
+    assert asked == [3, 2, 0, 3]  # other shapes
+
+
+def test_the_chosen_cell_is_marked(qt_app, filled, viewer):
+    predict(qt_app, filled)
+    for label, (y, x) in ((9, (35, 110)), (5, (60, 75))):
+        filled.table.choose(label)
+        (frame,) = viewer.layers["chosen cell: cells"].data
+        middle = (frame.min(axis=0) + frame.max(axis=0)) / 2
+        np.testing.assert_allclose(middle, (0, 1 + y * 0.2, 2 + x * 0.2), atol=0.3)
+    assert len([layer for layer in viewer.layers if layer.name.startswith("chosen")]) == 1
+    assert filled.form.image.count() == 1
+    labels = viewer.layers["3D labels: cells"]
+    clicked = filled._clicked
+    assert clicked in viewer.mouse_drag_callbacks
+    plane = labels.data_to_world((len(labels.data) // 2, 30, 30))
+    clicked(viewer, SimpleNamespace(position=plane, dims_displayed=[1, 2]))
+    assert filled.warning.text().startswith("Cell 3:")
+    assert labels.selected_label == 3
+    above = np.array(labels.data_to_world((0, 35, 110)))
+    aside = SimpleNamespace(
+        position=above, view_direction=np.array([1.0, 0, 0]), dims_displayed=[0, 1, 2]
+    )
+    clicked(viewer, aside)
+    assert filled.warning.text().startswith("Cell 9:")
+    beside = labels.data_to_world((len(labels.data) // 2, 2, 2))
+    clicked(viewer, SimpleNamespace(position=beside, dims_displayed=[1, 2]))
+    assert filled.warning.text().startswith("Cell 9:")

@@ -31,7 +31,7 @@ widget.show_outcome(outcome, world)
 widget.table.choose(5)
 QApplication.processEvents()
 assert viewer.dims.ndisplay == 3
-assert len(viewer.layers) == before + 4
+assert len(viewer.layers) == before + 5  # and the frame about the chosen cell
 assert widget.warning.text().startswith("Cell 5: ")
 viewer.close()
 print("well")

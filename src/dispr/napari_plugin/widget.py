@@ -42,6 +42,9 @@ WIDTH = 360
 NEAR = 160.0
 """Pixels of the screen that the square of a chosen cell takes at least."""
 
+MARK = "#ffb000"
+"""Colour of the frame about the chosen cell."""
+
 TILT = 0.8
 """How far the cells are seen from aside at first: the tangent of the angle."""
 
@@ -69,6 +72,7 @@ class PredictWidget(QWidget):
         self._world = World()
         self._stop = threading.Event()
         self._found: Any = None
+        self._mark: Any = None
         self._messages = _Messages(self)
         self._messages.progress.connect(self._show_progress)
         self._build()
@@ -106,6 +110,7 @@ class PredictWidget(QWidget):
         self.predict.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
         self.table.chosen.connect(self.go_to)
+        self.viewer.mouse_drag_callbacks.append(self._clicked)
         self.save.clicked.connect(self._save_as)
 
     def start(self) -> None:
@@ -174,8 +179,51 @@ class PredictWidget(QWidget):
         camera.zoom = max(camera.zoom, NEAR / (row["frame_px"] * world.scale))
         if self._found in self.viewer.layers:
             self._found.selected_label = label
+        self._show_mark(row)
         warning = str(row.get("warning") or "")
         self.warning.setText(f"Cell {label}: {warning or 'nothing to beware of.'}")
+
+    def _show_mark(self, row: Any) -> None:
+        """Draw a frame about the chosen cell, in the plane of the image."""
+        world, half = self._world, row["frame_px"] / 2
+        rows, columns = (row[name] + np.array([-half, half]) for name in ("y_px", "x_px"))
+        corners = [(rows[i], columns[j]) for i, j in ((0, 0), (0, 1), (1, 1), (1, 0))]
+        frame = [(0.0, world.y + y * world.scale, world.x + x * world.scale) for y, x in corners]
+        if self._mark is not None and self._mark in self.viewer.layers:
+            self.viewer.layers.remove(self._mark)
+        settings = {
+            "name": f"chosen cell: {self.outcome.name if self.outcome else ''}",
+            "metadata": {RESULT: self.outcome.name if self.outcome else ""},
+            "shape_type": "polygon",
+            "edge_color": MARK,
+            "edge_width": row["frame_px"] * world.scale / 40,
+            "face_color": "transparent",
+            "units": world.volume(0).get("units"),
+        }
+        active = self.viewer.layers.selection.active
+        self._mark = Layer.create([np.array(frame)], settings, "shapes")
+        self.viewer.add_layer(self._mark)
+        self.viewer.layers.selection.active = active
+
+    def _clicked(self, viewer: Any, event: Any) -> None:
+        """Choose the cell that was clicked on."""
+        if self._found not in viewer.layers:
+            return
+        labels = self._found
+        if len(event.dims_displayed) == 3:
+            ray = (event.position, event.view_direction, list(event.dims_displayed))
+            start, end = labels.get_ray_intersections(*ray)
+            if start is None:
+                return
+            steps = np.linspace(0, 1, 2 * sum(labels.data.shape))[:, None]
+            points = start + steps * (end - start)
+        else:
+            points = np.array([labels.world_to_data(event.position)])
+        places = np.rint(points).astype(int)
+        inside = ((places >= 0) & (places < labels.data.shape)).all(axis=1)
+        met = labels.data[tuple(places[inside].T)]
+        if met.any():
+            self.table.choose(int(met[np.flatnonzero(met)[0]]))
 
     def save_table(self, path: str, wide: bool = False) -> None:
         """Write the table as CSV, as `cells.csv` of a field; with all measures if it is wide."""
@@ -191,6 +239,8 @@ class PredictWidget(QWidget):
         """Stop when the widget is closed."""
         self._stop.set()
         self.form.release()
+        if self._clicked in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._clicked)
         super().closeEvent(event)
 
     def _save_as(self) -> None:
@@ -210,15 +260,21 @@ class PredictWidget(QWidget):
             self._say(f"Predicting: {int(done)} of {total} cells are done.")
 
     def _add_layers(self, outcome: Outcome) -> None:
-        """Add the layers, and look at them from aside; earlier ones hide."""
-        for layer in self.viewer.layers:
-            if RESULT in layer.metadata:
+        """Add the layers, and look at them from aside.
+
+        Those of an earlier prediction of this image are replaced, those of other images hidden.
+        """
+        for layer in list(self.viewer.layers):
+            if layer.metadata.get(RESULT) == outcome.name:
+                self.viewer.layers.remove(layer)
+            elif RESULT in layer.metadata:
                 layer.visible = False
+        self._mark = None
         if self.form.labels.layer is not None:
             self.form.labels.layer.visible = False
         surfaces = None
         for data, settings, kind in outcome.layers:
-            metadata = {**settings.get("metadata", {}), RESULT: True}
+            metadata = {**settings.get("metadata", {}), RESULT: outcome.name}
             layer = Layer.create(data, {**settings, "metadata": metadata}, kind)
             self.viewer.add_layer(layer)
             if kind == "labels":

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from dispr.cells.arrays import SIZE
 from dispr.errors import FileError
 from dispr.fields.meshes import placed_mesh
 from dispr.fields.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
@@ -27,7 +30,7 @@ from dispr.napari_plugin.layers import (
 )
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
-from dispr.prediction.model import Model, Prediction, load
+from dispr.prediction.model import Model, Prediction, cell_digest, load
 from dispr.scores.baselines import ellipsoid_volume
 from dispr.surface.mesh import Mesh
 
@@ -79,6 +82,8 @@ class Outcome:
         Cells that were predicted, and that were to be.
     notes : tuple of str
         What to know of the whole field.
+    name : str
+        Of the image.
     """
 
     layers: tuple[LayerData, ...]
@@ -86,6 +91,7 @@ class Outcome:
     done: int
     total: int
     notes: tuple[str, ...] = ()
+    name: str = "image"
 
 
 Crops = tuple[np.ndarray, np.ndarray]
@@ -93,6 +99,14 @@ Crops = tuple[np.ndarray, np.ndarray]
 
 Placed = tuple[PlacedShape, PlacedShape]
 """A cell in its place: where most samples have it, and where any has."""
+
+
+Kept = OrderedDict[tuple[str, int, int], np.ndarray]
+"""Samples as bits, by what the network saw of the cell, their number and the seed."""
+
+_KEPT: WeakKeyDictionary[Model, Kept] = WeakKeyDictionary()
+MOST_KEPT = 1000
+"""Cells whose samples are kept in memory, of five shapes 0.16 MB each."""
 
 
 class Stopped(Exception):
@@ -170,6 +184,7 @@ def run(
         len(done),
         len(cells),
         field.notes,
+        job.name,
     )
 
 
@@ -210,11 +225,18 @@ def _predictions(
     report: Report | None,
     stopped: Callable[[], bool] | None,
 ) -> Iterator[Prediction]:
-    """Predict cell after cell; lengths are um, or pixels of the field."""
+    """Predict cell after cell; lengths are um, or pixels of the field.
+
+    Cells that this model has drawn before, as of a job that was stopped, are not drawn again.
+    """
     images, masks = crops
     shapes = model.samples_of(job.ensemble)
     share = 1 / (shapes * model.evaluations())
-    progress = 0.0
+    kept = _KEPT.setdefault(model, OrderedDict())
+    pairs = zip(images, masks, strict=True)
+    keys = [(cell_digest(image, mask), shapes, job.seed) for image, mask in pairs]
+    todo = [i for i, key in enumerate(keys) if key not in kept]
+    progress = float(len(keys) - len(todo))
 
     def step(count: int) -> None:
         nonlocal progress
@@ -224,16 +246,30 @@ def _predictions(
         if report:
             report(min(progress, len(images)), len(images))
 
-    return model.predict_each(
-        images,
-        masks,
+    sizes = [voxel_edge(cell, field.pixel_size) for cell in field.predictable]
+    drawn = model.predict_each(
+        images[todo],
+        masks[todo],
         ensemble=job.ensemble,
         seed=job.seed,
         # So that up to five samples of a cell are computed at once, and no other cell's.
         batch_size=min(shapes, 5),
-        voxel_sizes=[voxel_edge(cell, field.pixel_size) for cell in field.predictable],
+        voxel_sizes=[sizes[i] for i in todo],
         on_step=step,
     )
+    for i, key in enumerate(keys):
+        if key not in kept:
+            prediction = next(drawn)
+            if not model.config.deterministic:
+                kept[key] = np.packbits(prediction.samples)
+        else:
+            bits = np.unpackbits(kept[key]).reshape(shapes, SIZE, SIZE, SIZE)
+            samples = bits.astype(bool)
+            mean = samples.mean(axis=0, dtype=np.float32)
+            prediction = Prediction(samples, mean, model.intervals, sizes[i])
+        yield prediction
+    while len(kept) > MOST_KEPT:
+        kept.popitem(last=False)
 
 
 def _looks(model: Model, cells: Sequence[FieldCell], crops: Crops) -> dict[int, dict[str, Any]]:
