@@ -38,9 +38,11 @@ lint: $(VENV)/developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 package: $(VENV)/developed
 	rm -rf dist
+	$(PIP) build twine
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 

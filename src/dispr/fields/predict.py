@@ -13,8 +13,8 @@ from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
 from dispr.fields.table import Row, cell_row, shape_columns, voxel_edge
 from dispr.measurements.columns import short_rows
+from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, load
-from dispr.scores.baselines import ellipsoid_volume
 
 
 @dataclass(frozen=True, eq=False)

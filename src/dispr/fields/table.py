@@ -101,7 +101,7 @@ def shape_columns(prediction: Prediction, edge: float, ellipsoid: int) -> Row:
     edge : float
         Edge of its voxels, in um or in pixels of the field.
     ellipsoid : int
-        Voxels of the ellipsoid on its outline (`dispr.scores.baselines.ellipsoid_volume`).
+        Voxels of the ellipsoid on its outline (`dispr.morphology.ellipsoid.ellipsoid_volume`).
     """
     samples = len(prediction.samples)
     intervals = None if any(prediction.warnings) else prediction.intervals

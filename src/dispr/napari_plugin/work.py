@@ -20,6 +20,7 @@ from dispr.fields.place import FieldVolume, PlacedShape, placed_likelihood, plac
 from dispr.fields.predict import canonical_crops
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
 from dispr.fields.table import Row, cell_row, shape_columns, voxel_edge
+from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.napari_plugin.layers import (
     LayerData,
     World,
@@ -31,7 +32,6 @@ from dispr.napari_plugin.layers import (
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.model import Model, Prediction, cell_digest, load
-from dispr.scores.baselines import ellipsoid_volume
 from dispr.surface.mesh import Mesh
 
 Report = Callable[[float, int], Any]

@@ -26,6 +26,7 @@ from dispr.files import make_folder, write_csv
 from dispr.images.read import read_numbers
 from dispr.intervals.rules import NOWHERE, calibrated
 from dispr.model.weights import fingerprint
+from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.morphology.voxels import fragment_share, surface
 from dispr.names import key
 from dispr.prediction.appearance import describe_all
@@ -48,7 +49,6 @@ from dispr.prediction.layout import (
 from dispr.prediction.model import BATCH_SIZE, COUNTS, Model, Prediction, cell_digest
 from dispr.prediction.planes import numbered_planes
 from dispr.records import write_json
-from dispr.scores.baselines import ellipsoid_volume
 
 
 def predict_folder(
@@ -109,8 +109,7 @@ def predict_folder(
     -------
     list of dict
         The rows of `predictions.csv`: name, class, group (where there are groups), samples,
-        seed, sampler, steps,
-        ellipsoid_volume_voxels (`dispr.scores.baselines.ellipsoid_volume`), volume_voxels of the
+        seed, sampler, steps, ellipsoid_volume_voxels (`ellipsoid_volume`), volume_voxels of the
         consensus, mean and standard deviation (n - 1; empty for one sample) of the samples'
         volumes in voxels, boundary_voxels of the consensus
         (`dispr.morphology.voxels.surface`); volume_min_voxels to volume_max_voxels and
