@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError
+from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.scores.baselines import (
     cylinder,
     ellipsoid,
-    ellipsoid_volume,
     interpolate,
     nearest,
     planes_of,
