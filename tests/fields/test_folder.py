@@ -1,6 +1,5 @@
 import csv
 import dataclasses
-import os
 import re
 
 import numpy as np
@@ -15,7 +14,7 @@ from dispr.fields.find import FieldFiles
 from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
 from dispr.files import write_tiff
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_samples
+from dispr.prediction.layout import read_samples, write_prediction
 
 SIZE = 0.172
 PLAIN = FieldSettings(pixel_size=SIZE, measures=False)
@@ -174,6 +173,18 @@ def test_measures_are_taken_once(extruder, files, tmp_path):
     (tmp_path / "out" / "measurements.csv").unlink()
     predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
     assert table(tmp_path / "out" / "cells.csv") == before
+    meshes = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "meshes").iterdir()}
+    sample = next((tmp_path / "out" / "samples").iterdir())
+    name = sample.stem[:-2]
+    shape = read_samples(tmp_path / "out", name)
+    shape[:, :, :, :28] = False
+    write_prediction(tmp_path / "out", name, shape, shape[0])
+    predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    rows = {row["name"]: row for row in table(tmp_path / "out" / "cells.csv")}
+    changed = [row["name"] for row in before if row != rows[row["name"]]]
+    assert changed == [name]
+    again = {path.stem for path in meshes if path.stat().st_mtime_ns != meshes[path]}
+    assert again == {name}
 
 
 def test_predictions_of_single_cells_are_left_alone(extruder, files, tmp_path):
@@ -283,8 +294,7 @@ def test_meshes_are_made_once_and_again_after_a_change(extruder, files, tmp_path
     rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
     path, other = (tmp_path / "out" / "meshes" / f"{row['name']}.stl" for row in rows[:2])
     path.write_bytes(b"kept")
-    other.write_bytes(b"older")
-    os.utime(other, (0, 0))
+    other.unlink()
     predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
     assert path.read_bytes() == b"kept"
     assert len(other.read_bytes()) > 1000

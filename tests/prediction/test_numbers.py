@@ -1,6 +1,7 @@
 """The numbers of `predictions.csv`, from shapes that are known."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from dispr.model.weights import build_network
 from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_grid, read_square
+from dispr.prediction.layout import probability_path, read_grid, read_square
 from dispr.prediction.model import Model, Prediction
 
 RULES = {"volume": Rule(2.0, 0.1, True), "boundary": Rule(1.5, 0.2, True)}
@@ -151,3 +152,18 @@ def test_calibration_is_not_a_setting(model, tmp_path):
     before = table(tmp_path / "out")
     predict_folder(model, files, tmp_path / "out", ensemble=3)
     assert table(tmp_path / "out")["volume_high_voxels"] > before["volume_high_voxels"]
+
+
+def test_the_command_that_drew_the_shapes_is_kept(model, tmp_path):
+    files = crop(tmp_path / "cells")
+
+    def runs(command):
+        predict_folder(model, files, tmp_path / "out", ensemble=3, command=command)
+        record = json.loads((tmp_path / "out" / "prediction.json").read_text("utf-8"))
+        return [run["command"] for run in record["made"]["runs"]]
+
+    assert runs("dispr predict cells") == ["dispr predict cells"]
+    assert runs("dispr predict cells --batch-size 1") == ["dispr predict cells"]
+    assert runs("") == ["dispr predict cells"]
+    probability_path(tmp_path / "out", "a").unlink()
+    assert runs("dispr predict more") == ["dispr predict cells", "dispr predict more"]

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dispr.files import write_csv, write_tiff
 from dispr.prediction.layout import read_probability, read_samples, write_prediction
+from dispr.records import write_json
 from dispr.report.page import asset
 from dispr.report.write import write_report
 from dispr.surface.mesh import mesh_of
@@ -446,3 +448,64 @@ def test_mesh_is_that_of_the_volume(page, study):
     middle = mesh.vertices.mean(0) - 31.5
     np.testing.assert_allclose(found["middle"], middle * [1, -1, 1], atol=0.4)
     assert found["spread"] == pytest.approx(mesh.spread.mean(), rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def field_report(tmp_path_factory):
+    """The report of a field of two balls, of which the one with label 4 is the larger."""
+    out = tmp_path_factory.mktemp("field")
+    y, x = np.mgrid[:100, :160]
+    labels = np.where(np.hypot(y - 40, x - 40) < 20, 4, 0).astype(np.uint8)
+    labels[np.hypot(y - 60, x - 120) < 15] = 9
+    write_tiff(out / "image.tif", labels * 20)
+    write_tiff(out / "labels.tif", labels)
+    write_json(out / "field.json", {"image": "image.tif", "channel": None})
+    rows = []
+    z, v, u = np.mgrid[:64, :64, :64] - 31.5
+    for label, radius, (cy, cx) in ((4, 20, (40, 40)), (9, 15, (60, 120))):
+        body = z**2 + v**2 + u**2 < radius**2
+        write_prediction(out, f"f_{label:04d}", body[None], body.astype(float), 0.2)
+        row = {"name": f"f_{label:04d}", "label": label, "y_px": cy, "x_px": cx}
+        rows.append({**row, "warning": "" if label == 4 else "Odd."})
+    write_csv(out / "cells.csv", rows)
+    write_report(out, None, out / "report.html", jobs=1)
+    return out / "report.html"
+
+
+def test_map_of_a_field(browser, field_report):
+    browser.errors.clear()
+    browser.look()
+    browser.open(field_report, "#plots")
+    cells = browser.evaluate("""[...document.querySelectorAll('.map .point')].map((point) => {
+        const polygon = point.querySelector('polygon');
+        const box = polygon.getBBox();
+        return [point.getAttribute('aria-label'), polygon.getAttribute('fill'),
+            polygon.getAttribute('stroke-dasharray'),
+            box.x + box.width / 2, box.y + box.height / 2];
+    })""")
+    volumes = [round(4 / 3 * np.pi * radius**3 * 0.2**3) for radius in (20, 15)]
+    for cell, name, volume, colour, dashes, middle in zip(
+        cells,
+        ("f_0004", "f_0009"),
+        volumes,
+        ("rgb(253,231,37)", "rgb(68,1,84)"),  # the ends of viridis
+        ("none", "4 3"),
+        ((40, 40), (120, 60)),
+        strict=True,
+    ):
+        label, fill, dash, x, y = cell
+        assert label.startswith(f"{name}: volume (µm³) ")
+        assert float(label.rsplit(" ", 1)[1].replace(",", "")) == pytest.approx(volume, rel=0.02)
+        assert (fill, dash) == (colour, dashes)
+        assert (x, y) == pytest.approx(middle, abs=0.6)
+    assert browser.evaluate("document.querySelector('.map image').getAttribute('href')").startswith(
+        "data:image/png;base64,"
+    )
+    browser.fill("[aria-label='Coloured by']", "sphericity")
+    labels = "[...document.querySelectorAll('.map .label')].map(e => e.textContent)"
+    assert "sphericity" in browser.evaluate(labels)
+    links = browser.evaluate(
+        "[...document.querySelectorAll('.map .point')].map(e => e.getAttribute('href'))"
+    )
+    assert links == ["#cell=f_0004", "#cell=f_0009"]
+    unharmed(browser)

@@ -13,6 +13,12 @@ from dispr.files import write_tiff
 from dispr.report.fieldmap import field_map, outline, small_picture
 
 
+def test_thin_images():
+    text = small_picture(np.arange(15 * 2000).reshape(15, 2000), 20)
+    picture = Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2])))
+    assert picture.size == (100, 1)
+
+
 def test_outline_of_a_box():
     labels = np.zeros((30, 40), np.uint16)
     labels[10:15, 20:28] = 3
@@ -75,8 +81,9 @@ def test_the_page_holds_map_model_and_command(field):
     assert (made["network"], made["weights"]) == ("Cascade", "fast")
     assert made["trained_on"] == "red blood cells"
     assert made["frame_um"] == pytest.approx(11.008)
-    assert made["command"].startswith("dispr ")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d[+-]\d\d:\d\d", made["date"])
+    (run,) = made["runs"]
+    assert run["command"].startswith("dispr ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d[+-]\d\d:\d\d", run["date"])
 
 
 def test_there_is_no_map_without_a_field(study):

@@ -11,7 +11,7 @@ from dispr.errors import FileError
 from dispr.files import read_tiff, write_csv
 from dispr.intervals.ensemble import measure_ensemble
 from dispr.intervals.rules import Rule
-from dispr.measurements.folder import measure_items
+from dispr.measurements.folder import measure_items, write_record
 from dispr.measurements.inputs import find_items
 from dispr.morphology.shape import measure
 from dispr.prediction.layout import read_probability, read_samples, write_prediction
@@ -148,6 +148,7 @@ def test_measures_at_hand_are_used(study, tmp_path):
     items = find_items(folder)
     rows = measure_items(items, table, jobs=1)
     write_csv(table, [{**row, "surface_um2": 12.5, "calibrated": "all"} for row in rows])
+    write_record(folder, items)
 
     def surface():
         write_report(folder, None, tmp_path / "r.html", jobs=1)
@@ -161,10 +162,13 @@ def test_measures_at_hand_are_used(study, tmp_path):
     assert calibrated == "volume"
     assert value == pytest.approx(rows[0]["surface_um2"], rel=1e-4)  # of other voxels
     write_csv(table, [{**row, "surface_um2": 12.5} for row in rows])
-    later = table.stat().st_mtime + 5
     for path in items[0].paths:
-        os.utime(path, (later, later))
-    assert surface() == (value, "volume")  # the shapes are newer
+        os.utime(path)
+    assert surface()[0] == 12.5  # newer, but the same
+    samples = read_samples(folder, items[0].name)
+    samples[0] = samples[1]
+    write_prediction(folder, items[0].name, samples, samples.mean(0), 0.172)
+    assert surface()[0] != 12.5  # of other shapes
 
 
 def test_empty_shape(tmp_path):

@@ -88,7 +88,7 @@ def command(
     from dispr.cells.groups import with_groups
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
-    from dispr.measurements.folder import measure_items
+    from dispr.measurements.folder import TABLE, measure_items, write_record
     from dispr.measurements.inputs import find_items, with_intervals
     from dispr.prediction.layout import read_intervals
 
@@ -108,6 +108,8 @@ def command(
     items = with_groups(items, groups)
     with tqdm(total=len(items), unit="cell", leave=False) as bar:
         rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=bar.update)
+    if items[0].kind == "predictions" and out.resolve() == (folder / TABLE).resolve():
+        write_record(folder, items)
     click.echo(f"{len(rows)} cells, {len(rows[0])} columns: {out}")
     for line in notes(rows, items[0].kind, published):
         click.echo(line)

@@ -29,10 +29,11 @@ from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge, written_row
 from dispr.fields.volume import check_format, write_volume
 from dispr.files import make_folder, write_csv, write_tiff
 from dispr.measurements.columns import is_wide
-from dispr.measurements.folder import measure_items
-from dispr.measurements.inputs import find_items, with_intervals
+from dispr.measurements.folder import TABLE as MEASURED
+from dispr.measurements.folder import digest, measure_items, read_record, write_record
+from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import SETTINGS, probability_path, read_intervals, read_probability
+from dispr.prediction.layout import SETTINGS, read_intervals, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
 from dispr.records import read_csv, read_json, write_json
 
@@ -40,8 +41,6 @@ RECORD = "field.json"
 LABELS = "labels.tif"
 TABLE = "cells.csv"
 CROPS = "cells"
-
-MEASURES = "measurements.csv"
 
 Report = Callable[[str, float, float], Any]
 """Called with what is done at present, how much of it is done, and of how much: cells or planes."""
@@ -276,14 +275,14 @@ def measure_field(
     Lengths are um, or pixels of the field where these are of unknown size.
     """
     edges = {cell.name: voxel_edge(cell, field.pixel_size) for cell in field.predictable}
-    before = _measured_before(out, list(edges))
-    if before is not None:
-        return before
     items = [
         dataclasses.replace(item, spacing=(edges[item.name],) * 3)
         for item in with_intervals(find_items(out), out, read_intervals(out))
         if item.name in edges
     ]
+    before = _measured_before(out, items)
+    if before is not None:
+        return before
     done = 0
 
     def one() -> None:
@@ -292,28 +291,27 @@ def measure_field(
         report("Measuring", done, len(items))
 
     if field.pixel_size is not None:
-        rows = measure_items(items, out / MEASURES, jobs=jobs, on_cell=one)
+        rows = measure_items(items, out / MEASURED, jobs=jobs, on_cell=one)
     else:
         # Measured as if a pixel were a um long: nobody else must see that table.
-        hidden = out / f".{MEASURES}"
+        hidden = out / f".{MEASURED}"
         found = measure_items(items, hidden, jobs=jobs, on_cell=one)
         rows = [{in_pixels(name): value for name, value in row.items()} for row in found]
-        write_csv(out / MEASURES, rows)
+        write_csv(out / MEASURED, rows)
         hidden.unlink()
+    write_record(out, items)
     return {row["name"]: row for row in rows}
 
 
-def _measured_before(out: Path, names: list[str]) -> dict[str, Row] | None:
+def _measured_before(out: Path, items: Sequence[Item]) -> dict[str, Row] | None:
     """Read the measures of an earlier run, if they are all, of all shapes as they now are."""
-    path = out / MEASURES
-    shapes = [probability_path(out, name) for name in names]
-    if not path.is_file() or any(not shape.is_file() for shape in shapes):
+    known = read_record(out)
+    if any(known.get(item.name, ("", ""))[1] != digest(item) for item in items):
         return None
-    if any(shape.stat().st_mtime_ns >= path.stat().st_mtime_ns for shape in shapes):
-        return None
-    found = read_csv(path, ["name"], unique="name", remedy="remove it, to measure again")
+    found = read_csv(out / MEASURED, ["name"], unique="name", remedy="remove it, to measure again")
     rows: dict[str, Row] = {row["name"]: dict(row) for row in found}
-    return rows if rows.keys() >= set(names) and all(map(is_wide, rows.values())) else None
+    whole = rows.keys() >= {item.name for item in items} and all(map(is_wide, rows.values()))
+    return rows if whole else None
 
 
 def write_field_volume(

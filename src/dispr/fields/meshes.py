@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,18 @@ from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
 from dispr.errors import ConfigError
 from dispr.fields.prepare import PreparedField
-from dispr.prediction.layout import probability_path, read_probability, read_samples
+from dispr.prediction.layout import (
+    probability_path,
+    read_probability,
+    read_samples,
+    sample_paths,
+)
 from dispr.processes import map_in_processes
+from dispr.records import read_json, write_json
 from dispr.surface.files import COLOURED, FORMATS
 from dispr.surface.mesh import Mesh, mesh_of
 
-MESHES = "meshes"
+MESHES, RECORD = "meshes", "meshes.json"
 
 
 def check_meshes(form: str) -> None:
@@ -69,8 +76,8 @@ def write_field_meshes(
     """Write the mesh of each predicted cell to `OUT/meshes/NAME.FORMAT`.
 
     Coordinates are those of the label volume: X, Y, Z in um (in pixels of the field where their
-    size is not known) from the centre of its first voxel. Meshes that are newer than the shape of
-    their cell are kept; a cell whose consensus is empty has none.
+    size is not known) from the centre of its first voxel. Meshes of the shapes as they are, by the
+    checksums in `OUT/meshes.json`, are kept; a cell whose consensus is empty has none.
 
     Parameters
     ----------
@@ -92,21 +99,33 @@ def write_field_meshes(
     """
     cells = field.predictable
     depth = max((cell.square.edge for cell in cells), default=SIZE)
+    names = [cell.name for cell in cells]
+    samples = sample_paths(out, names)
+    marks = {
+        name: _digest([probability_path(out, name), *samples[name]], form, field.pixel_size)
+        for name in names
+    }
+    record = out / RECORD
+    before = read_json(record, remedy="remove it, to mesh again") if record.is_file() else {}
+    paths = {name: out / MESHES / f"{name}.{form}" for name in names}
     tasks = [
-        PlacedMesh(
-            out,
-            cell.name,
-            out / MESHES / f"{cell.name}.{form}",
-            cell.square,
-            depth,
-            field.pixel_size,
-        )
+        PlacedMesh(out, cell.name, paths[cell.name], cell.square, depth, field.pixel_size)
         for cell in cells
+        if before.get(cell.name) != marks[cell.name] or not paths[cell.name].is_file()
     ]
     for done, _ in enumerate(map_in_processes(_write, tasks, jobs), 1):
         if report:
             report("Meshing", done, len(tasks))
-    return [task.path for task in tasks if task.path.is_file()]
+    write_json(record, marks)
+    return [path for path in paths.values() if path.is_file()]
+
+
+def _digest(paths: Sequence[Path], form: str, pixel_size: float | None) -> str:
+    """Give a checksum of the files that a mesh is made from, and of how."""
+    found = hashlib.sha256(repr((form, pixel_size)).encode())
+    for path in paths:
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None) -> Mesh:
@@ -127,11 +146,9 @@ def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None
 
 
 def _write(task: PlacedMesh) -> None:
-    shape = probability_path(task.folder, task.name)
-    if task.path.is_file() and task.path.stat().st_mtime_ns > shape.stat().st_mtime_ns:
-        return
     probability = read_probability(task.folder, task.name)
     if not (probability > 0.5).any():
+        task.path.unlink(missing_ok=True)
         return
     edge = task.square.edge / SIZE * (task.pixel_size or 1.0)
     coloured = task.path.suffix[1:] in COLOURED

@@ -25,8 +25,12 @@ from dispr.measurements.columns import short_rows, written
 from dispr.measurements.inputs import Item
 from dispr.morphology.published_features import PUBLISHED_SHAPE
 from dispr.processes import map_in_processes
+from dispr.records import read_json, write_json
 
 Row = dict[str, Any]
+
+TABLE, RECORD = "measurements.csv", "measurements.json"
+"""A table of measures in the folder of a prediction, and the checksums of what was measured."""
 
 PUBLISHED_NAMES = {"volume": "volume", "boundary": "boundary_3D"}
 """Published features that there are intervals of, by names of measures."""
@@ -156,7 +160,39 @@ def digest(item: Item) -> str:
         *(__version__, item.kind, item.published, item.spacing),
         *(item.intervals, item.ellipsoid, item.warning, item.group),
     )
-    found = hashlib.sha256(repr(settings).encode())
+    return _short_digest(repr(settings) + files_digest(item))
+
+
+def write_record(folder: Path, items: Sequence[Item]) -> None:
+    """Keep what the table of measures in the folder of a prediction was made from."""
+    record = {item.name: [files_digest(item), digest(item)] for item in items}
+    write_json(folder / RECORD, record)
+
+
+def read_record(folder: Path) -> dict[str, tuple[str, str]]:
+    """Read what `write_record` wrote, if the table is there: checksums of files and all, by name.
+
+    Raises
+    ------
+    FileError
+        If it is damaged.
+    """
+    path = folder / RECORD
+    if not (path.is_file() and (folder / TABLE).is_file()):
+        return {}
+    found = read_json(path, remedy="remove it, to measure again")
+    return {name: (str(marks[0]), str(marks[1])) for name, marks in found.items()}
+
+
+def files_digest(item: Item) -> str:
+    """Give a checksum of the files of a cell.
+
+    Raises
+    ------
+    FileError
+        If one cannot be read.
+    """
+    found = hashlib.sha256()
     for path in item.paths:
         try:
             found.update(path.read_bytes())

@@ -50,6 +50,12 @@ from dispr.prediction.model import BATCH_SIZE, COUNTS, Model, Prediction, cell_d
 from dispr.prediction.planes import numbered_planes
 from dispr.records import write_json
 
+DRAWING = 1
+"""Raised when a version draws other shapes from the same settings and inputs."""
+
+MISSING = {"drawing": 1}
+"""Settings that records of earlier versions do not state."""
+
 
 def predict_folder(
     model: Model,
@@ -142,7 +148,7 @@ def predict_folder(
         model, files, pixel_size, frame, framed, on_note
     )
     settings = {
-        "dispr": __version__,
+        "drawing": DRAWING,
         "model": fingerprint(model.network),
         "precision": model.precision,
         "ensemble": model.samples_of(ensemble),
@@ -155,7 +161,7 @@ def predict_folder(
         for file, cell, planes in zip(files, cells, known, strict=True)
     }
     intervals = None if model.intervals is None else model.intervals.to_dict()
-    about = {"made": _made(model, command), "intervals": intervals}
+    about = {"dispr": __version__, "intervals": intervals, "made": _made(model, command)}
     same = _begin(out, settings, about, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
     for name, warning in told.items():
@@ -423,7 +429,7 @@ def _begin(
     """
     make_folder(out)
     before = read_settings(out)
-    changed = [key for key in settings if before.get(key) != settings[key]]
+    changed = [key for key in settings if before.get(key, MISSING.get(key)) != settings[key]]
     if before and changed:
         if has_shapes(out):
             raise ConfigError(
@@ -448,6 +454,12 @@ def _begin(
         drop_grey(out, name)
         for k in range(int(before.get("ensemble", settings["ensemble"]))):
             sample_path(out, name, k).unlink(missing_ok=True)
+    if before:  # what drew the shapes that are kept is named too
+        runs = list(before.get("made", {}).get("runs", []))
+        drawn = digests.keys() <= same and all(
+            probability_path(out, name).is_file() for name in digests
+        )
+        about["made"]["runs"] = runs if drawn and runs else [*runs, *about["made"]["runs"]]
     others = {n: at for n, at in before.get("squares", {}).items() if n not in digests}
     cells = {
         **about,
@@ -469,9 +481,8 @@ def _made(model: Model, command: str) -> dict[str, Any]:
     }
     if model.frame is not None:
         found |= {"trained_on": model.frame.cells, "frame_um": round(model.frame.edge_um, 3)}
-    if command:
-        found |= {"command": command, "date": datetime.now().astimezone().isoformat("T", "minutes")}
-    return found
+    date = datetime.now().astimezone().isoformat("T", "minutes")
+    return found | {"runs": [{"command": command, "date": date}] if command else []}
 
 
 def _has_shapes(out: Path, name: str, digests: Mapping[str, str]) -> bool:

@@ -34,7 +34,8 @@ def field_map(predictions: Path) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        `width` and `height` in pixels of the field; `image`, a PNG as a data address, or None where
+        `width` and `height` in pixels of the field, `step`, of which a pixel of the image has so
+        many; `image`, a PNG as a data address, or None where
         the image cannot be read any more; `cells`, by name the `label` and the `outline`, x and y
         of its corners in turn, in pixels. None if the cells are from no field.
     """
@@ -56,7 +57,7 @@ def field_map(predictions: Path) -> dict[str, Any] | None:
             picture = small_picture(image, step)
     except (DisprError, TypeError):
         pass  # moved since; the outlines are shown without it
-    return {"width": width, "height": height, "image": picture, "cells": cells}
+    return {"width": width, "height": height, "step": step, "image": picture, "cells": cells}
 
 
 def outline(labels: np.ndarray, label: int, box: tuple[slice, ...], step: int) -> list[float]:
@@ -73,9 +74,9 @@ def outline(labels: np.ndarray, label: int, box: tuple[slice, ...], step: int) -
 def small_picture(image: np.ndarray, step: int) -> str:
     """Give an image as a PNG of 8 bits: the means of blocks of pixels, their grey stretched."""
     grey = image.astype(np.float32)
-    rows, columns = (length // step * step for length in grey.shape)
-    blocks = grey[:rows, :columns].reshape(rows // step, step, columns // step, step)
-    small = blocks.mean(axis=(1, 3))
+    whole = np.pad(grey, [(0, -length % step) for length in grey.shape], mode="edge")
+    rows, columns = (length // step for length in whole.shape)
+    small = whole.reshape(rows, step, columns, step).mean(axis=(1, 3))
     low, high = np.percentile(small, STRETCH)
     shown = np.clip((small - low) / max(float(high - low), 1e-9), 0, 1)
     content = io.BytesIO()

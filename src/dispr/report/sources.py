@@ -8,11 +8,13 @@ from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells, tiff_files
 from dispr.errors import FileError
+from dispr.measurements.folder import TABLE as MEASURED
+from dispr.measurements.folder import files_digest, read_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.prediction.layout import AGAIN, TABLE, read_intervals
 from dispr.records import read_csv
 
-CROPS, FIELD_TABLE, MEASUREMENTS = "cells", "cells.csv", "measurements.csv"
+CROPS, FIELD_TABLE = "cells", "cells.csv"
 """Where the prediction of a field of view has its cells, their table, and all their measures."""
 
 
@@ -93,21 +95,17 @@ def find_sources(
             "predicted."
         )
     table = {**_table(predictions / TABLE), **_table(predictions / FIELD_TABLE)}
-    measured = _table(predictions / MEASUREMENTS)
+    measured, made_from = _table(predictions / MEASURED), read_record(predictions)
     found = [
         _source(predictions, item, sections, truths, table.get(item.name, {})) for item in items
     ]
     return [
         replace(source, measured=measured[source.name])
-        if source.name in measured and _is_older(source.item, predictions / MEASUREMENTS)
+        if source.name in measured
+        and made_from.get(source.name, ("",))[0] == files_digest(source.item)
         else source
         for source in found
     ]
-
-
-def _is_older(item: Item, table: Path) -> bool:
-    """Tell whether the files of a cell were there before a table was."""
-    return all(path.stat().st_mtime_ns <= table.stat().st_mtime_ns for path in item.paths)
 
 
 def _source(

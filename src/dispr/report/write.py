@@ -161,7 +161,8 @@ def write_report(
     }
     for number, part in enumerate(dealt):
         here = {cells[i].index["name"]: cells[i].body for i in part}
-        text = page(f"{TITLE}{shared['folder']}", {**shared, "page": number}, here)
+        on_page = {"page": number, **({} if number == 0 else {"field": None})}  # one map is enough
+        text = page(f"{TITLE}{shared['folder']}", {**shared, **on_page}, here)
         with atomic_path(paths[number]) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
     _remove_further(out, len(paths))

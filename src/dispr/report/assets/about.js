@@ -28,19 +28,19 @@ function aboutView() {
     el("section", { class: "panel" }, el("h2", { text: "Keys" }), list(keys)),
     el("section", { class: "panel" }, el("h2", { text: "How the shapes were drawn" }),
       madeText() ? el("p", { text: madeText() }) : null,
-      REPORT.made.command ? el("pre", { class: "command" }, el("code", { text: REPORT.made.command })) : null,
+      (REPORT.made.runs || []).map(({ command, date }) =>
+        el("p", {}, `On ${date.replace("T", " at ").slice(0, 19)}: `, el("code", { class: "command", text: command }))),
       settings.length ? list(settings) : el("p", { text: "The folder of the prediction does not say." })));
 }
 
-/** The model, the samples and the date in words; nothing if the prediction does not say. */
+/** The model and the samples in words; nothing if the prediction does not say. */
 function madeText() {
-  const { network, deterministic, weights, trained_on: cells, frame_um: frame, date } = REPORT.made;
+  const { network, deterministic, weights, trained_on: cells, frame_um: frame } = REPORT.made;
   if (!network) return "";
   const { ensemble, steps, sampler, seed } = REPORT.settings;
   const kind = { Cascade: "the fast diffusion model", UNet: "a 3D diffusion U-Net" }[network] || "a network";
   const named = `${deterministic ? "a deterministic network" : kind}${weights ? ` (weights "${weights}")` : ""}`;
   const trained = cells ? `, trained on ${cells}${frame ? ` seen in squares of ${frame}\u00a0µm` : ""}` : "";
   const drawn = deterministic ? "one shape a cell" : `${ensemble} samples a cell, each in ${steps} steps (${sampler}), seed ${seed}`;
-  const when = date ? ` Predicted on ${date.replace("T", " at ").slice(0, 19)}.` : "";
-  return `The shapes are from ${named}${trained}: ${drawn}.${when}`;
+  return `The shapes are from ${named}${trained}: ${drawn}.`;
 }

@@ -139,16 +139,17 @@ function strip({ points, label, title, range }) {
  * Cells at their places in an image, whose rows go down.
  *
  * points: [{place, name, words, colour, warned, href, label, outline}]; label and outline, x and y in turn,
- * where they are known. field: {width, height, image}, where it is known.
+ * where they are known. field: {width, height, step, image}, where it is known; scale: {label, low, high} of the
+ * colours.
  */
-function placeMap(points, field) {
+function placeMap(points, field, scale) {
   const [xs, ys] = [0, 1].map((axis) => points.map((point) => point.place[axis]));
   const side = field ? Math.max(field.width, field.height) : Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys), 64);
   const pad = 0.08 * side;
   const box = field ? [-0.5, -0.5, field.width, field.height]
     : [Math.min(...xs) - pad, Math.min(...ys) - pad, Math.max(...xs) - Math.min(...xs) + 2 * pad, Math.max(...ys) - Math.min(...ys) + 2 * pad];
   const radius = side / Math.max(36, 4 * Math.sqrt(points.length));
-  const parts = field && field.image ? [svg("image", { href: field.image, x: box[0], y: box[1], width: box[2], height: box[3], preserveAspectRatio: "none" })] : [];
+  const parts = field && field.image ? [svg("image", { href: field.image, x: -0.5, y: -0.5, width: Math.ceil(field.width / field.step) * field.step, height: Math.ceil(field.height / field.step) * field.step, preserveAspectRatio: "none" })] : [];
   for (const { place: [x, y], name, words, colour, warned, href, label, outline } of points) {
     const text = `${name}: ${words}`;
     const look = { fill: colour, "fill-opacity": outline ? 0.35 : 0.9, stroke: colour, "stroke-dasharray": warned ? "4 3" : "none", "vector-effect": "non-scaling-stroke" };
@@ -156,7 +157,19 @@ function placeMap(points, field) {
       outline ? svg("polygon", { points: outline.join(" "), ...look }) : svg("circle", { cx: x, cy: y, r: radius, ...look }),
       label ? svg("text", { x, y, "text-anchor": "middle", "dominant-baseline": "central", class: "number", "font-size": radius, text: String(label) }) : null));
   }
-  return svg("svg", { viewBox: box.join(" "), class: "chart map", role: "group", "aria-label": "Cells in the field of view" }, parts);
+  const [x, y, width, height] = box;
+  const line = width / 40; // height of the letters
+  if (scale) parts.push(...colourBar(scale, x + line, y + height + line, width - 2 * line, line));
+  return svg("svg", { viewBox: `${x} ${y} ${width} ${height + (scale ? 4 * line : 0)}`, class: "chart map", role: "group", "aria-label": "Cells in the field of view" }, parts);
+}
+
+/** The colours of a map with what they mean. */
+function colourBar({ label, low, high }, x, y, width, line) {
+  const bands = 40;
+  const parts = Array.from({ length: bands }, (_, i) =>
+    svg("rect", { x: x + (i * width) / bands, y, width: width / bands + 0.05 * line, height: line, fill: mapColour(i / (bands - 1)) }));
+  const text = (at, anchor, words) => svg("text", { x: at, y: y + 2.2 * line, "text-anchor": anchor, "font-size": line, class: "label", text: words });
+  return [...parts, text(x, "start", number(low)), text(x + width / 2, "middle", label), text(x + width, "end", number(high))];
 }
 
 /** The colours of the groups or classes. */

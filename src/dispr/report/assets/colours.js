@@ -33,13 +33,6 @@ function mapColour(share) {
   return css(MAP_STOPS[i].map((low, channel) => low + (place - i) * (MAP_STOPS[i + 1][channel] - low)));
 }
 
-/** What the colours of a map mean. */
-function mapLegend(label, low, high) {
-  return el("div", { class: "spread-legend" }, el("span", { text: label }),
-    el("i", { style: `background:linear-gradient(90deg,${MAP_STOPS.map(css).join(",")})` }),
-    el("span", { class: "ends" }, el("span", { text: number(low) }), el("span", { text: number(high) })));
-}
-
 function normalised(v) {
   const length = Math.hypot(...v);
   return v.map((value) => value / length);

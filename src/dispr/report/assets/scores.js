@@ -128,12 +128,10 @@ function fieldMap() {
     const points = cells.map((cell) => {
       const { value } = mainMeasure(cell, name);
       const colour = value === null ? "var(--muted)" : mapColour(high > low ? (value - low) / (high - low) : 0.5);
-      const unit = unitOf(FEATURES.get(name), cell);
-      return { place: cell.place, name: cell.name, words: `${labelOf(name)} ${number(value)} ${unit}`, colour, warned: cell.warning, href: addressOf(cell), ...(REPORT.field && REPORT.field.cells[cell.name]) };
+      return { place: cell.place, name: cell.name, words: `${labelOf(name)} ${number(value)}`, colour, warned: cell.warning, href: addressOf(cell), ...(REPORT.field && REPORT.field.cells[cell.name]) };
     });
     return [
-      placeMap(points, REPORT.field),
-      known.length ? mapLegend(labelOf(name), low, high) : null,
+      placeMap(points, REPORT.field, known.length ? { label: labelOf(name), low, high } : null),
       el("p", { class: "muted small", text: "As in the image, rows go down. The outlines of cells with a warning are dashed. Choose a cell to see its shapes." }),
     ];
   });
