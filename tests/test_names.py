@@ -35,7 +35,7 @@ def test_links_to_nothing(tmp_path):
 def test_names_that_are_no_utf8(tmp_path):
     with open(os.fsencode(tmp_path) + b"/z_\xfc.tif", "wb"):
         pass
-    with pytest.raises(FileError, match=r"z_\?\.tif has a name that is no UTF-8; rename it"):
+    with pytest.raises(FileError, match=r"z_\?\.tif has a name that is not UTF-8; rename it"):
         visible_files(tmp_path, (".tif",))
 
 

@@ -59,7 +59,7 @@ def test_what_is_no_whole_number(tmp_path, text):
     path = tmp_path / "t.csv"
     path.write_text(f"stack,label,type\n\na,{text},b\n")
     (row,) = read_table(path, WANTED)
-    with pytest.raises(FileError, match=rf'line 3: the label "{text}" is no whole number'):
+    with pytest.raises(FileError, match=rf'line 3: the label "{text}" is not a whole number'):
         row.whole("label")
 
 

@@ -84,8 +84,8 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
     Raises
     ------
     FileError
-        If the file is missing, is no TIFF file, is truncated, states more pixels than are read, or
-        is compressed in a way that needs a package that is not installed.
+        If the file is missing, is not a TIFF file, is truncated, states more pixels than are read,
+        or is compressed in a way that needs a package that is not installed.
     """
     import tifffile
 
@@ -142,7 +142,7 @@ def tiff_errors(path: Path) -> Iterator[None]:
     Raises
     ------
     FileError
-        If the file is missing, is no TIFF file, is truncated, does not fit the memory, or is
+        If the file is missing, is not a TIFF file, is truncated, does not fit the memory, or is
         compressed in a way that needs a package that is not installed.
     """
     try:

@@ -56,7 +56,7 @@ def image_of(labels: str) -> tuple[str, int] | None:
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """Give a path as text that can be printed: bytes that are no UTF-8 become question marks."""
+    """Give a path as text that can be printed: bytes that are not UTF-8 become question marks."""
     return os.fspath(path).encode("utf-8", "replace").decode("utf-8")
 
 
@@ -103,7 +103,7 @@ def visible_files(
     Raises
     ------
     FileError
-        If there is a link to nothing, or a name that is no UTF-8, which no table could hold.
+        If there is a link to nothing, or a name that is not UTF-8, which no table could hold.
     """
     found = []
     for path in sorted(folder.iterdir()):
@@ -113,7 +113,7 @@ def visible_files(
             if not path.exists():
                 raise missing(path)
             if printable(path.name) != path.name:
-                raise FileError(f"{printable(path)} has a name that is no UTF-8; rename it.")
+                raise FileError(f"{printable(path)} has a name that is not UTF-8; rename it.")
         except FileError as error:
             if faults is None:
                 raise

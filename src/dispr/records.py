@@ -43,7 +43,7 @@ def read_json(
         The file. Its checksum is compared where one was recorded (`dispr.checksums`), and so is
         its own, where it was written with a seal.
     kinds : mapping of str to type, optional
-        Keys that it must have, and of which type; bool is no number.
+        Keys that it must have, and of which type; bool is not a number.
     remedy : str
         What to do about a damaged one.
 
@@ -190,7 +190,7 @@ def _read(path: Path, remedy: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is damaged: it is no text in UTF-8; {remedy}.") from error
+        raise FileError(f"{path} is damaged: it is not a text in UTF-8; {remedy}.") from error
 
 
 def _finite(text: str) -> bool:
@@ -208,7 +208,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number of JSON")
 
 
 def _check_values(record: Any) -> None:

@@ -49,7 +49,9 @@ class Row:
         try:
             return as_whole(text.replace(",", "."), column)
         except ConfigError as error:
-            raise FileError(f'{self.where}: the {column} "{text}" is no whole number.') from error
+            raise FileError(
+                f'{self.where}: the {column} "{text}" is not a whole number.'
+            ) from error
 
 
 def read_table(path: str | os.PathLike[str], columns: Sequence[Sequence[str]]) -> list[Row]:

@@ -84,7 +84,7 @@ def test_the_frame_is_that_of_the_weights():
     framing = frame_crops([crop], nuclei)
     assert framing.squares[0].edge == 64
     assert framing.warnings == ("",)
-    # 49 pixels of 0.5 um are no red blood cell.
+    # 49 pixels of 0.5 um are not a red blood cell.
     framing = frame_crops([crop], PUBLISHED)
     assert framing.squares[0].edge == round(49 * 64 / 48)
     assert "unlike the red blood cells of the training (5.68 to 10.8 um)" in framing.warnings[0]

@@ -173,7 +173,7 @@ def test_pairs_single_or_in_batches():
     image, mask = np.full((40, 50), 9, np.uint8), np.ones((40, 50), bool)
     images, masks, single = canonical_pair(image, mask)
     assert (images.shape, masks.shape, single) == ((1, 64, 64), (1, 64, 64), True)
-    for n in (1, 3, 5):  # three images are no colour image
+    for n in (1, 3, 5):  # three images are not a colour image
         images, masks, single = canonical_pair([image] * n, np.stack([mask] * n))
         assert (images.shape, masks.shape, single) == ((n, 64, 64), (n, 64, 64), False)
 

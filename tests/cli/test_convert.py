@@ -202,7 +202,7 @@ def test_two_classes_are_not_those_of_cells(convert, tmp_path):
         ("a.pt", ["--noise_schedule", "square"], "'square' is not one of 'linear', 'cosine'"),
         ("a.pt", ["--num_layers", "2"], "--num_layers"),
         ("a.pt", ["--lr", "1"], "--lr"),
-        ("a.pt", ["--timestep_respacing", "0", *PUBLISHED], '"0" is no respacing'),
+        ("a.pt", ["--timestep_respacing", "0", *PUBLISHED], '"0" is not a respacing'),
     ],
 )
 def test_bad_input_ends_with_2(checkpoint, convert, tmp_path, name, flags, sentence):

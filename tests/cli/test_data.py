@@ -58,7 +58,7 @@ def test_check_prints_each_fault_on_its_line_and_ends_with_2(cells, monkeypatch,
 
 def test_check_of_nothing_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert run(monkeypatch, "data", "check", tmp_path / "nowhere") == 2
-    assert "nowhere is no folder" in capsys.readouterr().err
+    assert "nowhere is not a folder" in capsys.readouterr().err
 
 
 def test_fetch_prints_where_the_cells_are(tmp_path, monkeypatch):

@@ -191,7 +191,10 @@ def test_faults_of_intervals(cells_folder, tmp_path, monkeypatch, capsys):
     weights = str(shipped_weights()[0])
     for arguments, sentence in (
         (["measure", "out", "-o", "a.csv", "--weights", "none.safetensors"], "does not exist"),
-        (["measure", str(cells_folder), "-o", "a.csv", "--weights", weights], "is no prediction"),
+        (
+            ["measure", str(cells_folder), "-o", "a.csv", "--weights", weights],
+            "is not a prediction",
+        ),
         (["measure", "out", "-o", "a.csv", "--weights", weights], "drawn with other weights"),
         (
             ["calibrate", weights, str(cells_folder), "-o", "a.st", "--predictions", "out"],

@@ -9,7 +9,7 @@ from dispr.cli.fields import summary
 from dispr.cli.measure import notes
 from dispr.cli.predict import command as predict
 
-UNLIKE = "Odder than 99.8% of the 465 training cells: the mask is larger."
+UNLIKE = "More unusual than 99.8% of the 465 training cells: the mask is larger."
 
 
 def row(name, warning="", **more):

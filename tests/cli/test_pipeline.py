@@ -54,7 +54,7 @@ def test_pipeline(trained):
     [
         (["--weights", "cells/simulation.json"], "cannot be read as safetensors"),
         (["--weights", "none.safetensors"], "none.safetensors does not exist"),
-        (["--steps", "many"], '"many" is no respacing'),
+        (["--steps", "many"], '"many" is not a respacing'),
         (["--ensemble", "0"], "ensemble must be at least 1"),
         (["--split", "validation"], '"train" and "test"'),
         (["--device", "quantum"], "device must be auto, cpu or cuda"),

@@ -9,7 +9,7 @@
   shape and type; letters stand for any length.
 - A block behind a comment `<!-- not run: why -->` is not run. Its commands of `dispr` are checked
   too: they must exist, and take the options and values that they are given.
-- A block marked otherwise (`text`, say) is no example.
+- A block marked otherwise (`text`, say) is not an example.
 """
 
 from __future__ import annotations

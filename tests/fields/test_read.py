@@ -111,5 +111,7 @@ def test_pixel_sizes_of_image_and_labels(tmp_path):
     assert read_field_pixel_size(a, 0.3, b) == 0.3
     about = {"axes": "YX", "PhysicalSizeX": -0.1, "PhysicalSizeY": 0.1}
     tifffile.imwrite(tmp_path / "c.ome.tif", GREY, metadata=about)
-    with pytest.raises(FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is no size"):
+    with pytest.raises(
+        FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is not a size"
+    ):
         read_field_pixel_size(tmp_path / "c.ome.tif")

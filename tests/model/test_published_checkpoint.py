@@ -78,7 +78,7 @@ def test_code_is_not_run(tmp_path, monkeypatch, save):
 @pytest.mark.parametrize("content", [{}, {"state_dict": {}}, {"a": 1}, [1], torch.zeros(2)])
 def test_no_state_dict_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(FileError, match=r"a\.pt is no state dict"):
+    with pytest.raises(FileError, match=r"a\.pt is not a state dict"):
         read_state_dict(tmp_path / "a.pt")
 
 

@@ -81,7 +81,7 @@ def test_the_warning_says_what_is_odd(reference, others):
     assert reference.warning(images[0], masks[0]) == ""
     wrong = wrong_inputs(images, masks)
     said = reference.warning(*(pair[0] for pair in wrong["inverted image"]))
-    assert said.startswith("Odder than")
+    assert said.startswith("More unusual than")
     assert "does not darken outwards" in said
     small = reference.warning(*(pair[0] for pair in wrong["half the scale"]))
     assert "there is more room around the cell" in small

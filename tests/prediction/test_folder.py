@@ -252,7 +252,7 @@ def test_cells_unlike_the_training_cells_are_warned_of(model, cells_folder, tmp_
         expected = reference.score_inputs(cell.image, cell.mask)[0]
         assert row["familiarity"] == pytest.approx(expected, abs=6e-4)
         assert row["familiarity"] < 0.02
-        assert row["warning"].startswith("Odder than all of the 60 training cells")
+        assert row["warning"].startswith("More unusual than all of the 60 training cells")
 
 
 def test_names_that_differ_in_capitals_alone_are_refused(model, tmp_path):

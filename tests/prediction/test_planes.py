@@ -197,7 +197,7 @@ def test_another_plane_is_another_input(model, folder, tmp_path):
         ("a,,,40", "name the file of the mask"),
         ("a,planes/9.tif,1.0,40", "give either plane or height_um"),
         ("a,planes/9.tif,,", "give either plane or height_um"),
-        ("a,planes/9.tif,high,", 'the height_um "high" is no number'),
+        ("a,planes/9.tif,high,", 'the height_um "high" is not a number'),
         ("a,planes/9.tif,,32", "planes.csv, cell a: plane 32 is that of the section"),
         ("a,planes/9.tif,1.6,\na,planes/14.tif,,40", "two masks are given for plane 40"),
         ("a,planes/9.tif,,40\na,planes/14.tif,,40", "two masks for one plane of a"),

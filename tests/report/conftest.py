@@ -39,7 +39,7 @@ def study(tmp_path_factory):
             {
                 "name": name,
                 "familiarity": (0.6, 0.001, 0.3)[i],
-                "warning": ("", 'Odder than all: "</script><b>".', "")[i],
+                "warning": ("", 'More unusual than all: "</script><b>".', "")[i],
                 "volume_low_voxels": 0.5 * volume,
                 "volume_high_voxels": (0.6 if i == 2 else 1.5) * volume,
                 "ellipsoid_volume_voxels": 20000,

@@ -184,7 +184,7 @@ def test_table_is_saved_as_filtered(page, tmp_path):
     assert len(rows) == 2
     warned = next(row for row in rows if row["name"].startswith("B_"))
     other = next(row for row in rows if row["name"].startswith("E_"))
-    assert warned["warning"] == 'Odder than all: "</script><b>".'
+    assert warned["warning"] == 'More unusual than all: "</script><b>".'
     assert warned["volume_low_um3"] == ""  # a cell with a warning has no interval
     assert float(warned["volume_min_um3"]) <= float(warned["volume_um3"])
     assert float(other["volume_low_um3"]) < float(other["volume_high_um3"])
@@ -274,7 +274,7 @@ def test_gallery_draws_and_leads_to_cells(page):
     assert page.evaluate("document.activeElement.tagName") == "H1"
     page.click(".steps a:last-child")
     page.wait_for("document.querySelector('h1').textContent.startsWith('B_kera')")
-    assert 'Odder than all: "</script><b>".' in page.evaluate(
+    assert 'More unusual than all: "</script><b>".' in page.evaluate(
         "document.querySelector('.notice').textContent"
     )
     page.evaluate("history.back()")

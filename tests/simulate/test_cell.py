@@ -122,7 +122,10 @@ def test_types_come_in_turn():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 1, "types": ["discocyte"]}, "discocyte is no type of cell; choose from -1.00_sph"),
+        (
+            {"n": 1, "types": ["discocyte"]},
+            "discocyte is not a type of cell; choose from -1.00_sph",
+        ),
         ({"n": 1, "types": []}, "There are no types"),
         ({"n": 1, "types": ["0.00_discocyte"] * 2}, "named twice"),
         ({"n": -1}, "-1 cells"),

@@ -102,5 +102,7 @@ def test_messages_that_can_be_followed(tmp_path):
         one_stack(np.stack([STACK] * 2), "CZYX", None, "a.tif", labels=True)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
-    with pytest.raises(FileError, match=r"2(\.0)? furlong along Z, which is no size.*--voxel-size"):
+    with pytest.raises(
+        FileError, match=r"2(\.0)? furlong along Z, which is not a size.*--voxel-size"
+    ):
         read_spacing(path, path)

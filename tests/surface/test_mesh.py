@@ -45,7 +45,7 @@ def test_surface_is_sub_voxel():
 
 
 def test_units_axes_and_orientation():
-    """With voxels that are no cubes, a ball of voxels is an ellipsoid, where its indices say."""
+    """With voxels that are not cubes, a ball of voxels is an ellipsoid, where its indices say."""
     centre, edges = np.array([30.0, 34.0, 25.0]), np.array([0.3, 0.2, 0.1])
     body = ball(20.0, centre)
     mesh = mesh_of(body, tuple(edges))

@@ -253,7 +253,7 @@ def as_pairs(image: Any, mask: Any) -> tuple[list[tuple[np.ndarray, np.ndarray, 
         If their shapes differ, or there are none.
     """
     images, masks = as_array(image, "image", "image"), as_array(mask, "mask")
-    # A batch of three is no colour image: both have the axis N. Colours in the last axis are.
+    # A batch of three is not a colour image: both have the axis N. Colours in the last axis are.
     if images.ndim != 3 or masks.ndim != 3 or images.shape[-1] in (3, 4):
         section_of(images, "image", "image")
         same_shape(images, masks)

@@ -72,7 +72,7 @@ def check_cells(
     """
     root = Path(root)
     if not root.is_dir():
-        raise FileError(f"{root} is no folder; name the one that holds the cells.")
+        raise FileError(f"{root} is not a folder; name the one that holds the cells.")
     found = parts(root)
     if not found:
         raise no_cells(root)

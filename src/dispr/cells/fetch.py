@@ -120,11 +120,11 @@ def _holds_cells(folder: Path) -> bool:
 def _refuse_odd(name: str, known_hash: str, source: str) -> None:
     """Refuse a file that would be written elsewhere, or that could not be checked."""
     if name in ("", ".", "..") or any(c in name for c in "/\\:"):
-        raise FileError(f'{source} lists "{name}", which is no plain file name; see {PAGE}.')
+        raise FileError(f'{source} lists "{name}", which is not a plain file name; see {PAGE}.')
     algorithm, _, digest = known_hash.partition(":")
     if algorithm not in hashlib.algorithms_available or not digest:
         raise FileError(
-            f'{source} gives "{known_hash}" for {name}, which is no hash known here; '
+            f'{source} gives "{known_hash}" for {name}, which is not a hash known here; '
             f"download it by hand from {PAGE} and check it."
         )
 

@@ -127,7 +127,7 @@ def tiff_files(
     Raises
     ------
     FileError
-        If a file is a link to nothing, or its name is no UTF-8.
+        If a file is a link to nothing, or its name is not UTF-8.
     """
     files: dict[str, list[Path]] = {}
     if folder.is_dir():

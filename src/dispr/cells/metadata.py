@@ -16,7 +16,7 @@ def read_voxel_size(path: str | os.PathLike[str]) -> VoxelSize:
     OME-TIFF says PhysicalSizeX, Y and Z with their units; where it describes several images, those
     of the one that is in this file. ImageJ says the unit and the distance of planes in the image
     description, and the number of pixels to the unit in the resolution. Of other files the
-    resolution is not believed: it is the printer's, 72 dots to the inch, more often than the
+    resolution is ignored: it is the printer's, 72 dots to the inch, more often than the
     microscope's. ImageJ leaves out the distance of planes where it is 1; so do programs that do not
     know it, therefore it counts as unknown. A distance of planes may be negative: the sign is the
     direction in which they were taken.
@@ -64,8 +64,8 @@ def stated_pixel_size(image: Path, other: Path | None = None) -> float | None:
         wrong = size.wrong.get("x") or size.wrong.get("y")
         if wrong:
             raise FileError(
-                f"{path} states pixels of {wrong}, which is no size; correct the metadata, or give "
-                "--pixel-size in um."
+                f"{path} states pixels of {wrong}, which is not a size; correct the metadata, or "
+                "give --pixel-size in um."
             )
         try:
             edge = size.pixel_size(str(path))

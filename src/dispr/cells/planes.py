@@ -76,7 +76,7 @@ def find_planes(part: Path, names: Collection[str]) -> dict[str, tuple[PlaneFile
             raise FileError(f"{row.where}: give either plane or height_um.")
         value = as_number(height) if height else None
         if value is not None and not math.isfinite(value):
-            raise FileError(f'{row.where}: the height_um "{height}" is no number.')
+            raise FileError(f'{row.where}: the height_um "{height}" is not a number.')
         found.setdefault(name, []).append(PlaneFile(mask, plane, value))
     return {name: tuple(planes) for name, planes in found.items()}
 

@@ -184,7 +184,7 @@ def read_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float 
     FileError
         If a file cannot be read, image and mask state different sizes, or pixels are not square.
     ConfigError
-        If the given size is no positive number.
+        If the given size is not a positive number.
     """
     found = read_original_pixel_size(files, pixel_size)
     return None if found is None else resized_pixel_size(found, look(files.image)[0])

@@ -26,7 +26,7 @@ class VoxelSize:
     z, y, x : float or None
         Edges in um.
     wrong : mapping
-        For "z", "y" and "x": what it says that is no size, as "-1 um" or "2 furlong".
+        For "z", "y" and "x": what it says that is not a size, as "-1 um" or "2 furlong".
     """
 
     z: float | None = None
@@ -96,7 +96,7 @@ def as_pixel_size(pixel_size: float | None) -> float | None:
     Raises
     ------
     ConfigError
-        If this is no positive number.
+        If this is not a positive number.
     """
     if pixel_size is None:
         return None

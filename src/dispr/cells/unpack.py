@@ -52,7 +52,7 @@ def unzip(archive: Path, folder: Path) -> None:
         raise FileError(f"{archive} cannot be unpacked to {folder}: {reason}.") from error
     except Exception as error:  # zipfile raises many types for a damaged archive
         raise FileError(
-            f"{archive} is no zip archive or damaged; delete it and run again."
+            f"{archive} is not a zip archive or damaged; delete it and run again."
         ) from error
 
 

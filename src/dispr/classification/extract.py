@@ -142,7 +142,7 @@ def measure_all(
     Raises
     ------
     FileError
-        If a file cannot be read, or is no volume, image or mask.
+        If a file cannot be read, or is not a volume, image or mask.
     """
     digests = {task.name: task.digest() for task in tasks}
     done = {} if cache is None else _read_cache(cache, digests)

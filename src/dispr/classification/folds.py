@@ -214,8 +214,8 @@ def read_split(path: Path, names: Sequence[str] | None = None) -> Split:
         ]
     except ValueError as error:
         raise FileError(
-            f"{path} is no file of folds; it needs the columns name, repeat and fold, the last two "
-            "whole numbers."
+            f"{path} is not a file of folds; it needs the columns name, repeat and fold, the last "
+            "two whole numbers."
         ) from error
     found: dict[int, dict[str, int]] = {}
     for name, repeat, fold in rows:

@@ -183,6 +183,8 @@ def read_table(path: Path) -> FeatureTable:
             samples.append(int(row.get(SAMPLE) or -1))
             values.append([float(row[c]) if row[c] else np.nan for c in columns])
     except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is no table of features; remove it, to measure again.") from error
+        raise FileError(
+            f"{path} is not a table of features; remove it, to measure again."
+        ) from error
     array = np.array(values, np.float64).reshape(len(names), len(columns))
     return FeatureTable(tuple(names), columns, array, tuple(samples))

@@ -120,7 +120,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
     The names of the cells tell their classes. Scaling, selection of features and oversampling see
     the training cells of a fold alone. Predicted shapes are refused where their model was trained
     on a test cell. OUT receives report.md, tables (CSV), pictures, and folds.csv, the folds;
-    interrupt with Ctrl-C, and the same command goes on where it was.
+    interrupt with Ctrl-C and re-run the same command to resume.
     """
     from dispr.cells.folder import find_cells
     from dispr.classification.report import score_table

@@ -61,7 +61,7 @@ def command(
     from dispr.scores.evaluate import evaluate
 
     if out is not None and out.suffix.lower() != ".csv":
-        raise FileError(f"{out} is no name of a table; end it in .csv.")
+        raise FileError(f"{out} is not the name of a table; end it in .csv.")
     with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
         result = evaluate(
             predictions,

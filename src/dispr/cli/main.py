@@ -98,6 +98,6 @@ def _interrupt(kind: int, frame: FrameType | None) -> NoReturn:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    # Names of files that are no UTF-8 cannot be printed as they are.
+    # Names of files that are not UTF-8 cannot be printed as they are.
     click.echo(message.encode("utf-8", "replace").decode(), err=True)
     sys.exit(code)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     nargs=3,
     default=None,
     metavar="Z Y X",
-    help="Edges of voxels that are no cubes, in um.",
+    help="Edges of voxels that are not cubes, in um.",
 )
 @click.option("--sections", is_flag=True, help="Measure images and masks where objects are, too.")
 @click.option(
@@ -81,7 +81,7 @@ def command(
     that of the ellipsoid on the outline: what the mask alone says. --all adds the other measures,
     and mean (NAME_mean_UNIT), standard deviation (NAME_sd_UNIT) and range of the samples.
 
-    Interrupt with Ctrl-C; the same command goes on where it was.
+    Interrupt with Ctrl-C; re-run the same command to resume.
     """
     from tqdm import tqdm
 
@@ -95,7 +95,7 @@ def command(
     if voxel_size is not None and spacing is not None:
         raise ConfigError("--voxel-size and --spacing say the same; give one of them.")
     if out.suffix.lower() != ".csv":
-        raise FileError(f"{out} is no name of a table; end it in .csv.")
+        raise FileError(f"{out} is not the name of a table; end it in .csv.")
     edges = as_spacing(voxel_size if spacing is None else spacing)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
     if items[0].kind == "sections" and spacing is not None:
@@ -104,7 +104,7 @@ def command(
         intervals = read_intervals(folder) if weights is None else intervals_from(weights, folder)
         items = with_intervals(items, folder, intervals)
     elif weights is not None:
-        raise ConfigError(f"{folder} is no prediction; leave --weights out.")
+        raise ConfigError(f"{folder} is not a prediction; leave --weights out.")
     items = with_groups(items, groups)
     with tqdm(total=len(items), unit="cell", leave=False) as bar:
         rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=bar.update)

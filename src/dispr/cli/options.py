@@ -38,7 +38,7 @@ class NumberList(click.ParamType):
         try:
             return tuple(self.kind(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
-            self.fail(f"{value!r} is no list of numbers separated by commas.", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers separated by commas.", param, ctx)
 
 
 def config_options(

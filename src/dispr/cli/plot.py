@@ -63,7 +63,7 @@ def command(
 
     kind = out.suffix.lower()
     if kind not in (".png", ".svg"):
-        raise FileError(f"{out} is no name of a PNG or SVG picture; end it in .png or .svg.")
+        raise FileError(f"{out} is not the name of a PNG or SVG picture; end it in .png or .svg.")
     names = set(predicted_names(predictions))
     files = [file for file in find_cells(data, split=split) if file.name in names]
     if not files:

@@ -140,7 +140,7 @@ def command(
     cell NAME its shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
     predictions.csv, with a warning beside cells that are unlike those of the training. Where the
     size of the pixels is known, the files state the size of their voxels, and the table volumes in
-    um3. Interrupt with Ctrl-C; the same command goes on where it was.
+    um3. Interrupt with Ctrl-C; re-run the same command to resume.
 
     Where DATA has several folders that each hold image and mask, such as control and treated, these
     are groups of cells; or --groups names them. Tables and the report tell the groups apart.

@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Write the cells of PREDICTIONS as a report that opens in any browser, without a network.
 
-    For each cell: its section from DATA, shapes to turn, the samples, where they differ, sections,
-    measures with 90 % intervals, warnings; and scores where DATA holds the true shapes.
+    For each cell: its section from DATA, interactive 3D shapes, the samples, where they differ,
+    sections, measures with 90 % intervals, warnings; and scores where DATA has the true shapes.
     """
     from dispr.report.write import check_name
 

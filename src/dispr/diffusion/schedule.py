@@ -175,7 +175,7 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
 def _positive(text: str, spec: str) -> int:
     if not text.strip().isdecimal() or int(text) == 0:
         raise ConfigError(
-            f'"{spec}" is no respacing; write a number ("250"), one for each section '
+            f'"{spec}" is not a respacing; write a number ("250"), one for each section '
             '("10,20,30"), an integer stride ("ddim25"), "trailing4" or "centred4".'
         )
     return int(text)

@@ -26,7 +26,7 @@ def holds_objects(path: Path) -> bool:
     Raises
     ------
     FileError
-        If the file is no NPY file.
+        If the file is not an NPY file.
     """
     try:
         with open(path, "rb") as file:

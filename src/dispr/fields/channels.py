@@ -95,7 +95,7 @@ def one_label_image(array: np.ndarray, axes: str = "", name: str = "labels") -> 
     Raises
     ------
     ArrayError
-        If these are no labels.
+        If these are not labels.
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; labels are whole numbers.")

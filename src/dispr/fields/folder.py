@@ -1,4 +1,4 @@
-"""Predict a field to files; an interrupted run goes on where it was.
+"""Predict a field to files; resumable.
 
 OUT holds a folder of single-cell crops (`cells/`) and the prediction of that folder, as `dispr
 predict OUT/cells -o OUT` would write it; beside them the table of the field's cells and the label

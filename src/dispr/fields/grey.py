@@ -33,7 +33,7 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
     Raises
     ------
     ArrayError
-        If this is no image, or has no contrast.
+        If this is not an image, or has no contrast.
     """
     grey = as_array(array, name, "image")
     while grey.ndim > 2 and 1 in grey.shape:

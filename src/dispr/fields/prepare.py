@@ -173,7 +173,7 @@ def prepare_field(
         except ArrayError as error:
             raise type(error)(f"{image_name}: {error}") from error
         notes.append(
-            f"{image_name} has no labels, so its cells were told by brightness alone; look at "
+            f"{image_name} has no labels, so its cells were segmented by brightness only; look at "
             "them, and give labels of Cellpose, StarDist or the like for results to rely on."
         )
     else:
@@ -258,7 +258,7 @@ def prepare_single(
     grey = as_grey(image, image_name)
     section = np.squeeze(as_array(mask, mask_name))
     same_shape(grey, section, image_name, mask_name)
-    as_mask(section, mask_name)  # which refuses what is no mask of one cell
+    as_mask(section, mask_name)  # which refuses what is not a mask of one cell
     inside = section if section.dtype == bool else section > section.max() / 2
     (located,) = locate_cells(inside.astype(np.int32))
     crop = Crop(grey, section, edge, name)

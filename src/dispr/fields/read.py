@@ -91,7 +91,7 @@ def read_field_pixel_size(
         If a file cannot be read, states pixels that are not square or a size that is none, or the
         two state different sizes.
     ConfigError
-        If the given size is no positive number.
+        If the given size is not a positive number.
     """
     given = as_pixel_size(pixel_size)
     if given is not None:

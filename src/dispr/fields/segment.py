@@ -13,10 +13,10 @@ from dispr.cells.spacing import as_pixel_size
 from dispr.errors import NoCellsError
 
 SMALLEST_UM2 = 4.0
-"""Area below which a bright spot is no cell, where the pixel size is known."""
+"""Area below which a bright spot is not a cell, where the pixel size is known."""
 
 SHARE = 0.2
-"""Share of the median area below which a piece is no cell."""
+"""Share of the median area below which a piece is not a cell."""
 
 ROUND = 0.85
 """Share of its convex hull that a hole in a cell covers; a gap between cells covers less."""

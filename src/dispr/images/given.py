@@ -36,7 +36,7 @@ def as_array(given: Any, name: str, use: Use = "labels") -> np.ndarray:
     Raises
     ------
     ArrayError
-        If this is no array of finite real numbers, or some of them are masked out.
+        If this is not an array of finite real numbers, or some of them are masked out.
     """
     if is_picture(given):
         return picture_values(given, name, use)

@@ -104,7 +104,7 @@ def read_header(path: Path) -> Header:
     Raises
     ------
     FileError
-        If this is no PNG file.
+        If this is not a PNG file.
     """
     palette, frames, start = b"", 1, b""
     try:

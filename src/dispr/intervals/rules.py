@@ -1,4 +1,4 @@
-"""Intervals that hold the true value as often as they say, learned from known cells.
+"""Intervals that contain the true value as often as they say, learned from known cells.
 
 The spread of an ensemble alone does not tell: samples may be too alike in roughness, say, and all
 smoother than the cell.
@@ -167,7 +167,9 @@ def from_dict(values: Any) -> Intervals:
         }
         return Intervals(float(values["level"]), int(values["cells"]), rules)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError("these are no intervals; fit them again with dispr calibrate.") from error
+        raise ConfigError(
+            "these are not intervals; fit them again with dispr calibrate."
+        ) from error
 
 
 def from_calibration(values: Mapping[str, Any]) -> Intervals:
@@ -228,7 +230,7 @@ def containing(interval: Interval, value: float) -> Interval:
     """Extend an interval to the value that is stated beside it; NaN stays.
 
     Intervals are about the samples' mean, the value stated is that of the consensus. An interval
-    that is extended holds the true value no less often.
+    that is extended contains the true value no less often.
     """
     low, high = interval
     if math.isnan(low) or math.isnan(high) or math.isnan(value):

@@ -22,7 +22,7 @@ INTERVAL, RANGE = ("low", "high"), ("min", "max")
 
 
 def short_rows(rows: Sequence[Mapping[str, Any]], *, sections: bool = False) -> list[Row]:
-    """Keep of a table what is no measure, and the main measures with their intervals.
+    """Keep of a table what is not a measure, and the main measures with their intervals.
 
     Where no cell has an interval of a measure, the range of its samples stands beside it.
 

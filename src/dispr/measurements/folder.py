@@ -1,4 +1,4 @@
-"""Measure the cells of a folder in parallel; an interrupted run goes on where it was."""
+"""Measure the cells of a folder in parallel; resumable."""
 
 from __future__ import annotations
 

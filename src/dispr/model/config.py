@@ -172,7 +172,7 @@ def model_from_json(text: str) -> ModelConfig:
     try:
         values = parse_json(text)
     except ValueError as error:
-        raise ConfigError(f"the configuration is no JSON: {error}.") from error
+        raise ConfigError(f"the configuration is not JSON: {error}.") from error
     try:
         values.pop("calibration", None)  # of earlier versions: `load_weights` reads it
         return from_dict(ModelConfig, values, KINDS)

@@ -100,7 +100,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     )
     if not is_state or not state:
         raise FileError(
-            f"{path} is no state dict (parameters by name); save that alone: "
+            f"{path} is not a state dict (parameters by name); save that alone: "
             "torch.save(model.state_dict(), file)."
         )
     if all(name.startswith(PARALLEL) for name in state):

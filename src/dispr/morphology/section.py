@@ -48,7 +48,7 @@ def measure_section(
     ArrayError
         If image or mask cannot be used, or differ in shape.
     ConfigError
-        If the pixel size is no positive number.
+        If the pixel size is not a positive number.
     """
     edge = as_pixel_size(pixel_size)
     if published:

@@ -25,7 +25,7 @@ def section_of(layer: Any, kind: str = "image") -> np.ndarray:
     Raises
     ------
     ArrayError
-        If there is none, or it is no single section.
+        If there is none, or it is not a single section.
     """
     if layer is None:
         how = (

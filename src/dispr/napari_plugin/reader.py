@@ -18,7 +18,7 @@ Reader = Callable[[PathOrPaths], list[LayerData]]
 
 
 def get_reader(path: PathOrPaths) -> Reader | None:
-    """Give the function that reads a path, or None for what is no folder of predictions.
+    """Give the function that reads a path, or None for what is not a folder of predictions.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ SHIPPED = FOLDER / "familiarity.json"
 """Statistics of the shipped model's training cells."""
 
 CUT = 12.0
-"""Robust deviations at which a trait is cut off: further away is no stranger."""
+"""Robust deviations at which a trait is cut off: further away is not a stranger."""
 
 RARE = 0.005
 """Share of training cells beyond each end of a trait's ordinary range."""
@@ -99,7 +99,7 @@ class Familiarity:
         Returns
         -------
         ndarray
-            float, (N,), 0 to 1: the share of training cells that are odder. Below `ALARM` a
+            float, (N,), 0 to 1: the share of training cells that are more unusual. Below `ALARM` a
             prediction is not to be trusted.
 
         Raises
@@ -113,7 +113,7 @@ class Familiarity:
     def score_looks(self, looks: np.ndarray) -> np.ndarray:
         """Say how familiar sections are that were described before, (N, F) to (N,)."""
         odd = (self.distances(looks) / self.norms).max(axis=1)
-        # A cell odder than all training cells has a score of 0, one as odd as the median 0.5.
+        # A cell more unusual than all training cells scores 0, one as unusual as the median 0.5.
         below = np.searchsorted(self.oddness, odd) / len(self.oddness)
         scores = np.asarray(1 - below)
         if self.also is None:
@@ -146,7 +146,7 @@ class Familiarity:
         ]
         what = "; ".join(told) or "its traits do not go together as in these"
         rank = "all" if score == 0 else f"{1 - score:.1%}"
-        return f"Odder than {rank} of the {self.cells} training cells: {what}."
+        return f"More unusual than {rank} of the {self.cells} training cells: {what}."
 
     def distances(self, looks: np.ndarray) -> np.ndarray:
         """Give Mahalanobis distance and largest deviation, (N, F) to (N, 2)."""
@@ -195,7 +195,7 @@ def from_dict(values: Mapping[str, Any]) -> Familiarity:
         )
         good = found.precision.shape == (len(traits),) * 2 and traits == tuple(TRAITS)
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError("these are no statistics of training cells; fit them again.") from error
+        raise ConfigError("these are not statistics of training cells; fit them again.") from error
     if not good:
         raise ConfigError(
             "the statistics of training cells are of another version; fit them again."

@@ -1,4 +1,4 @@
-"""Predict a folder of cells to files; an interrupted run goes on where it was."""
+"""Predict a folder of cells to files; resumable."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def predict_folder(
         frame_y_px, frame_x_px and frame_px, first row,
         first column and edge of the square of the crop, in its pixels, that the shapes' 64 x 64
         columns stand on (it may reach beyond the crop); familiarity, the share of training cells
-        whose sections are odder (`dispr.prediction.familiarity`), and a warning where it is too low
-        to trust the shapes, both empty where nothing is known of the model's training cells. The
+        whose sections are more unusual (`dispr.prediction.familiarity`), and a warning where it is
+        too low to trust the shapes, both empty where nothing is known of the model's training cells. The
         warning also says what does not fit the frame. Where the pixel size is known, also
         voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.
 
@@ -376,7 +376,7 @@ def _intervals(prediction: Prediction) -> dict[str, Any]:
 def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any]:
     """Give the columns of volumes in um3; none without a voxel size.
 
-    There are none of the surface: a number of boundary voxels is no area.
+    There are none of the surface: a number of boundary voxels is not an area.
     """
     if voxel_size is None:
         return {}

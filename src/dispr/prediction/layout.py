@@ -256,7 +256,7 @@ def read_samples(out: Path, name: str) -> np.ndarray:
     Raises
     ------
     FileError
-        If there are none, one is missing, or a file is no volume.
+        If there are none, one is missing, or a file is not a volume.
     """
     volumes = [_read(path) for path in sample_paths(out, [name])[name]]
     return np.stack([volume > volume.max() / 2 for volume in volumes])

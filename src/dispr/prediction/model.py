@@ -108,7 +108,7 @@ class Prediction:
         return self.probability > 0.5
 
     def interval(self, quantity: str = "volume") -> tuple[float, float]:
-        """Give the interval that holds the true value of one cell with 90 % probability.
+        """Give the interval that contains the true value of one cell with 90 % probability.
 
         Parameters
         ----------
@@ -340,7 +340,7 @@ class Model:
                 "the cells have voxels of different sizes, those of cell i of squares[i].edge / "
                 f"{SIZE} pixels, so voxel_size is not stated.",
             )
-        classes: Any = cell_class  # text and whatever else is no sequence is of one cell
+        classes: Any = cell_class  # text and whatever else is not a sequence is of one cell
         if cell_class is not None and (isinstance(cell_class, str) or np.ndim(cell_class) == 0):
             classes = [cell_class]
         known = None

@@ -222,5 +222,5 @@ def _calibrated(source: Source, measured: bool) -> str:
 
 
 def rounded(value: float) -> float | None:
-    """Round to five digits; None for what is no number, as JSON has none."""
+    """Round to five digits; None for what is not a number, as JSON has none."""
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

@@ -70,7 +70,7 @@ def asset(name: str) -> str:
 
 
 def _json(name: str, value: Any) -> str:
-    """Give a value as a script element that is no script.
+    """Give a value as a script element that is not a script.
 
     "<" would end the element inside a text, so it is written as JSON's escape.
     """

@@ -192,7 +192,7 @@ def check_name(out: Path) -> None:
         If it does not end in .html.
     """
     if out.suffix.lower() not in (".html", ".htm"):
-        raise FileError(f"{out} is no name of a report; end it in .html.")
+        raise FileError(f"{out} is not the name of a report; end it in .html.")
 
 
 def _scores(

@@ -17,7 +17,7 @@ from dispr.training.presets import get_preset
 from dispr.training.trainer import WEIGHTS, Trainer
 
 SIMULATED = "simulated cells to begin with"
-"""Name of these in the weights; it tells the leak check that they are no cells of the study."""
+"""Name of these in the weights; it tells the leak check that they are not cells of the study."""
 
 PRETRAINING_SEED = 1_000_000
 """Seed of the simulated cells, far from those of simulated cells that a study is made on."""

@@ -39,7 +39,7 @@ class Library:
     def most_similar(self, mask: Path) -> Path | None:
         """Give the object of the cell whose mask is most similar to the one in this file.
 
-        The cell of the file itself is no candidate: a training cell would be answered with its
+        The cell of the file itself is not a candidate: a training cell would be answered with its
         own truth. None if there is no other.
 
         Raises

@@ -69,7 +69,7 @@ def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) ->
     Raises
     ------
     ArrayError
-        If the shapes differ, a volume is not 3D or has values that are no grey values, or the
+        If the shapes differ, a volume is not 3D or has values that are not grey values, or the
         truth is empty.
     """
     ours, true = binarise(predicted), binarise(truth)
@@ -103,7 +103,7 @@ def binarise(array: Any) -> np.ndarray:
     Raises
     ------
     ArrayError
-        If this is no array of finite numbers from 0 up, of which a maximum can be divided by.
+        If this is not an array of finite numbers from 0 up, of which a maximum can be divided by.
     """
     array = as_array(array, "a volume to score")
     if array.dtype == bool:

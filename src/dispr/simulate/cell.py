@@ -114,7 +114,7 @@ def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
     types = [types] if isinstance(types, str) else list(types)
     unknown = [name for name in types if name not in PARAMETERS]
     if unknown or not types:
-        wrong = f"{unknown[0]} is no type of cell" if unknown else "There are no types of cells"
+        wrong = f"{unknown[0]} is not a type of cell" if unknown else "There are no types of cells"
         raise ConfigError(f"{wrong}; choose from {', '.join(TYPES)}.")
     if len(set(types)) < len(types):
         raise ConfigError(f"A type of cell is named twice in {', '.join(types)}; name each once.")
@@ -127,7 +127,7 @@ def check_numbers(n: int, seed: int) -> tuple[int, int]:
     Raises
     ------
     ConfigError
-        If one is no whole number or negative, or a name would need more than six digits.
+        If one is not a whole number or negative, or a name would need more than six digits.
     """
     n, seed = as_whole(n, "the number of cells"), as_whole(seed, "the seed")
     if seed < 0:

@@ -1,4 +1,4 @@
-"""Inputs that are no cells like the published ones, to see what notices them."""
+"""Inputs that are not cells like the published ones, to see what notices them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn stacks into a data set to train on; an interrupted run goes on where it was.
+"""Turn stacks into a data set to train on; resumable.
 
 OUT holds `train` and `test` with the folders `obj`, `image` and `mask`; `manifest.csv`, which says
 what became of each label and is written anew after each stack; and `stacks.json`, the record of the

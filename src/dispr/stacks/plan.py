@@ -123,7 +123,7 @@ def make_plan(
             )
         return Plan(float(before["frame_um"]), dict(before["splits"]))
     if out.exists() and (not out.is_dir() or parts(out)):
-        raise FileError(f"{out} is no new folder; name one for the cells of these stacks.")
+        raise FileError(f"{out} is not a new folder; name one for the cells of these stacks.")
     surveys = {}
     for done, files in enumerate(stacks):
         surveys[files.name] = survey_stack(

@@ -135,7 +135,7 @@ def one_stack(
     Raises
     ------
     ArrayError
-        If this is no stack of real numbers.
+        If this is not a stack of real numbers.
     ConfigError
         If the channel must be chosen, or does not exist.
     """
@@ -211,7 +211,7 @@ def read_spacing(
     FileError
         If nobody states the size, the two files state different ones, or pixels are not square.
     ConfigError
-        If the given edges are no positive numbers, or not square in Y and X.
+        If the given edges are not positive numbers, or not square in Y and X.
     """
     edges = as_spacing(given)
     if edges is not None:
@@ -224,8 +224,8 @@ def read_spacing(
         wrong = [one.wrong[axis] for one in stated if axis in one.wrong]
         if not known and wrong:
             raise FileError(
-                f"{image} or its labels state {wrong[0]} along {axis.upper()}, which is no size of "
-                "a voxel; give it by --voxel-size Z,Y,X in um."
+                f"{image} or its labels state {wrong[0]} along {axis.upper()}, which is not a size "
+                "of a voxel; give it by --voxel-size Z,Y,X in um."
             )
         if not known:
             raise FileError(

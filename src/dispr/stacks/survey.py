@@ -81,7 +81,7 @@ def survey_stack(
         If the labels cannot be read, are not of the stack's voxels, or nobody states the size of
         these.
     ArrayError
-        If they are no labels of cells.
+        If they are not labels of cells.
     ConfigError
         If there is no such channel, or a choice must be made.
     """

@@ -86,7 +86,7 @@ def mesh_of(volume: Any, spacing: Spacing | None = None, samples: np.ndarray | N
     Raises
     ------
     ArrayError
-        If this is no volume, or no voxel exceeds one half.
+        If this is not a volume, or no voxel exceeds one half.
     """
     field = np.asarray(volume)
     if field.ndim != 3 or field.dtype.kind not in "buif":

@@ -91,7 +91,7 @@ function byKind() {
     return [
       strip({ points, label: labelOf(name), title: `${labelOf(name)} by ${KIND}` }),
       plainTable(`${labelOf(name)} by ${KIND}`, [KIND === "group" ? "Group" : "Class", "Cells", "Mean", "Median"], rows),
-      el("p", { class: "muted small", text: "A dot is a cell, the line their mean. The spread among cells is no test of a difference." }),
+      el("p", { class: "muted small", text: "A dot is a cell, the line their mean. The spread among cells is not a test of a difference." }),
     ];
   });
 }
