@@ -16,8 +16,8 @@ often much less than what was computed:
   the angle defects within a ball, whose radius is that of a ball that touches the surface, starting
   from the centre of mass, which is not a point of the surface. Where the centre of mass lies
   outside of the body, the radius says nothing. Where the surface is nearest to it in a corner of
-  several triangles, the published program takes one by the order of an index; here it is the one that
-  faces it most, so that the value differs in such cases.
+  several triangles, the published program takes one by the order of an index; here it is the one
+  that faces it most, so that the value differs in such cases.
 - `roughness` is the length of one vector of all vertices' ways: it grows with the root of their
   number.
 - `surface` and `mesh_volume` are of the stepped mesh: the area is 8 % too large.

@@ -129,8 +129,8 @@ def predict_folder(
         columns stand on (it may reach beyond the crop); familiarity, the share of training cells
         whose sections are more unusual (`dispr.prediction.familiarity`), and a warning where it is
         too low to trust the shapes, both empty where nothing is known of the model's training
-        cells. The warning also says what does not fit the frame. Where the pixel size is known, also
-        voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.
+        cells. The warning also says what does not fit the frame. Where the pixel size is known,
+        also voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.
 
     Raises
     ------
