@@ -14,9 +14,8 @@ from dispr.classification.provenance import (
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
-from dispr.model.weights import Weights, build_network, save_weights
+from dispr.model.weights import Weights, build_network, fingerprint, save_weights
 from dispr.network.config import UNetConfig
-from dispr.prediction.folder import fingerprint
 from dispr.prediction.model import load
 from dispr.prediction.shipped import shipped_weights
 
@@ -37,7 +36,7 @@ def write_model(path, about, seed=0):
 
 def write_record(folder, weights):
     (folder / "probability").mkdir(parents=True, exist_ok=True)
-    record = {"model": fingerprint(load(weights, "cpu")), "cells": {}}
+    record = {"model": fingerprint(load(weights, "cpu").network), "cells": {}}
     (folder / "prediction.json").write_text(json.dumps(record))
     return folder
 

@@ -23,9 +23,10 @@ def say(monkeypatch, cells_folder, capsys):
     def run(rows, deterministic=False):
         model = SimpleNamespace(
             check=lambda **settings: None,
-            config=SimpleNamespace(deterministic=deterministic, calibration=None),
+            config=SimpleNamespace(deterministic=deterministic),
             about={},
             frame=None,
+            intervals=None,
         )
         monkeypatch.setattr("dispr.prediction.model.load", lambda *a, **k: model)
         monkeypatch.setattr("dispr.prediction.folder.predict_folder", lambda *a, **k: rows)

@@ -197,6 +197,7 @@ def check_command(words: list[str]) -> None:
 
 
 OTHERS = {("python", "-m"), (".", ".venv/bin/activate"), ("tensorboard", "--logdir")}
+OTHERS |= {("sudo", "apt")}
 """Commands of other programs that the pages name, by their first two words."""
 
 

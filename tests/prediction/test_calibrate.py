@@ -11,6 +11,8 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
+from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
 from dispr.prediction.calibrate import calibrate, too_few, unseen
 from dispr.prediction.folder import predict_folder
@@ -70,7 +72,15 @@ def test_cells_that_the_first_weights_saw_are_left_out(weights, cells_folder):
     assert "do not name their training cells" in remark
 
 
-def test_calibration_is_kept_and_used(weights, tmp_path):
+def counts(body):
+    """Give all measures of a shape as its voxels and boundary; noise takes seconds to measure."""
+    boundary = surface(body)
+    values = {feature.name: 1.0 + boundary for feature in SHAPE_FEATURES}
+    return values | {"volume": float(body.sum()), "boundary": float(boundary)}
+
+
+def test_calibration_is_kept_and_used(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("dispr.prediction.calibrate.shape_values", counts)
     simulate_folder(tmp_path / "cells", 10, test_fraction=0)
     arguments = ["calibrate", str(weights), str(tmp_path / "cells"), "--device", "cpu"]
     cli.main(arguments, standalone_mode=False)

@@ -82,7 +82,7 @@ def test_the_page_holds_map_model_and_command(field):
     assert made["trained_on"] == "red blood cells"
     assert made["frame_um"] == pytest.approx(11.008)
     (run,) = made["runs"]
-    assert run["command"].startswith("dispr ")
+    assert run["command"].startswith("dispr")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d[+-]\d\d:\d\d", run["date"])
 
 

@@ -22,6 +22,7 @@ from dispr.errors import ConfigError, DisprError
 from dispr.intervals.rules import intervals_of
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
+from dispr.morphology.features import SHAPE_FEATURES
 from dispr.network.config import UNetConfig
 from dispr.reproduce import models
 from dispr.reproduce.plan import Places, Plan, begin
@@ -133,7 +134,10 @@ def test_shapes_are_drawn_of_the_cells_that_need_them(features, training_cells):
 
 
 @pytest.mark.parametrize("method", ["tiny", "one"])
-def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path):
+def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path, monkeypatch):
+    # Noise takes seconds to measure.
+    measures = {feature.name: 1.0 for feature in SHAPE_FEATURES}
+    monkeypatch.setattr("dispr.prediction.calibrate.shape_values", lambda body: measures)
     types = ("0.00_discocyte", "B_keratocytes")
     simulate_folder(tmp_path / "cells", 100, types=types, test_fraction=0, progress=False)
     files = find_cells(tmp_path / "cells")

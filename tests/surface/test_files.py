@@ -94,7 +94,7 @@ def test_command_tells_of_empty_shapes(samples, tmp_path, capsys):
 
 
 def test_command_refuses(samples, tmp_path):
-    with pytest.raises(ConfigError, match="no format of meshes"):
+    with pytest.raises(ConfigError, match="not a format of meshes"):
         run(tmp_path, "-o", tmp_path / "out", "--format", "xyz")
     with pytest.raises(FileError, match="holds no predictions"):
         run(tmp_path, "-o", tmp_path / "out")
