@@ -145,3 +145,21 @@ def test_gaussian_data_keep_their_spread():
 def test_unknown_sampler():
     with pytest.raises(ConfigError, match="sampler must be one of"):
         get_sampler("euler")
+
+
+@pytest.mark.parametrize("name", ["ddpm", "ddim", "dpm-solver"])
+def test_each_step_can_be_watched(name):
+    process = Process(DiffusionConfig(steps=50, variance="fixed-small")).respaced(4)
+    start = torch.full((1, 1, 2, 3, 4), 0.5)
+    seen = []
+    drawn = list(
+        get_sampler(name)(
+            lambda x, t: 0.1 * x, process, lambda: start, lambda x, e: seen.append((x, e.x0))
+        )
+    )
+    assert [torch.equal(x, y) for (x, _), y in zip(seen, [start, *drawn[:-1]], strict=True)] == [
+        True
+    ] * 4
+    left = float(process.schedule.alphas_cumprod[-1])
+    clean = (start - (1 - left) ** 0.5 * 0.1 * start) / left**0.5
+    torch.testing.assert_close(seen[0][1], clean.clamp(-1, 1))

@@ -9,6 +9,7 @@ of the process.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,21 +20,41 @@ from dispr.errors import ConfigError
 
 Network = Callable[[Tensor, Tensor], Tensor]
 Noise = Callable[[], Tensor]
-Sampler = Callable[[Network, Process, Noise], Iterator[Tensor]]
+Watch = Callable[[Tensor, Estimate], None]
+"""Told x_t and what the network says of it, `x0` among it, at each step."""
 
 
-def ddpm(network: Network, process: Process, noise: Noise) -> Iterator[Tensor]:
+class Sampler(Protocol):
+    """What all samplers are called as."""
+
+    def __call__(
+        self, network: Network, process: Process, noise: Noise, watch: Watch | None = None
+    ) -> Iterator[Tensor]:
+        """Give x after each step."""
+        ...
+
+
+def ddpm(
+    network: Network, process: Process, noise: Noise, watch: Watch | None = None
+) -> Iterator[Tensor]:
     """Ancestral sampling (Ho et al., arXiv 2006.11239, algorithm 2)."""
     x = noise()
     for t in _descending(process, x):
-        estimate = _ask(network, process, x, t)
+        estimate = _ask(network, process, x, t, watch)
         fresh = noise()
         spread = torch.exp(0.5 * estimate.log_variance)
         x = estimate.mean + (spread * fresh if int(t[0]) > 0 else 0.0)
         yield x
 
 
-def ddim(network: Network, process: Process, noise: Noise, *, eta: float = 0.0) -> Iterator[Tensor]:
+def ddim(
+    network: Network,
+    process: Process,
+    noise: Noise,
+    watch: Watch | None = None,
+    *,
+    eta: float = 0.0,
+) -> Iterator[Tensor]:
     """Denoising diffusion implicit model (Song et al., arXiv 2010.02502, eq. 12 and 16).
 
     `eta` is the share of ancestral noise: 0 is deterministic after the start.
@@ -42,7 +63,7 @@ def ddim(network: Network, process: Process, noise: Noise, *, eta: float = 0.0) 
     left, before = process.schedule.alphas_cumprod, process.schedule.alphas_cumprod_prev
     sigma = eta * np.sqrt((1 - before) / (1 - left) * (1 - left / before))
     for t in _descending(process, x):
-        estimate = _ask(network, process, x, t)
+        estimate = _ask(network, process, x, t, watch)
         x = (
             at(np.sqrt(before), t, x) * estimate.x0
             + at(np.sqrt(1 - before - sigma**2), t, x) * estimate.noise
@@ -52,7 +73,9 @@ def ddim(network: Network, process: Process, noise: Noise, *, eta: float = 0.0) 
         yield x
 
 
-def dpm_solver(network: Network, process: Process, noise: Noise) -> Iterator[Tensor]:
+def dpm_solver(
+    network: Network, process: Process, noise: Noise, watch: Watch | None = None
+) -> Iterator[Tensor]:
     """DPM-Solver++(2M), deterministic after the start (Lu et al., arXiv 2211.01095, algorithm 2).
 
     The first and the last step are of first order; the last goes to the clean volume.
@@ -63,7 +86,7 @@ def dpm_solver(network: Network, process: Process, noise: Noise) -> Iterator[Ten
     lam = np.log(alpha / sigma)
     previous: Tensor | None = None
     for t in _descending(process, x):
-        x0 = _ask(network, process, x, t).x0
+        x0 = _ask(network, process, x, t, watch).x0
         i = int(t[0])
         if i == 0:
             yield x0
@@ -99,5 +122,8 @@ def _descending(process: Process, x: Tensor) -> Iterator[Tensor]:
         yield torch.full((len(x),), i, dtype=torch.long, device=x.device)
 
 
-def _ask(network: Network, process: Process, x: Tensor, t: Tensor) -> Estimate:
-    return process.estimate(network(x, process.network_time(t)), x, t)
+def _ask(network: Network, process: Process, x: Tensor, t: Tensor, watch: Watch | None) -> Estimate:
+    estimate = process.estimate(network(x, process.network_time(t)), x, t)
+    if watch is not None:
+        watch(x, estimate)
+    return estimate
