@@ -25,8 +25,8 @@ def command(measured: Path, truth: Path) -> None:
     known = {row["name"]: row for row in rows(truth)}
     cells = [row for row in rows(measured) if row["calibrated"] == "all"]
     for feature in SHAPE_FEATURES:
-        low, high = (feature.column(False, statistic=end) for end in ("low", "high"))
-        column = feature.column(False)
+        low, high = (feature.column("voxel", end) for end in ("low", "high"))
+        column = feature.column("voxel")
         ends = np.array(
             [
                 [float(row[low]), float(row[high]), float(known[row["name"]][column])]

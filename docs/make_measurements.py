@@ -20,7 +20,7 @@ def table(features: Sequence[Feature], flat: bool = False) -> str:
     """Lay out measures with their names where the voxel size is known and where it is not."""
     lines = ["| with a voxel size | without | formula | source |", "| --- | --- | --- | --- |"]
     for feature in features:
-        names = [f"`{feature.column(physical, flat)}`" for physical in (True, False)]
+        names = [f"`{feature.column(unit)}`" for unit in ("um", "pixel" if flat else "voxel")]
         if names[0] == names[1]:
             names[1] = "the same"
         cells = [*names, feature.formula, feature.source]

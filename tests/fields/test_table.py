@@ -4,7 +4,7 @@ import pytest
 from dispr.cells.square import Square
 from dispr.fields.locate import LocatedCell
 from dispr.fields.prepare import FieldCell
-from dispr.fields.table import cell_row, in_pixels, place_columns, voxel_edge
+from dispr.fields.table import cell_row, place_columns, voxel_edge
 
 CELL = FieldCell(
     "f_0007",
@@ -39,14 +39,10 @@ def test_rows():
     assert row["familiarity"] == 0.4
     assert (row["volume_um3"], row["surface_mean_um2"], row["flatness"]) == (2, 3, 1)
     assert "class" not in row
+    measures = {"volume_px3": 2.0, "surface_mean_px2": 3.0, "flatness": 1.0, "voxel_x_px": 0.5}
     row = cell_row(CELL, None, measures=measures, overlap=float("nan"))
+    assert "voxel_x_px" not in row
     assert row["voxel_px"] == 0.5
     assert row["overlap"] == ""
     assert (row["volume_px3"], row["surface_mean_px2"], row["flatness"]) == (2, 3, 1)
     assert "overlap" not in cell_row(CELL, None, measures={})
-
-
-def test_names():
-    assert in_pixels("volume_um3") == "volume_px3"
-    assert in_pixels("axis_longest_um") == "axis_longest_px"
-    assert in_pixels("flatness") == "flatness"

@@ -47,7 +47,7 @@ def test_what_is_calibrated():
 
 def test_summary():
     samples = [{"length": 1.0}, {"length": 3.0}, {"length": math.nan}]
-    row = summarise([LENGTH], {"length": 2.5}, samples, physical=True)
+    row = summarise([LENGTH], {"length": 2.5}, samples, unit="um")
     assert list(row) == [
         *("length_um", "length_mean_um", "length_sd_um"),
         *("length_min_um", "length_max_um", "length_low_um", "length_high_um"),

@@ -93,7 +93,7 @@ def test_ends_stay_among_possible_values():
 def test_intervals_in_a_summary():
     fitted = Intervals(0.9, 50, {2: {"volume": Rule(2.0, 0.1, True), "surface": Rule(2.0, 0.1)}})
     samples = [dict.fromkeys(BY_NAME, value) for value in (1.0, 2.0)]
-    row = summarise(SHAPE_FEATURES, samples[0], samples, fitted, physical=True)
+    row = summarise(SHAPE_FEATURES, samples[0], samples, fitted, unit="um")
     half = 2 * math.hypot(math.log(2) / math.sqrt(2), 0.1)
     ends = math.exp(math.log(2) / 2 - half), math.exp(math.log(2) / 2 + half)
     assert (row["volume_low_um3"], row["volume_high_um3"]) == pytest.approx(ends)

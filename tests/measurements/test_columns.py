@@ -5,12 +5,12 @@ from dispr.measurements.columns import is_wide, short_rows, written
 from dispr.morphology.features import MAIN_SECTION, MAIN_SHAPE, SECTION_FEATURES, SHAPE_FEATURES
 
 
-def wide(physical, **stated):
+def wide(unit, **stated):
     row = {"name": "a", "samples": 5, "calibrated": "none", "warning": "", "area_um2": 2.0}
     for feature in SHAPE_FEATURES:
         for statistic in ("", *STATISTICS):
             value = "" if statistic in ("low", "high") else 1.5
-            row[feature.column(physical, statistic=statistic)] = value
+            row[feature.column(unit, statistic)] = value
     return row | stated
 
 
@@ -20,25 +20,28 @@ def test_main_measures_are_measures():
 
 
 def test_short_tables_keep_what_is_no_measure_and_the_ranges():
-    for physical, unit in ((True, "um3"), (False, "voxels")):
-        (row,) = short_rows([wide(physical)])
+    for unit, volume in (("um", "um3"), ("px", "px3"), ("voxel", "voxels")):
+        (row,) = short_rows([wide(unit)])
         assert list(row)[:5] == ["name", "samples", "calibrated", "warning", "area_um2"]
         assert len(row) == 5 + 5 * len(MAIN_SHAPE)
         assert [name for name in row if name.startswith("volume")] == [
-            f"volume_{unit}",
-            *(f"volume_{end}_{unit}" for end in ("min", "max", "low", "high")),
+            f"volume_{volume}",
+            *(f"volume_{end}_{volume}" for end in ("min", "max", "low", "high")),
         ]
         assert "elongation" not in row
         assert "sphericity_mean" not in row
 
 
 def test_intervals_take_the_place_of_ranges_measure_by_measure():
-    one, two = short_rows([wide(True), wide(True, volume_low_um3=1.0, volume_high_um3=2.0)])
-    for row in (one, two):
-        assert {"volume_low_um3", "volume_high_um3", "surface_min_um2"} < row.keys()
-        assert "volume_min_um3" not in row
-    assert one["volume_low_um3"] == ""
-    (nothing,) = short_rows([wide(True, volume_low_um3=math.nan, volume_high_um3=math.nan)])
+    ends = {"volume_low_um3": 1.0, "volume_high_um3": 2.0}
+    (row,) = short_rows([wide("um", **ends)])
+    assert {"volume_low_um3", "volume_high_um3", "surface_min_um2"} < row.keys()
+    assert "volume_min_um3" not in row
+    # A cell without, such as one with a warning, has the range of its samples.
+    one, two = short_rows([wide("um"), wide("um", **ends)])
+    assert (one["volume_low_um3"], one["volume_min_um3"]) == ("", 1.5)
+    assert (two["volume_low_um3"], two["volume_min_um3"]) == (1.0, 1.5)
+    (nothing,) = short_rows([wide("um", volume_low_um3=math.nan, volume_high_um3=math.nan)])
     assert "volume_min_um3" in nothing
 
 
@@ -57,9 +60,10 @@ def test_measures_of_sections_and_shapes_are_told_apart():
 
 
 def test_wide_rows_are_told():
-    row = wide(True)
+    row = wide("um")
     assert is_wide(row)
-    assert is_wide(wide(False))
+    assert is_wide(wide("voxel"))
+    assert is_wide(wide("px"))
     assert not is_wide(short_rows([row])[0])
     del row["sphericity_sd"]
     assert not is_wide(row)

@@ -23,13 +23,13 @@ def test_each_is_described_and_named_once(features):
 
 def test_names_end_in_units():
     feature = Feature("curvature_mean", "per length", "", "")
-    assert feature.column(True) == "curvature_mean_per_um"
-    assert feature.column(False) == "curvature_mean_per_voxel"
-    assert feature.column(False, flat=True) == "curvature_mean_per_pixel"
-    assert feature.column(True, statistic="sd") == "curvature_mean_sd_per_um"
-    assert Feature("solidity", "none", "", "").column(True, statistic="low") == "solidity_low"
+    assert feature.column("um") == "curvature_mean_per_um"
+    assert feature.column("voxel") == "curvature_mean_per_voxel"
+    assert feature.column("pixel") == "curvature_mean_per_pixel"
+    assert feature.column("um", statistic="sd") == "curvature_mean_sd_per_um"
+    assert Feature("solidity", "none", "", "").column("um", statistic="low") == "solidity_low"
     area = Feature("area", "area", "", "")
-    assert [area.column(False), area.column(False, flat=True)] == ["area_voxels2", "area_pixels"]
+    assert [area.column("voxel"), area.column("pixel")] == ["area_voxels2", "area_pixels"]
 
 
 def test_the_page_of_measures_is_up_to_date():
@@ -37,4 +37,4 @@ def test_the_page_of_measures_is_up_to_date():
     page = (DOCS / "measurements.md").read_text(encoding="utf-8")
     assert script["filled"](page) == page, "run python docs/make_measurements.py"
     for feature in SHAPE_FEATURES:
-        assert f"`{feature.column(True)}`" in page
+        assert f"`{feature.column('um')}`" in page

@@ -48,9 +48,9 @@ def test_units():
     pixels, small = dispr.measure_section(image, mask), dispr.measure_section(image, mask, 0.25)
     power = {"length": 1, "area": 2}
     for feature in SECTION_FEATURES:
-        one = pixels[feature.column(False, flat=True)]
+        one = pixels[feature.column("pixel")]
         scaled = one * 0.25 ** power.get(feature.dimension, 0)
-        assert small[feature.column(True, flat=True)] == pytest.approx(scaled), feature.name
+        assert small[feature.column("um")] == pytest.approx(scaled), feature.name
     assert small["area_um2"] == pytest.approx(mask.sum() / 16)
     assert not any("um" in name.split("_") or "um2" in name for name in pixels)
 

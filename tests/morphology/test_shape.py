@@ -156,7 +156,7 @@ def test_each_measure_has_its_dimension(spacing):
     half = dispr.measure(body, np.multiply(spacing, 0.5))
     assert one.keys() == half.keys()
     for feature in SHAPE_FEATURES:
-        name = feature.column(True)
+        name = feature.column("um")
         power = POWER.get(feature.dimension, 0)
         assert half[name] == pytest.approx(one[name] * 0.5**power, rel=1e-5, abs=1e-9), name
 

@@ -250,18 +250,26 @@ def test_the_chosen_cell_is_marked(qt_app, filled, viewer):
     assert len([layer for layer in viewer.layers if layer.name.startswith("chosen")]) == 1
     assert filled.form.image.count() == 1
     labels = viewer.layers["3D labels: cells"]
-    clicked = filled._clicked
-    assert clicked in viewer.mouse_drag_callbacks
+    assert filled._clicked in viewer.mouse_drag_callbacks
+
+    def click(place, moves=0, **event):
+        event = SimpleNamespace(type="mouse_press", position=np.array(place), **event)
+        steps = filled._clicked(viewer, event)
+        next(steps)
+        for _ in range(moves):
+            event.type = "mouse_move"
+            next(steps)
+        event.type = "mouse_release"
+        assert next(steps, "end") == "end"
+
     plane = labels.data_to_world((len(labels.data) // 2, 30, 30))
-    clicked(viewer, SimpleNamespace(position=plane, dims_displayed=[1, 2]))
+    click(plane, moves=3, dims_displayed=[1, 2])  # a drag
+    assert filled.warning.text().startswith("Cell 5:")
+    click(plane, dims_displayed=[1, 2])
     assert filled.warning.text().startswith("Cell 3:")
     assert labels.selected_label == 3
-    above = np.array(labels.data_to_world((0, 35, 110)))
-    aside = SimpleNamespace(
-        position=above, view_direction=np.array([1.0, 0, 0]), dims_displayed=[0, 1, 2]
-    )
-    clicked(viewer, aside)
+    above = labels.data_to_world((0, 35, 110))
+    click(above, view_direction=np.array([1.0, 0, 0]), dims_displayed=[0, 1, 2])
     assert filled.warning.text().startswith("Cell 9:")
-    beside = labels.data_to_world((len(labels.data) // 2, 2, 2))
-    clicked(viewer, SimpleNamespace(position=beside, dims_displayed=[1, 2]))
+    click(labels.data_to_world((len(labels.data) // 2, 2, 2)), dims_displayed=[1, 2])
     assert filled.warning.text().startswith("Cell 9:")

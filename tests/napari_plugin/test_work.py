@@ -90,3 +90,18 @@ def test_bad_input_is_a_sentence(field, tmp_path):
         run(job((field[0], (field[1] == 11).astype(int))))
     with pytest.raises(FileError, match="does not exist"):
         load_cached(tmp_path / "weights.safetensors")
+
+
+def test_cells_that_look_the_same(model):
+    """Each has its shape at its own place, also where others were drawn before."""
+    image = np.full((80, 240), 20, np.uint8)
+    labels = np.zeros((80, 240), np.int32)
+    y, x = np.mgrid[:80, :240]
+    for label, (centre, radius) in {1: (40, 16), 2: (120, 16), 3: (200, 11)}.items():
+        labels[np.hypot(y - 40, x - centre) <= radius] = label
+    image[labels > 0] = 150
+    first = run(Job(image, labels, world=WORLD, pixel_size=0.2, ensemble=2), model=model)
+    areas = {label: (first.layers[0][0] == label).sum() for label in (1, 2, 3)}
+    assert areas[1] == areas[2] > 1.5 * areas[3]
+    again = run(Job(image, labels, world=WORLD, pixel_size=0.2, ensemble=2), model=model)
+    np.testing.assert_array_equal(again.layers[0][0], first.layers[0][0])

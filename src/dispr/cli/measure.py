@@ -76,7 +76,7 @@ def command(
 
     For predictions, NAME_UNIT is of the shape that most samples agree on, and NAME_low_UNIT to
     NAME_high_UNIT is the 90 % interval, where one was fitted to known cells, as the column
-    calibrated tells (all, volume, none); cells with a warning have none. Where no cell has one,
+    calibrated tells (all, volume, none); cells with a warning have none. Where a cell has none,
     NAME_min_UNIT to NAME_max_UNIT gives the range of samples and consensus. Beside the volume is
     that of the ellipsoid on the outline: what the mask alone says. --all adds the other measures,
     and mean (NAME_mean_UNIT), standard deviation (NAME_sd_UNIT) and range of the samples.

@@ -25,13 +25,14 @@ from dispr.fields.meshes import check_meshes, write_field_meshes
 from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
-from dispr.fields.table import Row, cell_row, in_pixels, voxel_edge, written_rows
+from dispr.fields.table import Row, cell_row, unit_of, voxel_edge, written_rows
 from dispr.fields.volume import check_format, write_volume
 from dispr.files import make_folder, write_csv, write_tiff
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
+from dispr.morphology.features import UNITS, Unit
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.layout import SETTINGS, read_intervals, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
@@ -232,7 +233,11 @@ def predict_field_files(
             cell,
             field.pixel_size,
             measures=measures.get(cell.name)
-            or _volumes(about.get(cell.name, {}), voxel_edge(cell, field.pixel_size)),
+            or _volumes(
+                about.get(cell.name, {}),
+                voxel_edge(cell, field.pixel_size),
+                unit_of(field.pixel_size),
+            ),
             familiarity=about.get(cell.name, {}).get("familiarity", ""),
             warning=about.get(cell.name, {}).get("warning", ""),
             overlap=overlaps.get(cell.name, float("nan")) if overlaps else None,
@@ -276,7 +281,7 @@ def measure_field(
     """
     edges = {cell.name: voxel_edge(cell, field.pixel_size) for cell in field.predictable}
     items = [
-        dataclasses.replace(item, spacing=(edges[item.name],) * 3)
+        dataclasses.replace(item, spacing=(edges[item.name],) * 3, unit=unit_of(field.pixel_size))
         for item in with_intervals(find_items(out), out, read_intervals(out))
         if item.name in edges
     ]
@@ -290,15 +295,7 @@ def measure_field(
         done += 1
         report("Measuring", done, len(items))
 
-    if field.pixel_size is not None:
-        rows = measure_items(items, out / MEASURED, jobs=jobs, on_cell=one)
-    else:
-        # Measured as if a pixel were a um long: nobody else must see that table.
-        hidden = out / f".{MEASURED}"
-        found = measure_items(items, hidden, jobs=jobs, on_cell=one)
-        rows = [{in_pixels(name): value for name, value in row.items()} for row in found]
-        write_csv(out / MEASURED, rows)
-        hidden.unlink()
+    rows = measure_items(items, out / MEASURED, jobs=jobs, on_cell=one)
     write_record(out, items)
     return {row["name"]: row for row in rows}
 
@@ -416,7 +413,7 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
     write_json(path, record)
 
 
-def _volumes(row: Row, edge: float) -> Row:
+def _volumes(row: Row, edge: float, unit: Unit) -> Row:
     """Take the volumes out of a row of `predictions.csv`.
 
     Parameters
@@ -424,10 +421,14 @@ def _volumes(row: Row, edge: float) -> Row:
     row : dict
         The row; empty for a cell that was not predicted.
     edge : float
-        Edge of a voxel, in um or in pixels of the field; in units of this are the volumes.
+        Edge of a voxel; in units of this are the volumes.
+    unit : "um" or "px"
+        Its unit.
     """
     return {
-        name.replace("_voxels", "_um3"): "" if value == "" else float(f"{value * edge**3:.6g}")
+        name.replace("voxels", UNITS["volume"][unit]): ""
+        if value == ""
+        else float(f"{value * edge**3:.6g}")
         for name, value in row.items()
         if name.startswith(("ellipsoid", "volume")) and name.endswith("_voxels")
     }

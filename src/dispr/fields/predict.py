@@ -11,7 +11,7 @@ import numpy as np
 from dispr.cells.arrays import as_image, as_mask
 from dispr.fields.place import FieldVolume, placed_shape
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
-from dispr.fields.table import Row, cell_row, shape_columns, voxel_edge
+from dispr.fields.table import Row, cell_row, shape_columns, unit_of, voxel_edge
 from dispr.measurements.columns import short_rows
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.prediction.model import BATCH_SIZE, Model, Prediction, load
@@ -80,7 +80,7 @@ class FieldPrediction:
         found = zip(self.cells, self.predictions, self.ellipsoids, strict=True)
         for cell, prediction, ellipsoid in found:
             edge = voxel_edge(cell, self.pixel_size)
-            measures = shape_columns(prediction, edge, ellipsoid)
+            measures = shape_columns(prediction, edge, ellipsoid, unit_of(self.pixel_size))
             warning = prediction.warnings[0]
             rows.append(cell_row(cell, self.pixel_size, measures=measures, warning=warning))
         rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dispr.cells.arrays import SIZE
 from dispr.fields.prepare import FieldCell
+from dispr.intervals.ensemble import measure_ensemble
 from dispr.intervals.rules import calibrated
 from dispr.measurements.columns import short_rows, written
+from dispr.morphology.features import UNITS, Unit
 from dispr.prediction.model import Prediction
 
 Row = dict[str, Any]
@@ -45,6 +45,11 @@ def place_columns(cell: FieldCell, pixel_size: float | None) -> Row:
     }
 
 
+def unit_of(pixel_size: float | None) -> Unit:
+    """Give the unit of lengths of a field: its pixels where their size is not known."""
+    return "px" if pixel_size is None else "um"
+
+
 def voxel_edge(cell: FieldCell, pixel_size: float | None) -> float:
     """Give the edge of a cell's voxels: in um, or in pixels of the field where that is unknown."""
     return cell.square.edge / SIZE * (1.0 if pixel_size is None else pixel_size)
@@ -68,8 +73,7 @@ def cell_row(
     pixel_size : float or None
         Edge of a pixel of the field in um.
     measures : mapping
-        What its shapes measure, in um; in pixels of the field where the pixel size is not known,
-        which is then told by the names. Empty for a cell that was not predicted.
+        What its shapes measure, units in the names. Empty for a cell that was not predicted.
     familiarity, warning
         As in `predictions.csv`.
     overlap : float, optional
@@ -84,14 +88,10 @@ def cell_row(
     if overlap is not None:
         row["overlap"] = "" if math.isnan(overlap) else round(overlap, 4)
     row |= {"familiarity": familiarity, "warning": " ".join(told)}
-    return row | {
-        in_pixels(name) if pixel_size is None else name: value
-        for name, value in measures.items()
-        if name not in _ELSEWHERE
-    }
+    return row | {name: value for name, value in measures.items() if name not in _ELSEWHERE}
 
 
-def shape_columns(prediction: Prediction, edge: float, ellipsoid: int) -> Row:
+def shape_columns(prediction: Prediction, edge: float, ellipsoid: int, unit: Unit) -> Row:
     """Give the columns of what a cell's shapes measure, as in the tables of `dispr measure`.
 
     Parameters
@@ -99,17 +99,20 @@ def shape_columns(prediction: Prediction, edge: float, ellipsoid: int) -> Row:
     prediction : Prediction
         The shapes of one cell.
     edge : float
-        Edge of its voxels, in um or in pixels of the field.
+        Edge of its voxels.
     ellipsoid : int
         Voxels of the ellipsoid on its outline (`dispr.morphology.ellipsoid.ellipsoid_volume`).
+    unit : "um" or "px"
+        Unit of the edge.
     """
     samples = len(prediction.samples)
     intervals = None if any(prediction.warnings) else prediction.intervals
-    measures = dataclasses.replace(prediction, voxel_size=edge).measure()
+    shapes = prediction.consensus, prediction.samples
+    measures = measure_ensemble(*shapes, (edge,) * 3, intervals, unit)
     return {
         "samples": samples,
         "calibrated": calibrated(intervals, samples),
-        "ellipsoid_volume_um3": ellipsoid * edge**3,
+        f"ellipsoid_volume_{UNITS['volume'][unit]}": ellipsoid * edge**3,
         **measures,
     }
 
@@ -118,11 +121,6 @@ _ELSEWHERE = {
     *("name", "class", "warning"),
     *(f"voxel_{axis}_{unit}" for axis in "zyx" for unit in ("um", "px")),
 }
-
-
-def in_pixels(name: str) -> str:
-    """Rename a measure that was taken with the pixel of the field as its unit of length."""
-    return re.sub(r"_um(\d?)$", r"_px\1", name)
 
 
 def _digits(value: float) -> float:

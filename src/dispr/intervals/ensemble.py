@@ -9,7 +9,7 @@ import numpy as np
 
 from dispr.cells.spacing import Spacing
 from dispr.intervals.rules import NOWHERE, Intervals, containing, sample_range
-from dispr.morphology.features import SHAPE_FEATURES, Feature
+from dispr.morphology.features import SHAPE_FEATURES, Feature, Unit
 from dispr.morphology.shape import UNIT, shape_values
 
 STATISTICS = ("mean", "sd", "min", "max", "low", "high")
@@ -21,7 +21,7 @@ def summarise(
     samples: Sequence[Mapping[str, float]],
     intervals: Intervals | None = None,
     *,
-    physical: bool = False,
+    unit: Unit = "voxel",
     edge: float = 1.0,
 ) -> dict[str, float]:
     """Sum up the measures of one cell's shapes.
@@ -36,8 +36,8 @@ def summarise(
         Those of each sample, in their order.
     intervals : Intervals, optional
         Of the model; none for a cell with a warning.
-    physical : bool
-        Whether the voxel size was known.
+    unit : "um", "px" or "voxel"
+        Unit of lengths.
     edge : float
         Edge of a voxel in the unit of the measures.
 
@@ -58,7 +58,7 @@ def summarise(
         low, high = containing(ends, value)
         values = values[np.isfinite(values)]
         least, most = sample_range(values, value)
-        row[feature.column(physical)] = value
+        row[feature.column(unit)] = value
         for statistic, found in (
             ("mean", float(values.mean()) if len(values) else math.nan),
             ("sd", float(values.std(ddof=1)) if len(values) > 1 else math.nan),
@@ -67,7 +67,7 @@ def summarise(
             ("low", low),
             ("high", high),
         ):
-            row[feature.column(physical, statistic=statistic)] = found
+            row[feature.column(unit, statistic)] = found
     return row
 
 
@@ -76,6 +76,7 @@ def measure_ensemble(
     samples: Sequence[np.ndarray] | np.ndarray,
     spacing: Spacing | None = None,
     intervals: Intervals | None = None,
+    unit: Unit = "um",
 ) -> dict[str, float]:
     """Measure the shapes of one cell and sum them up; see `summarise`.
 
@@ -86,9 +87,11 @@ def measure_ensemble(
     samples : sequence of ndarray
         bool, (Z, Y, X) each.
     spacing : (float, float, float), optional
-        Edges of a voxel along Z, Y, X in um.
+        Edges of a voxel along Z, Y, X.
     intervals : Intervals, optional
         Of the model; none for a cell with a warning.
+    unit : "um" or "px"
+        Unit of the spacing.
     """
     edges = spacing or UNIT
     return summarise(
@@ -96,6 +99,6 @@ def measure_ensemble(
         shape_values(consensus, edges),
         [shape_values(body, edges) for body in samples],
         intervals,
-        physical=spacing is not None,
+        unit="voxel" if spacing is None else unit,
         edge=math.prod(edges) ** (1 / 3),
     )

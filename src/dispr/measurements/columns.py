@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,17 +13,22 @@ from dispr.morphology.features import (
     SECTION_FEATURES,
     SHAPE_FEATURES,
     Feature,
+    Unit,
 )
 
 Row = dict[str, Any]
 
 INTERVAL, RANGE = ("low", "high"), ("min", "max")
 
+OF_SHAPES: tuple[Unit, ...] = ("um", "px", "voxel")
+OF_SECTIONS: tuple[Unit, ...] = ("um", "pixel")
+"""Units that lengths of shapes and of sections may be in."""
+
 
 def short_rows(rows: Sequence[Mapping[str, Any]], *, sections: bool = False) -> list[Row]:
     """Keep of a table what is not a measure, and the main measures with their intervals.
 
-    Where no cell has an interval of a measure, the range of its samples stands beside it.
+    Where a cell has no interval of a measure, the range of its samples stands beside it.
 
     Parameters
     ----------
@@ -34,17 +38,15 @@ def short_rows(rows: Sequence[Mapping[str, Any]], *, sections: bool = False) -> 
         Whether the rows are of sections, not of shapes.
     """
     features, main = (SECTION_FEATURES, MAIN_SECTION) if sections else (SHAPE_FEATURES, MAIN_SHAPE)
-    stated = {_in_um(name) for row in rows for name, value in row.items() if _is_stated(value)}
+    units = OF_SECTIONS if sections else OF_SHAPES
     left_out: set[str] = set()
     for feature in features:
         kept: set[str] = set()
         if feature.name in main:
-            has = stated & _columns(feature, INTERVAL, sections)
-            kept = {"", *INTERVAL, *(() if has else RANGE)}
-        left_out |= _columns(feature, {"", *STATISTICS} - kept, sections)
-    return [
-        {name: value for name, value in row.items() if _in_um(name) not in left_out} for row in rows
-    ]
+            bare = any(_lacks_interval(row, feature, units) for row in rows)
+            kept = {"", *INTERVAL, *(RANGE if bare else ())}
+        left_out |= _columns(feature, {"", *STATISTICS} - kept, units)
+    return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 
 
 def written(value: Any) -> Any:
@@ -56,29 +58,29 @@ def written(value: Any) -> Any:
 
 def is_wide(row: Mapping[str, Any]) -> bool:
     """Tell whether a row has all measures of an ensemble's shapes, with all their statistics."""
-    there = {_in_um(name) for name in row}
     return any(
-        there.issuperset(
-            feature.column(physical, statistic=statistic)
+        row.keys()
+        >= {
+            feature.column(unit, statistic)
             for feature in SHAPE_FEATURES
             for statistic in ("", *STATISTICS)
-        )
-        for physical in (True, False)
+        }
+        for unit in OF_SHAPES
     )
 
 
-def _columns(feature: Feature, statistics: Iterable[str], flat: bool) -> set[str]:
-    """Name the columns of a measure, with a known size of voxels or pixels and without."""
-    return {
-        feature.column(physical, flat, statistic)
-        for statistic in statistics
-        for physical in (True, False)
-    }
+def _columns(feature: Feature, statistics: Iterable[str], units: Sequence[Unit]) -> set[str]:
+    """Name the columns of a measure, in any of some units."""
+    return {feature.column(unit, statistic) for statistic in statistics for unit in units}
 
 
-def _in_um(name: str) -> str:
-    """Give the name that a measure in pixels of a field has in um."""
-    return re.sub(r"_px(\d?)$", r"_um\1", name)
+def _lacks_interval(row: Mapping[str, Any], feature: Feature, units: Sequence[Unit]) -> bool:
+    """Tell whether a row has the range of a measure's samples, but no interval."""
+    return any(
+        _is_stated(row.get(feature.column(unit, "min")))
+        and not _is_stated(row.get(feature.column(unit, "low")))
+        for unit in units
+    )
 
 
 def _is_stated(value: Any) -> bool:

@@ -23,6 +23,7 @@ from dispr.intervals.ensemble import measure_ensemble, summarise
 from dispr.intervals.rules import calibrated
 from dispr.measurements.columns import short_rows, written
 from dispr.measurements.inputs import Item
+from dispr.morphology.features import UNITS
 from dispr.morphology.published_features import PUBLISHED_SHAPE
 from dispr.processes import map_in_processes
 from dispr.records import read_json, write_json
@@ -157,7 +158,7 @@ def digest(item: Item) -> str:
         If a file cannot be read.
     """
     settings = (
-        *(__version__, item.kind, item.published, item.spacing),
+        *(__version__, item.kind, item.published, item.spacing, item.unit),
         *(item.intervals, item.ellipsoid, item.warning, item.group),
     )
     return _short_digest(repr(settings) + files_digest(item))
@@ -216,7 +217,7 @@ def _prediction(item: Item) -> Row:
         "samples": len(samples),
         "calibrated": calibrated(item.intervals, len(samples)),
         "warning": item.warning,
-        **_sizes(spacing, item.published),
+        **_sizes(spacing, item),
     }
     if item.published:
         known = None if item.intervals is None else item.intervals.named(PUBLISHED_NAMES)
@@ -224,7 +225,7 @@ def _prediction(item: Item) -> Row:
         of_samples = [_published(body) for body in samples]
         return row | summarise(PUBLISHED_SHAPE, _published(consensus), of_samples, known)
     row |= _ellipsoid(item, spacing)
-    return row | measure_ensemble(consensus, samples, spacing, item.intervals)
+    return row | measure_ensemble(consensus, samples, spacing, item.intervals, item.unit)
 
 
 def _ellipsoid(item: Item, spacing: Spacing | None) -> Row:
@@ -232,7 +233,8 @@ def _ellipsoid(item: Item, spacing: Spacing | None) -> Row:
     if item.ellipsoid is None:
         return {}
     edges = spacing or (1.0,) * 3
-    return {f"ellipsoid_volume_{'um3' if spacing else 'voxels'}": item.ellipsoid * math.prod(edges)}
+    unit = UNITS["volume"][item.unit if spacing else "voxel"]
+    return {f"ellipsoid_volume_{unit}": item.ellipsoid * math.prod(edges)}
 
 
 def _shape(item: Item) -> Row:
@@ -241,7 +243,7 @@ def _shape(item: Item) -> Row:
     path = item.paths[0]
     body = as_body(read_numbers(path), str(path))
     spacing = item.spacing or read_voxel_size(path).spacing
-    return _sizes(spacing, item.published) | measure(body, spacing, published=item.published)
+    return _sizes(spacing, item) | measure(body, spacing, published=item.published)
 
 
 def _section(item: Item) -> Row:
@@ -274,11 +276,11 @@ def _published(body: np.ndarray) -> dict[str, float]:
     return published_shape_features(body)
 
 
-def _sizes(spacing: Spacing | None, published: bool) -> Row:
+def _sizes(spacing: Spacing | None, item: Item) -> Row:
     """Give the columns of the voxel size; published features are in voxels in any case."""
-    if spacing is None or published:
+    if spacing is None or item.published:
         return {}
-    return {f"voxel_{axis}_um": edge for axis, edge in zip("zyx", spacing, strict=True)}
+    return {f"voxel_{axis}_{item.unit}": edge for axis, edge in zip("zyx", spacing, strict=True)}
 
 
 def _key(item: Item) -> str:

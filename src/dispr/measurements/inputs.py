@@ -13,6 +13,7 @@ from dispr.cells.folder import CellFiles, find_cells, kind_folder, one_each, par
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.intervals.rules import Intervals
+from dispr.morphology.features import Unit
 from dispr.prediction.layout import (
     predicted_names,
     probability_path,
@@ -38,7 +39,9 @@ class Item:
     paths : tuple of Path
         Probability and samples; the object; or image and mask.
     spacing : tuple of float, optional
-        Edges of a voxel along Z, Y and X in um, which the user gave.
+        Edges of a voxel along Z, Y and X, if not those that the files state.
+    unit : "um" or "px"
+        Unit of the spacing: um, or pixels of a field of view.
     published : bool
         Measure the published features.
     intervals : Intervals, optional
@@ -56,6 +59,7 @@ class Item:
     split: str
     paths: tuple[Path, ...]
     spacing: Spacing | None = None
+    unit: Unit = "um"
     published: bool = False
     intervals: Intervals | None = None
     ellipsoid: float | None = None

@@ -10,18 +10,25 @@ Dimension = Literal[
     "none", "length", "area", "volume", "per length", "per area", "voxels", "pixels", "grey"
 ]
 
-UNITS: dict[str, tuple[str, str, str]] = {
-    "none": ("", "", ""),
-    "length": ("um", "voxels", "pixels"),
-    "area": ("um2", "voxels2", "pixels"),
-    "volume": ("um3", "voxels", ""),
-    "per length": ("per_um", "per_voxel", "per_pixel"),
-    "per area": ("per_um2", "per_voxel2", ""),
-    "voxels": ("voxels", "voxels", ""),
-    "pixels": ("pixels", "", "pixels"),
-    "grey": ("grey", "", "grey"),
+Unit = Literal["um", "px", "voxel", "pixel"]
+"""Unit of lengths: um, or pixels of a field of view, where voxels are known in these; else edges
+of a voxel, or of a pixel of a section."""
+
+UNITS: dict[str, dict[Unit, str]] = {
+    dimension: dict(zip(("um", "px", "voxel", "pixel"), names, strict=True))
+    for dimension, names in {
+        "none": ("", "", "", ""),
+        "length": ("um", "px", "voxels", "pixels"),
+        "area": ("um2", "px2", "voxels2", "pixels"),
+        "volume": ("um3", "px3", "voxels", ""),
+        "per length": ("per_um", "per_px", "per_voxel", "per_pixel"),
+        "per area": ("per_um2", "per_px2", "per_voxel2", ""),
+        "voxels": ("voxels", "voxels", "voxels", ""),
+        "pixels": ("pixels", "pixels", "", "pixels"),
+        "grey": ("grey", "grey", "", "grey"),
+    }.items()
 }
-"""By dimension: the unit where the voxel size is known; where it is not, in 3D and in 2D.
+"""By dimension and unit of lengths: what the names of columns end in.
 
 Without a voxel size, a length in voxels is one in edges of a voxel, and a volume a number of them.
 """
@@ -70,24 +77,23 @@ class Feature:
         """Power of the voxel's edge that its values go with."""
         return POWERS.get(self.dimension, 0)
 
-    def column(self, physical: bool, flat: bool = False, statistic: str = "") -> str:
+    def column(self, unit: Unit, statistic: str = "") -> str:
         """Give the name with its unit.
 
         Parameters
         ----------
-        physical : bool
-            Whether the voxel size is known.
-        flat : bool
-            Whether this is a measure of a section.
+        unit : "um", "px", "voxel" or "pixel"
+            Of lengths.
         statistic : str
             What of an ensemble's values this is, such as "mean"; stands before the unit.
         """
-        unit = UNITS[self.dimension][0 if physical else 2 if flat else 1]
-        return "_".join(part for part in (self.name, statistic, unit) if part)
+        return "_".join(
+            part for part in (self.name, statistic, UNITS[self.dimension][unit]) if part
+        )
 
-    def unit(self, physical: bool, flat: bool = False) -> str:
+    def unit(self, unit: Unit) -> str:
         """Give the unit in words, for people."""
-        text = UNITS[self.dimension][0 if physical else 2 if flat else 1].replace("_", " ")
+        text = UNITS[self.dimension][unit].replace("_", " ")
         text = text.replace("per ", "1/").replace("um", "µm")
         return text.replace("2", "²").replace("3", "³") or "-"
 

@@ -62,7 +62,7 @@ def measure_section(
         return published_section_features(images[0], masks[0])
     values = section_values(*section_pair(image, mask), edge or 1.0)
     return {
-        feature.column(edge is not None, flat=True): values[feature.name]
+        feature.column("pixel" if edge is None else "um"): values[feature.name]
         for feature in SECTION_FEATURES
     }
 

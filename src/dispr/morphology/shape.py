@@ -12,7 +12,7 @@ from scipy import ndimage
 from dispr.cells.arrays import as_body
 from dispr.cells.spacing import Spacing, as_spacing
 from dispr.morphology import voxels
-from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.features import SHAPE_FEATURES, Unit
 from dispr.morphology.thickness import local_thickness
 from dispr.surface.box import bounding_box, widened
 from dispr.surface.surface import Surface, surface_of
@@ -66,7 +66,8 @@ def measure(
 
         return published_shape_features(body)
     values = shape_values(body, edges or UNIT)
-    return {feature.column(edges is not None): values[feature.name] for feature in SHAPE_FEATURES}
+    unit: Unit = "voxel" if edges is None else "um"
+    return {feature.column(unit): values[feature.name] for feature in SHAPE_FEATURES}
 
 
 def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:

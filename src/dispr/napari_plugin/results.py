@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from dispr.napari_plugin.summary import SHOWN, Row, is_physical, measured, title
+from dispr.napari_plugin.summary import SHOWN, Row, measured, title, unit_in
 
 _BEFORE = 2
 """Columns before the measures: label and warning."""
@@ -68,9 +68,9 @@ class ResultTable(QTableWidget):
         self.setSortingEnabled(False)
         self.clear()
         shown = [n for n in SHOWN if any(not math.isnan(measured(r, n).value) for r in rows)]
-        physical = is_physical(rows)
+        unit = unit_in(rows)
         self.setColumnCount(_BEFORE + len(shown))
-        self.setHorizontalHeaderLabels(["Cell", "!", *(title(name, physical) for name in shown)])
+        self.setHorizontalHeaderLabels(["Cell", "!", *(title(name, unit) for name in shown)])
         self.horizontalHeaderItem(1).setToolTip("Whether there is something to beware of")
         for k in range(len(shown)):
             self.horizontalHeaderItem(_BEFORE + k).setToolTip(

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispr.fields.table import in_pixels
-from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.features import SHAPE_FEATURES, Unit
 
 Row = Mapping[str, Any]
 
@@ -53,36 +52,27 @@ class Measured:
         return f"{_text(self.value)}  " + (f"({ends})" if self.fitted else f"[{ends}]")
 
 
-def title(name: str, physical: bool) -> str:
-    """Give the title of a measure with its unit, for people.
-
-    Parameters
-    ----------
-    name : str
-        One of `SHOWN`.
-    physical : bool
-        Whether lengths are in um; else in pixels of the field.
-    """
-    unit = _FEATURES[name].unit(True)
-    if not physical:
-        unit = unit.replace("µm", "px")
-    return SHOWN[name] if unit == "-" else f"{SHOWN[name]}, {unit}"
+def title(name: str, unit: Unit) -> str:
+    """Give the title of a measure, one of `SHOWN`, with its unit, for people."""
+    words = _FEATURES[name].unit(unit)
+    return SHOWN[name] if words == "-" else f"{SHOWN[name]}, {words}"
 
 
 def measured(row: Row, name: str) -> Measured:
     """Find a measure in the row of a cell, whichever unit it is in."""
-    column = _FEATURES[name].column
+    feature = _FEATURES[name]
+    unit: Unit = "um" if feature.column("um") in row else "px"
     value, low, high, least, most = (
-        _number(row, column(True, statistic=s)) for s in ("", "low", "high", "min", "max")
+        _number(row.get(feature.column(unit, s))) for s in ("", "low", "high", "min", "max")
     )
     if math.isnan(low):
         return Measured(value, least, most)
     return Measured(value, low, high, fitted=True)
 
 
-def is_physical(rows: Sequence[Row]) -> bool:
-    """Tell whether lengths of a table are in um."""
-    return not any("voxel_px" in row for row in rows)
+def unit_in(rows: Sequence[Row]) -> Unit:
+    """Give the unit of lengths of a table: um, or pixels of the field."""
+    return "px" if any("voxel_px" in row for row in rows) else "um"
 
 
 def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
@@ -96,7 +86,6 @@ def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """
     columns: dict[str, list[Any]] = {"index": [int(row["label"]) for row in rows]}
     for name in SHOWN:
-        column = _FEATURES[name].column
         found = [measured(row, name) for row in rows]
         if all(math.isnan(one.value) for one in found):
             continue
@@ -107,14 +96,12 @@ def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
             ("min", [math.nan if one.fitted else one.low for one in found]),
             ("max", [math.nan if one.fitted else one.high for one in found]),
         ):
-            title = column(True, statistic=statistic)
-            columns[title if is_physical(rows) else in_pixels(title)] = values
+            columns[_FEATURES[name].column(unit_in(rows), statistic)] = values
     columns["warning"] = [str(row.get("warning") or "") for row in rows]
     return columns
 
 
-def _number(row: Row, column: str) -> float:
-    value = row.get(column, row.get(in_pixels(column), ""))
+def _number(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,10 +206,18 @@ class PredictWidget(QWidget):
         self.viewer.add_layer(self._mark)
         self.viewer.layers.selection.active = active
 
-    def _clicked(self, viewer: Any, event: Any) -> None:
-        """Choose the cell that was clicked on."""
-        if self._found not in viewer.layers:
-            return
+    def _clicked(self, viewer: Any, event: Any) -> Iterator[None]:
+        """Choose the cell that was clicked on; a drag turns the view."""
+        dragged = False
+        yield
+        while event.type == "mouse_move":
+            dragged = True
+            yield
+        if not dragged and self._found in viewer.layers:
+            self._choose_at(event)
+
+    def _choose_at(self, event: Any) -> None:
+        """Choose the first cell that is met at the place of an event."""
         labels = self._found
         if len(event.dims_displayed) == 3:
             ray = (event.position, event.view_direction, list(event.dims_displayed))

@@ -19,7 +19,7 @@ from dispr.fields.meshes import placed_mesh
 from dispr.fields.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
 from dispr.fields.predict import canonical_crops
 from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
-from dispr.fields.table import Row, cell_row, shape_columns, voxel_edge
+from dispr.fields.table import Row, cell_row, shape_columns, unit_of, voxel_edge
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.napari_plugin.layers import (
     LayerData,
@@ -166,7 +166,8 @@ def run(
             told = (cell.warning, looks[cell.label].get("warning", ""))
             prediction = replace(prediction, warnings=tuple(filter(None, told)))
             edge = voxel_edge(cell, field.pixel_size)
-            measures = shape_columns(prediction, edge, ellipsoid_volume(mask))
+            ellipsoid = ellipsoid_volume(mask)
+            measures = shape_columns(prediction, edge, ellipsoid, unit_of(field.pixel_size))
             rows[cell.label] = cell_row(
                 cell, field.pixel_size, measures=measures, **looks[cell.label]
             )
@@ -236,6 +237,7 @@ def _predictions(
     pairs = zip(images, masks, strict=True)
     keys = [(cell_digest(image, mask), shapes, job.seed) for image, mask in pairs]
     todo = [i for i, key in enumerate(keys) if key not in kept]
+    new = set(todo)  # two cells may look the same
     progress = float(len(keys) - len(todo))
 
     def step(count: int) -> None:
@@ -257,19 +259,21 @@ def _predictions(
         voxel_sizes=[sizes[i] for i in todo],
         on_step=step,
     )
-    for i, key in enumerate(keys):
-        if key not in kept:
-            prediction = next(drawn)
-            if not model.config.deterministic:
-                kept[key] = np.packbits(prediction.samples)
-        else:
-            bits = np.unpackbits(kept[key]).reshape(shapes, SIZE, SIZE, SIZE)
-            samples = bits.astype(bool)
-            mean = samples.mean(axis=0, dtype=np.float32)
-            prediction = Prediction(samples, mean, model.intervals, sizes[i])
-        yield prediction
-    while len(kept) > MOST_KEPT:
-        kept.popitem(last=False)
+    try:
+        for i, key in enumerate(keys):
+            if i in new:
+                prediction = next(drawn)
+                if not model.config.deterministic:
+                    kept[key] = np.packbits(prediction.samples)
+            else:
+                bits = np.unpackbits(kept[key]).reshape(shapes, SIZE, SIZE, SIZE)
+                samples = bits.astype(bool)
+                mean = samples.mean(axis=0, dtype=np.float32)
+                prediction = Prediction(samples, mean, model.intervals, sizes[i])
+            yield prediction
+    finally:
+        while len(kept) > MOST_KEPT:
+            kept.popitem(last=False)
 
 
 def _looks(model: Model, cells: Sequence[FieldCell], crops: Crops) -> dict[int, dict[str, Any]]:

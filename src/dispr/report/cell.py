@@ -14,7 +14,7 @@ from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
 from dispr.intervals.ensemble import summarise
 from dispr.intervals.rules import calibrated
-from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
+from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, Unit
 from dispr.morphology.shape import UNIT, shape_values
 from dispr.prediction.layout import (
     read_grid,
@@ -74,7 +74,7 @@ def report_cell(source: Source) -> CellReport:
     samples = read_samples(source.folder, source.name)
     probability = read_probability(source.folder, source.name)
     spacing = read_spacing(source.folder, source.name)
-    unit = "voxel" if spacing is None else "µm"
+    unit: Unit = "voxel" if spacing is None else "um"
     if spacing is None and source.pixels is not None:
         # Cells of a field have voxels of several sizes; its pixels are of one.
         spacing, unit = (source.pixels,) * 3, "px"
@@ -83,11 +83,11 @@ def report_cell(source: Source) -> CellReport:
         grid = read_grid(source.folder, source.name)
         truth = binarise(read_framed_obj(source.truth, grid))
     spread = surface_spread(samples)
-    row = _measured(source, len(samples), spacing)
+    row = _measured(source, len(samples), spacing, unit)
     fitted = _calibrated(source, row is not None)
     if row is None:
-        row = _ensemble(source, samples, probability > 0.5, spacing)
-    measures = _measures(row, truth, spacing)
+        row = _ensemble(source, samples, probability > 0.5, spacing, unit)
+    measures = _measures(row, truth, spacing, unit)
     layout, data, step = _coded(source, samples, probability, truth, spread)
     names = [feature.name for feature in SHAPE_FEATURES]
     index = {
@@ -144,18 +144,18 @@ def _coded(
 
 
 def _measures(
-    row: Mapping[str, float], truth: np.ndarray | None, spacing: Spacing | None
+    row: Mapping[str, float], truth: np.ndarray | None, spacing: Spacing | None, unit: Unit
 ) -> list[list[float | None]]:
     """Give value, ends, mean and true value of each feature, from a row of measures.
 
     The ends are of the interval, or of the range of the samples where there is none.
     """
-    edges, physical = spacing or UNIT, spacing is not None
+    edges = spacing or UNIT
     true = {} if truth is None else shape_values(truth, edges)
     found: list[list[float | None]] = []
     for feature in SHAPE_FEATURES:
         value, least, most, low, high, mean = (
-            row[feature.column(physical, statistic=statistic)] for statistic in SHOWN
+            row[feature.column(unit, statistic)] for statistic in SHOWN
         )
         ends = (least, most) if math.isnan(low) else (low, high)
         given = (value, *ends, mean, true.get(feature.name, math.nan))
@@ -164,7 +164,11 @@ def _measures(
 
 
 def _ensemble(
-    source: Source, samples: np.ndarray, consensus: np.ndarray, spacing: Spacing | None
+    source: Source,
+    samples: np.ndarray,
+    consensus: np.ndarray,
+    spacing: Spacing | None,
+    unit: Unit,
 ) -> dict[str, float]:
     """Measure the shapes; see `dispr.intervals.ensemble.summarise`."""
     edges = spacing or UNIT
@@ -173,26 +177,24 @@ def _ensemble(
         shape_values(consensus, edges),
         [shape_values(sample, edges) for sample in samples],
         source.item.intervals,
-        physical=spacing is not None,
+        unit=unit,
         edge=math.prod(edges) ** (1 / 3),
     )
 
 
-def _measured(source: Source, samples: int, spacing: Spacing | None) -> dict[str, float] | None:
+def _measured(
+    source: Source, samples: int, spacing: Spacing | None, unit: Unit
+) -> dict[str, float] | None:
     """Give the measures that are at hand, if they are of so many samples and of this spacing."""
     row = source.measured
     if row is None or row.get("samples") != str(samples):
         return None
-    edge = row.get("voxel_x_um") or ""
+    edge = row.get(f"voxel_x_{unit}") or ""
     if spacing is None or not edge:
         same = spacing is None and not edge
     else:
         same = math.isclose(float(edge), spacing[2], rel_tol=1e-4)
-    columns = [
-        feature.column(spacing is not None, statistic=statistic)
-        for feature in SHAPE_FEATURES
-        for statistic in SHOWN
-    ]
+    columns = [feature.column(unit, statistic) for feature in SHAPE_FEATURES for statistic in SHOWN]
     if not same or not all(column in row for column in columns):
         return None
     return {column: float(row[column] or "nan") for column in columns}

@@ -12,7 +12,8 @@ from dispr._version import __version__
 from dispr.cells.groups import with_groups
 from dispr.errors import FileError
 from dispr.files import atomic_path
-from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES
+from dispr.measurements.columns import OF_SHAPES
+from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, UNITS
 from dispr.prediction.familiarity import ALARM
 from dispr.prediction.layout import read_settings
 from dispr.processes import map_in_processes
@@ -233,12 +234,8 @@ def _features() -> list[dict[str, Any]]:
         {
             "name": feature.name,
             "label": LABELS.get(feature.name, feature.name.replace("_", " ").capitalize()),
-            "um": _unit(feature.unit(True)),
-            "voxel": _unit(feature.unit(False)),
-            "suffixes": [
-                feature.column(known).removeprefix(feature.name).lstrip("_")
-                for known in (True, False)
-            ],
+            "units": {unit: _unit(feature.unit(unit)) for unit in OF_SHAPES},
+            "suffixes": {unit: UNITS[feature.dimension][unit] for unit in OF_SHAPES},
             "whole": feature.whole,
             "formula": feature.formula,
             "source": feature.source,

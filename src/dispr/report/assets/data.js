@@ -12,20 +12,19 @@ const CELLS = new Map(REPORT.cells.map((cell) => [cell.name, cell]));
 const FEATURES = new Map(REPORT.features.map((feature, i) => [feature.name, { ...feature, at: i }]));
 const unpacked = new Map();
 
-/** The unit of a measure of a cell: of a known size of voxels, or in voxels. */
-const unitOf = (feature, cell) => (cell.unit === "voxel" ? feature.voxel : feature.um.replace("µm", cell.unit));
+/** The unit of a measure of a cell. */
+const unitOf = (feature, cell) => feature.units[cell.unit];
 
 /** The name of a column of a measure, as `dispr measure` has it. */
 function columnOf(feature, unit, statistic) {
-  const suffix = unit === "voxel" ? feature.suffixes[1] : feature.suffixes[0].replace("um", unit === "px" ? "px" : "um");
-  return [feature.name, statistic, suffix].filter(Boolean).join("_");
+  return [feature.name, statistic, feature.suffixes[unit]].filter(Boolean).join("_");
 }
 
 /** Whether a measure is called otherwise in another unit of lengths. */
-const hasUnit = (feature) => feature.suffixes[0] !== feature.suffixes[1];
+const hasUnit = (feature) => feature.suffixes.um !== feature.suffixes.voxel;
 
 /** The unit of lengths. */
-const lengthUnit = (cell) => (cell.unit === "voxel" ? "voxels" : cell.unit);
+const lengthUnit = (cell) => ({ um: "µm", px: "px", voxel: "voxels" })[cell.unit];
 
 /** Whether the section is unlike those of the training. */
 const isStrange = (cell) => Boolean(cell.warning) && cell.familiarity !== null && cell.familiarity < REPORT.alarm;

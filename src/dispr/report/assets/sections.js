@@ -135,7 +135,7 @@ class Sections {
     const edge = cell.entry.edge;
     slider.value = at[axis];
     const place = `${plane.label} ${at[axis]}`;
-    output.textContent = edge === null ? place : `${place} · ${number(at[axis] * edge, 3)} ${cell.entry.unit}`;
+    output.textContent = edge === null ? place : `${place} · ${number(at[axis] * edge, 3)} ${lengthUnit(cell.entry)}`;
     slider.setAttribute("aria-valuetext", output.textContent);
     const row = (v) => (plane.flip ? N - 1 - v : v);
     const base = at[axis] * STRIDE[axis];
