@@ -14,7 +14,7 @@ from dispr.cli.options import config_options, given
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import CONDITION_CHANNELS
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig, UNetConfig
 from dispr.training.config import TrainingConfig
 from dispr.training.presets import PRESETS, Preset, get_preset
 
@@ -242,7 +242,7 @@ def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
             f"--network-{name.replace('_', '-')}" for name in network_options if name not in known
         ]
         strange += ["--class-cond"] if options.get("class_cond") else []
-        if strange or (isinstance(network, ShapeDecoderConfig) and network_options):
+        if strange or (isinstance(network, (ShapeDecoderConfig, ShaprConfig)) and network_options):
             raise ConfigError(
                 f"{', '.join(strange) or '--network-...'} do not apply to this preset."
             )

@@ -14,12 +14,12 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig, UNetConfig
 from dispr.records import parse_json
 
 Spacing = Literal["even", "trailing", "centred"]
 
-NetworkConfig = UNetConfig | CascadeConfig | ShapeDecoderConfig
+NetworkConfig = UNetConfig | CascadeConfig | ShapeDecoderConfig | ShaprConfig
 
 CONDITION_CHANNELS = 2  # mask, and image x mask
 
@@ -30,7 +30,7 @@ class ModelConfig:
 
     Attributes
     ----------
-    network : UNetConfig, CascadeConfig or ShapeDecoderConfig
+    network : UNetConfig, CascadeConfig, ShapeDecoderConfig or ShaprConfig
         The network.
     diffusion : DiffusionConfig or None
         The diffusion process; None for a deterministic network.
@@ -74,9 +74,9 @@ class ModelConfig:
             respacing(self.diffusion.steps, self.sampling_steps)
         if self.diffusion is None and self.num_classes:
             raise ConfigError("a deterministic model is not told of classes.")
-        if isinstance(self.network, ShapeDecoderConfig):
+        if isinstance(self.network, (ShapeDecoderConfig, ShaprConfig)):
             if self.diffusion is not None:
-                raise ConfigError("a shape decoder is deterministic and takes no diffusion.")
+                raise ConfigError("this network is deterministic and takes no diffusion.")
             return
         if isinstance(self.network, CascadeConfig):
             if self.diffusion is None or self.diffusion.prediction != "occupancy":
@@ -158,7 +158,8 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
 
 
 KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (UNetConfig, CascadeConfig, ShapeDecoderConfig, DiffusionConfig)
+    kind.__name__: kind
+    for kind in (UNetConfig, CascadeConfig, ShapeDecoderConfig, ShaprConfig, DiffusionConfig)
 }
 
 

@@ -23,8 +23,9 @@ from dispr.intervals.rules import from_calibration, intervals_of
 from dispr.model.config import ModelConfig, model_from_json, model_to_json, to_dict
 from dispr.model.device import plain_torch
 from dispr.network.cascade import Cascade
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig
 from dispr.network.shape_decoder import ShapeDecoder
+from dispr.network.shapr import Shapr
 from dispr.network.unet import UNet
 from dispr.records import SEAL, parse_json
 
@@ -64,6 +65,8 @@ def build_network(config: ModelConfig) -> nn.Module:
     with plain_torch():
         if isinstance(config.network, ShapeDecoderConfig):
             return ShapeDecoder(config.network)
+        if isinstance(config.network, ShaprConfig):
+            return Shapr(config.network)
         if isinstance(config.network, CascadeConfig):
             return Cascade(config.network)
         return UNet(config.network)

@@ -130,7 +130,7 @@ class UNetConfig:
 
 @dataclass(frozen=True)
 class ShapeDecoderConfig:
-    """A deterministic 2D encoder and 3D decoder, after SHAPR (Waibel et al., MICCAI 2021).
+    """A deterministic 2D encoder and 3D decoder, in the manner of SHAPR.
 
     Attributes
     ----------
@@ -156,6 +156,26 @@ class ShapeDecoderConfig:
             f"size {self.size} cannot be halved {self.levels} times.",
         )
         _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
+
+
+@dataclass(frozen=True)
+class ShaprConfig:
+    """SHAPR (see `dispr.network.shapr`); the defaults are the published one.
+
+    Attributes
+    ----------
+    size : int
+        Edge of the image and of the volume in pixels and voxels: 64.
+    channels : int
+        Channels of the finest level.
+    """
+
+    size: int = 64
+    channels: int = 10
+
+    def __post_init__(self) -> None:
+        _require(self.channels > 0, "channels must be positive.")
+        _require(self.size == 64, f"SHAPR is of 64 pixels and voxels, not {self.size}.")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A deterministic network: 2D encoder, 3D decoder, after SHAPR (Waibel et al., MICCAI 2021)."""
+"""A deterministic network, 2D encoder and 3D decoder, in the manner of SHAPR."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ShapeDecoder(nn.Module):
 
 def _convolution(dimensions: int, before: int, after: int) -> nn.Sequential:
     convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
-    # Groups instead of SHAPR's batches: the answer for a cell must not depend on its neighbours.
+    # Groups, not batches: the training for a cell must not depend on its neighbours.
     # Of four channels at least: normalised one by one, they forget how much of a cell there is.
     groups = next(g for g in (8, 4, 2, 1) if after % (4 * g) == 0 or g == 1)
     return nn.Sequential(

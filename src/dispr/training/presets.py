@@ -8,7 +8,7 @@ from dispr.cells.augment import AugmentConfig
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig, UNetConfig
 from dispr.training.config import TrainingConfig
 
 
@@ -97,10 +97,15 @@ PRESETS = {
         ),
         FAST_TRAINING,
     ),
-    "shapr": Preset(
-        "a deterministic 2D encoder and 3D decoder after SHAPR: one answer a cell",
+    "decoder": Preset(
+        "a deterministic 2D encoder and 3D decoder in the manner of SHAPR: one answer a cell",
         ModelConfig(network=ShapeDecoderConfig(), diffusion=None),
         replace(FAST_TRAINING, lr=4e-3),  # a tenth of that learns ten times slower
+    ),
+    "shapr": Preset(
+        "SHAPR's network and loss, without its adversarial part: one answer a cell",
+        ModelConfig(network=ShaprConfig(), diffusion=None),
+        replace(FAST_TRAINING, lr=0.01, weight_decay=0.0),
     ),
 }
 
