@@ -204,8 +204,8 @@ def test_a_part_of_another_file_is_found_out(server, cells_zip, tmp_path):
         (zipped({"C:evil.tif": b"x"}), "lies outside"),
         (zipped({"..\\evil.tif": b"x"}), "lies outside"),
         (zipped({"link": b"/etc"}, attributes=0o120777 << 16), "is a link"),
-        (b"no zip at all", "no zip archive or damaged"),
-        (zipped({"a": b"content"}).replace(b"content", b"CONTENT"), "no zip archive or damaged"),
+        (b"no zip at all", "not a zip archive or damaged"),
+        (zipped({"a": b"content"}).replace(b"content", b"CONTENT"), "not a zip archive or damaged"),
     ],
 )
 def test_unsafe_and_damaged_archives_are_not_unpacked(server, tmp_path, archive, words):
@@ -258,8 +258,8 @@ def test_no_cells_in_the_record(server, tmp_path):
         ("{}", "does not list its files as Zenodo did"),
         ("[]", "does not list its files as Zenodo did"),
         ('{"files": []}', "lists no files"),
-        ('{"files": [{"key": "../a", "checksum": "md5:0", "links": {"self": "x"}}]}', "no plain"),
-        ('{"files": [{"key": "a", "checksum": "crc9:0", "links": {"self": "x"}}]}', "no hash"),
+        ('{"files": [{"key": "../a", "checksum": "md5:0", "links": {"self": "x"}}]}', "not a plain"),
+        ('{"files": [{"key": "a", "checksum": "crc9:0", "links": {"self": "x"}}]}', "not a hash"),
         ('{"files": [{"key": "a", "checksum": null, "links": {"self": "x"}}]}', "as Zenodo did"),
     ],
 )

@@ -142,8 +142,8 @@ def test_evaluate(called):
 
 
 def test_mesh(called):
+    called["patch"]("dispr.prediction.meshes.write_meshes")  # first: the module takes the real names
     called["patch"]("dispr.prediction.layout.predicted_names", ["a"])
-    called["patch"]("dispr.prediction.meshes.write_meshes")
     run("mesh", "p", "-o", "out", "--format", "ply", "--samples", "--voxel-size", 0.25)
     found = called["write_meshes"]
     assert (found["predictions"], found["out"], found["form"]) == (Path("p"), Path("out"), "ply")

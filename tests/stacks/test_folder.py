@@ -171,7 +171,7 @@ def test_other_settings_and_other_folders_are_refused(prepared, tmp_path):
     with pytest.raises(ConfigError, match="from other stacks"):
         prepare_stacks(fields[:2], out, settings, classes)
     (tmp_path / "train" / "image").mkdir(parents=True)
-    with pytest.raises(FileError, match="no new folder"):
+    with pytest.raises(FileError, match="not a new folder"):
         prepare_stacks(fields, tmp_path)
 
 
