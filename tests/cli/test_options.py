@@ -142,7 +142,8 @@ def test_evaluate(called):
 
 
 def test_mesh(called):
-    called["patch"]("dispr.prediction.meshes.write_meshes")  # first: the module takes the real names
+    # First: a module that is imported takes the names as they are.
+    called["patch"]("dispr.prediction.meshes.write_meshes")
     called["patch"]("dispr.prediction.layout.predicted_names", ["a"])
     run("mesh", "p", "-o", "out", "--format", "ply", "--samples", "--voxel-size", 0.25)
     found = called["write_meshes"]
