@@ -85,7 +85,5 @@ def test_presets_are_those_of_the_documentation():
     paper = PRESETS["paper"].training
     assert (paper.lr, paper.batch_size, paper.ema_rates) == (1e-4, 1, (0.9999,))
     assert PRESETS["decoder"].training.lr == 4e-3
-    with pytest.raises(
-        ConfigError, match=r"one of paper, fast, regression, decoder, shapr"
-    ):
+    with pytest.raises(ConfigError, match=r"one of paper, fast, regression, decoder, shapr"):
         get_preset("slow")
