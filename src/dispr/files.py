@@ -8,6 +8,7 @@ import errno
 import logging
 import math
 import os
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,11 +88,9 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
         If the file is missing, is not a TIFF file, is truncated, states more pixels than are read,
         or is compressed in a way that needs a package that is not installed.
     """
-    import tifffile
-
     path = Path(path)
     checksums.check(path)
-    with tiff_errors(path), tifffile.TiffFile(path) as tiff:
+    with opened_tiff(path) as tiff:
         series = tiff.series[0]
         check_size(path, series.shape, np.dtype(series.dtype).itemsize)
         array = series.asarray()
@@ -102,6 +101,9 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
 
 LARGEST_PLANE = 2**28
 """Pixels of the largest plane that is read: 16,384 x 16,384."""
+
+MOST_TAGS = 4096
+"""Tags of a page of TIFF; tifffile takes more for the end of the file."""
 
 LARGEST = 2**32
 """Bytes of the largest image or stack that is read, uncompressed: 4 GiB."""
@@ -133,6 +135,47 @@ def check_size(path: Path, shape: Sequence[int], itemsize: int) -> None:
             f"{path} states {size} values, {bytes_ / 2**30:.3g} GiB; at most 4 GiB, and 16,384 x "
             "16,384 pixels in a plane, are read: crop it, or save it in parts."
         )
+
+
+@contextlib.contextmanager
+def opened_tiff(path: Path, **options: Any) -> Iterator[Any]:
+    """Open a TIFF file, and make sure that its list of pages comes to an end.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    **options
+        For `tifffile.TiffFile`, which is given.
+
+    Raises
+    ------
+    FileError
+        As `tiff_errors`, here and in the block; or if its pages follow one another in a circle.
+    """
+    import tifffile
+
+    with tiff_errors(path), tifffile.TiffFile(path, **options) as tiff:
+        _check_chain(path, tiff)
+        yield tiff
+
+
+def _check_chain(path: Path, tiff: Any) -> None:
+    """Follow the pages of a TIFF file; tifffile repeats those of a circle, without end or error."""
+    form, handle = tiff.tiff, tiff.filehandle
+    offset, seen = tiff.pages.first.offset, set()
+    while offset:
+        if offset in seen:
+            raise FileError(
+                f"{path} is damaged: its pages follow one another in a circle; export it again."
+            )
+        seen.add(offset)
+        handle.seek(offset)
+        (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+        if not 0 < tags <= MOST_TAGS:
+            raise damaged(path)
+        handle.seek(offset + form.tagnosize + tags * form.tagsize)
+        (offset,) = struct.unpack(form.offsetformat, handle.read(form.offsetsize))
 
 
 @contextlib.contextmanager

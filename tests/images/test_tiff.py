@@ -9,6 +9,7 @@ from image_files import LABELS, SECTION, packed_tiff
 from PIL import Image
 
 from dispr.errors import FileError
+from dispr.files import read_tiff
 from dispr.images.read import look, read_pixels, read_size
 
 STACK = np.stack([SECTION, SECTION // 2, SECTION // 3, SECTION // 4, SECTION // 5])
@@ -278,3 +279,37 @@ def test_a_header_asks_for_no_more_than_a_file_can_hold(tmp_path, compression):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**26
+
+
+def with_next_page(path, page, offset):
+    """Let a page of a small classic TIFF file be followed by what stands at an offset."""
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        at = tiff.pages[page].offset
+    (entries,) = struct.unpack_from("<H", content, at)
+    struct.pack_into("<I", content, at + 2 + 12 * entries, offset)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("read", [read_pixels, read_tiff])
+@pytest.mark.parametrize(("pages", "page", "to"), [(1, 0, 0), (2, 1, 0), (2, 1, 1), (130, 129, 7)])
+def test_pages_that_follow_in_a_circle_are_refused(tmp_path, read, pages, page, to):
+    path = tmp_path / "a.tif"
+    planes = np.stack([SECTION] * pages)
+    tifffile.imwrite(path, planes, photometric="minisblack", compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        offset = tiff.pages[to].offset
+    with_next_page(path, page, offset)
+    with pytest.raises(FileError, match=r"a\.tif is damaged: its pages follow .* in a circle"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", [read_pixels, read_tiff])
+def test_a_page_that_is_none_is_not_the_end(tmp_path, read):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK, photometric="minisblack", compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        inside = tiff.pages[4].dataoffsets[0] + 4
+    with_next_page(path, 2, inside)
+    with pytest.raises(FileError, match=r"a\.tif cannot be read as TIFF: it is damaged"):
+        read(path)

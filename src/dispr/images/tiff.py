@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import FileError
-from dispr.files import check_size, damaged, tiff_errors
+from dispr.files import check_size, damaged, opened_tiff
 from dispr.images.container import Container
 from dispr.images.ome import OmeImage, images_of, is_ome, metadata_file, root_of, uuid_of
 from dispr.images.pages import decoded
@@ -28,14 +28,9 @@ def open_tiff(path: Path) -> Iterator[Container]:
         If the file cannot be read; holds several images, parts of one, or previews alone; or is
         too large (`dispr.files.check_size`).
     """
-    import tifffile
-
     # OME-XML is read here: tifffile takes the first image of a set for that of any of its files,
     # and missing planes for zeros.
-    with (
-        tiff_errors(path),
-        tifffile.TiffFile(path, is_ome=False, _multifile=False) as tiff,
-    ):
+    with opened_tiff(path, is_ome=False, _multifile=False) as tiff:
         page: Any = tiff.pages[0]
         text = str(page.description or "")
         if is_ome(text):
@@ -149,18 +144,13 @@ def _plane(page: Any) -> np.ndarray:
 
 def _sister(path: Path, name: str, image: OmeImage, numbers: Sequence[int]) -> dict[int, Any]:
     """Find pages of another file of a set, which is closed again: there may be thousands."""
-    import tifffile
-
     other = path.with_name(name)
     if not other.is_file():
         raise FileError(
             f"{path} is one of {len(image.files)} files of an image, of which {name} is missing; "
             "put all of them into one folder."
         )
-    with (
-        tiff_errors(other),
-        tifffile.TiffFile(other, is_ome=False, _multifile=False) as tiff,
-    ):
+    with opened_tiff(other, is_ome=False, _multifile=False) as tiff:
         return {number: tiff.pages[number] for number in numbers}
 
 
