@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -120,6 +121,7 @@ def read_csv(
     columns: Collection[str] = (),
     *,
     numbers: Collection[str] = (),
+    whole: Collection[str] = (),
     unique: str = "",
     remedy: str = "write it anew, or remove it",
 ) -> list[dict[str, str]]:
@@ -133,6 +135,8 @@ def read_csv(
         Columns that it must have.
     numbers : collection of str
         Columns that hold finite numbers or nothing, where they are there.
+    whole : collection of str
+        Columns that it must have, and that hold a whole number from 0 in every row.
     unique : str
         A column of which no value may stand in two rows, nor be empty.
     remedy : str
@@ -153,7 +157,7 @@ def read_csv(
         raise FileError(f"{path} is damaged, or no table: {error}; {remedy}.") from error
     lines = [line for line in lines if line]
     header = lines[0] if lines else []
-    missing = [name for name in columns if name not in header]
+    missing = [name for name in (*columns, *whole) if name not in header]
     if missing or len(set(header)) < len(header):
         what = f"lacks the column {missing[0]}" if missing else "has two columns of one name"
         raise FileError(f"{path} is damaged, or another table: it {what}; {remedy}.")
@@ -164,9 +168,11 @@ def read_csv(
         what = f"the row {line[0]!r}" if line[0] else "a row without a name"
         if len(line) != len(header):
             raise FileError(f"{path} is damaged: {what} has {len(line)} fields; {remedy}.")
-        for name in numbers:
-            if row.get(name) and not _finite(row[name]):
-                raise FileError(f"{path} is damaged: in {what}, {name} is {row[name]!r}; {remedy}.")
+        wrong = [name for name in numbers if row.get(name) and not _finite(row[name])]
+        wrong += [name for name in whole if not _WHOLE.fullmatch(row[name])]
+        if wrong:
+            name = wrong[0]
+            raise FileError(f"{path} is damaged: in {what}, {name} is {row[name]!r}; {remedy}.")
         if unique:
             value = row.get(unique, "")
             if not value or value in seen:
@@ -191,6 +197,9 @@ def _read(path: Path, remedy: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is damaged: it is not a text in UTF-8; {remedy}.") from error
+
+
+_WHOLE = re.compile(r"[0-9]{1,15}")
 
 
 def _finite(text: str) -> bool:

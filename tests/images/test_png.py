@@ -102,3 +102,11 @@ def test_animations_and_damaged_files_are_refused(tmp_path):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
         with pytest.raises(FileError, match=r"a\.png cannot be read as PNG"):
             read_pixels(path)
+
+
+def test_more_pixels_than_so_few_bytes_can_hold_are_refused(tmp_path):
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    (tmp_path / "a.png").write_bytes(start + chunk(b"IDAT", b"x" * 100))
+    with pytest.raises(FileError, match=r"a\.png cannot be read as PNG"):
+        read_pixels(tmp_path / "a.png")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dispr.errors import FileError
 from dispr.files import read_tiff
-from dispr.images.read import look, read_pixels, read_size
+from dispr.images.read import existing, look, read_pixels, read_size
 
 STACK = np.stack([SECTION, SECTION // 2, SECTION // 3, SECTION // 4, SECTION // 5])
 
@@ -313,3 +313,8 @@ def test_a_page_that_is_none_is_not_the_end(tmp_path, read):
     with_next_page(path, 2, inside)
     with pytest.raises(FileError, match=r"a\.tif cannot be read as TIFF: it is damaged"):
         read(path)
+
+
+def test_names_too_long_for_files_are_refused(tmp_path):
+    with pytest.raises(FileError, match="does not exist"):
+        existing(tmp_path / ("a" * 5000))

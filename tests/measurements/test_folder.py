@@ -11,10 +11,17 @@ from dispr.cells.spacing import as_spacing
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_csv, write_tiff
 from dispr.intervals.rules import ANY, Intervals, Rule
-from dispr.measurements.folder import kept_line, measure_item, measure_items, read_part
+from dispr.measurements.folder import (
+    kept_line,
+    measure_item,
+    measure_items,
+    read_part,
+    read_record,
+)
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.prediction.layout import probability_path, sample_path, write_prediction
+from dispr.records import write_json
 
 
 def boxes(*heights, edge=20):
@@ -274,3 +281,11 @@ def test_faults(predictions, cells_folder, tmp_path):
     write_tiff(sample_path(predictions, "a", 0), np.ones((64, 64, 64), np.uint8))
     with pytest.raises(FileError, match="predict the cell again"):
         measure_item(find_items(predictions)[1])
+
+
+@pytest.mark.parametrize("marks", [None, "ab", ["ab"], ["ab", 3]])
+def test_a_wrong_record_of_checksums_is_refused(tmp_path, marks):
+    write_csv(tmp_path / "measurements.csv", [{"name": "a"}])
+    write_json(tmp_path / "measurements.json", {"a": marks})
+    with pytest.raises(FileError, match=r"measurements\.json is damaged"):
+        read_record(tmp_path)

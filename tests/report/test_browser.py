@@ -465,7 +465,7 @@ def field_report(tmp_path_factory):
     for label, radius, (cy, cx) in ((4, 20, (40, 40)), (9, 15, (60, 120))):
         body = z**2 + v**2 + u**2 < radius**2
         write_prediction(out, f"f_{label:04d}", body[None], body.astype(float), 0.2)
-        row = {"name": f"f_{label:04d}", "label": label, "y_px": cy, "x_px": cx}
+        row = {"name": f"f_{label:04d}", "label": label, "y_px": cy, "x_px": cx, "frame_px": 64}
         rows.append({**row, "warning": "" if label == 4 else "Odd."})
     write_csv(out / "cells.csv", rows)
     write_report(out, None, out / "report.html", jobs=1)

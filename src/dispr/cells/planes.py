@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def find_planes(part: Path, names: Collection[str]) -> dict[str, tuple[PlaneFile
                 f'{row.where}: there is no cell "{name}"; names are those of the files in image '
                 "without extension."
             )
-        if not row.values["mask"] or not mask.is_file():
+        if not os.path.isfile(mask):  # also where the name is too long
             raise FileError(f"{row.where}: {mask} does not exist; name the file of the mask.")
         plane = row.whole("plane") if row.values.get("plane") else None
         height = row.values.get("height_um", "").replace(",", ".")

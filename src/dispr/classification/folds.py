@@ -210,7 +210,9 @@ def read_split(path: Path, names: Sequence[str] | None = None) -> Split:
     try:
         rows = [
             (row["name"], int(row["repeat"]), int(row["fold"]))
-            for row in read_csv(path, ["name", "repeat", "fold"], remedy="draw the folds again")
+            for row in read_csv(
+                path, ["name"], whole=["repeat", "fold"], remedy="draw the folds again"
+            )
         ]
     except ValueError as error:
         raise FileError(

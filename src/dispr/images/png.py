@@ -6,6 +6,7 @@ values of 2 and 4 bits to 8.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from dispr.errors import FileError
 from dispr.files import check_size
 from dispr.images.kinds import PNG_BYTES
+from dispr.images.segments import MOST_EXPANDED
 from dispr.images.values import Use, by_palette, without_colour, without_opacity
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -81,6 +83,9 @@ def read_png(path: Path, use: Use) -> tuple[np.ndarray, str]:
     """
     header = read_header(path)
     check_size(path, header.shape, 2 if header.bits == 16 else 1)
+    # Deflate makes no more of a byte, so that no more memory is asked for.
+    if math.prod(header.shape) * header.bits > path.stat().st_size * 8 * MOST_EXPANDED[8]:
+        raise FileError(f"{path} {_DAMAGED}")
     if header.frames > 1:
         raise FileError(
             f"{path} is an animation of {header.frames} pictures; save the one that is meant."

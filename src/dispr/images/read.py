@@ -115,10 +115,14 @@ def existing(path: str | os.PathLike[str]) -> Path:
         If there is none, or its checksum differs (`dispr.checksums`).
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:  # too long a name, or with zero bytes
+        raise missing(path) from error
+    if is_folder:
         refuse_zarr(path)
         raise FileError(f"{path} is a folder; name a file.")
-    if not path.exists():
+    if not exists:
         raise missing(path)
     check(path)
     return path

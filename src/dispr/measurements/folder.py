@@ -181,8 +181,13 @@ def read_record(folder: Path) -> dict[str, tuple[str, str]]:
     path = folder / RECORD
     if not (path.is_file() and (folder / TABLE).is_file()):
         return {}
-    found = read_json(path, remedy="remove it, to measure again")
-    return {name: (str(marks[0]), str(marks[1])) for name, marks in found.items()}
+    remedy = "remove it, to measure again"
+    found = {}
+    for name, marks in read_json(path, remedy=remedy).items():
+        if not isinstance(marks, list) or list(map(type, marks)) != [str, str]:
+            raise FileError(f"{path} is damaged: it holds no checksums of {name}; {remedy}.")
+        found[name] = marks[0], marks[1]
+    return found
 
 
 def files_digest(item: Item) -> str:

@@ -13,11 +13,10 @@ from dispr.cells.spacing import close
 from dispr.errors import FileError
 from dispr.files import read_tiff
 from dispr.napari_plugin.layers import DISAGREEMENT, LayerData, World
-from dispr.napari_plugin.read_field import read_table
-from dispr.prediction.folder import TABLE
 from dispr.prediction.layout import (
     SHAPE,
     predicted_names,
+    read_predictions,
     read_probability,
     read_samples,
     read_spacing,
@@ -51,7 +50,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
     """
     names = predicted_names(folder)
     world = _common_world(folder, names)
-    table = {row.get("name"): row for row in read_table(folder / TABLE)}
+    table = {row["name"]: row for row in read_predictions(folder)}
     rows = [{"index": i, "name": name, **table.get(name, {})} for i, name in enumerate(names, 1)]
     count = len(read_samples(folder, names[0]))
     missing = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 
 from dispr.cells.arrays import SIZE
 from dispr.errors import DisprError, FileError
-from dispr.fields.folder import RECORD, TABLE
 from dispr.fields.meshes import MESHES
 from dispr.fields.read import read_field
 from dispr.fields.volume import FORMATS
+from dispr.fields.written import read_field_record, read_field_rows
 from dispr.files import read_tiff
 from dispr.napari_plugin.layers import (
     LayerData,
@@ -23,7 +24,6 @@ from dispr.napari_plugin.layers import (
     surface_layer,
 )
 from dispr.napari_plugin.summary import measured
-from dispr.records import read_csv, read_json
 from dispr.surface.mesh import Mesh
 
 
@@ -42,10 +42,10 @@ def read_field_folder(folder: Path) -> list[LayerData]:
     FileError
         If a file is missing or damaged.
     """
-    record = read_record(folder)
+    record = read_field_record(folder)
     size = record.get("pixel_size_um")
     world = World() if size is None else World(float(size), unit="um")
-    rows = read_table(folder / TABLE)
+    rows: list[dict[str, Any]] = [dict(row) for row in read_field_rows(folder)]
     layers: list[LayerData] = []
     image = _image(folder, record)
     if image is not None:
@@ -71,30 +71,6 @@ def read_field_folder(folder: Path) -> list[LayerData]:
     return [*layers, numbers_layer(predicted, world, f"numbers: {folder.name}")]
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read what `dispr predict` records of a field.
-
-    Raises
-    ------
-    FileError
-        If that is missing or damaged.
-    """
-    return read_json(folder / RECORD, remedy="predict the field again, to another folder")
-
-
-def read_table(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a CSV file as texts; none where there is no file.
-
-    Raises
-    ------
-    FileError
-        If it is damaged.
-    """
-    if not path.is_file():
-        return []
-    return [dict(row) for row in read_csv(path, remedy="predict to this folder again")]
-
-
 def _measured(row: dict[str, Any]) -> bool:
     """Tell whether a cell of a table was predicted."""
     return not math.isnan(measured(row, "volume").value)
@@ -106,7 +82,7 @@ def _image(folder: Path, record: dict[str, Any]) -> np.ndarray | None:
         return None
     path = folder / str(record["image"])
     try:
-        return read_field(path, record.get("channel")) if path.is_file() else None
+        return read_field(path, record.get("channel")) if os.path.isfile(path) else None
     except DisprError:
         return None
 

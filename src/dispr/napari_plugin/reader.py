@@ -7,9 +7,10 @@ from pathlib import Path
 
 from dispr.errors import DisprError
 from dispr.fields.folder import RECORD, TABLE
+from dispr.fields.written import read_field_record
 from dispr.napari_plugin.layers import LayerData
 from dispr.napari_plugin.read_cells import read_cells_folder
-from dispr.napari_plugin.read_field import read_field_folder, read_record
+from dispr.napari_plugin.read_field import read_field_folder
 from dispr.prediction.folder import SETTINGS
 from dispr.prediction.folder import TABLE as PREDICTIONS
 
@@ -62,6 +63,6 @@ def _is_field(folder: Path) -> bool:
     if not ((folder / RECORD).is_file() and (folder / TABLE).is_file()):
         return False
     try:
-        return "field" in read_record(folder)
+        return "field" in read_field_record(folder)
     except DisprError:
         return (folder / PREDICTIONS).is_file()  # a damaged one, to be told when it is opened

@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 
 from dispr.errors import DisprError
-from dispr.fields.folder import LABELS, RECORD, TABLE
+from dispr.fields.folder import LABELS, RECORD
 from dispr.fields.read import read_field, read_labels
-from dispr.records import read_csv, read_json
+from dispr.fields.written import read_field_record, read_field_rows
 
 MOST_PIXELS = 1024
 """Longest side of the image that is shown, in its pixels."""
@@ -41,11 +41,11 @@ def field_map(predictions: Path) -> dict[str, Any] | None:
     """
     if not (predictions / RECORD).is_file() or not (predictions / LABELS).is_file():
         return None
-    record = read_json(predictions / RECORD)
+    record = read_field_record(predictions)
     labels = read_labels(predictions / LABELS)
     height, width = labels.shape
     step = max(1, -(-max(labels.shape) // MOST_PIXELS))
-    names = {int(row["label"]): row["name"] for row in read_csv(predictions / TABLE, ["label"])}
+    names = {int(row["label"]): row["name"] for row in read_field_rows(predictions)}
     cells = {}
     for label, box in enumerate(ndimage.find_objects(labels), 1):
         if box is not None and label in names:

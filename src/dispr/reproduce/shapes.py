@@ -47,7 +47,8 @@ def label(method: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 def read_scores(path: Path) -> list[dict[str, Any]]:
     """Read rows of scores back, with their numbers."""
-    rows = read_csv(path, ["name", "shape", *METRICS], remedy="remove it, to score again")
+    columns = ["method", "name", "shape", "class", "fold", *METRICS]
+    rows = read_csv(path, columns, remedy="remove it, to score again")
     try:
         return [
             {key: float(value) if key in NUMBERS else value for key, value in row.items()}

@@ -209,6 +209,6 @@ def _read_record(out: Path) -> dict[str, Any] | None:
     }
     record = read_json(path, kinds, remedy="name another folder")
     stacks, splits = record["stacks"], record["splits"]
-    if stacks.keys() != splits.keys() or not set(splits.values()) <= set(SPLITS):
+    if stacks.keys() != splits.keys() or any(split not in SPLITS for split in splits.values()):
         raise FileError(f"{path} is damaged: its stacks are not those of its split.")
     return record

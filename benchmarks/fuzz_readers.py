@@ -1,0 +1,396 @@
+"""The readers that `fuzz.py` tries, and small valid files for them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from dispr.cells.groups import read_groups
+from dispr.cells.planes import find_planes
+from dispr.cells.unpack import unzip
+from dispr.checksums import check
+from dispr.classification.folds import read_split
+from dispr.classification.table import read_table
+from dispr.cli.main import main as command_line
+from dispr.errors import ConfigError, DisprError
+from dispr.fields.read import read_field, read_labels
+from dispr.files import read_tiff, write_csv
+from dispr.images.read import look, read_greys, read_numbers, read_size
+from dispr.intervals.rules import intervals_of
+from dispr.measurements.folder import Done, kept_line, read_part, read_record
+from dispr.model.config import ModelConfig
+from dispr.model.published_checkpoint import complete_flags, read_state_dict
+from dispr.model.weights import (
+    Weights,
+    build_network,
+    fill_network,
+    load_weights,
+    save_torch,
+    save_weights,
+)
+from dispr.napari_plugin.read_cells import read_cells_folder
+from dispr.napari_plugin.read_field import read_field_folder
+from dispr.network.config import ShapeDecoderConfig
+from dispr.prediction.familiarity import SHIPPED, load_familiarity
+from dispr.prediction.layout import read_grid, read_predictions, read_settings, read_square
+from dispr.report.fieldmap import field_map
+from dispr.report.sources import find_sources
+from dispr.reproduce.shapes import over_folds, read_scores
+from dispr.scores.intervals import stated_intervals
+from dispr.scores.shape import METRICS
+from dispr.simulate.folder import simulate_folder
+from dispr.stacks import plan
+from dispr.stacks.classes import read_classes
+from dispr.stacks.manifest import rows_before, summary
+from dispr.training.checkpoint import load_checkpoint
+from dispr.training.log import RunLog
+
+Read = Callable[[Path], Any]
+
+GREYS = (np.add.outer(np.arange(24) ** 2, np.arange(37) * 3) % 251).astype(np.uint8)
+LABELS = np.kron(np.arange(6).reshape(2, 3), np.ones((12, 12), int)).astype(np.uint8)
+
+
+class Reader(NamedTuple):
+    """A function that reads a file, and valid files for it.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    valid : list of bytes
+        What it may hold.
+    read : callable
+        Reads it, given its path.
+    beside : str
+        A folder that `make` made, a copy of which it is put into.
+    """
+
+    file: str
+    valid: list[bytes]
+    read: Read
+    beside: str = ""
+
+
+def make(room: Path) -> None:
+    """Make small folders as commands write them."""
+    config = ModelConfig(ShapeDecoderConfig(channels=4), diffusion=None)
+    weights, cells, fields = room / "w.safetensors", room / "cells", room / "fields"
+    state = build_network(config).state_dict()
+    save_weights(weights, Weights(config, state))
+    save_torch(room / "published.pt", state)
+    few = ["--weights", str(weights), "--device", "cpu", "--no-report"]
+    predicted, field = room / "predicted", str(fields / "field_000.tif")
+    labels = ["--labels", str(fields / "labels" / "field_000.tif")]
+    train = ["--preset", "decoder", "--steps", "2", "--device", "cpu", "--log-interval", "1"]
+    for arguments in (
+        ["simulate", "-o", str(cells), "-n", "12", "--seed", "3"],
+        ["simulate", "-o", str(room / "one"), "-n", "1", "--seed", "3"],
+        ["simulate", "-o", str(fields), "--fields", "1", "-n", "3", "--seed", "3"],
+        ["predict", str(cells), "-o", str(predicted), "--split", "test", *few],
+        ["measure", str(predicted), "-o", str(predicted / "measurements.csv"), "--jobs", "1"],
+        ["predict", field, *labels, "-o", str(room / "field"), *few],
+        ["train", str(cells), "-o", str(room / "run"), *train],
+    ):
+        said = io.StringIO()
+        with (
+            patch("sys.argv", ["dispr", *arguments]),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            try:
+                command_line()
+            except SystemExit as end:
+                if end.code:
+                    raise SystemExit(f"{' '.join(arguments)}: {said.getvalue()}") from end
+
+
+def readers(room: Path) -> dict[str, Reader]:
+    """Give all readers by name, with valid files from what `make` made."""
+
+    def held(*names: str) -> list[bytes]:
+        return [(room / name).read_bytes() for name in names]
+
+    name = next((room / "predicted" / "probability").glob("*.tif")).stem
+    kept = [kept_line(f"cells {k}", Done("ab", {"volume": 1.5})) for k in range(3)]
+    images = every(look, read_size, read_greys, read_numbers, read_tiff)
+    tables = _tables()
+    return {
+        "TIFF": Reader("a.tif", _tiffs(), images),
+        "PNG": Reader("a.png", _pngs(), every(look, read_greys, read_numbers)),
+        "NPY": Reader("a.npy", _npys(), every(read_field, read_labels)),
+        "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_field, read_labels)),
+        "zip": Reader("a.zip", _zips(), _unpack),
+        "weights": Reader("a.safetensors", [_unsealed_weights(*held("w.safetensors"))], _weights),
+        "published checkpoint": Reader("a.pt", held("published.pt"), _convert),
+        "familiarity": Reader("a.json", [_unsealed(SHIPPED.read_bytes())], load_familiarity),
+        "checkpoint": Reader("checkpoint.pt", held("run/checkpoint.pt"), _of(load_checkpoint)),
+        "log": Reader("train_log.csv", held("run/train_log.csv"), _log),
+        "prediction record": Reader("prediction.json", held("predicted/prediction.json"), _record),
+        "prediction table": Reader(
+            "predictions.csv",
+            held("predicted/predictions.csv"),
+            _of(every(read_predictions, stated_intervals)),
+        ),
+        "report table": Reader(
+            "predictions.csv", held("predicted/predictions.csv"), _of(find_sources), "predicted"
+        ),
+        "measures table": Reader(
+            "measurements.csv", held("predicted/measurements.csv"), _of(find_sources), "predicted"
+        ),
+        "measures record": Reader(
+            "measurements.json", held("predicted/measurements.json"), _of(read_record), "predicted"
+        ),
+        "part": Reader("a.csv.part", ["\n".join([*kept, ""]).encode()], read_part),
+        "checksums": Reader(
+            "dispr_checksums.txt",
+            held("predicted/dispr_checksums.txt"),
+            lambda path: check(path.parent / "prediction.json"),
+        ),
+        "field record": Reader("field.json", held("field/field.json"), _of(field_map), "field"),
+        "field table": Reader("cells.csv", held("field/cells.csv"), _of(field_map), "field"),
+        "field report": Reader("cells.csv", held("field/cells.csv"), _of(find_sources), "field"),
+        "field layers": Reader(
+            "cells.csv", held("field/cells.csv"), _of(read_field_folder), "field"
+        ),
+        "field layers record": Reader(
+            "field.json", held("field/field.json"), _of(read_field_folder), "field"
+        ),
+        "cells layers": Reader(
+            "predictions.csv",
+            held("predicted/predictions.csv"),
+            _of(read_cells_folder),
+            "predicted",
+        ),
+        "simulation": Reader(
+            "simulation.json",
+            held("one/simulation.json"),
+            lambda path: simulate_folder(path.parent, 1, 3, progress=False),
+            "one",
+        ),
+        "stacks record": Reader("stacks.json", [_json(STACKS)], _of(_plan)),
+        "stacks table": Reader("manifest.csv", [tables["manifest"]], _of(_manifest)),
+        "folds": Reader("folds.csv", [tables["folds"]], read_split),
+        "features": Reader("features.csv", [tables["features"]], read_table),
+        "scores": Reader("scores.csv", [tables["scores"]], lambda p: over_folds(read_scores(p))),
+        "classes": Reader("classes.csv", [tables["classes"]], read_classes),
+        "groups": Reader("groups.csv", [tables["groups"]], lambda p: read_groups(p, ["a", "b"])),
+        "planes": Reader(
+            "planes.csv",
+            [f"name,mask,height_um\n{name},simulation.json,1.5\n".encode()],
+            lambda path: find_planes(path.parent, [name]),
+            "one",
+        ),
+    }
+
+
+def every(*functions: Read) -> Read:
+    """Call all, also where one refuses."""
+
+    def call(path: Path) -> None:
+        refused = None
+        for function in functions:
+            try:
+                function(path)
+            except DisprError as error:
+                refused = error
+        if refused is not None:
+            raise refused
+
+    return call
+
+
+def _of(function: Read) -> Read:
+    """Read the folder that a file is in."""
+    return lambda path: function(path.parent)
+
+
+def _convert(path: Path) -> None:
+    """Read a published checkpoint as `dispr convert` does at first."""
+    read_state_dict(path)
+    with contextlib.suppress(ConfigError):  # it is of another network
+        complete_flags(path, {})
+
+
+def _weights(path: Path) -> None:
+    found = load_weights(path)
+    fill_network(build_network(found.config), found.state, str(path))
+
+
+def _record(path: Path) -> None:
+    about = read_settings(path.parent)
+    intervals_of(about)
+    for name in about.get("squares", {}):
+        read_square(path.parent, name)
+        read_grid(path.parent, name)
+
+
+def _log(path: Path) -> None:
+    found = RunLog(path.parent, 10**9)
+    found.best("train", "loss")
+    found.add("train", 3, {"loss": 0.5})
+
+
+def _unpack(path: Path) -> None:
+    folder = path.with_name("unpacked")
+    try:
+        unzip(path, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+STACKS: dict[str, Any] = {
+    "version": plan.VERSION,
+    "settings": {"channel": None, "seed": 0},
+    "classes": [["a", 1, "discocyte"]],
+    "stacks": {"a": [["a.tif", 100, 1], ["b.tif", 100, 1]]},
+    "frame_um": 11.0,
+    "splits": {"a": "train"},
+}
+
+
+def _plan(folder: Path) -> None:
+    record = plan._read_record(folder)
+    assert record is not None
+    plan._change(record, {**STACKS, "frame_um": 11.0})
+    plan.Plan(float(record["frame_um"]), dict(record["splits"]))
+
+
+def _manifest(folder: Path) -> None:
+    summary(rows_before(folder, ["a", "b"]), plan.Plan(11.0, {"a": "train", "b": "test"}))
+
+
+def _json(values: Any) -> bytes:
+    return json.dumps(values, indent=1).encode()
+
+
+def _unsealed(content: bytes) -> bytes:
+    """Take the checksum out of a record, as those of earlier versions have none."""
+    record = json.loads(content)
+    record.pop("sha256", None)
+    return _json(record)
+
+
+def _unsealed_weights(content: bytes) -> bytes:
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"].pop("sha256", None)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
+
+
+def _tables() -> dict[str, bytes]:
+    place = {"volume_um3": "90.5", "voxel_um": "0.172", "frame_px": "64", "pieces": "1"}
+    rows: dict[str, list[Mapping[str, Any]]] = {
+        "manifest": [
+            {"stack": s, "label": k, "split": "", "name": "", "reason": "too small: 3 um3", **place}
+            for s in "ab"
+            for k in (1, 2)
+        ],
+        "folds": [
+            {"name": f"{kind}{k:06d}", "repeat": repeat, "fold": k % 2}
+            for repeat in (0, 1)
+            for kind in ("B_keratocytes", "0.00_discocyte")
+            for k in range(4)
+        ],
+        "features": [{"name": n, "sample": k, "a": 0.5, "b": ""} for n in "xy" for k in (0, 1)],
+        "scores": [
+            {"name": n, "shape": "consensus", "method": "fast", "fold": f, "class": "discocytes"}
+            | dict.fromkeys(METRICS, 0.25)
+            for f, n in enumerate("xyz")
+        ],
+        "classes": [{"stack": "a.tif", "label": k, "type": "discocyte"} for k in (1, 2)],
+        "groups": [{"cell": "a.tif", "group": "drug"}, {"cell": "b", "group": ""}],
+    }
+    return {
+        name: _written(lambda path, its=its: write_csv(path, its)) for name, its in rows.items()
+    }
+
+
+def _written(write: Callable[[Path], Any], suffix: str = ".csv") -> bytes:
+    """Give what a function writes to a file."""
+    with tempfile.TemporaryDirectory() as room:
+        path = Path(room) / f"a{suffix}"
+        write(path)
+        return path.read_bytes()
+
+
+def _tiffs() -> list[bytes]:
+    stack: np.ndarray = np.stack([GREYS, GREYS // 2, GREYS // 3])
+    grey: dict[str, Any] = {"photometric": "minisblack"}
+    options: Sequence[tuple[np.ndarray, dict[str, Any]]] = (
+        (GREYS, {}),
+        (GREYS.astype(np.uint16), {"compression": "zlib", "predictor": 2}),
+        (stack, {**grey, "compression": "zlib"}),
+        (stack, {"imagej": True, "resolution": (5, 5), "metadata": {"axes": "ZYX", "unit": "um"}}),
+        (stack, {**grey, "ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 0.2}}),
+        (stack, {**grey, "tile": (16, 16), "bigtiff": True}),
+        (GREYS.astype(np.float32), {"byteorder": ">", "rowsperstrip": 5}),
+        (LABELS > 2, {"photometric": "miniswhite"}),
+        (LABELS, {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}),
+        (np.stack([GREYS] * 3, -1), {"photometric": "rgb", "compression": "lzma"}),
+    )
+    found = [
+        _written(lambda path, a=a, o=o: tifffile.imwrite(path, a, **o), ".tif") for a, o in options
+    ]
+    return [*found, _picture(Image.fromarray(GREYS), "TIFF", compression="tiff_lzw")]
+
+
+def _pngs() -> list[bytes]:
+    grey = Image.fromarray(GREYS)
+    pictures = [grey, *(grey.convert(mode) for mode in ("1", "P", "LA", "RGB", "RGBA"))]
+    deep = Image.fromarray(GREYS.astype(np.uint16) * 200)
+    return [_picture(picture, "PNG") for picture in (*pictures, deep)]
+
+
+def _picture(picture: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def _npys() -> list[bytes]:
+    arrays = (LABELS, GREYS.astype(">u2"), GREYS.astype(np.float64), np.asfortranarray(LABELS > 2))
+    return [_saved(array) for array in arrays]
+
+
+def _cellposes() -> list[bytes]:
+    content = {
+        "masks": LABELS.astype(np.uint16),
+        "img": GREYS,
+        "outlines": LABELS > 3,
+        "filename": "a.tif",
+        "flows": [np.zeros((4, 5), np.float32), [], None],
+        "diameter": np.float64(30.0),
+    }
+    return [_saved(np.array(content, object))]
+
+
+def _saved(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def _zips() -> list[bytes]:
+    found = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            for name in ("cells/image/a.tif", "cells/mask/a.tif"):
+                archive.writestr(name, bytes(range(256)))
+        found.append(buffer.getvalue())
+    return found
