@@ -21,8 +21,6 @@ from dispr.cells.groups import read_groups
 from dispr.cells.planes import find_planes
 from dispr.cells.unpack import unzip
 from dispr.checksums import check
-from dispr.classification.folds import read_split
-from dispr.classification.table import read_table
 from dispr.cli.main import main as command_line
 from dispr.errors import ConfigError, DisprError
 from dispr.fields.read import read_field, read_labels
@@ -47,13 +45,15 @@ from dispr.prediction.familiarity import SHIPPED, load_familiarity
 from dispr.prediction.layout import read_grid, read_predictions, read_settings, read_square
 from dispr.report.fieldmap import field_map
 from dispr.report.sources import find_sources
-from dispr.reproduce.shapes import over_folds, read_scores
 from dispr.scores.intervals import stated_intervals
 from dispr.scores.shape import METRICS
 from dispr.simulate.folder import simulate_folder
 from dispr.stacks import plan
 from dispr.stacks.classes import read_classes
 from dispr.stacks.manifest import rows_before, summary
+from dispr.study.feature_table import read_table
+from dispr.study.folds import read_split
+from dispr.study.shape_tables import over_folds, read_scores
 from dispr.training.checkpoint import load_checkpoint
 from dispr.training.log import RunLog
 

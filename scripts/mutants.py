@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "mutants"
 ROOMS = [
     *("diffusion", "network", "model", "prediction", "cells", "fields", "stacks", "morphology"),
-    *("measurements", "scores", "classification", "training", "simulate", "images", "surface"),
+    *("measurements", "scores", "study", "training", "simulate", "images", "surface"),
 ]
 COPIED = ["src", "tests", "docs", "scripts", "benchmarks", "README.md", "CHANGELOG.md"]
 COPIED += ["Makefile", "pyproject.toml"]

@@ -353,18 +353,18 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("measurements/inputs.py", "None if warning else intervals", "intervals"),
     # Classes.
     (
-        "classification/scores.py",
+        "study/class_scores.py",
         "counts[place[true], place[found]] += 1",
         "counts[place[found], place[true]] += 1",
     ),
-    ("classification/scores.py", "known.std(ddof=1)", "known.std()"),
+    ("study/class_scores.py", "known.std(ddof=1)", "known.std()"),
     (
-        "classification/rows.py",
+        "study/fold_data.py",
         "chosen = [name for name in data.fold.train if",
         "chosen = [name for name in (*data.fold.train, *data.fold.test) if",
     ),
-    ("classification/oversampling.py", "rng.random((missing, 1)) *", "2 *"),
-    ("classification/pipeline.py", "max_iter=100", "max_iter=10"),
+    ("study/oversampling.py", "rng.random((missing, 1)) *", "2 *"),
+    ("study/classifier.py", "max_iter=100", "max_iter=10"),
     # The simulator.
     ("simulate/imaging.py", "PLANE = 32", "PLANE = 20"),
     ("simulate/imaging.py", "deviation * rng", "0 * rng"),

@@ -5,10 +5,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from dispr.classification.sources import SOURCES
 from dispr.cli.classify import FEATURES, command
 from dispr.cli.main import main
 from dispr.simulate.folder import simulate_folder
+from dispr.study.feature_sources import SOURCES
 
 
 @pytest.fixture(scope="module")

@@ -123,10 +123,10 @@ def command(data: Path, out: Path, **options: Any) -> None:
     interrupt with Ctrl-C and re-run the same command to resume.
     """
     from dispr.cells.folder import find_cells
-    from dispr.classification.report import score_table
-    from dispr.classification.study import Study, classify
     from dispr.cli.progress import Bars
     from dispr.errors import ConfigError
+    from dispr.study.class_report import score_table
+    from dispr.study.classify import Study, classify
 
     drawing = {
         name: options[option]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dispr.cli.options import config_options, given
-from dispr.reproduce.plan import Plan
+from dispr.study.plan import Plan
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -63,7 +63,7 @@ def command(
     """
     from dispr.cells.folder import find_cells
     from dispr.cli.progress import Bars
-    from dispr.reproduce.study import check, reproduce, simulated_cells
+    from dispr.study.reproduce import check, reproduce, simulated_cells
 
     plan = Plan(**given(options, "", Plan))
     check(plan, device)

@@ -1,0 +1,213 @@
+"""The experiment: every source of features, by every classifier, in every fold."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.errors import FileError
+from dispr.records import read_json, write_json
+from dispr.study.classifier import Fit, Recipe, fit_fold
+from dispr.study.fold_data import FoldData, held_out_rows, training_rows
+from dispr.study.folds import Fold, Split
+from dispr.study.importances import importances
+from dispr.study.leaks import check_fold, check_rows
+
+RESULTS_VERSION = 1
+"""To be raised whenever the same rows and recipe give other results."""
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """How one classifier did on the test cells of one fold.
+
+    Attributes
+    ----------
+    source, classifier : str
+        Where the features come from; "forest" or "boosting".
+    repeat, fold : int
+        Which fold it was.
+    names, truth, predicted : tuple of str
+        The test cells, their classes, and what they were taken for.
+    classes : tuple of str
+        The classes in training.
+    probabilities : tuple of tuple of float
+        For each test cell the probability of each of `classes`.
+    training_cells, extra_rows, selected : int
+        Cells in training, rows added to theirs (before oversampling), features selected.
+    importance : mapping of str to float
+        Of each feature, see `importances`.
+    importance_kind : str
+        "impurity" or "permutation".
+    audited : bool
+        Whether the fold was fitted with spoiled test cells too, and came out the same.
+    """
+
+    source: str
+    classifier: str
+    repeat: int
+    fold: int
+    names: tuple[str, ...]
+    truth: tuple[str, ...]
+    predicted: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+    training_cells: int
+    extra_rows: int
+    selected: int
+    importance: Mapping[str, float]
+    importance_kind: str
+    audited: bool
+
+
+RecipeOf = Callable[[int], Recipe]
+"""Gives the recipe for tables of so many features."""
+
+
+def classify_folds(
+    data_of: Callable[[str, Fold], FoldData],
+    sources: Sequence[str],
+    split: Split,
+    recipes: Mapping[str, RecipeOf],
+    *,
+    importance: str | None = None,
+    audit: str = "first",
+    results: Path | None = None,
+    fit: Fit = fit_fold,
+    progress: Callable[[str, int, int], Any] | None = None,
+) -> list[FoldResult]:
+    """Classify the test cells of every fold.
+
+    Parameters
+    ----------
+    data_of : callable
+        Gives the rows of a source and a fold, such as `Sources.data`.
+    sources : sequence of str
+        Which sources.
+    split : Split
+        The folds.
+    recipes : mapping of str to callable
+        For each classifier its recipe.
+    importance : "impurity" or "permutation", optional
+        Kind of the features' importances; of impurity for forests, by permutation for boosting if
+        not given.
+    audit : "first", "all" or "none"
+        For which folds of each source and classifier the test cells are spoiled to see whether
+        training notices (`leaks.check_fold`): the first fold of all, every fold, or none. That no
+        row of a test cell is trained on is checked for every fold in any case.
+    results : Path, optional
+        Folder to keep the result of each fold in. What was computed from the same rows by the same
+        recipe is read from there.
+    fit : callable
+        What fits a fold.
+    progress : callable, optional
+        Called with a line, how many folds are done, and how many there are.
+
+    Returns
+    -------
+    list of FoldResult
+        By classifier, source, repeat and fold.
+
+    Raises
+    ------
+    LeakError
+        If training knows its test cells.
+    """
+    folds = list(split)
+    total = len(recipes) * len(sources) * len(folds)
+    found: list[FoldResult] = []
+    for classifier, recipe_of in recipes.items():
+        kind = importance or ("permutation" if classifier == "boosting" else "impurity")
+        for source in sources:
+            for fold in folds:
+                data = data_of(source, fold)
+                recipe = recipe_of(len(data.base.columns))
+                check = audit == "all" or (
+                    audit == "first" and (fold.repeat, fold.number) == (0, 0)
+                )
+                path = None if results is None else results / f"{source}_{classifier}_{fold.key}"
+                key = _digest(data, recipe, kind)
+                known = None if path is None else _read(path.with_suffix(".json"), key)
+                if known is None or (check and not known.audited):
+                    known = classify_fold(source, data, recipe, kind, audit=check, fit=fit)
+                    if path is not None:
+                        _write(path.with_suffix(".json"), key, known)
+                found.append(known)
+                if progress:
+                    progress("Classifying", len(found), total)
+    return found
+
+
+def classify_fold(
+    source: str,
+    data: FoldData,
+    recipe: Recipe,
+    importance: str = "impurity",
+    *,
+    audit: bool = False,
+    fit: Fit = fit_fold,
+) -> FoldResult:
+    """Fit a classifier to the training rows of one fold and let it tell the test cells apart.
+
+    Raises
+    ------
+    LeakError
+        If training knows its test cells.
+    """
+    if audit:
+        check_fold(data, recipe, fit)
+    fitted = fit(data, recipe)
+    check_rows(data, fitted)
+    test = held_out_rows(data)
+    probabilities = fitted.probabilities(test)
+    predicted = np.array(fitted.classes)[probabilities.argmax(axis=1)]
+    return FoldResult(
+        source,
+        recipe.classifier,
+        data.fold.repeat,
+        data.fold.number,
+        test.names,
+        tuple(data.labels[name] for name in test.names),
+        tuple(str(name) for name in predicted),
+        fitted.classes,
+        tuple(tuple(round(float(p), 6) for p in row) for row in probabilities),
+        len(data.fold.train),
+        len(fitted.names) - len(data.fold.train),
+        len(fitted.chosen),
+        importances(fitted, data, importance),
+        importance,
+        audit,
+    )
+
+
+def _digest(data: FoldData, recipe: Recipe, importance: str) -> str:
+    """Give a checksum of all that the result of a fold depends on."""
+    found = hashlib.sha256(repr((RESULTS_VERSION, recipe, importance)).encode())
+    for rows in (training_rows(data), held_out_rows(data)):
+        found.update(repr((rows.names, rows.columns)).encode())
+        found.update(rows.values.tobytes())
+    return found.hexdigest()[:32]
+
+
+def _write(path: Path, key: str, result: FoldResult) -> None:
+    write_json(path, {"key": key, **dataclasses.asdict(result)}, sealed=True)
+
+
+def _read(path: Path, key: str) -> FoldResult | None:
+    """Read the result of a fold; None if there is none, or one of other rows or settings."""
+    try:
+        record = read_json(path)
+        if record.pop("key") != key:
+            return None
+        record["probabilities"] = tuple(tuple(row) for row in record["probabilities"])
+        for name in ("names", "truth", "predicted", "classes"):
+            record[name] = tuple(record[name])
+        return FoldResult(**record)
+    except (FileError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # computed again, and written anew

@@ -1,0 +1,179 @@
+"""Which cells the model of a prediction was trained on; a leak is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispr.errors import ConfigError, FileError
+from dispr.prediction.layout import SETTINGS, read_settings
+from dispr.prediction.seen import seen_cells
+from dispr.study.folds import Fold, Split
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A folder of predictions, and what its model knows.
+
+    Attributes
+    ----------
+    folder : Path
+        As `dispr predict` writes it.
+    seen : frozenset of str
+        The cells that the model was trained on, and that the models it began with were.
+    model : str
+        Fingerprint of the model.
+    remarks : tuple of str
+        Sentences on what the weights do not tell.
+    """
+
+    folder: Path
+    seen: frozenset[str]
+    model: str
+    remarks: tuple[str, ...] = ()
+
+    def refuse_leak(self, fold: Fold) -> None:
+        """Raise ConfigError if the model saw a cell that the fold tests."""
+        both = sorted(self.seen & set(fold.test))
+        if both:
+            raise ConfigError(
+                f"{self.folder} was predicted by a model that was trained on {len(both)} of the "
+                f"{len(fold.test)} test cells of fold {fold.number} (repeat {fold.repeat}), such "
+                f"as {both[0]}; predict with one model for each fold that was trained without its "
+                "test cells, or classify only cells that the model has not seen (--unseen)."
+            )
+
+
+def read_predictions(
+    folder: Path, weights: Path | None = None, unrelated: Collection[str] = ()
+) -> Predictions:
+    """Find out which cells the model of a prediction folder was trained on.
+
+    Its record, `prediction.json`, holds the fingerprint of the model; the weights with this
+    fingerprint hold the names of the cells.
+
+    Parameters
+    ----------
+    folder : Path
+        As `dispr predict` writes it.
+    weights : Path, optional
+        Weights of the model. If not given: `weights.safetensors` in the folder, or those shipped
+        with the package.
+    unrelated : collection of str
+        As for `seen_cells`.
+
+    Raises
+    ------
+    FileError
+        If the folder has no record, or a file cannot be read.
+    ConfigError
+        If the weights are those of another model, or do not name their training cells.
+    """
+    record = folder / SETTINGS
+    known = read_settings(folder).get("model")
+    if known is None:
+        raise FileError(
+            f"{record} does not tell which model made these shapes; write them with dispr predict."
+        )
+    from dispr.model.weights import fingerprint
+    from dispr.prediction.model import load
+
+    own = folder / "weights.safetensors"
+    path = weights or (own if own.is_file() else None)
+    model = load(path, device="cpu")
+    if fingerprint(model.network) != known:
+        raise ConfigError(
+            f"{folder} was predicted by another model than {path or 'the shipped one'}; name its "
+            "weights with --weights."
+        )
+    seen, remarks = seen_cells(model.about, unrelated)
+    return Predictions(folder, seen, known, remarks)
+
+
+def predictions_by_fold(
+    folder: Path,
+    split: Split,
+    weights: Path | None = None,
+    unrelated: Collection[str] = (),
+) -> dict[str, Predictions]:
+    """Find the predictions that each fold may use, and refuse those that leak.
+
+    Parameters
+    ----------
+    folder : Path
+        One folder of predictions for all folds, or a folder with one for each fold, named
+        "repeat_0_fold_3", or "fold_3" where there is one repeat.
+    split : Split
+        The folds.
+    weights : Path, optional
+        A file, the model of all; or a folder with `fold_3.safetensors`, or runs
+        `fold_3/weights.safetensors`, under the same names as the predictions.
+    unrelated : collection of str
+        As for `seen_cells`.
+
+    Returns
+    -------
+    dict of str to Predictions
+        By `Fold.key`.
+
+    Raises
+    ------
+    FileError
+        If a folder or weights are missing.
+    ConfigError
+        If a model saw a test cell of its fold, or is not that of the predictions.
+    """
+    if (folder / "probability").is_dir():
+        one = read_predictions(folder, _one_file(weights), unrelated)
+        found = {fold.key: one for fold in split}
+    else:
+        alone = len(split.folds) == 1
+        found = {}
+        for fold in split:
+            names = [fold.key, f"fold_{fold.number}"] if alone else [fold.key]
+            part = next((folder / name for name in names if (folder / name).is_dir()), None)
+            if part is None:
+                raise FileError(
+                    f"{folder} holds neither predictions (probability/NAME.tif) nor the folder "
+                    f"{names[-1]} with those for one fold; predict to it first."
+                )
+            found[fold.key] = read_predictions(part, _weights_of(weights, part.name), unrelated)
+    for fold in split:
+        found[fold.key].refuse_leak(fold)
+    return found
+
+
+def leave_out_seen(names: Iterable[str], predictions: Predictions) -> list[str]:
+    """Leave out the cells that the model was trained on.
+
+    Raises
+    ------
+    ConfigError
+        If none is left.
+    """
+    left = [name for name in names if name not in predictions.seen]
+    if not left:
+        raise ConfigError(
+            f"the model of {predictions.folder} was trained on all of these cells; there are none "
+            "to test on."
+        )
+    return left
+
+
+def _one_file(weights: Path | None) -> Path | None:
+    if weights is not None and weights.is_dir():
+        raise ConfigError(
+            f"{weights} is a folder, but there is one folder of predictions for all folds; name "
+            "the weights file of its model."
+        )
+    return weights
+
+
+def _weights_of(weights: Path | None, name: str) -> Path | None:
+    if weights is None or not weights.is_dir():
+        return weights
+    for path in (weights / f"{name}.safetensors", weights / name / "weights.safetensors"):
+        if path.is_file():
+            return path
+    raise FileError(f"{weights} holds neither {name}.safetensors nor {name}/weights.safetensors.")
