@@ -42,7 +42,7 @@ from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder
 from dispr.network.config import ShapeDecoderConfig
 from dispr.prediction.familiarity import SHIPPED, load_familiarity
-from dispr.prediction.layout import read_grid, read_predictions, read_settings, read_square
+from dispr.prediction.files import PredictionFolder
 from dispr.report.fieldmap import field_map
 from dispr.report.sources import find_sources
 from dispr.scores.intervals import stated_intervals
@@ -142,7 +142,7 @@ def readers(room: Path) -> dict[str, Reader]:
         "prediction table": Reader(
             "predictions.csv",
             held("predicted/predictions.csv"),
-            _of(every(read_predictions, stated_intervals)),
+            _of(every(lambda folder: PredictionFolder(folder).rows(), stated_intervals)),
         ),
         "report table": Reader(
             "predictions.csv", held("predicted/predictions.csv"), _of(find_sources), "predicted"
@@ -230,11 +230,11 @@ def _weights(path: Path) -> None:
 
 
 def _record(path: Path) -> None:
-    about = read_settings(path.parent)
+    about = PredictionFolder(path.parent).settings
     intervals_of(about)
     for name in about.get("squares", {}):
-        read_square(path.parent, name)
-        read_grid(path.parent, name)
+        PredictionFolder(path.parent).square(name)
+        PredictionFolder(path.parent).grid(name)
 
 
 def _log(path: Path) -> None:

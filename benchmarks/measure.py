@@ -19,7 +19,7 @@ from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items
 from dispr.morphology import shape, voxels
 from dispr.morphology.thickness import local_thickness
-from dispr.prediction.layout import write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.simulate.cell import simulate_cell
 from dispr.surface.box import bounding_box
 from dispr.surface.surface import surface_of
@@ -32,7 +32,7 @@ def write_predictions(folder: Path, cells: int) -> np.ndarray:
     for i in range(cells):
         kind = TYPES[i % len(TYPES)]
         samples = np.stack([simulate_cell(kind, i, k).obj > 127 for k in range(ENSEMBLE)])
-        write_prediction(folder, f"{kind}{i:06d}", samples, samples.mean(axis=0))
+        PredictionFolder(folder).write(f"{kind}{i:06d}", samples, samples.mean(axis=0))
     return samples
 
 

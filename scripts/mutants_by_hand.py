@@ -93,10 +93,10 @@ BY_HAND: list[tuple[str, str, str]] = [
         '{"frame_y_px": square.y, "frame_x_px": square.x,',
         '{"frame_y_px": square.x, "frame_x_px": square.y,',
     ),
-    ("prediction/layout.py", "sample.astype(np.uint8) * 255", "sample.astype(np.uint8)"),
-    ("prediction/layout.py", "scale = SHAPE[1] / whole.edge", "scale = whole.edge / SHAPE[1]"),
+    ("prediction/files.py", "sample.astype(np.uint8) * 255", "sample.astype(np.uint8)"),
+    ("prediction/files.py", "scale = SHAPE[1] / whole.edge", "scale = whole.edge / SHAPE[1]"),
     (
-        "prediction/layout.py",
+        "prediction/files.py",
         "(square.y - whole.y) * scale, (square.x - whole.x) * scale",
         "(square.x - whole.x) * scale, (square.y - whole.y) * scale",
     ),

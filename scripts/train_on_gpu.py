@@ -49,12 +49,13 @@ from dispr.model.device import autocast, best_precision, find_device
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
 from dispr.network.planes import known_planes
 from dispr.prediction.draw import draw_occupancy, sampling_process
+from dispr.records import changes
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.ema import MovingAverage
 from dispr.training.ensemble import draw_twice, energy_score
 from dispr.training.planes import DRAWS, choose_planes
 from dispr.training.presets import get_preset
-from dispr.training.settings import first_difference, start_of
+from dispr.training.settings import start_of
 from dispr.training.stop import Stop
 
 AUGMENT = AugmentConfig(
@@ -662,7 +663,7 @@ def main(
     settings = Settings(**options, began_with=began_with)
     state = load_checkpoint(out)
     if state:
-        other = first_difference(state["settings"], dataclasses.asdict(settings))
+        other = ", ".join(changes(state["settings"], dataclasses.asdict(settings)))
         if other:
             raise ConfigError(
                 f"{out} holds a run with other settings ({other}); name another folder for a new "

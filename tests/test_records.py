@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from dispr.errors import FileError
-from dispr.records import read_csv, read_json, write_json
+from dispr.errors import ConfigError, FileError
+from dispr.records import begin, changes, read_csv, read_json, taken_up, write_json
 
 RECORD = {"version": 1, "cells": {"a": "0123"}, "size": 0.5, "names": ["a", "b"]}
 
@@ -93,3 +93,33 @@ def test_any_damage_gives_a_value_or_a_sentence(tmp_path):
             except FileError:
                 refused += 1
         assert refused > 100
+
+
+def test_changes_are_told_briefly():
+    before = {"a": 1, "b": {"c": [1, 2]}, "d": "0" * 16, "more": 1}
+    assert changes(before, {"a": 1, "b": {"c": [1, 2]}}) == []
+    assert changes(before, {"a": 2, "b": {"c": [1, 3]}, "d": "1" * 16}) == [
+        "a was 1 and is now 2",
+        "b.c was 1, 2 and is now 1, 3",
+        "other d",
+    ]
+    assert changes(before, {"b": {"c": [1, 2], "e": True}}) == ["b.e was None and is now True"]
+    assert changes(before, {"b": {}}) == ["b.c was 1, 2 and is now None"]
+    assert changes({}, {"new": 3}, absent={"new": 3}) == []
+    assert changes({"x": [[1]]}, {"x": [[2]]}) == ["other x"]
+
+
+def test_a_run_is_taken_up_with_the_same_settings_alone(tmp_path):
+    path = tmp_path / "out" / "run.json"
+    assert taken_up(path, "shapes", {"seed": (1, 2)}) is None
+    assert not path.parent.exists()
+    begin(path, {"seed": (1, 2), "about": "more"})
+    assert taken_up(path, "shapes", {"seed": (1, 2)}) == {"seed": [1, 2], "about": "more"}
+    with pytest.raises(ConfigError, match=r"out holds shapes with other settings \(seed was 1, 2"):
+        taken_up(path, "shapes", {"seed": (1, 3)})
+    path.write_bytes(b"{}")
+    with pytest.raises(FileError, match=r"run\.json is damaged"):
+        taken_up(path, "shapes", {"seed": (1, 2)})
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="file is a file; name a folder"):
+        taken_up(tmp_path / "file" / "run.json", "shapes", {})

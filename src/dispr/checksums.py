@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from dispr.errors import FileError
@@ -147,6 +148,36 @@ def _sums(path: Path) -> dict[str, list[str]]:
     with _lock:
         _known[path] = state, found
     return found
+
+
+def files_digest(paths: Iterable[Path], about: str = "") -> str:
+    """Give one checksum of the contents of some files, in their order.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files; their names do not matter.
+    about : str
+        What else it depends on.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+
+    Raises
+    ------
+    FileError
+        If one cannot be read.
+    """
+    found = hashlib.sha256(about.encode("utf-8", "surrogateescape"))
+    for path in paths:
+        try:
+            found.update(bytes.fromhex(_digest(path)))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise FileError(f"{path} cannot be read: {reason}.") from error
+    return found.hexdigest()[:16]
 
 
 def _digest(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""Read back records (JSON) and tables (CSV) that the program wrote; damaged ones are refused."""
+"""Records of runs: begin one, or take one up with the same settings; records and tables read back.
+
+Records are JSON, tables CSV. Damaged ones are refused.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dispr.checksums import check
-from dispr.errors import FileError
-from dispr.files import atomic_path
+from dispr.checksums import check, guard
+from dispr.errors import ConfigError, FileError
+from dispr.files import atomic_path, make_folder
 
 LARGEST = 2**28
 """Bytes of the largest record or table that is read: 256 MiB."""
@@ -28,6 +31,111 @@ SEAL = "sha256"
 
 Kind = type | tuple[type, ...]
 NUMBER: Kind = (int, float)
+
+
+BRIEF = 200
+"""Characters of a setting that a message shows."""
+
+
+def changes(
+    before: Any, now: Any, name: str = "", absent: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Say what differs between two settings.
+
+    Parameters
+    ----------
+    before, now : Any
+        Of mappings each key of `now` is compared; of mappings in these, all keys.
+    name : str
+        What they are called.
+    absent : mapping, optional
+        Settings that records of earlier versions do not state, with what they were.
+
+    Returns
+    -------
+    list of str
+        Such as "seed was 1 and is now 2", or "other cells" where they are long; empty if all is
+        the same.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            change
+            for key in ([*before, *(key for key in now if key not in before)] if name else now)
+            for change in changes(
+                before.get(key, (absent or {}).get(key)), now.get(key), f"{name}.{key}".lstrip(".")
+            )
+        ]
+    if before == now:
+        return []
+    texts = [_brief(before), _brief(now)]
+    if None in texts:
+        return [f"other {name.rpartition('.')[2].replace('_', ' ')}"]
+    return [f"{name} was {texts[0]} and is now {texts[1]}"]
+
+
+def _brief(value: Any) -> str | None:
+    """Give a setting as text; None for long ones, nested ones and checksums."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    text = ", ".join(map(str, items))
+    nested = any(isinstance(item, (dict, list, tuple)) for item in items)
+    long = len(text) > BRIEF or re.fullmatch(r"[0-9a-f]{16,}", text)
+    return None if nested or long else text
+
+
+def taken_up(
+    path: Path, what: str, settings: Mapping[str, Any], absent: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Read the record of a folder, and refuse it where it is of a run with other settings.
+
+    Parameters
+    ----------
+    path : Path
+        The record.
+    what : str
+        What the folder holds, such as "predictions".
+    settings : mapping
+        What must be the same for the run to be taken up.
+    absent : mapping, optional
+        See `changes`.
+
+    Returns
+    -------
+    dict or None
+        The record; None where there is none.
+
+    Raises
+    ------
+    ConfigError
+        If the run had other settings.
+    FileError
+        If the record is damaged.
+    """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise FileError(f"{path.parent} is a file; name a folder.")
+    if not path.is_file():
+        return None
+    before = read_json(path, remedy="name another folder")
+    changed = changes(before, json.loads(json.dumps(dict(settings))), absent=absent)
+    if changed:
+        raise ConfigError(
+            f"{path.parent} holds {what} with other settings ({', '.join(changed)}); name another "
+            "folder, or use the same settings to resume."
+        )
+    guard(path.parent)
+    return before
+
+
+def begin(path: Path, record: Mapping[str, Any]) -> None:
+    """Record a run in its folder, which from now on keeps checksums of what is written to it.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be made or written to.
+    """
+    make_folder(path.parent)
+    guard(path.parent)
+    write_json(path, record)
 
 
 def read_json(

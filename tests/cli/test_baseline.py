@@ -11,15 +11,15 @@ from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
 from dispr.cli.baseline import command
 from dispr.cli.main import main
-from dispr.prediction.layout import predicted_names
+from dispr.prediction.files import PredictionFolder
 from dispr.scores.shape import binarise
 
 
 def test_files_of_a_prediction(cells_folder, tmp_path):
     result = CliRunner().invoke(command, ["cylinder", str(cells_folder), "-o", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert len(predicted_names(tmp_path)) == 8
-    name = predicted_names(tmp_path)[0]
+    assert len(PredictionFolder(tmp_path).names()) == 8
+    name = PredictionFolder(tmp_path).names()[0]
     sample = tifffile.imread(tmp_path / "samples" / f"{name}_0.tif")
     probability = tifffile.imread(tmp_path / "probability" / f"{name}.tif")
     assert set(np.unique(sample)) == {0, 255}
@@ -34,7 +34,7 @@ def test_nearest_takes_training_cells_only(cells_folder, tmp_path):
     arguments = ["nearest", str(cells_folder), "-o", str(tmp_path), "--split", "train"]
     assert CliRunner().invoke(command, arguments).exit_code == 0
     objs = {cell.name: binarise(read_obj(cell.obj)) for cell in find_cells(cells_folder, "train")}
-    for name in predicted_names(tmp_path):
+    for name in PredictionFolder(tmp_path).names():
         body = tifffile.imread(tmp_path / "samples" / f"{name}_0.tif") > 0
         sources = [other for other, obj in objs.items() if (obj == body).all()]
         assert sources

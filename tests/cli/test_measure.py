@@ -16,7 +16,7 @@ from dispr.cli.main import main
 from dispr.cli.measure import command
 from dispr.files import write_tiff
 from dispr.model.weights import fingerprint
-from dispr.prediction.layout import write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import load
 from dispr.prediction.shipped import shipped_weights
 
@@ -33,7 +33,7 @@ def write_predictions(folder, count, voxel_size=None):
     for i in range(count):
         sizes = rng.uniform(10, 20, (3, 3))
         samples = np.stack([(z / a) ** 2 + (y / b) ** 2 + (x / c) ** 2 <= 1 for a, b, c in sizes])
-        write_prediction(folder, f"cell{i:03d}", samples, samples.mean(0), voxel_size)
+        PredictionFolder(folder).write(f"cell{i:03d}", samples, samples.mean(0), voxel_size)
 
 
 def read(path):
@@ -148,14 +148,14 @@ def test_intervals_fitted_to_known_cells(tmp_path):
             return (z / (a + grow)) ** 2 + (y / (b + grow)) ** 2 + (x / (c + grow)) ** 2 <= 1
 
         samples = np.stack([body(2 + rng.uniform(-0.3, 0.3)) for _ in range(3)])
-        write_prediction(known if i < 12 else new, f"c{i:02d}", samples, samples.mean(0), 0.5)
+        PredictionFolder(known if i < 12 else new).write(f"c{i:02d}", samples, samples.mean(0), 0.5)
         write_tiff(tmp_path / "obj" / f"c{i:02d}.tif", body(0).astype(np.uint8) * 255)
     shipped = load(device="cpu")
     for folder in (known, new):
         record = json.dumps({"model": fingerprint(shipped.network), "ensemble": 3})
         (folder / "prediction.json").write_text(record)
     seen = shipped.about["training_cells"][0]
-    write_prediction(known, seen, samples, samples.mean(0), 0.5)
+    PredictionFolder(known).write(seen, samples, samples.mean(0), 0.5)
     for i in range(12):
         path = tmp_path / "obj" / f"c{i:02d}.tif"
         for kind in ("obj", "image", "mask"):

@@ -128,7 +128,7 @@ def test_measure(called):
 
 
 def test_evaluate(called):
-    called["patch"]("dispr.prediction.layout.predicted_names", ["a"])
+    called["patch"]("dispr.prediction.files.PredictionFolder.names", ["a"])
     called["patch"]("dispr.scores.evaluate.evaluate")
     run("evaluate", "p", "t", "--split", "train", "--train", "d", "--no-baselines", "--jobs", 2)
     found = called["evaluate"]
@@ -144,7 +144,7 @@ def test_evaluate(called):
 def test_mesh(called):
     # First: a module that is imported takes the names as they are.
     called["patch"]("dispr.prediction.meshes.write_meshes")
-    called["patch"]("dispr.prediction.layout.predicted_names", ["a"])
+    called["patch"]("dispr.prediction.files.PredictionFolder.names", ["a"])
     run("mesh", "p", "-o", "out", "--format", "ply", "--samples", "--voxel-size", 0.25)
     found = called["write_meshes"]
     assert (found["predictions"], found["out"], found["form"]) == (Path("p"), Path("out"), "ply")
@@ -163,7 +163,7 @@ def test_simulate(called):
 
 
 def test_report(called):
-    called["patch"]("dispr.prediction.layout.predicted_names", ["a"])
+    called["patch"]("dispr.prediction.files.PredictionFolder.names", ["a"])
     called["patch"]("dispr.report.write.write_report")
     run("report", "p", "d", "-o", "r.html", "--split", "test", "--jobs", 2)
     found = called["write_report"]

@@ -11,14 +11,16 @@ from dispr.cells.read import read_obj
 from dispr.cli.main import cli
 from dispr.errors import FileError
 from dispr.pictures.panel import GAP, HEAD, LEFT, TILE
-from dispr.prediction.layout import write_prediction
+from dispr.prediction.files import PredictionFolder
 
 
 @pytest.fixture
 def predictions(cells_folder, tmp_path):
     for file in find_cells(cells_folder, split="test"):
         body = read_obj(file.obj) > 127
-        write_prediction(tmp_path / "out", file.name, np.stack([body, body]), body.astype(float))
+        PredictionFolder(tmp_path / "out").write(
+            file.name, np.stack([body, body]), body.astype(float)
+        )
     return tmp_path / "out"
 
 

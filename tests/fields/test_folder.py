@@ -13,8 +13,8 @@ from dispr.errors import ConfigError, FileError, NoCellsError
 from dispr.fields.find import FieldFiles
 from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
 from dispr.files import write_tiff
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_samples, write_prediction
 
 SIZE = 0.172
 PLAIN = FieldSettings(pixel_size=SIZE, measures=False)
@@ -110,11 +110,13 @@ def test_same_answer_as_from_single_crops(model, files, tmp_path):
     crops = crops[::2]
     predict_folder(model, crops, tmp_path / "single", ensemble=2)
     for cell in crops:
-        found = read_samples(tmp_path / "field", cell.name)
-        np.testing.assert_array_equal(found, read_samples(tmp_path / "single", cell.name))
+        found = PredictionFolder(tmp_path / "field").samples(cell.name)
+        np.testing.assert_array_equal(
+            found, PredictionFolder(tmp_path / "single").samples(cell.name)
+        )
     image, mask = tifffile.imread(crops[0].image), tifffile.imread(crops[0].mask)
     np.testing.assert_array_equal(
-        read_samples(tmp_path / "field", crops[0].name),
+        PredictionFolder(tmp_path / "field").samples(crops[0].name),
         model.predict(image, mask, ensemble=2, pixel_size=SIZE).samples,
     )
 
@@ -176,9 +178,9 @@ def test_measures_are_taken_once(extruder, files, tmp_path):
     meshes = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "meshes").iterdir()}
     sample = next((tmp_path / "out" / "samples").iterdir())
     name = sample.stem[:-2]
-    shape = read_samples(tmp_path / "out", name)
+    shape = PredictionFolder(tmp_path / "out").samples(name)
     shape[:, :, :, :28] = False
-    write_prediction(tmp_path / "out", name, shape, shape[0])
+    PredictionFolder(tmp_path / "out").write(name, shape, shape[0])
     predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
     rows = {row["name"]: row for row in table(tmp_path / "out" / "cells.csv")}
     changed = [row["name"] for row in before if row != rows[row["name"]]]
@@ -200,7 +202,7 @@ def test_another_field_is_refused(extruder, field, files, tmp_path):
     other = field.labels.copy()
     other[other == other.max()] = 0
     write_tiff(files.labels, other)
-    with pytest.raises(ConfigError, match="another image, other labels"):
+    with pytest.raises(ConfigError, match=r"field of view with other settings \(other labels"):
         predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
 
 
@@ -225,7 +227,7 @@ def test_single_cell_is_seen_as_by_the_model(model, tmp_path):
     files = FieldFiles("a", tmp_path / "a.tif", mask=tmp_path / "m.npy")
     (row,) = predict_field_files(model, files, tmp_path / "out", PLAIN, ensemble=2)
     np.testing.assert_array_equal(
-        read_samples(tmp_path / "out", row["name"]),
+        PredictionFolder(tmp_path / "out").samples(row["name"]),
         model.predict(image, mask, ensemble=2, pixel_size=SIZE).samples,
     )
     edge = round(0.172 * 64 / SIZE)

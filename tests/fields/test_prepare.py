@@ -86,7 +86,7 @@ def test_what_is_said_of_a_cell():
 
 def test_a_checksum_sees_all_that_crops_depend_on():
     def digest(image=IMAGE, labels=LABELS, name="f", **settings):
-        return prepare_field(image, labels, name=name, **settings).digest()
+        return tuple(prepare_field(image, labels, name=name, **settings).checksums().values())
 
     brighter, larger = IMAGE.copy(), LABELS.copy()
     brighter[0, 0] ^= 1
@@ -103,6 +103,10 @@ def test_a_checksum_sees_all_that_crops_depend_on():
         digest(IMAGE.astype(np.uint16), pixel_size=0.2, frame=9.0),
     ]
     assert len({known, *others}) == 8
+    pixels = prepare_field(IMAGE, LABELS, pixel_size=0.3, frame="cell").checksums()
+    field = prepare_field(IMAGE, larger, pixel_size=0.3, frame="cell").checksums()
+    assert {name for name in field if field[name] != pixels[name]} >= {"labels"}
+    assert field["image"] == pixels["image"]
 
 
 def test_grey_masks_of_single_cells_are_kept():

@@ -20,7 +20,7 @@ from dispr.measurements.folder import (
 )
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.morphology.features import SHAPE_FEATURES
-from dispr.prediction.layout import probability_path, sample_path, write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.records import write_json
 
 
@@ -42,10 +42,10 @@ def predictions(tmp_path):
     out = tmp_path / "predictions"
     for name, heights in (("a", (10, 12, 14, 16)), ("b", (20, 20, 21, 22))):
         samples = boxes(*heights)
-        write_prediction(out, name, samples, samples.mean(0), 0.25)
+        PredictionFolder(out).write(name, samples, samples.mean(0), 0.25)
     samples = np.zeros((4, 64, 64, 64), bool)
     samples[0, :20, :20, :20] = samples[1, 30:40, 30:40, 30:40] = True
-    write_prediction(out, "c", samples, samples.mean(0), 0.25)
+    PredictionFolder(out).write("c", samples, samples.mean(0), 0.25)
     return out
 
 
@@ -119,7 +119,7 @@ def test_the_given_voxel_size_comes_before_the_stated_one(predictions, tmp_path)
 
 def test_without_a_voxel_size_there_is_no_um(tmp_path):
     samples = boxes(10, 12)
-    write_prediction(tmp_path / "out", "a", samples, samples.mean(0))
+    PredictionFolder(tmp_path / "out").write("a", samples, samples.mean(0))
     (row,) = measure_items(find_items(tmp_path / "out"), tmp_path / "cells.csv", jobs=1)
     assert row["volume_mean_voxels"] == 11 * 400
     assert not [name for name in row if {"um", "um2", "um3"} & set(name.split("_"))]
@@ -208,7 +208,7 @@ def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch):
         file.write('["predictions  c", "cut sho')
     # A cell that was predicted anew in between is measured anew; the other one is kept.
     samples = boxes(8, 8, 8, 8)
-    write_prediction(predictions, "a", samples, samples.mean(0), 0.25)
+    PredictionFolder(predictions).write("a", samples, samples.mean(0), 0.25)
     measured = []
     monkeypatch.setattr(
         "dispr.measurements.folder.measure_item",
@@ -264,7 +264,7 @@ def test_faults(predictions, cells_folder, tmp_path):
             find_items(predictions, **options)
     with pytest.raises(ConfigError, match="leave --split out"):
         find_items(cells_folder / "test" / "obj", split="test")
-    sample_path(predictions, "a", 0).unlink()
+    PredictionFolder(predictions).sample_path("a", 0).unlink()
     with pytest.raises(FileError, match=r"a_0\.tif does not exist"):
         find_items(predictions)
     write_tiff(tmp_path / "bad" / "flat.tif", np.zeros((64, 64), np.uint8))
@@ -277,8 +277,10 @@ def test_faults(predictions, cells_folder, tmp_path):
     with pytest.raises(FileError, match=r"b\.tif.*64 x 64 x 64"):
         write_tiff(tmp_path / "small" / "b.tif", np.ones((8, 8, 8), np.uint8))
         measure_item(find_items(tmp_path / "small", published=True)[0])
-    tifffile.imwrite(probability_path(predictions, "b"), np.zeros((2, 64, 64), np.float32))
-    write_tiff(sample_path(predictions, "a", 0), np.ones((64, 64, 64), np.uint8))
+    tifffile.imwrite(
+        PredictionFolder(predictions).probability_path("b"), np.zeros((2, 64, 64), np.float32)
+    )
+    write_tiff(PredictionFolder(predictions).sample_path("a", 0), np.ones((64, 64, 64), np.uint8))
     with pytest.raises(FileError, match="predict the cell again"):
         measure_item(find_items(predictions)[1])
 

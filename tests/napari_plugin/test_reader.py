@@ -11,8 +11,8 @@ from dispr.fields.find import FieldFiles
 from dispr.fields.folder import FieldSettings, predict_field_files
 from dispr.files import write_tiff
 from dispr.napari_plugin.reader import get_reader
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_probability
 
 SIZE = 0.2
 
@@ -94,7 +94,9 @@ def test_cells(cells_out):
     found = read(cells_out)
     probability, settings, _ = found[f"probability: {title}"]
     assert probability.shape == (2, 64, 64, 64)
-    np.testing.assert_array_equal(np.asarray(probability[1]), read_probability(cells_out, names[1]))
+    np.testing.assert_array_equal(
+        np.asarray(probability[1]), PredictionFolder(cells_out).probability(names[1])
+    )
     assert settings["scale"] == (1, SIZE, SIZE, SIZE)
     assert settings["units"] == ("pixel", "um", "um", "um")
     samples, settings, _ = found[f"samples: {title}"]

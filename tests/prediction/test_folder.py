@@ -16,8 +16,8 @@ from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import UNetConfig
 from dispr.prediction.familiarity import fit_familiarity
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import predicted_names, read_samples
 from dispr.prediction.model import Model, cell_digest
 from dispr.simulate.cell import simulate
 
@@ -48,7 +48,9 @@ def test_files(model, cells_folder, tmp_path):
         assert set(np.unique(sample)) <= {0, 255}
     probability = tifffile.imread(tmp_path / "probability" / f"{name}.tif")
     assert probability.dtype == np.float32
-    np.testing.assert_allclose(probability, read_samples(tmp_path, name).mean(0), atol=1e-6)
+    np.testing.assert_allclose(
+        probability, PredictionFolder(tmp_path).samples(name).mean(0), atol=1e-6
+    )
     with open(tmp_path / "predictions.csv", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["name"] for row in table] == [file.name for file in files]
@@ -69,7 +71,7 @@ def test_grey_volumes_are_what_samples_are_decided_from(model, cells_folder, tmp
         assert grey.dtype == np.float32
         assert ((grey >= 0) & (grey <= 1)).all()
         assert len(np.unique(grey)) > 100
-        assert ((grey > 0.5) == read_samples(tmp_path, file.name)).all()
+        assert ((grey > 0.5) == PredictionFolder(tmp_path).samples(file.name)).all()
 
     predict_folder(model, files, tmp_path, ensemble=2, pixel_size=0.172)
     for part in ("grey", "samples"):
@@ -95,7 +97,7 @@ def test_a_record_of_no_shape_is_taken_over(model, cells_folder, tmp_path):
     assert not predicted(tmp_path)
     predict_folder(model, files, tmp_path, ensemble=1)
     assert predicted(tmp_path) == [f"{files[0].name}_0.tif"]
-    with pytest.raises(ConfigError, match=r"other settings \(ensemble\)"):
+    with pytest.raises(ConfigError, match=r"other settings \(ensemble was 1 and is now"):
         predict_folder(model, files, tmp_path, ensemble=2)
 
 
@@ -120,7 +122,7 @@ def test_needs_no_objects(model, cells_folder, tmp_path):
         for path in (cells_folder / "test" / kind).iterdir():
             (tmp_path / "cells" / kind / path.name).write_bytes(path.read_bytes())
     predict_folder(model, find_cells(tmp_path / "cells"), tmp_path / "out", ensemble=1)
-    assert len(predicted_names(tmp_path / "out")) == 2
+    assert len(PredictionFolder(tmp_path / "out").names()) == 2
 
 
 def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
@@ -137,7 +139,7 @@ def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
     settings = {"ensemble": 2, "batch_size": 2}
     with pytest.raises(KeyboardInterrupt):
         predict_folder(model, files, tmp_path / "cut", on_progress=interrupt, **settings)
-    assert len(predicted_names(tmp_path / "cut")) == 2
+    assert len(PredictionFolder(tmp_path / "cut").names()) == 2
     with open(tmp_path / "cut" / "predictions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 2
     seen = []
@@ -153,7 +155,10 @@ def test_other_settings_are_refused(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
     predict_folder(model, files, tmp_path, ensemble=1)
     assert json.loads((tmp_path / "prediction.json").read_text())["ensemble"] == 1
-    with pytest.raises(ConfigError, match=r"other settings \(ensemble, seed\)"):
+    with pytest.raises(
+        ConfigError,
+        match=r"other settings \(ensemble was 1 and is now 2, seed was 0 and is now 1\)",
+    ):
         predict_folder(model, files, tmp_path, ensemble=2, seed=1)
 
 
@@ -179,12 +184,12 @@ def test_corrected_cell_is_predicted_anew(model, cells_folder, tmp_path):
     shutil.copytree(cells_folder / "test", tmp_path / "cells")
     files = find_cells(tmp_path / "cells")
     predict_folder(model, files, tmp_path / "out", ensemble=1)
-    before = [read_samples(tmp_path / "out", file.name) for file in files]
+    before = [PredictionFolder(tmp_path / "out").samples(file.name) for file in files]
     mask = tifffile.imread(files[0].mask)
     mask[:30] = 0
     tifffile.imwrite(files[0].mask, mask)
     predict_folder(model, files, tmp_path / "out", ensemble=1)
-    after = [read_samples(tmp_path / "out", file.name) for file in files]
+    after = [PredictionFolder(tmp_path / "out").samples(file.name) for file in files]
     assert (before[0] != after[0]).any()
     assert (before[1] == after[1]).all()
 
@@ -206,7 +211,7 @@ def test_shapes_of_a_changed_cell_are_gone_where_the_call_is_cut_short(
         patch.setattr(Model, "predict_each", stop)
         with pytest.raises(KeyboardInterrupt):
             predict_folder(model, files, out, ensemble=1)
-    assert predicted_names(out) == [files[1].name]
+    assert PredictionFolder(out).names() == [files[1].name]
 
 
 def test_what_a_checksum_sees():

@@ -11,8 +11,8 @@ from dispr.fields.find import FieldFiles
 from dispr.fields.folder import FieldSettings, predict_field_files
 from dispr.files import write_tiff
 from dispr.napari_plugin.work import Job, run
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_spacing, read_square
 from dispr.prediction.model import load
 from dispr.simulate.cell import simulate_cell
 
@@ -72,8 +72,8 @@ def test_folder(model, cell, volume, tmp_path):
         assert row["volume_um3"] == pytest.approx(volume, rel=0.02)
         assert row["frame_px"] == 64
         square = Square(row["frame_y_px"], row["frame_x_px"], 64)
-        assert read_square(out, row["name"]) == square
-        assert read_spacing(out, row["name"]) == pytest.approx((PIXEL,) * 3)
+        assert PredictionFolder(out).square(row["name"]) == square
+        assert PredictionFolder(out).spacing(row["name"]) == pytest.approx((PIXEL,) * 3)
     # Both crops begin where their margins do.
     assert loose["frame_y_px"] - tight["frame_y_px"] == 36
 

@@ -10,8 +10,8 @@ from dispr.files import write_tiff
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import CascadeConfig
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_samples
 from dispr.prediction.model import Model
 from dispr.prediction.planes import hold_planes, numbered_planes
 from dispr.training.presets import get_preset
@@ -169,7 +169,7 @@ def folder(tmp_path, cell):
 
 def predicted(model, folder, out, **options):
     rows = predict_folder(model, find_cells(folder), out, ensemble=2, pixel_size=0.2, **options)
-    return rows, read_samples(out, "a") > 0, read_samples(out, "b") > 0
+    return rows, PredictionFolder(out).samples("a") > 0, PredictionFolder(out).samples("b") > 0
 
 
 def test_planes_of_a_folder_are_kept_by_its_shapes(model, cell, folder, tmp_path):

@@ -21,8 +21,8 @@ from dispr.measurements.inputs import find_items
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import UNetConfig
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import probability_path, read_samples, read_spacing, sample_path
 from dispr.prediction.model import Model
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
@@ -87,10 +87,12 @@ def test_resizing_keeps_areas(cells):
 def test_files_and_tables(model, cells, tmp_path):
     out = tmp_path / "out"
     rows = predict_folder(model, find_cells(cells), out, ensemble=2)
-    assert read_spacing(out, "a") == pytest.approx((0.15,) * 3, rel=1e-6)
+    assert PredictionFolder(out).spacing("a") == pytest.approx((0.15,) * 3, rel=1e-6)
     for k in range(2):
-        assert read_voxel_size(sample_path(out, "a", k)).spacing == read_spacing(out, "a")
-    assert read_spacing(out, "b") is None
+        assert read_voxel_size(
+            PredictionFolder(out).sample_path("a", k)
+        ).spacing == PredictionFolder(out).spacing("a")
+    assert PredictionFolder(out).spacing("b") is None
     table = rows_of(out)
     a = {name: float(value) for name, value in table["a"].items() if name.startswith("volume")}
     assert float(table["a"]["voxel_size_um"]) == pytest.approx(0.15)
@@ -113,20 +115,20 @@ def test_size_that_is_given_later(model, tmp_path):
     write_section(root, "b", 40, shape=(64, 64))
     files = find_cells(root)
     predict_folder(model, files, out, ensemble=2)
-    before = read_samples(out, "b")
+    before = PredictionFolder(out).samples("b")
     seen = []
     predict_folder(model, files, out, ensemble=2, pixel_size=0.15, on_progress=seen.append)
     assert seen == [1.0]  # nothing was predicted anew
-    assert read_spacing(out, "b") == pytest.approx((0.15,) * 3, rel=1e-6)
-    assert (read_samples(out, "b") == before).all()
+    assert PredictionFolder(out).spacing("b") == pytest.approx((0.15,) * 3, rel=1e-6)
+    assert (PredictionFolder(out).samples("b") == before).all()
     assert float(rows_of(out)["b"]["voxel_size_um"]) == pytest.approx(0.15)
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
     predict_folder(model, files, out, ensemble=2, pixel_size=0.15)
     assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
     (row,) = predict_folder(model, files, out, ensemble=2, pixel_size=0.2)
     assert row["frame_px"] == 48
-    assert read_spacing(out, "b") == pytest.approx((0.15,) * 3, rel=1e-6)
-    assert (read_samples(out, "b") != before).any()
+    assert PredictionFolder(out).spacing("b") == pytest.approx((0.15,) * 3, rel=1e-6)
+    assert (PredictionFolder(out).samples("b") != before).any()
 
 
 def test_predictions_of_earlier_versions_go_on(model, cells, tmp_path):
@@ -172,7 +174,7 @@ def test_pixels_that_are_not_square(model, cells, tmp_path):
 
 def test_fiji_can_open_what_has_a_size(model, cells, tmp_path):
     predict_folder(model, find_cells(cells), tmp_path, ensemble=1)
-    with tifffile.TiffFile(probability_path(tmp_path, "a")) as tiff:
+    with tifffile.TiffFile(PredictionFolder(tmp_path).probability_path("a")) as tiff:
         assert tiff.is_imagej
         assert tiff.series[0].axes == "ZYX"
         assert tiff.imagej_metadata["unit"] == "micron"

@@ -11,8 +11,8 @@ from dispr.cells.folder import find_cells
 from dispr.files import write_tiff
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items, with_intervals
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import read_intervals
 from dispr.prediction.model import load
 
 
@@ -47,8 +47,8 @@ def test_folder_and_measures(nuclei, model, tmp_path):
         assert row["calibrated"] == "none"
         assert row["volume_low_um3"] == row["boundary_high_voxels"] == ""
         assert row["volume_min_um3"] <= row["volume_um3"] <= row["volume_max_um3"]
-    assert read_intervals(out) == model.intervals is not None
-    items = with_intervals(find_items(out), out, read_intervals(out))
+    assert PredictionFolder(out).intervals() == model.intervals is not None
+    items = with_intervals(find_items(out), out, PredictionFolder(out).intervals())
     for row in measure_items(items, tmp_path / "cells.csv", jobs=1):
         assert row["calibrated"] == "none"
         assert "training cells" in row["warning"]

@@ -3,7 +3,7 @@ import pytest
 
 from dispr.files import write_csv, write_tiff
 from dispr.intervals.rules import ANY, Intervals, Rule
-from dispr.prediction.layout import write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.records import write_json
 from dispr.report.write import write_report
 from dispr.scores.shape import binarise
@@ -33,7 +33,7 @@ def study(tmp_path_factory):
         for part in ("image", "mask", "obj"):
             write_tiff(root / "cells" / part / f"{name}.tif", getattr(cell, part))
         samples = samples_of(binarise(cell.obj))
-        write_prediction(root / "predictions", name, samples, samples.mean(0), EDGE)
+        PredictionFolder(root / "predictions").write(name, samples, samples.mean(0), EDGE)
         volume = float(samples.sum(axis=(1, 2, 3)).mean())
         rows.append(
             {

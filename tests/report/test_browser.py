@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from dispr.files import write_csv, write_tiff
-from dispr.prediction.layout import read_probability, read_samples, write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.records import write_json
 from dispr.report.page import asset
 from dispr.report.write import write_report
@@ -373,7 +373,7 @@ def test_keyboard_reaches_everything(page, report):
 def test_one_sample_under_an_odd_name(page, tmp_path):
     name = "a b#%&'\"<i>"
     body = np.indices((64, 64, 64)).sum(0) < 70
-    write_prediction(tmp_path / "p", name, body[None], np.where(body, 0.9, 0.1))
+    PredictionFolder(tmp_path / "p").write(name, body[None], np.where(body, 0.9, 0.1))
     write_report(tmp_path / "p", None, tmp_path / "r.html", jobs=1)
     page.open(tmp_path / "r.html")
     page.click(".card")
@@ -389,8 +389,8 @@ def test_one_sample_under_an_odd_name(page, tmp_path):
 
 
 def test_scores_of_one_cell_have_no_deviation(page, study, tmp_path):
-    samples, truth = read_samples(study / "predictions", FIRST), study / "cells" / "obj"
-    write_prediction(tmp_path / "p", FIRST, samples, samples.mean(0))
+    samples, truth = PredictionFolder(study / "predictions").samples(FIRST), study / "cells" / "obj"
+    PredictionFolder(tmp_path / "p").write(FIRST, samples, samples.mean(0))
     write_report(tmp_path / "p", truth, tmp_path / "r.html", jobs=1)
     page.open(tmp_path / "r.html", "#plots")
     rows = page.evaluate("[...document.querySelectorAll('tbody tr')].map(r => r.textContent)")
@@ -409,8 +409,8 @@ def test_pages_lead_to_each_other(page, many):
 def test_mesh_is_that_of_the_volume(page, study):
     """The page's own surface is closed, and has volume, place and spread of the mesh."""
     name = CELL[6:]
-    samples = read_samples(study / "predictions", name)
-    mesh = mesh_of(read_probability(study / "predictions", name), samples=samples)
+    samples = PredictionFolder(study / "predictions").samples(name)
+    mesh = mesh_of(PredictionFolder(study / "predictions").probability(name), samples=samples)
     code = "".join(asset(script) for script in ("dom.js", "data.js", "surface.js"))
     found = page.evaluate(
         f"(async () => {{ {code}\n const cell = await loadCell('{name}');"
@@ -464,7 +464,7 @@ def field_report(tmp_path_factory):
     z, v, u = np.mgrid[:64, :64, :64] - 31.5
     for label, radius, (cy, cx) in ((4, 20, (40, 40)), (9, 15, (60, 120))):
         body = z**2 + v**2 + u**2 < radius**2
-        write_prediction(out, f"f_{label:04d}", body[None], body.astype(float), 0.2)
+        PredictionFolder(out).write(f"f_{label:04d}", body[None], body.astype(float), 0.2)
         row = {"name": f"f_{label:04d}", "label": label, "y_px": cy, "x_px": cx, "frame_px": 64}
         rows.append({**row, "warning": "" if label == 4 else "Odd."})
     write_csv(out / "cells.csv", rows)

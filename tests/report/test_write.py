@@ -14,7 +14,7 @@ from dispr.intervals.rules import Rule
 from dispr.measurements.folder import measure_items, write_record
 from dispr.measurements.inputs import find_items
 from dispr.morphology.shape import measure
-from dispr.prediction.layout import read_probability, read_samples, write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.report.write import write_report
 from dispr.scores.shape import binarise, iou
 
@@ -31,8 +31,8 @@ def content(path):
 def test_measures_and_scores(study, report):
     shared, cells = content(report)
     name = "B_keratocytes000002"
-    samples = read_samples(study / "predictions", name)
-    probability = read_probability(study / "predictions", name)
+    samples = PredictionFolder(study / "predictions").samples(name)
+    probability = PredictionFolder(study / "predictions").probability(name)
     truth = binarise(read_tiff(study / "cells" / "obj" / f"{name}.tif"))
     row = measure_ensemble(probability > 0.5, samples, (0.172,) * 3)
     at = [feature["name"] for feature in shared["features"]].index("surface")
@@ -54,7 +54,7 @@ def test_measures_and_scores(study, report):
     assert index["calibrated"] == "none"
     # The interval of the volume of another, in um3.
     other = next(cell for cell in shared["cells"] if not cell["warning"])
-    drawn = read_samples(study / "predictions", other["name"])
+    drawn = PredictionFolder(study / "predictions").samples(other["name"])
     low, high = Rule(2.0, 0.1, log=True).interval(drawn.sum(axis=(1, 2, 3)) * 0.172**3)
     assert other["main"][0][1:3] == pytest.approx([low, high], rel=1e-3)
     assert other["calibrated"] == "volume"
@@ -102,7 +102,7 @@ def test_without_data_and_size(study, tmp_path):
     name = "a b#%&'\""
     samples = np.zeros((1, 64, 64, 64), bool)
     samples[0, 20:40, 20:40, 20:40] = True
-    write_prediction(tmp_path / "p", name, samples, np.where(samples[0], 0.9, 0.2))
+    PredictionFolder(tmp_path / "p").write(name, samples, np.where(samples[0], 0.9, 0.2))
     done = write_report(tmp_path / "p", None, tmp_path / "r.html", jobs=1)
     assert (done.cells, done.truths, done.sections) == (1, 0, 0)
     shared, _ = content(tmp_path / "r.html")
@@ -119,7 +119,7 @@ def test_field_of_view(study, tmp_path):
     for i in (1, 2):
         body = np.zeros((1, 64, 64, 64), bool)
         body[0, 20:40, 20:40, 20:40] = True
-        write_prediction(out, f"cell_{i}", body, body[0].astype(float))
+        PredictionFolder(out).write(f"cell_{i}", body, body[0].astype(float))
         for kind in ("image", "mask"):
             source = next((study / "cells" / kind).iterdir())
             target = out / "cells" / kind / f"cell_{i}.tif"
@@ -165,15 +165,15 @@ def test_measures_at_hand_are_used(study, tmp_path):
     for path in items[0].paths:
         os.utime(path)
     assert surface()[0] == 12.5  # newer, but the same
-    samples = read_samples(folder, items[0].name)
+    samples = PredictionFolder(folder).samples(items[0].name)
     samples[0] = samples[1]
-    write_prediction(folder, items[0].name, samples, samples.mean(0), 0.172)
+    PredictionFolder(folder).write(items[0].name, samples, samples.mean(0), 0.172)
     assert surface()[0] != 12.5  # of other shapes
 
 
 def test_empty_shape(tmp_path):
     samples = np.zeros((2, 64, 64, 64), bool)
-    write_prediction(tmp_path / "p", "a", samples, samples.mean(0))
+    PredictionFolder(tmp_path / "p").write("a", samples, samples.mean(0))
     write_report(tmp_path / "p", None, tmp_path / "r.html", jobs=1)
     (cell,) = content(tmp_path / "r.html")[0]["cells"]
     assert cell["main"][0][0] == 0

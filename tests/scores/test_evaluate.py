@@ -7,7 +7,7 @@ import pytest
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
 from dispr.errors import FileError
-from dispr.prediction.layout import read_samples, write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.scores.evaluate import Evaluation, evaluate
 from dispr.scores.shape import METRICS, binarise, score
 
@@ -21,7 +21,7 @@ def predictions(cells_folder, tmp_path):
         half[33:] = False
         dot[32, 32, 32] = True
         samples = np.stack([half, truth, dot])
-        write_prediction(tmp_path, file.name, samples, samples.mean(0))
+        PredictionFolder(tmp_path).write(file.name, samples, samples.mean(0))
     return tmp_path
 
 
@@ -79,7 +79,7 @@ def test_measured_row_by_row_as_by_score(predictions, cells_folder):
     file = find_cells(cells_folder, "test", need_obj=True)[0]
     truth = binarise(read_obj(file.obj))
     row = next(row for row in result.rows if row["name"] == file.name and row["sample"] == 0)
-    scores = score(read_samples(predictions, file.name)[0], truth)
+    scores = score(PredictionFolder(predictions).samples(file.name)[0], truth)
     assert {key: row[key] for key in dataclasses.asdict(scores)} == dataclasses.asdict(scores)
     assert row["volume_voxels"] == truth[:33].sum()
     assert row["true_volume_voxels"] == truth.sum()

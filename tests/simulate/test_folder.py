@@ -70,15 +70,15 @@ def test_finished_folder_is_not_computed_again(whole, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 2}, "seed 1 instead of 2"),
-        ({"n": 7}, "n 6 instead of 7"),
-        ({"types": TYPES[:2]}, "types .* instead of 0.00_discocyte, -1.00_spherocyte;"),
-        ({"test_fraction": 0.5}, "test_fraction 0.34 instead of 0.5"),
+        ({"seed": 2}, "seed was 1 and is now 2"),
+        ({"n": 7}, "n was 6 and is now 7"),
+        ({"types": TYPES[:2]}, "types was .* and is now 0.00_discocyte, -1.00_spherocyte"),
+        ({"test_fraction": 0.5}, "test_fraction was 0.34 and is now 0.5"),
     ],
 )
 def test_folder_of_another_simulation_is_refused(whole, changes, message):
     before = contents(whole)
-    with pytest.raises(FileError, match=message):
+    with pytest.raises(ConfigError, match=message):
         make(whole, **changes)
     assert contents(whole) == before
 

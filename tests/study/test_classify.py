@@ -10,7 +10,7 @@ import pytest
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
 from dispr.errors import ConfigError, FileError
-from dispr.prediction.layout import read_samples, write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.simulate.folder import simulate_folder
 from dispr.study import measure_cells
 from dispr.study.classify import Study, classify
@@ -56,7 +56,7 @@ def predictions(cells, tmp_path_factory):
         body = read_obj(file.obj) > 127
         samples = np.stack([np.roll(body, k, axis=2) for k in range(SHAPES)])
         samples[-1, :32] = False
-        write_prediction(out, file.name, samples, samples.mean(axis=0))
+        PredictionFolder(out).write(file.name, samples, samples.mean(axis=0))
     return Predictions(out, frozenset(), "made up")
 
 
@@ -143,8 +143,8 @@ def test_folds_with_predictions_of_their_own(cells, predictions, split, tmp_path
         folder = tmp_path / fold.key
         for name in fold.train:
             if class_of(name) != "SDE":
-                samples = read_samples(predictions.folder, name)
-                write_prediction(folder, name, samples, samples.mean(axis=0))
+                samples = PredictionFolder(predictions.folder).samples(name)
+                PredictionFolder(folder).write(name, samples, samples.mean(axis=0))
         found[fold.key] = dataclasses.replace(predictions, folder=folder, seen=set(fold.train))
     study = Sources(cells, found, tmp_path / "features", wanted=("augmented",), jobs=1)
     for fold in split:

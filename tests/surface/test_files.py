@@ -4,7 +4,7 @@ import trimesh
 
 from dispr.cli.main import cli
 from dispr.errors import ConfigError, FileError
-from dispr.prediction.layout import write_prediction
+from dispr.prediction.files import PredictionFolder
 from dispr.simulate.cell import simulate_cell
 from dispr.surface.files import FORMATS
 from dispr.surface.mesh import mesh_of
@@ -69,8 +69,8 @@ def run(*arguments):
 
 def test_command(samples, tmp_path, capsys):
     predictions = tmp_path / "predictions"
-    write_prediction(predictions, "a", samples, samples.mean(0), 0.172)
-    write_prediction(predictions, "b", samples, samples.mean(0))
+    PredictionFolder(predictions).write("a", samples, samples.mean(0), 0.172)
+    PredictionFolder(predictions).write("b", samples, samples.mean(0))
     run(predictions, "-o", tmp_path / "out", "--samples", "--format", "ply")
     told = capsys.readouterr().out
     assert "8 meshes of 2 cells in um and voxels" in told
@@ -86,8 +86,8 @@ def test_command(samples, tmp_path, capsys):
 
 def test_command_tells_of_empty_shapes(samples, tmp_path, capsys):
     empty = np.zeros_like(samples)
-    write_prediction(tmp_path / "p", "a", empty, empty.mean(0))
-    write_prediction(tmp_path / "p", "b", samples, samples.mean(0))
+    PredictionFolder(tmp_path / "p").write("a", empty, empty.mean(0))
+    PredictionFolder(tmp_path / "p").write("b", samples, samples.mean(0))
     run(tmp_path / "p", "-o", tmp_path / "out")
     assert "(a) are empty" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.stl"]

@@ -43,7 +43,7 @@ def command(
     from dispr.cells.read import read_mask, read_obj, read_pixel_size
     from dispr.errors import ConfigError, FileError
     from dispr.files import write_csv
-    from dispr.prediction.layout import SETTINGS, TABLE, write_prediction
+    from dispr.prediction.files import SETTINGS, TABLE, PredictionFolder
     from dispr.scores.baselines import GEOMETRIC, interpolate, planes_of
     from dispr.scores.library import training_cells
     from dispr.scores.shape import binarise
@@ -70,7 +70,7 @@ def command(
         else:
             body = GEOMETRIC[kind](mask)
         size = read_pixel_size(file)
-        write_prediction(out, file.name, body[None], body.astype(np.float32), size)
+        PredictionFolder(out).write(file.name, body[None], body.astype(np.float32), size)
         rows.append({"name": file.name, "samples": 1, "volume_voxels": int(body.sum())})
     write_csv(out / TABLE, rows)
     click.echo(f"{len(rows)} cells: {out}")

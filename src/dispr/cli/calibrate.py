@@ -76,7 +76,7 @@ def command(
     from dispr.errors import ConfigError
     from dispr.model.weights import fingerprint, load_weights, save_weights
     from dispr.prediction.calibrate import calibrate, calibrate_folder, unseen, with_intervals
-    from dispr.prediction.layout import predicted_names, read_settings
+    from dispr.prediction.files import PredictionFolder
     from dispr.prediction.model import load
 
     model = load(weights, device, precision)
@@ -88,12 +88,12 @@ def command(
         with tqdm(total=len(files), unit="cell", leave=False) as bar:
             found = calibrate(model, files, ensemble=ensemble, seed=seed, on_progress=bar.update)
     else:
-        if read_settings(predictions).get("model") != fingerprint(model.network):
+        if PredictionFolder(predictions).settings.get("model") != fingerprint(model.network):
             raise ConfigError(
                 f"the shapes in {predictions} were drawn with other weights than {weights}."
             )
         objects = {file.name: file.obj for file in files if file.obj is not None}
-        drawn = [name for name in predicted_names(predictions) if name in objects]
+        drawn = [name for name in PredictionFolder(predictions).names() if name in objects]
         with tqdm(total=len(drawn), unit="cell", leave=False) as bar:
             found = calibrate_folder(
                 predictions, {n: objects[n] for n in drawn}, jobs=jobs, on_cell=bar.update

@@ -57,12 +57,12 @@ def command(
 
     from dispr.errors import FileError
     from dispr.files import write_csv
-    from dispr.prediction.layout import predicted_names
+    from dispr.prediction.files import PredictionFolder
     from dispr.scores.evaluate import evaluate
 
     if out is not None and out.suffix.lower() != ".csv":
         raise FileError(f"{out} is not the name of a table; end it in .csv.")
-    with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
+    with tqdm(total=len(PredictionFolder(predictions).names()), unit="cell", leave=False) as bar:
         result = evaluate(
             predictions,
             truth,

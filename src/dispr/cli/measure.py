@@ -90,7 +90,7 @@ def command(
     from dispr.errors import ConfigError, FileError
     from dispr.measurements.folder import TABLE, measure_items, write_record
     from dispr.measurements.inputs import find_items, with_intervals
-    from dispr.prediction.layout import read_intervals
+    from dispr.prediction.files import PredictionFolder
 
     if voxel_size is not None and spacing is not None:
         raise ConfigError("--voxel-size and --spacing say the same; give one of them.")
@@ -101,7 +101,11 @@ def command(
     if items[0].kind == "sections" and spacing is not None:
         raise ConfigError("sections have square pixels; give their edge with --voxel-size.")
     if items[0].kind == "predictions":
-        intervals = read_intervals(folder) if weights is None else intervals_from(weights, folder)
+        intervals = (
+            PredictionFolder(folder).intervals()
+            if weights is None
+            else intervals_from(weights, folder)
+        )
         items = with_intervals(items, folder, intervals)
     elif weights is not None:
         raise ConfigError(f"{folder} is not a prediction; leave --weights out.")
@@ -119,11 +123,11 @@ def intervals_from(weights: Path, folder: Path) -> Intervals | None:
     """Take the intervals from weights, which must be those that a prediction was made with."""
     from dispr.errors import ConfigError
     from dispr.model.weights import fingerprint
-    from dispr.prediction.layout import read_settings
+    from dispr.prediction.files import PredictionFolder
     from dispr.prediction.model import load
 
     model = load(weights, "cpu")
-    if fingerprint(model.network) != read_settings(folder).get("model"):
+    if fingerprint(model.network) != PredictionFolder(folder).settings.get("model"):
         raise ConfigError(f"the shapes in {folder} were drawn with other weights than {weights}.")
     return model.intervals
 

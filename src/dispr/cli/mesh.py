@@ -39,13 +39,13 @@ def command(
     from tqdm import tqdm
 
     from dispr.cells.spacing import as_spacing
-    from dispr.prediction.layout import predicted_names
+    from dispr.prediction.files import PredictionFolder
     from dispr.prediction.meshes import write_meshes
     from dispr.surface.files import check_format
 
     check_format(form)
     spacing = as_spacing(voxel_size)
-    with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
+    with tqdm(total=len(PredictionFolder(predictions).names()), unit="cell", leave=False) as bar:
         done = write_meshes(
             predictions, out, form, with_samples=samples, spacing=spacing, on_cell=bar.update
         )

@@ -65,10 +65,10 @@ def write(
     """Write a report, and say so."""
     from tqdm import tqdm
 
-    from dispr.prediction.layout import predicted_names
+    from dispr.prediction.files import PredictionFolder
     from dispr.report.write import write_report
 
-    with tqdm(total=len(predicted_names(predictions)), unit="cell", leave=False) as bar:
+    with tqdm(total=len(PredictionFolder(predictions).names()), unit="cell", leave=False) as bar:
         done = write_report(
             predictions,
             data,

@@ -18,7 +18,6 @@ import numpy as np
 
 from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PUBLISHED, Frame
-from dispr.checksums import guard
 from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.fields.find import FieldFiles
 from dispr.fields.meshes import check_meshes, write_field_meshes
@@ -27,16 +26,16 @@ from dispr.fields.prepare import PreparedField, prepare_field, prepare_single
 from dispr.fields.read import read_field, read_field_pixel_size, read_labels
 from dispr.fields.table import Row, cell_row, unit_of, voxel_edge, written_rows
 from dispr.fields.volume import check_format, write_volume
-from dispr.files import make_folder, write_csv, write_tiff
+from dispr.files import write_csv, write_tiff
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
+from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.layout import SETTINGS, read_intervals, read_probability
 from dispr.prediction.model import BATCH_SIZE, Model
-from dispr.records import read_csv, read_json, write_json
+from dispr.records import begin, read_csv, taken_up
 
 RECORD = "field.json"
 LABELS = "labels.tif"
@@ -282,7 +281,7 @@ def measure_field(
     edges = {cell.name: voxel_edge(cell, field.pixel_size) for cell in field.predictable}
     items = [
         dataclasses.replace(item, spacing=(edges[item.name],) * 3, unit=unit_of(field.pixel_size))
-        for item in with_intervals(find_items(out), out, read_intervals(out))
+        for item in with_intervals(find_items(out), out, PredictionFolder(out).intervals())
         if item.name in edges
     ]
     before = _measured_before(out, items)
@@ -317,7 +316,8 @@ def write_field_volume(
     """Write the label volume from the predicted files; give the overlap of each cell by name."""
     cells = field.predictable
     shapes = [
-        placed_shape(cell.label, cell.square, read_probability(out, cell.name)) for cell in cells
+        placed_shape(cell.label, cell.square, PredictionFolder(out).probability(cell.name))
+        for cell in cells
     ]
     height, width = field.image.shape
     volume = FieldVolume(shapes, (height, width))
@@ -388,29 +388,21 @@ def _relative(image: Path, out: Path) -> str:
 
 def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> None:
     """Make sure that the folder is free or of this very field, and record the field in it."""
-    make_folder(out)
     path = out / RECORD
     record = {
-        "field": field.digest(),
+        "field": field.checksums(),
         "cells": len(field.cells),
         "pixel_size_um": field.pixel_size,
         "frame": field.rule,
         "image": image,
         "channel": channel,
     }
-    if path.is_file():
-        before = read_json(path, remedy="name another folder")
-        if before.get("field") != record["field"]:
-            raise ConfigError(
-                f"{out} holds the cells of another image, other labels, pixels or frames; name "
-                "another folder."
-            )
-    elif (out / CROPS).exists():
-        raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
-    elif (out / SETTINGS).exists() or (out / "probability").exists():
-        raise ConfigError(f"{out} holds predictions of single cells; name another folder.")
-    guard(out)
-    write_json(path, record)
+    if taken_up(path, "a field of view", {"field": record["field"]}) is None:
+        if (out / CROPS).exists():
+            raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
+        if (out / SETTINGS).exists() or (out / "probability").exists():
+            raise ConfigError(f"{out} holds predictions of single cells; name another folder.")
+    begin(path, record)
 
 
 def _volumes(row: Row, edge: float, unit: Unit) -> Row:

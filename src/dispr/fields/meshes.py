@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
+from dispr.checksums import files_digest
 from dispr.errors import ConfigError
 from dispr.fields.prepare import PreparedField
-from dispr.prediction.layout import (
-    probability_path,
-    read_probability,
-    read_samples,
-    sample_paths,
-)
+from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
 from dispr.records import read_json, write_json
 from dispr.surface.files import COLOURED, FORMATS
@@ -100,10 +95,11 @@ def write_field_meshes(
     cells = field.predictable
     depth = max((cell.square.edge for cell in cells), default=SIZE)
     names = [cell.name for cell in cells]
-    samples = sample_paths(out, names)
+    drawn = PredictionFolder(out)
+    samples = drawn.sample_paths(names)
+    about = repr((form, field.pixel_size))
     marks = {
-        name: _digest([probability_path(out, name), *samples[name]], form, field.pixel_size)
-        for name in names
+        name: files_digest([drawn.probability_path(name), *samples[name]], about) for name in names
     }
     record = out / RECORD
     before = read_json(record, remedy="remove it, to mesh again") if record.is_file() else {}
@@ -118,14 +114,6 @@ def write_field_meshes(
             report("Meshing", done, len(tasks))
     write_json(record, marks)
     return [path for path in paths.values() if path.is_file()]
-
-
-def _digest(paths: Sequence[Path], form: str, pixel_size: float | None) -> str:
-    """Give a checksum of the files that a mesh is made from, and of how."""
-    found = hashlib.sha256(repr((form, pixel_size)).encode())
-    for path in paths:
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
 
 
 def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None) -> Mesh:
@@ -146,12 +134,12 @@ def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None
 
 
 def _write(task: PlacedMesh) -> None:
-    probability = read_probability(task.folder, task.name)
+    probability = PredictionFolder(task.folder).probability(task.name)
     if not (probability > 0.5).any():
         task.path.unlink(missing_ok=True)
         return
     edge = task.square.edge / SIZE * (task.pixel_size or 1.0)
     coloured = task.path.suffix[1:] in COLOURED
-    samples = read_samples(task.folder, task.name) if coloured else None
+    samples = PredictionFolder(task.folder).samples(task.name) if coloured else None
     mesh = mesh_of(probability, (edge,) * 3, samples)
     placed_mesh(mesh, task.square, task.depth, task.pixel_size).save(task.path)

@@ -114,16 +114,22 @@ class PreparedField:
         )
         return image, mask
 
-    def digest(self) -> str:
-        """Give a checksum of all that the cells' crops depend on."""
-        found = hashlib.sha256(
-            repr((self.image.dtype, self.image.shape, self.rule, self.pixel_size)).encode()
-        )
-        found.update(np.ascontiguousarray(self.image).data)
+    def checksums(self) -> dict[str, str]:
+        """Give checksums of all that the cells' crops depend on."""
         labels = self.labels if self.mask is None else self.mask
-        found.update(np.ascontiguousarray(labels).data)
-        found.update(repr([(c.name, c.square) for c in self.cells]).encode())
-        return found.hexdigest()[:16]
+        places = repr((self.rule, [(cell.name, cell.square) for cell in self.cells]))
+        return {
+            "image": _digest(self.image),
+            "labels": _digest(labels),
+            "pixels": hashlib.sha256(repr(self.pixel_size).encode()).hexdigest()[:16],
+            "frames": hashlib.sha256(places.encode()).hexdigest()[:16],
+        }
+
+
+def _digest(array: np.ndarray) -> str:
+    found = hashlib.sha256(repr((array.dtype, array.shape)).encode())
+    found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:16]
 
 
 def prepare_field(

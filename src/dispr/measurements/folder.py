@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dispr._version import __version__
 from dispr.cells.arrays import as_body
 from dispr.cells.classes import parse_name
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
+from dispr.checksums import files_digest
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import make_folder, read_tiff, write_csv, write_error
 from dispr.images.read import read_greys, read_numbers
@@ -32,6 +32,9 @@ Row = dict[str, Any]
 
 TABLE, RECORD = "measurements.csv", "measurements.json"
 """A table of measures in the folder of a prediction, and the checksums of what was measured."""
+
+MEASURING = 1
+"""Raised when a version measures other values of the same files."""
 
 PUBLISHED_NAMES = {"volume": "volume", "boundary": "boundary_3D"}
 """Published features that there are intervals of, by names of measures."""
@@ -158,15 +161,15 @@ def digest(item: Item) -> str:
         If a file cannot be read.
     """
     settings = (
-        *(__version__, item.kind, item.published, item.spacing, item.unit),
+        *(MEASURING, item.kind, item.published, item.spacing, item.unit),
         *(item.intervals, item.ellipsoid, item.warning, item.group),
     )
-    return _short_digest(repr(settings) + files_digest(item))
+    return files_digest(item.paths, repr(settings))
 
 
 def write_record(folder: Path, items: Sequence[Item]) -> None:
     """Keep what the table of measures in the folder of a prediction was made from."""
-    record = {item.name: [files_digest(item), digest(item)] for item in items}
+    record = {item.name: [files_digest(item.paths), digest(item)] for item in items}
     write_json(folder / RECORD, record)
 
 
@@ -188,24 +191,6 @@ def read_record(folder: Path) -> dict[str, tuple[str, str]]:
             raise FileError(f"{path} is damaged: it holds no checksums of {name}; {remedy}.")
         found[name] = marks[0], marks[1]
     return found
-
-
-def files_digest(item: Item) -> str:
-    """Give a checksum of the files of a cell.
-
-    Raises
-    ------
-    FileError
-        If one cannot be read.
-    """
-    found = hashlib.sha256()
-    for path in item.paths:
-        try:
-            found.update(path.read_bytes())
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise FileError(f"{path} cannot be read: {reason}.") from error
-    return found.hexdigest()[:16]
 
 
 def _prediction(item: Item) -> Row:

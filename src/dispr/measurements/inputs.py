@@ -14,12 +14,7 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.intervals.rules import Intervals
 from dispr.morphology.features import Unit
-from dispr.prediction.layout import (
-    predicted_names,
-    probability_path,
-    read_predictions,
-    sample_paths,
-)
+from dispr.prediction.files import PredictionFolder
 
 Kind = Literal["predictions", "shapes", "sections"]
 
@@ -107,9 +102,9 @@ def find_items(
                 f"{folder} is a prediction, which has neither parts nor sections; measure the "
                 "data set, or leave --split and --sections out."
             )
-        samples = sample_paths(folder, predicted_names(folder))
+        samples = PredictionFolder(folder).sample_paths(PredictionFolder(folder).names())
         return [
-            make("predictions", name, "", (probability_path(folder, name), *paths))
+            make("predictions", name, "", (PredictionFolder(folder).probability_path(name), *paths))
             for name, paths in samples.items()
         ]
     loose = tiff_files(folder)
@@ -154,7 +149,7 @@ def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None)
     FileError
         If the table cannot be read.
     """
-    rows = {row["name"]: row for row in read_predictions(folder)}
+    rows = {row["name"]: row for row in PredictionFolder(folder).rows()}
     found = []
     for item in items:
         row = rows.get(item.name, {})

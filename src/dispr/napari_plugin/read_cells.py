@@ -13,15 +13,7 @@ from dispr.cells.spacing import close
 from dispr.errors import FileError
 from dispr.files import read_tiff
 from dispr.napari_plugin.layers import DISAGREEMENT, LayerData, World
-from dispr.prediction.layout import (
-    SHAPE,
-    predicted_names,
-    read_predictions,
-    read_probability,
-    read_samples,
-    read_spacing,
-    sample_path,
-)
+from dispr.prediction.files import SHAPE, PredictionFolder
 
 
 def read_cells_folder(folder: Path) -> list[LayerData]:
@@ -48,22 +40,23 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
     FileError
         If a file is missing or damaged.
     """
-    names = predicted_names(folder)
+    drawn = PredictionFolder(folder)
+    names = drawn.names()
     world = _common_world(folder, names)
-    table = {row["name"]: row for row in read_predictions(folder)}
+    table = {row["name"]: row for row in drawn.rows()}
     rows = [{"index": i, "name": name, **table.get(name, {})} for i, name in enumerate(names, 1)]
-    count = len(read_samples(folder, names[0]))
+    count = len(drawn.samples(names[0]))
     missing = [
         path
         for name in names
-        for path in (sample_path(folder, name, k) for k in range(count))
+        for path in (drawn.sample_path(name, k) for k in range(count))
         if not path.is_file()
     ]
     if missing:
         raise FileError(f"{missing[0]} does not exist; predict the cell again.")
 
     def probability(i: int) -> np.ndarray:
-        return read_probability(folder, names[i])
+        return drawn.probability(names[i])
 
     def disagreement(i: int) -> np.ndarray:
         likely = probability(i)
@@ -73,7 +66,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
         return (probability(i) > 0.5).astype(np.int32) * (i + 1)
 
     def sample(k: int, i: int) -> np.ndarray:
-        grey = read_tiff(sample_path(folder, names[i], k))
+        grey = read_tiff(drawn.sample_path(names[i], k))
         return np.asarray(grey > grey.max() / 2, np.uint8)
 
     cells = range(len(names))
@@ -141,7 +134,7 @@ def _common_world(folder: Path, names: Sequence[str]) -> World:
     """Give the scale of the cells' voxels; 1 where it is not known, or not one."""
     sizes = set()
     for name in names:
-        spacing = read_spacing(folder, name)
+        spacing = PredictionFolder(folder).spacing(name)
         sizes.add(None if spacing is None else spacing[-1])
     first = sizes.pop()
     if first is None or any(size is None or not close(first, size) for size in sizes):

@@ -7,13 +7,7 @@ from pathlib import Path
 from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_framed, read_framed_obj
 from dispr.pictures.panel import PanelRow
-from dispr.prediction.layout import (
-    read_grid,
-    read_probability,
-    read_samples,
-    read_spacing,
-    read_square,
-)
+from dispr.prediction.files import PredictionFolder
 from dispr.scores.shape import binarise, iou
 
 
@@ -35,15 +29,12 @@ def predicted_row(predictions: Path, file: CellFiles) -> PanelRow:
     FileError
         If a file is missing or cannot be read.
     """
-    cell = read_framed(file, read_square(predictions, file.name))
-    samples = read_samples(predictions, file.name)
-    probability = read_probability(predictions, file.name)
-    truth = (
-        None
-        if file.obj is None
-        else binarise(read_framed_obj(file.obj, read_grid(predictions, file.name)))
-    )
-    spacing = read_spacing(predictions, file.name)
+    drawn = PredictionFolder(predictions)
+    cell = read_framed(file, drawn.square(file.name))
+    samples = drawn.samples(file.name)
+    probability = drawn.probability(file.name)
+    truth = None if file.obj is None else binarise(read_framed_obj(file.obj, drawn.grid(file.name)))
+    spacing = drawn.spacing(file.name)
     edge = None if spacing is None else spacing[2]
     unit = 1.0 if edge is None else edge**3
     voxels = float((probability > 0.5).sum())

@@ -22,7 +22,7 @@ from dispr.intervals.rules import Intervals
 from dispr.model.weights import Weights
 from dispr.morphology.shape import shape_values
 from dispr.prediction.familiarity import FEWEST, familiarity_of
-from dispr.prediction.layout import read_grid, sample_paths
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model
 from dispr.prediction.seen import seen_cells
 from dispr.processes import map_in_processes
@@ -108,8 +108,11 @@ def calibrate_folder(
     ConfigError
         If there are too few cells, or their ensembles are of several sizes.
     """
-    paths = sample_paths(predictions, objects)
-    tasks = [(paths[name], path, read_grid(predictions, name)) for name, path in objects.items()]
+    paths = PredictionFolder(predictions).sample_paths(objects)
+    tasks = [
+        (paths[name], path, PredictionFolder(predictions).grid(name))
+        for name, path in objects.items()
+    ]
     samples, truth = [], []
     for drawn, true in map_in_processes(_measure, tasks, jobs):
         samples.append(drawn)

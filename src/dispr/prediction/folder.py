@@ -31,24 +31,10 @@ from dispr.morphology.voxels import fragment_share, surface
 from dispr.names import key
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
-from dispr.prediction.layout import (
-    SETTINGS,
-    TABLE,
-    drop_grey,
-    has_grey,
-    has_shapes,
-    probability_path,
-    read_grey,
-    read_prediction,
-    read_predictions,
-    read_settings,
-    read_spacing,
-    sample_path,
-    write_prediction,
-)
+from dispr.prediction.files import SETTINGS, TABLE, PredictionFolder
 from dispr.prediction.model import BATCH_SIZE, COUNTS, Model, Prediction, cell_digest
 from dispr.prediction.planes import numbered_planes
-from dispr.records import write_json
+from dispr.records import changes, taken_up
 
 DRAWING = 1
 """Raised when a version draws other shapes from the same settings and inputs."""
@@ -162,7 +148,8 @@ def predict_folder(
     }
     intervals = None if model.intervals is None else model.intervals.to_dict()
     about = {"dispr": __version__, "intervals": intervals, "made": _made(model, command)}
-    same = _begin(out, settings, about, digests, sizes, squares, shapes)
+    drawn = PredictionFolder(out)
+    same = _begin(drawn, settings, about, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
     for name, warning in told.items():
         all_told = (warning, (remarks or {}).get(name, ""), looks[name]["warning"])
@@ -210,15 +197,15 @@ def predict_folder(
     for i, file in enumerate(files):
         before = None
         if file.name in same:
-            before = read_prediction(out, file.name, count)
-        if save_grey and not has_grey(out, file.name, count):
+            before = drawn.finished(file.name, count)
+        if save_grey and not drawn.has_grey(file.name, count):
             before = None
         if before is None:
             todo.append(i)
         else:
             size = sizes[file.name]
-            if not _states(read_spacing(out, file.name), size):
-                write_prediction(out, file.name, *before, size, read_grey(out, file.name, count))
+            if not _states(drawn.spacing(file.name), size):
+                drawn.write(file.name, *before, size, drawn.grey(file.name, count))
             finish(i, Prediction(*before, model.intervals, size))
             report(1.0)
     share = 1 / (count * model.evaluations(steps))
@@ -242,8 +229,7 @@ def predict_folder(
             )
             for i, prediction in zip(todo, predictions, strict=True):
                 name = files[i].name
-                write_prediction(
-                    out,
+                drawn.write(
                     name,
                     prediction.samples,
                     prediction.probability,
@@ -256,8 +242,8 @@ def predict_folder(
         table = [rows[file.name] for file in files if file.name in rows]
         others = [
             row
-            for row in read_predictions(out)
-            if row["name"] not in digests and probability_path(out, row["name"]).is_file()
+            for row in drawn.rows()
+            if row["name"] not in digests and drawn.probability_path(row["name"]).is_file()
         ]
         if table:
             write_csv(out / TABLE, [*others, *table])
@@ -415,7 +401,7 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
 
 
 def _begin(
-    out: Path,
+    drawn: PredictionFolder,
     settings: dict[str, Any],
     about: dict[str, Any],
     digests: dict[str, str],
@@ -427,39 +413,33 @@ def _begin(
 
     Returns the names of the cells whose image and mask are those of an earlier call.
     """
-    make_folder(out)
-    before = read_settings(out)
-    changed = [key for key in settings if before.get(key, MISSING.get(key)) != settings[key]]
-    if before and changed:
-        if has_shapes(out):
-            raise ConfigError(
-                f"{out} holds predictions with other settings ({', '.join(changed)}); name another "
-                f"folder, or remove samples, probability and {SETTINGS} from this one."
-            )
+    record = drawn.path / SETTINGS
+    before = drawn.settings
+    if changes(before, settings, absent=MISSING):
+        if drawn.has_shapes():
+            taken_up(record, "predictions", settings, MISSING)
         before = {}  # a record of nothing
-    guard(out)
+    make_folder(drawn.path)
+    guard(drawn.path)
     known: dict[str, str] = before.get("cells", {})
     same = {name for name, digest in digests.items() if known.get(name) == digest}
     # Nothing of another image must be taken for this one's if this call is cut short: its row, its
     # shapes and the record go in this order.
-    rows = read_predictions(out)
-    kept = [row for row in rows if row["name"] in same or _has_shapes(out, row["name"], digests)]
+    rows = drawn.rows()
+    kept = [row for row in rows if row["name"] in same or _is_other(drawn, row["name"], digests)]
     if len(kept) < len(rows):
         if kept:
-            write_csv(out / TABLE, kept)
+            write_csv(drawn.path / TABLE, kept)
         else:
-            (out / TABLE).unlink()
+            (drawn.path / TABLE).unlink()
     for name in digests.keys() - same:
-        probability_path(out, name).unlink(missing_ok=True)
-        drop_grey(out, name)
-        for k in range(int(before.get("ensemble", settings["ensemble"]))):
-            sample_path(out, name, k).unlink(missing_ok=True)
+        drawn.remove(name, int(before.get("ensemble", settings["ensemble"])))
     if before:  # what drew the shapes that are kept is named too
         runs = list(before.get("made", {}).get("runs", []))
-        drawn = digests.keys() <= same and all(
-            probability_path(out, name).is_file() for name in digests
+        whole = digests.keys() <= same and all(
+            drawn.probability_path(name).is_file() for name in digests
         )
-        about["made"]["runs"] = runs if drawn and runs else [*runs, *about["made"]["runs"]]
+        about["made"]["runs"] = runs if whole and runs else [*runs, *about["made"]["runs"]]
     others = {n: at for n, at in before.get("squares", {}).items() if n not in digests}
     cells = {
         **about,
@@ -468,8 +448,13 @@ def _begin(
         "squares": others
         | {name: [at.y, at.x, at.edge, shapes[name]] for name, at in squares.items()},
     }
-    write_json(out / SETTINGS, {**settings, **cells})
+    drawn.write_settings({**settings, **cells})
     return same
+
+
+def _is_other(drawn: PredictionFolder, name: str, digests: Mapping[str, str]) -> bool:
+    """Tell whether the row of a cell that is not predicted now is still of something."""
+    return name not in digests and drawn.probability_path(name).is_file()
 
 
 def _made(model: Model, command: str) -> dict[str, Any]:
@@ -483,8 +468,3 @@ def _made(model: Model, command: str) -> dict[str, Any]:
         found |= {"trained_on": model.frame.cells, "frame_um": round(model.frame.edge_um, 3)}
     date = datetime.now().astimezone().isoformat("T", "minutes")
     return found | {"runs": [{"command": command, "date": date}] if command else []}
-
-
-def _has_shapes(out: Path, name: str, digests: Mapping[str, str]) -> bool:
-    """Tell whether the row of a cell that is not predicted now is still of something."""
-    return name not in digests and probability_path(out, name).is_file()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.spacing import Spacing
-from dispr.prediction.layout import predicted_names, read_probability, read_samples, read_spacing
+from dispr.prediction.files import PredictionFolder
 from dispr.surface.files import COLOURED
 from dispr.surface.mesh import mesh_of
 
@@ -66,14 +66,15 @@ def write_meshes(
     FileError
         If a file cannot be read or written.
     """
-    names = predicted_names(predictions)
+    drawn = PredictionFolder(predictions)
+    names = drawn.names()
     units: list[str] = []
     empty: list[str] = []
     files = 0
     for name in names:
-        samples = read_samples(predictions, name)
-        edges = spacing or read_spacing(predictions, name)
-        shapes: dict[str, np.ndarray] = {name: read_probability(predictions, name)}
+        samples = drawn.samples(name)
+        edges = spacing or drawn.spacing(name)
+        shapes: dict[str, np.ndarray] = {name: drawn.probability(name)}
         if with_samples:
             shapes |= {f"{name}_{k}": sample for k, sample in enumerate(samples)}
         for stem, shape in shapes.items():

@@ -16,13 +16,7 @@ from dispr.intervals.ensemble import summarise
 from dispr.intervals.rules import calibrated
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, Unit
 from dispr.morphology.shape import UNIT, shape_values
-from dispr.prediction.layout import (
-    read_grid,
-    read_probability,
-    read_samples,
-    read_spacing,
-    read_square,
-)
+from dispr.prediction.files import PredictionFolder
 from dispr.report.coding import (
     mask_bits,
     packed,
@@ -71,16 +65,16 @@ def report_cell(source: Source) -> CellReport:
     FileError
         If a file is missing or cannot be read.
     """
-    samples = read_samples(source.folder, source.name)
-    probability = read_probability(source.folder, source.name)
-    spacing = read_spacing(source.folder, source.name)
+    samples = PredictionFolder(source.folder).samples(source.name)
+    probability = PredictionFolder(source.folder).probability(source.name)
+    spacing = PredictionFolder(source.folder).spacing(source.name)
     unit: Unit = "voxel" if spacing is None else "um"
     if spacing is None and source.pixels is not None:
         # Cells of a field have voxels of several sizes; its pixels are of one.
         spacing, unit = (source.pixels,) * 3, "px"
     truth = None
     if source.truth is not None:
-        grid = read_grid(source.folder, source.name)
+        grid = PredictionFolder(source.folder).grid(source.name)
         truth = binarise(read_framed_obj(source.truth, grid))
     spread = surface_spread(samples)
     row = _measured(source, len(samples), spacing, unit)
@@ -132,7 +126,7 @@ def _coded(
     shapes = [*samples, *([] if truth is None else [truth])]
     parts: dict[str, bytes] = {}
     if source.section is not None:
-        cell = read_framed(source.section, read_square(source.folder, source.item.name))
+        cell = read_framed(source.section, PredictionFolder(source.folder).square(source.item.name))
         parts["image"] = cell.image.tobytes()
         parts["mask"] = mask_bits(cell.mask > 127)
     parts["shapes"] = shape_planes(shapes)

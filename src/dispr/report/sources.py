@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells, tiff_files
+from dispr.checksums import files_digest
 from dispr.errors import FileError
 from dispr.measurements.folder import TABLE as MEASURED
-from dispr.measurements.folder import files_digest, read_record
+from dispr.measurements.folder import read_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
-from dispr.prediction.layout import AGAIN, TABLE, read_intervals
+from dispr.prediction.files import AGAIN, TABLE, PredictionFolder
 from dispr.records import read_csv
 
 CROPS, FIELD_TABLE = "cells", "cells.csv"
@@ -87,7 +88,7 @@ def find_sources(
         )
     if data is None and (predictions / CROPS / "image").is_dir():
         data = predictions / CROPS
-    items = with_intervals(items, predictions, read_intervals(predictions))
+    items = with_intervals(items, predictions, PredictionFolder(predictions).intervals())
     sections, truths = ({}, {}) if data is None else _known(data, split)
     if data is not None and not any(item.name in {**sections, **truths} for item in items):
         raise FileError(
@@ -102,7 +103,7 @@ def find_sources(
     return [
         replace(source, measured=measured[source.name])
         if source.name in measured
-        and made_from.get(source.name, ("",))[0] == files_digest(source.item)
+        and made_from.get(source.name, ("",))[0] == files_digest(source.item.paths)
         else source
         for source in found
     ]

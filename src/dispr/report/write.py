@@ -15,7 +15,7 @@ from dispr.files import atomic_path
 from dispr.measurements.columns import OF_SHAPES
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, UNITS
 from dispr.prediction.familiarity import ALARM
-from dispr.prediction.layout import read_settings
+from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
 from dispr.report.cell import CellReport, report_cell
 from dispr.report.fieldmap import field_map
@@ -149,7 +149,7 @@ def write_report(
     shared = {
         "version": __version__,
         "settings": _settings(predictions),
-        "made": read_settings(predictions).get("made", {}),
+        "made": PredictionFolder(predictions).settings.get("made", {}),
         "field": field_map(predictions),
         "folder": predictions.resolve().name,
         "features": _features(),
@@ -250,6 +250,6 @@ def _unit(text: str) -> str:
 
 def _settings(predictions: Path) -> dict[str, str]:
     """Give how the shapes were drawn, as far as it is known."""
-    known = read_settings(predictions)
+    known = PredictionFolder(predictions).settings
     keys = ("dispr", "model", "precision", "ensemble", "seed", "sampler", "steps")
     return {key: str(known[key]) for key in keys if known.get(key) not in (None, "")}

@@ -17,7 +17,7 @@ from dispr.cells.folder import find_cells, one_each, tiff_files
 from dispr.cells.read import read_framed_obj, read_mask, read_obj
 from dispr.errors import FileError
 from dispr.morphology.voxels import surface, volume
-from dispr.prediction.layout import predicted_names, read_grid, read_probability, read_samples
+from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.intervals import interval_scores, stated_intervals
@@ -134,7 +134,7 @@ def evaluate(
     DisprError
         If a process was ended from outside.
     """
-    names = predicted_names(predictions)
+    names = PredictionFolder(predictions).names()
     truths = find_truth(truth, split)
     for name in names:
         if name not in truths:
@@ -230,7 +230,7 @@ def _score_cell(
     task: tuple[Path, str, Path, Path | None, Path | None],
 ) -> list[dict[str, Any]]:
     predictions, name, obj, mask, similar = task
-    truth = binarise(read_framed_obj(obj, read_grid(predictions, name)))
+    truth = binarise(read_framed_obj(obj, PredictionFolder(predictions).grid(name)))
     known: Measures = measure(truth)  # once for all shapes: it is half of the work
 
     def row(shape: str, sample: int | str, body: np.ndarray) -> dict[str, Any]:
@@ -246,10 +246,10 @@ def _score_cell(
             "true_boundary_voxels": known.surface,
         }
 
-    samples = read_samples(predictions, name)
+    samples = PredictionFolder(predictions).samples(name)
     scored = [row(SAMPLES, k, sample) for k, sample in enumerate(samples)]
     best = max(scored, key=lambda row: row["iou"])
-    scored.append(row(CONSENSUS, "", read_probability(predictions, name) > 0.5))
+    scored.append(row(CONSENSUS, "", PredictionFolder(predictions).probability(name) > 0.5))
     scored.append({**best, "shape": BEST})
     if mask is not None:
         section = read_mask(mask)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.prediction.layout import read_predictions
+from dispr.prediction.files import PredictionFolder
 
 QUANTITIES = ("volume", "boundary")
 """Measures whose intervals the table of predictions states."""
@@ -26,7 +26,7 @@ def stated_intervals(predictions: Path) -> dict[str, dict[str, tuple[float, floa
         If the table cannot be read.
     """
     found: dict[str, dict[str, tuple[float, float]]] = {}
-    for row in read_predictions(predictions):
+    for row in PredictionFolder(predictions).rows():
         for quantity in QUANTITIES:
             low, high = (row.get(f"{quantity}_{side}_voxels") for side in ("low", "high"))
             if low and high:

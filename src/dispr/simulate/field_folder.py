@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dispr.checksums import guard
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
-from dispr.records import read_json, write_json
+from dispr.records import begin, taken_up
 from dispr.simulate.cell import check_numbers, check_types
 from dispr.simulate.field import VOXEL, simulate_field
 
@@ -57,14 +56,18 @@ def simulate_fields(
     if fields < 1:
         raise ConfigError(f"{fields} fields cannot be simulated; choose 1 or more.")
     record = {"cells": cells, "seed": seed, "shape": [*shape], "types": [*check_types(types)]}
-    _refuse_others(out, record)
+    before = taken_up(out / RECORD, "simulated fields", record)
+    if before is None and out.is_dir() and any(out.iterdir()):
+        raise FileError(f"{out} holds something else than these fields; name another folder.")
     images = []
     for i in range(fields):
         name = f"field_{i:03d}.tif"
         paths = (out / "truth" / name, out / "labels" / name, out / name)
         if not all(path.is_file() for path in paths):
             field = simulate_field(cells, seed + i, shape, types)
-            _claim(out, record)  # not before it is clear that the cells fit
+            if before is None:  # not before it is clear that the cells fit
+                begin(out / RECORD, record)
+                before = record
             arrays = (field.truth, field.labels, field.image)
             for path, array in zip(paths, arrays, strict=True):
                 write_tiff(path, array, (VOXEL,) * 3)
@@ -72,19 +75,3 @@ def simulate_fields(
         if on_field:
             on_field()
     return images
-
-
-def _refuse_others(out: Path, record: dict[str, Any]) -> None:
-    """Make sure that the folder is free or of these very fields."""
-    path = out / RECORD
-    before = read_json(path, remedy="name another folder") if path.is_file() else record
-    if before != record or (out.is_dir() and any(out.iterdir()) and not path.is_file()):
-        raise FileError(f"{out} holds something else than these fields; name another folder.")
-
-
-def _claim(out: Path, record: dict[str, Any]) -> None:
-    """Record the fields in the folder."""
-    if (out / RECORD).is_file():
-        return
-    guard(out)
-    write_json(out / RECORD, record)

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import KINDS, SPLITS, parts, tiff_files
-from dispr.checksums import guard
 from dispr.errors import ConfigError, FileError
-from dispr.files import write_tiff
-from dispr.records import read_json, write_json
+from dispr.files import make_folder, write_tiff
+from dispr.records import begin, taken_up
 from dispr.simulate.cell import check_numbers, check_types, simulate_cell
 
 SIMULATOR_VERSION = 2
@@ -77,7 +76,8 @@ def simulate_folder(
     _claim(folder, record, {(split, f"{kind}{i:06d}") for i, kind, split in plan})
     # Both parts exist from the start, so that an interrupted run already is a data set.
     for split in {split for _, _, split in plan}:
-        _make_folders(folder / split)
+        for kind in KINDS:
+            make_folder(folder / split / kind)
 
     from tqdm import tqdm
 
@@ -105,45 +105,15 @@ def split_of(index: int, type_count: int, test_fraction: float) -> str:
 
 def _claim(folder: Path, record: dict[str, Any], planned: set[tuple[str, str]]) -> None:
     """Make sure that the folder is free or of this very run, and record the run in it."""
-    if folder.exists() and not folder.is_dir():
-        raise FileError(f"{folder} is a file; name a folder for the simulated cells.")
     path = folder / RECORD
-    if path.exists():
-        before = _read_record(path)
-        changed = [key for key in record if before.get(key) != record[key]]
-        if changed:
-            key = changed[0]
-            raise FileError(
-                f"{folder} holds cells simulated with {key} {_text(before.get(key))} instead of "
-                f"{_text(record[key])}; name another folder, or use the same settings to resume."
-            )
+    before = taken_up(path, "simulated cells", record)
     found = {
         (split, name)
         for split, part in parts(folder).items()
         for kind in KINDS
         for name in tiff_files(part / kind)
     }
-    if found - planned or (found and not path.exists()):
+    if found - planned or (found and before is None):
         raise FileError(f"{folder} holds other cells; name a new folder for the simulated ones.")
-    guard(folder)
-    if not path.exists():
-        write_json(path, record)
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    return read_json(path, remedy="name a new folder")
-
-
-def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _make_folders(part: Path) -> None:
-    try:
-        for kind in KINDS:
-            (part / kind).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(
-            f"Cannot make {part}: {reason}; choose a folder that you can write to."
-        ) from error
+    if before is None:
+        begin(path, record)

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.folder import SPLITS, parts
-from dispr.checksums import guard
+from dispr.checksums import files_digest
 from dispr.errors import ConfigError, FileError
 from dispr.fields.find import FieldFiles
-from dispr.files import make_folder
-from dispr.records import NUMBER, Kind, read_json, write_json
+from dispr.records import begin, taken_up
 from dispr.stacks.classes import Classes
 from dispr.stacks.cut import frame_of
 from dispr.stacks.frame import FRAME_UM, as_frame, choose_frame
@@ -24,7 +23,7 @@ from dispr.stacks.survey import Survey, label_file, survey_stack
 
 RECORD = "stacks.json"
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever the same stacks give other cells than before."""
 
 Report = Callable[[str, int, int], Any]
@@ -112,17 +111,12 @@ def make_plan(
         "version": VERSION,
         "settings": json.loads(json.dumps(asdict(settings))),
         "classes": [[*key, kind] for key, kind in sorted(classes.items())],
-        "stacks": {files.name: _identity(files) for files in stacks},
+        "stacks": {files.name: files_digest(_files_of(files)) for files in stacks},
     }
-    before = _read_record(out)
+    before = taken_up(out / RECORD, "cells of stacks", run)
     if before is not None:
-        changed = _change(before, run)
-        if changed:
-            raise ConfigError(
-                f"{out} was prepared {changed}; name another folder, or use the same to go on."
-            )
-        return Plan(float(before["frame_um"]), dict(before["splits"]))
-    if out.exists() and (not out.is_dir() or parts(out)):
+        return _plan_of(before, out / RECORD)
+    if out.exists() and parts(out):
         raise FileError(f"{out} is not a new folder; name one for the cells of these stacks.")
     surveys = {}
     for done, files in enumerate(stacks):
@@ -133,9 +127,7 @@ def make_plan(
     plan = _decide(surveys, settings, classes, note)
     for files in stacks:
         frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
-    make_folder(out)
-    guard(out)
-    write_json(out / RECORD, {**run, "frame_um": plan.frame, "splits": dict(plan.splits)})
+    begin(out / RECORD, {**run, "frame_um": plan.frame, "splits": dict(plan.splits)})
     return plan
 
 
@@ -172,43 +164,19 @@ def _decide(
     return Plan(frame, splits)
 
 
-def _change(before: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    """Say what an earlier run did otherwise; empty if nothing."""
-    if before.get("version") != run["version"]:
-        return "by another version of dispr"
-    was = before.get("settings") or {}
-    for name, value in run["settings"].items():
-        if was.get(name) != value:
-            return f"with {name.replace('_', ' ')} {was.get(name)} instead of {value}"
-    if before.get("classes") != run["classes"]:
-        return "with another table of classes"
-    return "from other stacks" if before.get("stacks") != run["stacks"] else ""
+def _files_of(files: FieldFiles) -> list[Path]:
+    return [path for path in (files.image, label_file(files).labels) if path is not None]
 
 
-def _identity(files: FieldFiles) -> list[Any]:
-    """Say which files a stack is, so that others are told from them."""
-    found: list[Any] = []
-    for path in (files.image, label_file(files).labels):
-        assert path is not None
-        about = path.stat()
-        found.append([path.name, about.st_size, about.st_mtime_ns])
-    return found
-
-
-def _read_record(out: Path) -> dict[str, Any] | None:
-    path = out / RECORD
-    if not path.is_file():
-        return None
-    kinds: dict[str, Kind] = {
-        "version": (int, str),
-        "settings": dict,
-        "classes": list,
-        "stacks": dict,
-        "frame_um": NUMBER,
-        "splits": dict,
-    }
-    record = read_json(path, kinds, remedy="name another folder")
-    stacks, splits = record["stacks"], record["splits"]
-    if stacks.keys() != splits.keys() or any(split not in SPLITS for split in splits.values()):
-        raise FileError(f"{path} is damaged: its stacks are not those of its split.")
-    return record
+def _plan_of(record: Mapping[str, Any], path: Path) -> Plan:
+    """Give what an earlier run decided."""
+    frame, splits = record.get("frame_um"), record.get("splits")
+    if (
+        not isinstance(frame, (int, float))
+        or isinstance(frame, bool)
+        or not isinstance(splits, dict)
+        or splits.keys() != record["stacks"].keys()
+        or any(split not in SPLITS for split in splits.values())
+    ):
+        raise FileError(f"{path} is damaged: it lacks the frame or the split; name another folder.")
+    return Plan(float(frame), splits)

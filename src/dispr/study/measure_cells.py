@@ -13,7 +13,7 @@ import numpy as np
 from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_image, read_mask, read_obj
 from dispr.errors import FileError
-from dispr.prediction.layout import probability_path, read_probability, read_samples, sample_paths
+from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
 from dispr.records import read_json, write_json
 from dispr.scores.baselines import GEOMETRIC
@@ -98,7 +98,10 @@ def geometry_tasks(kind: str, files: Sequence[CellFiles], published: bool = Fals
 
 def consensus_tasks(folder: Path, names: Sequence[str], published: bool = False) -> list[Task]:
     """List what is measured for the features of the shapes that most samples agree on."""
-    return [Task(CONSENSUS, n, (probability_path(folder, n),), published) for n in names]
+    return [
+        Task(CONSENSUS, n, (PredictionFolder(folder).probability_path(n),), published)
+        for n in names
+    ]
 
 
 def sample_tasks(folder: Path, names: Sequence[str], published: bool = False) -> list[Task]:
@@ -109,7 +112,7 @@ def sample_tasks(folder: Path, names: Sequence[str], published: bool = False) ->
     FileError
         If a cell has no shapes, or one is missing.
     """
-    found = sample_paths(folder, names)
+    found = PredictionFolder(folder).sample_paths(names)
     return [Task(SAMPLES, name, tuple(found[name]), published) for name in names]
 
 
@@ -190,18 +193,19 @@ def _bodies(task: Task) -> Sequence[np.ndarray]:
     if task.kind == TRUTH:
         return [binarise(read_obj(path))]
     if task.kind == CONSENSUS:
-        body = read_probability(path.parents[1], task.name) > 0.5
+        body = PredictionFolder(path.parents[1]).probability(task.name) > 0.5
         # Where no voxel is in most samples, the likeliest ones stand for the cell.
         return [body if body.any() else _likeliest(path.parents[1], task.name)]
     if task.kind == SAMPLES:
-        return list(read_samples(path.parents[1], task.name))
+        return list(PredictionFolder(path.parents[1]).samples(task.name))
     return [GEOMETRIC[task.kind](read_mask(path))]
 
 
 def _likeliest(folder: Path, name: str) -> np.ndarray:
-    probability = read_probability(folder, name)
+    drawn = PredictionFolder(folder)
+    probability = drawn.probability(name)
     if not probability.any():
-        raise FileError(f"{probability_path(folder, name)} is an empty shape; predict it again.")
+        raise FileError(f"{drawn.probability_path(name)} is an empty shape; predict it again.")
     return probability == probability.max()
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import CellFiles
-from dispr.checksums import guard
-from dispr.errors import ConfigError, FileError
-from dispr.files import make_folder
-from dispr.records import read_json, write_json
+from dispr.checksums import files_digest
+from dispr.errors import ConfigError
+from dispr.records import begin as begin_record
+from dispr.records import taken_up
 from dispr.study.feature_sources import OF_PREDICTIONS, SOURCES
 from dispr.study.fold_data import MINORITY
 from dispr.study.folds import SCHEMES, Fold, class_of
@@ -193,31 +192,12 @@ def begin(places: Places, plan: Plan, files: Sequence[CellFiles], started_from: 
     for free in ("schemes", "methods", "features", "classifiers", "published"):
         del settings[free]
     path = places.root / RECORD
-    make_folder(places.root)
-    if path.is_file():
-        before = read_json(path, remedy="name another folder")
-        changed = [key for key in settings if before.get(key) != settings[key]]
-        if changed:
-            raise ConfigError(
-                f"{places.root} holds a study with other settings ({', '.join(changed)}); name "
-                "another folder, or repeat the settings of this one to take it up."
-            )
-        return
-    guard(places.root)
-    write_json(path, settings)
+    if taken_up(path, "a study", settings) is None:
+        begin_record(path, settings)
 
 
 def _digest(files: Sequence[CellFiles]) -> str:
     """Give a checksum of the cells: their names, images, masks and objects."""
-    found = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.name):
-        found.update(file.name.encode())
-        for path in (file.image, file.mask, file.obj):
-            if path is None:
-                continue
-            try:
-                found.update(hashlib.sha256(path.read_bytes()).digest())
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise FileError(f"{path} cannot be read: {reason}.") from error
-    return found.hexdigest()[:16]
+    cells = sorted(files, key=lambda file: file.name)
+    paths = [path for file in cells for path in (file.image, file.mask, file.obj) if path]
+    return files_digest(paths, "\n".join(file.name for file in cells))

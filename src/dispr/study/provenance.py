@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
-from dispr.prediction.layout import SETTINGS, read_settings
+from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.prediction.seen import seen_cells
 from dispr.study.folds import Fold, Split
 
@@ -71,7 +71,7 @@ def read_predictions(
         If the weights are those of another model, or do not name their training cells.
     """
     record = folder / SETTINGS
-    known = read_settings(folder).get("model")
+    known = PredictionFolder(folder).settings.get("model")
     if known is None:
         raise FileError(
             f"{record} does not tell which model made these shapes; write them with dispr predict."

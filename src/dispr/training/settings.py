@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dispr.model.config import to_dict
 from dispr.model.weights import Weights
+from dispr.records import changes
 from dispr.training.config import TrainingConfig
 
 # Settings that may differ when a run is taken up again: they do not change what a step does.
@@ -88,7 +89,8 @@ def difference(before: Mapping[str, Any], step: int, now: Mapping[str, Any], ste
         before["training"]["lr_anneal_steps"] = WHOLE_RUN
     start = _other_start(before["start"], now["start"]) if "start" in before else ""
     was, is_now = ({k: v for k, v in part.items() if k != "start"} for part in (before, now))
-    return start or first_difference(was, is_now)
+    other = {**dict.fromkeys(was), **is_now}
+    return start or next(iter(changes(was, other)), "")
 
 
 def _other_start(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> str:
@@ -100,20 +102,3 @@ def _other_start(before: Mapping[str, str] | None, now: Mapping[str, str] | None
     if now["sha256"] not in ("", before["sha256"]):
         return f"{is_now} is not what it began with, {was}"
     return "" if now["sha256"] or was == is_now else f"it began with {was}, not with {is_now}"
-
-
-def first_difference(before: Any, now: Any, name: str = "") -> str:
-    """Describe the first difference between two nested settings; empty if there is none."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in [*before, *(key for key in now if key not in before)]:
-            found = first_difference(
-                before.get(key), now.get(key), f"{name}.{key}" if name else str(key)
-            )
-            if found:
-                return found
-        return ""
-    if before == now:
-        return ""
-    if name in ("cells", "extra_cells"):
-        return "other training cells" if name == "cells" else "other extra cells"
-    return f"{name} was {before} and is now {now}"
