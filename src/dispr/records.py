@@ -33,7 +33,7 @@ Kind = type | tuple[type, ...]
 NUMBER: Kind = (int, float)
 
 
-BRIEF = 200
+BRIEF = 40
 """Characters of a setting that a message shows."""
 
 
@@ -69,7 +69,7 @@ def changes(
         return []
     texts = [_brief(before), _brief(now)]
     if None in texts:
-        return [f"other {name.rpartition('.')[2].replace('_', ' ')}"]
+        return [f"other {name.replace('_', ' ')}"]
     return [f"{name} was {texts[0]} and is now {texts[1]}"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from dispr.cells.folder import find_cells
 from dispr.cli.main import COMMANDS
+from dispr.prediction.files import PredictionFolder
 
 
 class Reached(Exception):
@@ -37,6 +38,12 @@ def called(monkeypatch):
 
     seen["patch"] = patch
     return seen
+
+
+@pytest.fixture
+def predicted(monkeypatch):
+    """Let any folder be a prediction of these cells."""
+    return lambda names: monkeypatch.setattr(PredictionFolder, "names", lambda folder: names)
 
 
 def run(command, *arguments):
@@ -127,8 +134,8 @@ def test_measure(called):
     assert called["measure_items"]["jobs"] == 3
 
 
-def test_evaluate(called):
-    called["patch"]("dispr.prediction.files.PredictionFolder.names", ["a"])
+def test_evaluate(called, predicted):
+    predicted(["a"])
     called["patch"]("dispr.scores.evaluate.evaluate")
     run("evaluate", "p", "t", "--split", "train", "--train", "d", "--no-baselines", "--jobs", 2)
     found = called["evaluate"]
@@ -141,10 +148,10 @@ def test_evaluate(called):
     )
 
 
-def test_mesh(called):
+def test_mesh(called, predicted):
     # First: a module that is imported takes the names as they are.
     called["patch"]("dispr.prediction.meshes.write_meshes")
-    called["patch"]("dispr.prediction.files.PredictionFolder.names", ["a"])
+    predicted(["a"])
     run("mesh", "p", "-o", "out", "--format", "ply", "--samples", "--voxel-size", 0.25)
     found = called["write_meshes"]
     assert (found["predictions"], found["out"], found["form"]) == (Path("p"), Path("out"), "ply")
@@ -162,8 +169,8 @@ def test_simulate(called):
     assert list(called["simulate_fields"].values())[:6] == [Path("d"), 2, 7, 5, (200, 200), None]
 
 
-def test_report(called):
-    called["patch"]("dispr.prediction.files.PredictionFolder.names", ["a"])
+def test_report(called, predicted):
+    predicted(["a"])
     called["patch"]("dispr.report.write.write_report")
     run("report", "p", "d", "-o", "r.html", "--split", "test", "--jobs", 2)
     found = called["write_report"]

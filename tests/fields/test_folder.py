@@ -202,7 +202,7 @@ def test_another_field_is_refused(extruder, field, files, tmp_path):
     other = field.labels.copy()
     other[other == other.max()] = 0
     write_tiff(files.labels, other)
-    with pytest.raises(ConfigError, match=r"field of view with other settings \(other labels"):
+    with pytest.raises(ConfigError, match=r"other settings \(other field\.labels"):
         predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
 
 

@@ -207,10 +207,8 @@ def read_split(path: Path, names: Sequence[str] | None = None) -> Split:
     FileError
         If the file cannot be read as a split, or is one of other cells.
     """
-    rows = [
-        (row["name"], int(row["repeat"]), int(row["fold"]))
-        for row in read_csv(path, ["name"], whole=["repeat", "fold"], remedy="draw the folds again")
-    ]
+    table = read_csv(path, ["name"], whole=["repeat", "fold"], remedy="draw the folds again")
+    rows = [(row["name"], int(row["repeat"]), int(row["fold"])) for row in table]
     found: dict[int, dict[str, int]] = {}
     for name, repeat, fold in rows:
         if name in found.setdefault(repeat, {}):
