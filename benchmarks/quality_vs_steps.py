@@ -18,6 +18,7 @@ from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.files import write_csv
 from dispr.prediction.calibrate import unseen
+from dispr.prediction.settings import PredictionSettings
 from dispr.scores.shape import METRICS, measure, score
 
 STEPS = (2, 3, 4, 6, 8, 10, 15, 20, 50)
@@ -48,7 +49,7 @@ def main() -> None:
     rows = []
     for steps in map(int, arguments.steps.split(",")):
         begin = time.perf_counter()
-        predictions = list(model.predict_each(images, masks, steps=steps))
+        predictions = list(model.predict_each(images, masks, PredictionSettings(steps=steps)))
         took = (time.perf_counter() - begin) / len(cells)
         single, consensus, best = [], [], []
         for prediction, truth, measures in zip(predictions, truths, known, strict=True):

@@ -25,6 +25,7 @@ from dispr.errors import FileError
 from dispr.files import atomic_path, make_folder, write_csv
 from dispr.morphology.voxels import surface
 from dispr.prediction.planes import SECTION
+from dispr.prediction.settings import PredictionSettings
 from dispr.scores.baselines import interpolate, planes_of
 from dispr.scores.shape import binarise, iou
 
@@ -78,7 +79,7 @@ def main(
                 {z: mask.astype(np.uint8) * 255 for z, mask in planes.items() if z != SECTION}
                 for planes in given
             ]
-            drawn = model.predict_each(images, masks, seed=seed, known=known)
+            drawn = model.predict_each(images, masks, PredictionSettings(seed=seed), known=known)
             found = []
             for prediction, truth in zip(drawn, truths, strict=True):
                 found.append(scores(prediction.consensus, truth) | interval(prediction, truth))

@@ -38,7 +38,7 @@ def command(data: Path) -> None:
         volumes = np.count_nonzero(found.samples, axis=(1, 2, 3))
         low, high = model.intervals.interval(SHAPE_FEATURES[0], volumes)
         width = np.log(high / low)
-        rows.append((abs(volume / true - 1), bool(found.warnings[0]), width, low <= true <= high))
+        rows.append((abs(volume / true - 1), bool(found.warning), width, low <= true <= high))
     errors, warned, widths, held = (np.array(column) for column in zip(*rows, strict=True))
     bad = errors > WORSE * np.median(errors)
     quarter = np.argsort(np.argsort(-widths)) < len(widths) / 4

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from dispr.fields.predict import predict_field
     from dispr.morphology.section import measure_section
     from dispr.morphology.shape import measure
-    from dispr.prediction.model import Model, Prediction, load
+    from dispr.prediction.model import Model, load
+    from dispr.prediction.prediction import Prediction
     from dispr.scores.shape import score
     from dispr.simulate.cell import simulate
 

@@ -53,7 +53,6 @@ def run(command, *arguments):
 
 
 MODEL = SimpleNamespace(
-    check=lambda **settings: None,
     config=SimpleNamespace(deterministic=False),
     about={},
     frame=None,
@@ -66,7 +65,18 @@ def test_predict_a_folder(called, cells_folder):
     called["patch"]("dispr.prediction.folder.predict_folder")
     run(
         *("predict", cells_folder, "-o", "out", "--weights", "w.safetensors", "--split", "test"),
-        *("--ensemble", 3, "--steps", "7", "--sampler", "ddim", "--seed", 11, "--device", "cpu"),
+        *(
+            "--ensemble",
+            3,
+            "--sampling-steps",
+            "7",
+            "--sampler",
+            "ddim",
+            "--seed",
+            11,
+            "--device",
+            "cpu",
+        ),
         *("--precision", "bf16", "--batch-size", 2, "--pixel-size", 0.2, "--frame", "cell"),
         *("--save-grey", "--no-report"),
     )
@@ -82,9 +92,9 @@ def test_predict_a_folder(called, cells_folder):
         "batch_size": 2,
         "pixel_size": 0.2,
         "frame": "cell",
-        "save_grey": True,
     }.items():
-        assert found[name] == value, name
+        assert getattr(found["settings"], name) == value, name
+    assert found["save_grey"]
 
 
 def test_predict_a_field(called, tmp_path):
@@ -96,7 +106,18 @@ def test_predict_a_field(called, tmp_path):
     run(
         *("predict", tmp_path / "f.tif", "-o", "out", "--labels", "l.tif", "--channel", 1),
         *("--weights", "w.safetensors", "--device", "cpu", "--precision", "bf16"),
-        *("--ensemble", 3, "--steps", "7", "--sampler", "ddim", "--seed", 11, "--batch-size", 2),
+        *(
+            "--ensemble",
+            3,
+            "--sampling-steps",
+            "7",
+            "--sampler",
+            "ddim",
+            "--seed",
+            11,
+            "--batch-size",
+            2,
+        ),
         *("--pixel-size", 0.2, "--frame", "field", "--volume", "zarr", "--meshes", "ply"),
         "--no-measures",
     )
@@ -113,7 +134,7 @@ def test_predict_a_field(called, tmp_path):
         "seed": 11,
         "batch_size": 2,
     }.items():
-        assert found[name] == value, name
+        assert getattr(settings, name) == value, name
 
 
 def test_measure(called):

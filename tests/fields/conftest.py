@@ -40,13 +40,13 @@ def model() -> Model:
 class Extruder(Model):
     """Answers with the mask in planes 20 to 43: a shape whose place and size are known."""
 
-    def predict_each(self, images, masks, *, ensemble=5, voxel_sizes=None, **options):
-        from dispr.prediction.model import Prediction
+    def predict_each(self, images, masks, settings, *, voxel_sizes=None, **options):
+        from dispr.prediction.prediction import Prediction
 
         for mask, size in zip(masks, voxel_sizes or [None] * len(masks), strict=True):
             body = np.zeros((64, 64, 64), bool)
             body[20:44] = mask > 127
-            samples = np.stack([body] * ensemble)
+            samples = np.stack([body] * settings.ensemble)
             yield Prediction(samples, body.astype(np.float32), None, size)
 
 

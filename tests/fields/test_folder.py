@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from dispr.fields.folder import FieldSettings, predict_field_files, predict_fiel
 from dispr.files import write_tiff
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.settings import PredictionSettings
 
 SIZE = 0.172
 PLAIN = FieldSettings(pixel_size=SIZE, measures=False)
@@ -34,7 +36,9 @@ def table(path):
 
 def test_every_cell_has_its_row_and_stands_at_its_place(extruder, field, files, tmp_path):
     settings = FieldSettings(pixel_size=SIZE)
-    rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=2, jobs=1)
+    rows = predict_field_files(
+        extruder, files, tmp_path / "out", replace(settings, ensemble=2), jobs=1
+    )
     assert [row["label"] for row in rows] == sorted(set(np.unique(field.labels)) - {0})
     assert [row["name"] for row in table(tmp_path / "out" / "cells.csv")] == [
         row["name"] for row in rows
@@ -71,7 +75,7 @@ def test_scaled_back(extruder, field, files, tmp_path):
             ),
         )
     settings = FieldSettings(pixel_size=SIZE / 2, measures=False)
-    rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1)
+    rows = predict_field_files(extruder, files, tmp_path / "out", replace(settings, ensemble=1))
     volume = tifffile.imread(tmp_path / "out" / "labels.ome.tif")
     assert volume.shape == (128, *(2 * n for n in field.labels.shape))
     for row in rows:
@@ -86,14 +90,14 @@ def test_scaled_back(extruder, field, files, tmp_path):
 
 
 def test_in_pixels_where_their_size_is_not_known(extruder, field, files, tmp_path):
-    rows = predict_field_files(extruder, files, tmp_path / "out", ensemble=1, jobs=1)
+    rows = predict_field_files(extruder, files, tmp_path / "out", FieldSettings(ensemble=1), jobs=1)
     for row in rows:
         true = field.labels == row["label"]
         assert not any("_um" in name for name in row)
         height = 24 * row["frame_px"] / 64
         assert row["volume_px3"] == pytest.approx(height * true.sum(), rel=0.03)
     without = predict_field_files(
-        extruder, files, tmp_path / "out", FieldSettings(measures=False), ensemble=1
+        extruder, files, tmp_path / "out", FieldSettings(measures=False, ensemble=1)
     )
     for row, plain in zip(rows, without, strict=True):
         assert plain["volume_px3"] == pytest.approx(row["volume_px3"], rel=0.03)
@@ -104,11 +108,11 @@ def test_in_pixels_where_their_size_is_not_known(extruder, field, files, tmp_pat
 
 
 def test_same_answer_as_from_single_crops(model, files, tmp_path):
-    predict_field_files(model, files, tmp_path / "field", PLAIN, ensemble=2, batch_size=3)
+    predict_field_files(model, files, tmp_path / "field", replace(PLAIN, ensemble=2, batch_size=3))
     crops = find_cells(tmp_path / "field" / "cells")
     assert len(crops) == 6
     crops = crops[::2]
-    predict_folder(model, crops, tmp_path / "single", ensemble=2)
+    predict_folder(model, crops, tmp_path / "single", PredictionSettings(ensemble=2))
     for cell in crops:
         found = PredictionFolder(tmp_path / "field").samples(cell.name)
         np.testing.assert_array_equal(
@@ -130,7 +134,7 @@ def test_interrupted_run_goes_on(model, files, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         predict_field_files(
-            model, files, tmp_path / "cut", PLAIN, on_progress=interrupt, **settings
+            model, files, tmp_path / "cut", replace(PLAIN, **settings), on_progress=interrupt
         )
     assert not (tmp_path / "cut" / "cells.csv").exists()
     seen = []
@@ -138,12 +142,11 @@ def test_interrupted_run_goes_on(model, files, tmp_path):
         model,
         files,
         tmp_path / "cut",
-        PLAIN,
+        replace(PLAIN, **settings),
         on_progress=lambda work, done, total: seen.append(done),
-        **settings,
     )
     assert seen[:2] == [1, 2]  # finished cells are kept: each is done at once
-    predict_field_files(model, files, tmp_path / "whole", PLAIN, **settings)
+    predict_field_files(model, files, tmp_path / "whole", replace(PLAIN, **settings))
     for name in ("cells.csv", "labels.ome.tif"):
         assert (tmp_path / "cut" / name).stat().st_size > 0
     assert table(tmp_path / "cut" / "cells.csv") == table(tmp_path / "whole" / "cells.csv")
@@ -161,8 +164,7 @@ def test_measures_are_taken_once(extruder, files, tmp_path):
             extruder,
             files,
             tmp_path / "out",
-            settings,
-            ensemble=1,
+            replace(settings, ensemble=1),
             jobs=1,
             on_progress=lambda work, done, total: works.append((work, done)),
         )
@@ -173,7 +175,7 @@ def test_measures_are_taken_once(extruder, files, tmp_path):
     before = table(tmp_path / "out" / "cells.csv")
     # A shape that changed is measured anew, and with it all.
     (tmp_path / "out" / "measurements.csv").unlink()
-    predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    predict_field_files(extruder, files, tmp_path / "out", replace(settings, ensemble=1), jobs=1)
     assert table(tmp_path / "out" / "cells.csv") == before
     meshes = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "meshes").iterdir()}
     sample = next((tmp_path / "out" / "samples").iterdir())
@@ -181,7 +183,7 @@ def test_measures_are_taken_once(extruder, files, tmp_path):
     shape = PredictionFolder(tmp_path / "out").samples(name)
     shape[:, :, :, :28] = False
     PredictionFolder(tmp_path / "out").write(name, shape, shape[0])
-    predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    predict_field_files(extruder, files, tmp_path / "out", replace(settings, ensemble=1), jobs=1)
     rows = {row["name"]: row for row in table(tmp_path / "out" / "cells.csv")}
     changed = [row["name"] for row in before if row != rows[row["name"]]]
     assert changed == [name]
@@ -193,17 +195,17 @@ def test_predictions_of_single_cells_are_left_alone(extruder, files, tmp_path):
     out = tmp_path / "out"
     (out / "probability").mkdir(parents=True)
     with pytest.raises(ConfigError, match="holds predictions of single cells"):
-        predict_field_files(extruder, files, out, PLAIN, ensemble=1)
+        predict_field_files(extruder, files, out, replace(PLAIN, ensemble=1))
     assert [path.name for path in out.iterdir()] == ["probability"]
 
 
 def test_another_field_is_refused(extruder, field, files, tmp_path):
-    predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
+    predict_field_files(extruder, files, tmp_path / "out", replace(PLAIN, ensemble=1))
     other = field.labels.copy()
     other[other == other.max()] = 0
     write_tiff(files.labels, other)
     with pytest.raises(ConfigError, match=r"other settings \(other field\.labels"):
-        predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
+        predict_field_files(extruder, files, tmp_path / "out", replace(PLAIN, ensemble=1))
 
 
 def test_debris_has_a_row_but_no_shape(extruder, field, files, tmp_path):
@@ -211,7 +213,7 @@ def test_debris_has_a_row_but_no_shape(extruder, field, files, tmp_path):
     y, x = np.argwhere(labels == 0)[0]
     labels[y : y + 2, x : x + 2] = 500
     write_tiff(files.labels, labels)
-    rows = predict_field_files(extruder, files, tmp_path / "out", PLAIN, ensemble=1)
+    rows = predict_field_files(extruder, files, tmp_path / "out", replace(PLAIN, ensemble=1))
     assert rows[-1]["label"] == 500
     assert "not predicted" in rows[-1]["warning"]
     assert "volume_um3" not in rows[-1]
@@ -225,7 +227,7 @@ def test_single_cell_is_seen_as_by_the_model(model, tmp_path):
     write_tiff(tmp_path / "a.tif", image)
     np.save(tmp_path / "m.npy", mask)
     files = FieldFiles("a", tmp_path / "a.tif", mask=tmp_path / "m.npy")
-    (row,) = predict_field_files(model, files, tmp_path / "out", PLAIN, ensemble=2)
+    (row,) = predict_field_files(model, files, tmp_path / "out", replace(PLAIN, ensemble=2))
     np.testing.assert_array_equal(
         PredictionFolder(tmp_path / "out").samples(row["name"]),
         model.predict(image, mask, ensemble=2, pixel_size=SIZE).samples,
@@ -237,7 +239,7 @@ def test_single_cell_is_seen_as_by_the_model(model, tmp_path):
 
 def test_folder_of_fields(extruder, files, tmp_path):
     second = FieldFiles("g", files.image, files.labels)
-    rows = predict_fields(extruder, [files, second], tmp_path / "out", PLAIN, ensemble=1)
+    rows = predict_fields(extruder, [files, second], tmp_path / "out", replace(PLAIN, ensemble=1))
     assert [row["field"] for row in rows] == ["f"] * 6 + ["g"] * 6
     assert (tmp_path / "out" / "g" / "labels.ome.tif").is_file()
     assert len(table(tmp_path / "out" / "cells.csv")) == 12
@@ -249,15 +251,19 @@ def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path):
     settings = dataclasses.replace(PLAIN, volume="none", meshes="none")
     notes = []
     rows = predict_fields(
-        extruder, [empty, files], tmp_path / "out", settings, on_note=notes.append, ensemble=1
+        extruder,
+        [empty, files],
+        tmp_path / "out",
+        replace(settings, ensemble=1),
+        on_note=notes.append,
     )
     assert {row["field"] for row in rows} == {"f"}
     assert [note for note in notes if "g is left out" in note and "no cell is labelled" in note]
     assert not (tmp_path / "out" / "g").exists()
     with pytest.raises(FileError, match="none of the 1 fields has a cell"):
-        predict_fields(extruder, [empty], tmp_path / "none", settings, ensemble=1)
+        predict_fields(extruder, [empty], tmp_path / "none", replace(settings, ensemble=1))
     with pytest.raises(NoCellsError, match="no cell is labelled"):
-        predict_field_files(extruder, empty, tmp_path / "none", settings, ensemble=1)
+        predict_field_files(extruder, empty, tmp_path / "none", replace(settings, ensemble=1))
     assert not (tmp_path / "none").exists()
 
 
@@ -265,7 +271,7 @@ def test_all_fields_are_checked_first(extruder, files, tmp_path):
     wrong = FieldFiles("g", files.image, tmp_path / "in" / "small.tif")
     write_tiff(wrong.labels, np.eye(9, dtype=np.uint8))
     with pytest.raises(FileError, match=r"small\.tif has the shape \(9, 9\)"):
-        predict_fields(extruder, [files, wrong], tmp_path / "out", PLAIN, ensemble=1)
+        predict_fields(extruder, [files, wrong], tmp_path / "out", replace(PLAIN, ensemble=1))
     assert not (tmp_path / "out").exists()
 
 
@@ -275,7 +281,9 @@ def test_meshes_stand_where_their_cells_do(extruder, field, files, tmp_path, siz
         grey = tifffile.imread(path)
         write_tiff(path, np.kron(grey, np.ones((2, 2), grey.dtype)))
     settings = FieldSettings(pixel_size=size, measures=False, meshes="ply")
-    rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=2, jobs=1)
+    rows = predict_field_files(
+        extruder, files, tmp_path / "out", replace(settings, ensemble=2), jobs=1
+    )
     volume = tifffile.imread(tmp_path / "out" / "labels.ome.tif")
     edge = size or 1.0
     for row in rows:
@@ -293,15 +301,17 @@ def test_meshes_stand_where_their_cells_do(extruder, field, files, tmp_path, siz
 
 def test_meshes_are_made_once_and_again_after_a_change(extruder, files, tmp_path):
     settings = FieldSettings(measures=False, volume="none", meshes="stl")
-    rows = predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    rows = predict_field_files(
+        extruder, files, tmp_path / "out", replace(settings, ensemble=1), jobs=1
+    )
     path, other = (tmp_path / "out" / "meshes" / f"{row['name']}.stl" for row in rows[:2])
     path.write_bytes(b"kept")
     other.unlink()
-    predict_field_files(extruder, files, tmp_path / "out", settings, ensemble=1, jobs=1)
+    predict_field_files(extruder, files, tmp_path / "out", replace(settings, ensemble=1), jobs=1)
     assert path.read_bytes() == b"kept"
     assert len(other.read_bytes()) > 1000
     none = FieldSettings(measures=False, volume="none", meshes="none")
-    predict_field_files(extruder, files, tmp_path / "none", none, ensemble=1)
+    predict_field_files(extruder, files, tmp_path / "none", replace(none, ensemble=1))
     assert not (tmp_path / "none" / "meshes").exists()
     with pytest.raises(ConfigError, match="stl"):
         FieldSettings(meshes="step")

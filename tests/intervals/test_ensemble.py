@@ -8,7 +8,7 @@ from dispr.intervals.ensemble import measure_ensemble, summarise
 from dispr.intervals.rules import ANY, Intervals, Rule, calibrated, containing, sample_range
 from dispr.morphology.features import SHAPE_FEATURES, Feature
 from dispr.morphology.shape import measure
-from dispr.prediction.model import Prediction
+from dispr.prediction.prediction import Prediction
 
 LENGTH = Feature("length", "length", "", "", 0.0)
 
@@ -84,7 +84,7 @@ def test_prediction_measures_itself():
     assert math.isnan(found["surface_low_um2"])
     assert found["surface_min_um2"] == pytest.approx(min(surfaces))
     assert found["surface_max_um2"] == pytest.approx(max(surfaces))
-    warned = replace(prediction, warnings=("Odd.",))
+    warned = replace(prediction, warning="Odd.")
     assert all(math.isnan(end) for end in warned.interval())
     more = Intervals(0.9, 50, {3: {**rules, "surface": Rule(1.0, 1.0)}})
     assert replace(prediction, intervals=more).measure()["surface_low_um2"] < min(surfaces)

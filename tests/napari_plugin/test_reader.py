@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dispr.files import write_tiff
 from dispr.napari_plugin.reader import get_reader
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.settings import PredictionSettings
 
 SIZE = 0.2
 
@@ -25,7 +27,7 @@ def field_folder(field, model, tmp_path_factory):
     write_tiff(root / "l.tif", field[1].astype(np.uint16))
     files = FieldFiles("f", root / "f.tif", root / "l.tif")
     settings = FieldSettings(pixel_size=SIZE, measures=False)
-    predict_field_files(model, files, root / "out", settings, ensemble=3, jobs=1)
+    predict_field_files(model, files, root / "out", replace(settings, ensemble=3), jobs=1)
     return root / "out"
 
 
@@ -34,7 +36,7 @@ def cells_out(cells_folder, model, tmp_path_factory):
     """Two predicted cells with voxels of a known size."""
     out = tmp_path_factory.mktemp("predictions")
     files = find_cells(cells_folder, "test")
-    predict_folder(model, files, out, ensemble=3, pixel_size=SIZE)
+    predict_folder(model, files, out, PredictionSettings(ensemble=3, pixel_size=SIZE))
     return out
 
 

@@ -203,9 +203,9 @@ def test_resumes_after_cancel_and_replaces_its_layers(qt_app, filled, viewer, mo
     asked = []
     draw = model.predict_each
 
-    def counted(images, masks, **settings):
+    def counted(images, masks, *settings, **options):
         asked.append(len(images))
-        return draw(images, masks, **settings)
+        return draw(images, masks, *settings, **options)
 
     monkeypatch.setattr(model, "predict_each", counted)
     place = work._place

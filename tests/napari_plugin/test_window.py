@@ -9,6 +9,7 @@ import pytest
 from dispr.cells.folder import find_cells
 from dispr.napari_plugin import work
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.settings import PredictionSettings
 
 CODE = """
 import pickle
@@ -67,7 +68,9 @@ def run_code(screen, *arguments, folder):
 
 
 def test_in_a_real_window(screen, cells_folder, field, model, tmp_path):
-    predict_folder(model, find_cells(cells_folder, "test"), tmp_path / "out", ensemble=2)
+    predict_folder(
+        model, find_cells(cells_folder, "test"), tmp_path / "out", PredictionSettings(ensemble=2)
+    )
     job = work.Job(*field, ensemble=2)
     outcome = work.run(job, model=model)
     (tmp_path / "outcome").write_bytes(pickle.dumps((outcome, job.world)))

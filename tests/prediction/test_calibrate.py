@@ -16,7 +16,9 @@ from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
 from dispr.prediction.calibrate import calibrate, too_few, unseen
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.model import Model, Prediction, load
+from dispr.prediction.model import Model, load
+from dispr.prediction.prediction import Prediction
+from dispr.prediction.settings import PredictionSettings
 from dispr.simulate.folder import simulate_folder
 
 CONFIG = ModelConfig(
@@ -89,7 +91,7 @@ def test_calibration_is_kept_and_used(weights, tmp_path, monkeypatch):
     assert load_weights(weights).about["intervals"] == found.to_dict()
     files, _ = unseen(model, find_cells(tmp_path / "cells", split="train", need_obj=True))
     assert (found.level, found.cells) == (0.9, len(files))
-    rows = predict_folder(model, files, tmp_path / "out", ensemble=5)
+    rows = predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=5))
     held = [
         row["volume_low_voxels"] <= volume <= row["volume_high_voxels"]
         for row, volume in zip(rows, true_volumes(files), strict=True)
@@ -100,7 +102,7 @@ def test_calibration_is_kept_and_used(weights, tmp_path, monkeypatch):
         assert row["boundary_low_voxels"] <= row["boundary_voxels"] <= row["boundary_high_voxels"]
     assert sum(held) >= 9  # what the level promises of the very cells it was fitted to
     # Kept predictions state the same intervals.
-    assert predict_folder(model, files, tmp_path / "out", ensemble=5) == rows
+    assert predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=5)) == rows
 
 
 def true_volumes(files):
@@ -111,7 +113,9 @@ def true_volumes(files):
 
 def test_no_interval_without_calibration(weights, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
-    rows = predict_folder(load(weights, "cpu"), files, tmp_path / "out", ensemble=2)
+    rows = predict_folder(
+        load(weights, "cpu"), files, tmp_path / "out", PredictionSettings(ensemble=2)
+    )
     assert {row["volume_low_voxels"] for row in rows} == {""}
     assert {row["calibrated"] for row in rows} == {"none"}
     for row in rows:
@@ -138,8 +142,8 @@ def test_errors_are_those_of_the_volumes_that_this_seed_draws(weights, cells_fol
     files = find_cells(cells_folder, split="train", need_obj=True) * 2
     errors, asked = [], {}
 
-    def draw(images, masks, **settings):
-        asked.update(settings)
+    def draw(images, masks, settings):
+        asked.update(vars(settings))
         for file in files:
             truth = read_cell(file).obj > 127
             sample = truth.copy()

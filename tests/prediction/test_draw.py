@@ -13,7 +13,7 @@ from dispr.model.weights import build_network
 from dispr.network.cascade import GivenCells
 from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.prediction.draw import draw_occupancy
-from dispr.prediction.model import Prediction
+from dispr.prediction.prediction import Prediction
 
 # In blocks of 8 x 8 x 8 coarse voxels, and in voxels.
 BLOCK = (slice(3, 6), slice(1, 5), slice(4, 7))

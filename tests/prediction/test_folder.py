@@ -19,6 +19,7 @@ from dispr.prediction.familiarity import fit_familiarity
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, cell_digest
+from dispr.prediction.settings import PredictionSettings
 from dispr.simulate.cell import simulate
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
@@ -36,7 +37,7 @@ def model():
 
 def test_files(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
-    rows = predict_folder(model, files, tmp_path, ensemble=3)
+    rows = predict_folder(model, files, tmp_path, PredictionSettings(ensemble=3))
     name = files[0].name
     for k in range(3):
         with tifffile.TiffFile(tmp_path / "samples" / f"{name}_{k}.tif") as tiff:
@@ -59,10 +60,10 @@ def test_files(model, cells_folder, tmp_path):
 
 def test_grey_volumes_are_what_samples_are_decided_from(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
-    predict_folder(model, files, tmp_path, ensemble=2)
+    predict_folder(model, files, tmp_path, PredictionSettings(ensemble=2))
     assert not (tmp_path / "grey").exists()
     before = {path: path.read_bytes() for path in tmp_path.glob("*/*.tif")}
-    predict_folder(model, files, tmp_path, ensemble=2, save_grey=True)
+    predict_folder(model, files, tmp_path, PredictionSettings(ensemble=2), save_grey=True)
     assert {path: path.read_bytes() for path in before} == before
     for file in files:
         grey = np.stack(
@@ -73,7 +74,7 @@ def test_grey_volumes_are_what_samples_are_decided_from(model, cells_folder, tmp
         assert len(np.unique(grey)) > 100
         assert ((grey > 0.5) == PredictionFolder(tmp_path).samples(file.name)).all()
 
-    predict_folder(model, files, tmp_path, ensemble=2, pixel_size=0.172)
+    predict_folder(model, files, tmp_path, PredictionSettings(ensemble=2, pixel_size=0.172))
     for part in ("grey", "samples"):
         size = read_voxel_size(tmp_path / part / f"{files[0].name}_0.tif").spacing
         assert size == pytest.approx((0.172,) * 3)
@@ -81,7 +82,9 @@ def test_grey_volumes_are_what_samples_are_decided_from(model, cells_folder, tmp
     shutil.copytree(cells_folder / "test", cells)
     image = cells / "image" / f"{files[0].name}.tif"
     tifffile.imwrite(image, tifffile.imread(image) // 2)
-    predict_folder(model, find_cells(cells), tmp_path, ensemble=2, pixel_size=0.172)
+    predict_folder(
+        model, find_cells(cells), tmp_path, PredictionSettings(ensemble=2, pixel_size=0.172)
+    )
     left = {path.name for path in (tmp_path / "grey").iterdir()}
     assert left == {f"{file.name}_{k}.tif" for file in files[1:] for k in (0, 1)}
 
@@ -93,12 +96,14 @@ def test_a_record_of_no_shape_is_taken_over(model, cells_folder, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict_folder(model, files, tmp_path, ensemble=2, on_progress=interrupt)
+        predict_folder(
+            model, files, tmp_path, PredictionSettings(ensemble=2), on_progress=interrupt
+        )
     assert not predicted(tmp_path)
-    predict_folder(model, files, tmp_path, ensemble=1)
+    predict_folder(model, files, tmp_path, PredictionSettings(ensemble=1))
     assert predicted(tmp_path) == [f"{files[0].name}_0.tif"]
     with pytest.raises(ConfigError, match=r"other settings \(ensemble was 1 and is now"):
-        predict_folder(model, files, tmp_path, ensemble=2)
+        predict_folder(model, files, tmp_path, PredictionSettings(ensemble=2))
 
 
 def predicted(out):
@@ -107,11 +112,11 @@ def predicted(out):
 
 def test_a_removed_cell_leaves_the_table(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
-    predict_folder(model, files, tmp_path, ensemble=1)
+    predict_folder(model, files, tmp_path, PredictionSettings(ensemble=1))
     for part in ("samples", "probability"):
         for path in (tmp_path / part).glob(f"{files[0].name}*"):
             path.unlink()
-    predict_folder(model, files[1:], tmp_path, ensemble=1)
+    predict_folder(model, files[1:], tmp_path, PredictionSettings(ensemble=1))
     with open(tmp_path / "predictions.csv", newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == [files[1].name]
 
@@ -121,13 +126,15 @@ def test_needs_no_objects(model, cells_folder, tmp_path):
         (tmp_path / "cells" / kind).mkdir(parents=True)
         for path in (cells_folder / "test" / kind).iterdir():
             (tmp_path / "cells" / kind / path.name).write_bytes(path.read_bytes())
-    predict_folder(model, find_cells(tmp_path / "cells"), tmp_path / "out", ensemble=1)
+    predict_folder(
+        model, find_cells(tmp_path / "cells"), tmp_path / "out", PredictionSettings(ensemble=1)
+    )
     assert len(PredictionFolder(tmp_path / "out").names()) == 2
 
 
 def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="train")
-    predict_folder(model, files, tmp_path / "whole", ensemble=2, batch_size=2)
+    predict_folder(model, files, tmp_path / "whole", PredictionSettings(ensemble=2, batch_size=2))
     done = 0.0
 
     def interrupt(cells):
@@ -136,14 +143,14 @@ def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
         if done > 2.5:
             raise KeyboardInterrupt
 
-    settings = {"ensemble": 2, "batch_size": 2}
+    settings = PredictionSettings(ensemble=2, batch_size=2)
     with pytest.raises(KeyboardInterrupt):
-        predict_folder(model, files, tmp_path / "cut", on_progress=interrupt, **settings)
+        predict_folder(model, files, tmp_path / "cut", settings, on_progress=interrupt)
     assert len(PredictionFolder(tmp_path / "cut").names()) == 2
     with open(tmp_path / "cut" / "predictions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 2
     seen = []
-    predict_folder(model, files, tmp_path / "cut", on_progress=seen.append, **settings)
+    predict_folder(model, files, tmp_path / "cut", settings, on_progress=seen.append)
     assert sum(seen) == pytest.approx(len(files))
     assert seen[:2] == [1.0, 1.0]
     for kind in ("samples", "probability"):
@@ -153,13 +160,13 @@ def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
 
 def test_other_settings_are_refused(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
-    predict_folder(model, files, tmp_path, ensemble=1)
+    predict_folder(model, files, tmp_path, PredictionSettings(ensemble=1))
     assert json.loads((tmp_path / "prediction.json").read_text())["ensemble"] == 1
     with pytest.raises(
         ConfigError,
         match=r"other settings \(ensemble was 1 and is now 2, seed was 0 and is now 1\)",
     ):
-        predict_folder(model, files, tmp_path, ensemble=2, seed=1)
+        predict_folder(model, files, tmp_path, PredictionSettings(ensemble=2, seed=1))
 
 
 def test_bad_cell_is_found_before_anything_is_computed(model, cells_folder, tmp_path):
@@ -183,12 +190,12 @@ def test_namesakes_are_refused(model, cells_folder, tmp_path):
 def test_corrected_cell_is_predicted_anew(model, cells_folder, tmp_path):
     shutil.copytree(cells_folder / "test", tmp_path / "cells")
     files = find_cells(tmp_path / "cells")
-    predict_folder(model, files, tmp_path / "out", ensemble=1)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=1))
     before = [PredictionFolder(tmp_path / "out").samples(file.name) for file in files]
     mask = tifffile.imread(files[0].mask)
     mask[:30] = 0
     tifffile.imwrite(files[0].mask, mask)
-    predict_folder(model, files, tmp_path / "out", ensemble=1)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=1))
     after = [PredictionFolder(tmp_path / "out").samples(file.name) for file in files]
     assert (before[0] != after[0]).any()
     assert (before[1] == after[1]).all()
@@ -200,7 +207,7 @@ def test_shapes_of_a_changed_cell_are_gone_where_the_call_is_cut_short(
     shutil.copytree(cells_folder / "test", tmp_path / "cells")
     files = find_cells(tmp_path / "cells")
     out = tmp_path / "out"
-    predict_folder(model, files, out, ensemble=1)
+    predict_folder(model, files, out, PredictionSettings(ensemble=1))
     image = tifffile.imread(files[0].image)
     tifffile.imwrite(files[0].image, np.clip(image, 0, 200) + 30)
 
@@ -210,7 +217,7 @@ def test_shapes_of_a_changed_cell_are_gone_where_the_call_is_cut_short(
     with monkeypatch.context() as patch:
         patch.setattr(Model, "predict_each", stop)
         with pytest.raises(KeyboardInterrupt):
-            predict_folder(model, files, out, ensemble=1)
+            predict_folder(model, files, out, PredictionSettings(ensemble=1))
     assert PredictionFolder(out).names() == [files[1].name]
 
 
@@ -236,14 +243,16 @@ def test_what_a_checksum_sees():
 
 def test_table_keeps_the_cells_of_other_calls(model, cells_folder, tmp_path):
     for split in ("train", "test"):
-        predict_folder(model, find_cells(cells_folder, split=split), tmp_path, ensemble=1)
+        predict_folder(
+            model, find_cells(cells_folder, split=split), tmp_path, PredictionSettings(ensemble=1)
+        )
     with open(tmp_path / "predictions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 8
 
 
 def test_cells_unlike_the_training_cells_are_warned_of(model, cells_folder, tmp_path):
     files = find_cells(cells_folder, split="test")
-    plain = predict_folder(model, files, tmp_path / "plain", ensemble=1)
+    plain = predict_folder(model, files, tmp_path / "plain", PredictionSettings(ensemble=1))
     assert [(row["familiarity"], row["warning"]) for row in plain] == [("", "")] * 2
 
     cells = list(simulate(60, seed=0, types=["-1.00_spherocyte"]))
@@ -251,7 +260,7 @@ def test_cells_unlike_the_training_cells_are_warned_of(model, cells_folder, tmp_
     reference = fit_familiarity(np.stack(images), np.stack(masks))
     about = {"familiarity": reference.to_dict()}
     knowing = Model(model.config, model.network, about)
-    rows = predict_folder(knowing, files, tmp_path / "knowing", ensemble=1)
+    rows = predict_folder(knowing, files, tmp_path / "knowing", PredictionSettings(ensemble=1))
     for row, file in zip(rows, files, strict=True):
         cell = read_cell(file)
         expected = reference.score_inputs(cell.image, cell.mask)[0]
@@ -272,7 +281,7 @@ def test_interrupted_after_an_input_changed_keeps_nothing_of_the_old_one(
 ):
     shutil.copytree(cells_folder / "test", tmp_path / "cells")
     files, out = find_cells(tmp_path / "cells"), tmp_path / "out"
-    predict_folder(model, files, out, ensemble=1)
+    predict_folder(model, files, out, PredictionSettings(ensemble=1))
     mask = tifffile.imread(files[0].mask)
     mask[:30] = 0
     tifffile.imwrite(files[0].mask, mask)
@@ -282,7 +291,7 @@ def test_interrupted_after_an_input_changed_keeps_nothing_of_the_old_one(
 
     monkeypatch.setattr(type(model), "predict_each", killed)
     with pytest.raises(KeyboardInterrupt):
-        predict_folder(model, files, out, ensemble=1)
+        predict_folder(model, files, out, PredictionSettings(ensemble=1))
     kept = [file.name for file in files[1:]]
     with open(out / "predictions.csv", newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == kept

@@ -1,5 +1,7 @@
 """One cell by every route, however it is cropped and at any resolution: one volume."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.transform import resize
@@ -14,6 +16,7 @@ from dispr.napari_plugin.work import Job, run
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
+from dispr.prediction.settings import PredictionSettings
 from dispr.simulate.cell import simulate_cell
 
 PIXEL = 0.172
@@ -34,7 +37,7 @@ def cell():
 @pytest.fixture(scope="module")
 def volume(model, cell):
     whole = model.predict(*cell, ensemble=3, pixel_size=PIXEL)
-    assert whole.squares == (Square(0, 0, 64),)
+    assert whole.square == Square(0, 0, 64)
     return whole.measure()["volume_um3"]
 
 
@@ -56,8 +59,8 @@ def test_arrays(model, cell, volume):
     for margin, factor in ((1, 1), (4, 1), (40, 1), (4, 2), (12, 0.5)):
         pair = scaled(cropped(cell, margin), factor)
         found = model.predict(*pair, ensemble=3, pixel_size=PIXEL / factor)
-        assert found.warnings == ("",)
-        assert found.squares[0].edge == 64 * factor
+        assert found.warning == ""
+        assert found.square.edge == 64 * factor
         assert found.measure()["volume_um3"] == pytest.approx(volume, rel=0.02), (margin, factor)
 
 
@@ -67,7 +70,9 @@ def test_folder(model, cell, volume, tmp_path):
             write_tiff(tmp_path / "cells" / kind / f"{name}.tif", array)
     files = find_cells(tmp_path / "cells")
     out = tmp_path / "out"
-    loose, tight = predict_folder(model, files, out, ensemble=3, pixel_size=PIXEL)
+    loose, tight = predict_folder(
+        model, files, out, PredictionSettings(ensemble=3, pixel_size=PIXEL)
+    )
     for row in (loose, tight):
         assert row["volume_um3"] == pytest.approx(volume, rel=0.02)
         assert row["frame_px"] == 64
@@ -86,7 +91,9 @@ def test_field_mask_and_napari(model, cell, volume, tmp_path):
     found = dispr.predict_field(image, mask, model=model, pixel_size=PIXEL, ensemble=3)
     rows = {"field": found.table()[0]}
     files = FieldFiles("a", tmp_path / "a.tif", mask=tmp_path / "m.tif")
-    (rows["mask"],) = predict_field_files(model, files, tmp_path / "out", settings, ensemble=3)
+    (rows["mask"],) = predict_field_files(
+        model, files, tmp_path / "out", replace(settings, ensemble=3)
+    )
     job = Job(image, mask, pixel_size=PIXEL, ensemble=3)
     (rows["napari"],) = run(job, model=model).rows
     for route, row in rows.items():

@@ -19,7 +19,9 @@ from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.model import Model, Prediction
+from dispr.prediction.model import Model
+from dispr.prediction.prediction import Prediction
+from dispr.prediction.settings import PredictionSettings
 
 RULES = {"volume": Rule(2.0, 0.1, True), "boundary": Rule(1.5, 0.2, True)}
 INTERVALS = Intervals(0.9, 50, {3: RULES})
@@ -43,7 +45,7 @@ def model(monkeypatch):
     about = {"frame": frame_to_dict(PUBLISHED), "intervals": INTERVALS.to_dict()}
     model = Model(config, build_network(config), about)
 
-    def draw(images, masks, *, voxel_sizes, **settings):
+    def draw(images, masks, drawing, *, voxel_sizes, **settings):
         for _, size in zip(images, voxel_sizes, strict=True):
             yield Prediction(samples(), samples().mean(0, dtype=np.float32), model.intervals, size)
 
@@ -70,7 +72,9 @@ def table(out):
 
 def test_volumes_in_voxels_and_um3(model, tmp_path):
     files = crop(tmp_path / "cells")
-    predict_folder(model, files, tmp_path / "out", ensemble=3, seed=4, pixel_size=0.2)
+    predict_folder(
+        model, files, tmp_path / "out", PredictionSettings(ensemble=3, seed=4, pixel_size=0.2)
+    )
     row = table(tmp_path / "out")
     volumes = np.array(EDGES, float) ** 3
     assert row["volume_voxels"] == 12**3
@@ -89,7 +93,7 @@ def test_volumes_in_voxels_and_um3(model, tmp_path):
 
 def test_intervals_have_their_ends_in_order(model, tmp_path):
     files = crop(tmp_path / "cells")
-    predict_folder(model, files, tmp_path / "out", ensemble=3, pixel_size=0.2)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=3, pixel_size=0.2))
     row = table(tmp_path / "out")
     for quantity in ("volume", "boundary"):
         low, high = row[f"{quantity}_low_voxels"], row[f"{quantity}_high_voxels"]
@@ -100,7 +104,7 @@ def test_intervals_have_their_ends_in_order(model, tmp_path):
 def test_place_of_the_frame_in_the_crop(model, tmp_path):
     """The middle of the disc, rows 20 to 59 and columns 40 to 79, is that of 55 pixels."""
     files = crop(tmp_path / "cells")
-    predict_folder(model, files, tmp_path / "out", ensemble=3, pixel_size=0.2)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=3, pixel_size=0.2))
     row = table(tmp_path / "out")
     assert (row["frame_y_px"], row["frame_x_px"], row["frame_px"]) == (12, 32, 55)
     assert PredictionFolder(tmp_path / "out").square("a") == Square(12, 32, 55)
@@ -112,18 +116,18 @@ def test_place_of_the_frame_in_the_crop(model, tmp_path):
 
 def test_a_crop_that_is_its_frame_is_on_the_grid_of_its_3d_cell(model, tmp_path):
     files = crop(tmp_path / "cells", shape=(64, 64), corner=(12, 12))
-    predict_folder(model, files, tmp_path / "out", ensemble=3)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=3))
     assert PredictionFolder(tmp_path / "out").grid("a") is None
     assert PredictionFolder(tmp_path / "out").square("a") == Square(0, 0, 64)
 
 
 def test_one_sample_has_no_deviation(model, tmp_path, monkeypatch):
-    def draw(images, masks, **settings):
+    def draw(images, masks, drawing, **settings):
         yield Prediction(samples()[:1], samples()[0].astype(np.float32), INTERVALS)
 
     monkeypatch.setattr(model, "predict_each", draw)
     files = crop(tmp_path / "cells", shape=(64, 64), corner=(12, 12))
-    rows = predict_folder(model, files, tmp_path / "out", ensemble=1)
+    rows = predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=1))
     assert rows[0]["volume_sd_voxels"] == ""
     assert rows[0]["volume_mean_voxels"] == rows[0]["volume_voxels"] == 1000
     assert "volume_um3" not in rows[0]
@@ -135,22 +139,22 @@ def test_other_settings_are_other_predictions(model, tmp_path, name):
 
     files = crop(tmp_path / "cells")
     settings = {"ensemble": 3, "seed": 0, "steps": 2, "sampler": "ddpm"}
-    predict_folder(model, files, tmp_path / "out", **settings)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(**settings))
     if name == "model":
         next(model.network.parameters()).fill_(0.5)
     else:
         settings[name] = {"seed": 1, "ensemble": 4, "steps": 3, "sampler": "ddim"}[name]
     with pytest.raises(ConfigError, match=f"other settings .*{name}"):
-        predict_folder(model, files, tmp_path / "out", **settings)
+        predict_folder(model, files, tmp_path / "out", PredictionSettings(**settings))
 
 
 def test_calibration_is_not_a_setting(model, tmp_path):
     """Intervals that were fitted later stand in the table of the same shapes."""
     files = crop(tmp_path / "cells")
-    predict_folder(model, files, tmp_path / "out", ensemble=3)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=3))
     model.intervals = Intervals(0.9, 50, {3: {**RULES, "volume": Rule(4.0, 0.1, True)}})
     before = table(tmp_path / "out")
-    predict_folder(model, files, tmp_path / "out", ensemble=3)
+    predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=3))
     assert table(tmp_path / "out")["volume_high_voxels"] > before["volume_high_voxels"]
 
 
@@ -158,7 +162,9 @@ def test_the_command_that_drew_the_shapes_is_kept(model, tmp_path):
     files = crop(tmp_path / "cells")
 
     def runs(command):
-        predict_folder(model, files, tmp_path / "out", ensemble=3, command=command)
+        predict_folder(
+            model, files, tmp_path / "out", PredictionSettings(ensemble=3), command=command
+        )
         record = json.loads((tmp_path / "out" / "prediction.json").read_text("utf-8"))
         return [run["command"] for run in record["made"]["runs"]]
 

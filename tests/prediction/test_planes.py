@@ -14,6 +14,7 @@ from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
 from dispr.prediction.planes import hold_planes, numbered_planes
+from dispr.prediction.settings import PredictionSettings
 from dispr.training.presets import get_preset
 
 FAST = get_preset("fast").model
@@ -77,7 +78,7 @@ def test_planes_are_framed_as_their_section(cell):
     model = random_model(dataclasses.replace(FAST, network=SMALL), {"frame": frame})
     large = [np.pad(array, ((30, 6), (11, 25))) for array in (*cell, disc(9))]
     found = model.predict(*large[:2], pixel_size=0.172, planes={40: large[2]})
-    square = found.squares[0]
+    square = found.square
     assert square.edge == 64
     shift = 30 - square.y, 11 - square.x
     assert (found.consensus[40] == np.roll(disc(9), shift, (0, 1))).all()
@@ -86,10 +87,10 @@ def test_planes_are_framed_as_their_section(cell):
 
 def test_a_batch_takes_planes_of_each_cell(model, cell):
     images, masks = (np.stack([array, array]) for array in cell)
-    found = model.predict(images, masks, ensemble=1, planes=[{40: disc(5)}, {}])
-    assert (found.samples[0, 0, 40] == disc(5)).all()
+    known, plain = model.predict(images, masks, ensemble=1, planes=[{40: disc(5)}, {}])
+    assert (known.samples[0, 40] == disc(5)).all()
     single = model.predict(*cell, ensemble=1)
-    assert (found.samples[1] == single.samples).all()
+    assert (plain.samples == single.samples).all()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,9 @@ def folder(tmp_path, cell):
 
 
 def predicted(model, folder, out, **options):
-    rows = predict_folder(model, find_cells(folder), out, ensemble=2, pixel_size=0.2, **options)
+    rows = predict_folder(
+        model, find_cells(folder), out, PredictionSettings(ensemble=2, pixel_size=0.2), **options
+    )
     return rows, PredictionFolder(out).samples("a") > 0, PredictionFolder(out).samples("b") > 0
 
 

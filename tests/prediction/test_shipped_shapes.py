@@ -10,6 +10,7 @@ import pytest
 import dispr
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
+from dispr.prediction.settings import PredictionSettings
 from dispr.simulate.cell import simulate_cell
 
 SPHERE = ("-1.00_spherocyte", 1)
@@ -36,7 +37,7 @@ def drawn(model):
     images, masks = (
         np.stack([getattr(c, kind) for c in cells.values()]) for kind in ("image", "mask")
     )
-    predictions = list(model.predict_each(images, masks, ensemble=3))
+    predictions = list(model.predict_each(images, masks, PredictionSettings(ensemble=3)))
     return {kind: (cells[kind], p) for kind, p in zip(cells, predictions, strict=True)}
 
 
@@ -97,7 +98,7 @@ def test_real_cups_and_spheres(model, real_cells):
     files += [f for f in find_cells(real_cells, split="test") if "spherocyte" in f.name][:2]
     cells = [read_cell(file) for file in files]
     images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
-    found = model.predict_each(images, masks, ensemble=3)
+    found = model.predict_each(images, masks, PredictionSettings(ensemble=3))
     right, wrong, volumes = [], {name: [] for name in TURNED}, []
     for cell, prediction in zip(cells, found, strict=True):
         truth, shape = cell.obj > 127, prediction.consensus

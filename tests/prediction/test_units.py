@@ -24,6 +24,7 @@ from dispr.network.config import UNetConfig
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
+from dispr.prediction.settings import PredictionSettings
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
 
@@ -86,7 +87,7 @@ def test_resizing_keeps_areas(cells):
 
 def test_files_and_tables(model, cells, tmp_path):
     out = tmp_path / "out"
-    rows = predict_folder(model, find_cells(cells), out, ensemble=2)
+    rows = predict_folder(model, find_cells(cells), out, PredictionSettings(ensemble=2))
     assert PredictionFolder(out).spacing("a") == pytest.approx((0.15,) * 3, rel=1e-6)
     for k in range(2):
         assert read_voxel_size(
@@ -114,18 +115,20 @@ def test_size_that_is_given_later(model, tmp_path):
     out, root = tmp_path / "out", tmp_path / "small"
     write_section(root, "b", 40, shape=(64, 64))
     files = find_cells(root)
-    predict_folder(model, files, out, ensemble=2)
+    predict_folder(model, files, out, PredictionSettings(ensemble=2))
     before = PredictionFolder(out).samples("b")
     seen = []
-    predict_folder(model, files, out, ensemble=2, pixel_size=0.15, on_progress=seen.append)
+    predict_folder(
+        model, files, out, PredictionSettings(ensemble=2, pixel_size=0.15), on_progress=seen.append
+    )
     assert seen == [1.0]  # nothing was predicted anew
     assert PredictionFolder(out).spacing("b") == pytest.approx((0.15,) * 3, rel=1e-6)
     assert (PredictionFolder(out).samples("b") == before).all()
     assert float(rows_of(out)["b"]["voxel_size_um"]) == pytest.approx(0.15)
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
-    predict_folder(model, files, out, ensemble=2, pixel_size=0.15)
+    predict_folder(model, files, out, PredictionSettings(ensemble=2, pixel_size=0.15))
     assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
-    (row,) = predict_folder(model, files, out, ensemble=2, pixel_size=0.2)
+    (row,) = predict_folder(model, files, out, PredictionSettings(ensemble=2, pixel_size=0.2))
     assert row["frame_px"] == 48
     assert PredictionFolder(out).spacing("b") == pytest.approx((0.15,) * 3, rel=1e-6)
     assert (PredictionFolder(out).samples("b") != before).any()
@@ -133,13 +136,13 @@ def test_size_that_is_given_later(model, tmp_path):
 
 def test_predictions_of_earlier_versions_go_on(model, cells, tmp_path):
     out, files = tmp_path / "out", find_cells(cells)[1:]
-    predict_folder(model, files, out, ensemble=1)
+    predict_folder(model, files, out, PredictionSettings(ensemble=1))
     settings = json.loads((out / "prediction.json").read_text())
     del settings["voxel_sizes_um"]
     (out / "prediction.json").write_text(json.dumps(settings))
     (out / "dispr_checksums.txt").unlink()
     seen = []
-    predict_folder(model, files, out, ensemble=1, on_progress=seen.append)
+    predict_folder(model, files, out, PredictionSettings(ensemble=1), on_progress=seen.append)
     assert seen == [1.0]
 
 
@@ -154,11 +157,9 @@ def test_arrays(model):
     sized = model.predict(image, mask, ensemble=1, pixel_size=0.1)
     assert sized.voxel_size == pytest.approx(0.15)
     assert sized.spacing == (sized.voxel_size,) * 3
-    assert [square.edge for square in sized.squares] == [96]
+    assert sized.square.edge == 96
     batch = model.predict(np.stack([image] * 2), np.stack([mask] * 2), ensemble=1, pixel_size=0.1)
-    assert batch.voxel_size == pytest.approx(0.15)
-    with pytest.raises(ConfigError, match="one by one"):
-        batch.measure()
+    assert [found.voxel_size for found in batch] == pytest.approx([0.15] * 2)
     with pytest.raises(ConfigError, match="a pixel size is a positive number"):
         model.predict(image, mask, pixel_size=0)
 
@@ -169,11 +170,13 @@ def test_pixels_that_are_not_square(model, cells, tmp_path):
     with pytest.raises(FileError, match=r"a\.tif has pixels of 0\.1 x 0\.2 um"):
         predict_folder(model, find_cells(cells), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    predict_folder(model, find_cells(cells), tmp_path / "out", ensemble=1, pixel_size=0.2)
+    predict_folder(
+        model, find_cells(cells), tmp_path / "out", PredictionSettings(ensemble=1, pixel_size=0.2)
+    )
 
 
 def test_fiji_can_open_what_has_a_size(model, cells, tmp_path):
-    predict_folder(model, find_cells(cells), tmp_path, ensemble=1)
+    predict_folder(model, find_cells(cells), tmp_path, PredictionSettings(ensemble=1))
     with tifffile.TiffFile(PredictionFolder(tmp_path).probability_path("a")) as tiff:
         assert tiff.is_imagej
         assert tiff.series[0].axes == "ZYX"

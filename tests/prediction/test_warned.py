@@ -14,6 +14,7 @@ from dispr.measurements.inputs import find_items, with_intervals
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
+from dispr.prediction.settings import PredictionSettings
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_folder_and_measures(nuclei, model, tmp_path):
         write_tiff(tmp_path / "cells" / "mask" / f"n{k}.tif", mask)
     out = tmp_path / "out"
     files = find_cells(tmp_path / "cells")
-    rows = predict_folder(model, files, out, ensemble=5, pixel_size=0.172)
+    rows = predict_folder(model, files, out, PredictionSettings(ensemble=5, pixel_size=0.172))
     for row in rows:
         assert "training cells" in row["warning"]
         assert row["calibrated"] == "none"
@@ -63,7 +64,7 @@ def test_folder_and_measures(nuclei, model, tmp_path):
 def test_arrays(nuclei, model):
     image, mask = nuclei[0][0], nuclei[1][0]
     found = model.predict(image, mask, ensemble=2, pixel_size=0.172)
-    assert "training cells" in found.warnings[0]
+    assert "training cells" in found.warning
     measures = found.measure()
     assert math.isnan(measures["volume_low_um3"])
     assert math.isnan(measures["sphericity_high"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError, ConfigError
-from dispr.prediction.model import Prediction
+from dispr.prediction.prediction import Prediction
 from dispr.simulate.cell import simulate_cell
 from dispr.surface.mesh import mesh_of
 
@@ -104,8 +104,6 @@ def test_prediction_mesh():
     assert p.mesh().spread is not None
     with pytest.raises(ConfigError, match="samples 0 to 2"):
         p.mesh(3)
-    with pytest.raises(ConfigError, match="one cell"):
-        Prediction(samples[None], samples[None].mean(1)).mesh()
 
 
 def test_bad_volumes():

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dispr.cli.options import typed_command
 from dispr.cli.progress import Bars
+
+if TYPE_CHECKING:
+    from dispr.fields.find import FieldFiles
+    from dispr.fields.folder import FieldSettings
+    from dispr.prediction.model import Model
 
 
 def is_of_fields(data: Path) -> bool:
@@ -20,48 +26,41 @@ def is_of_fields(data: Path) -> bool:
     return not parts(data) and has_labels_beside(data)
 
 
-def predict_fields_command(
-    data: Path,
-    out: Path,
-    *,
-    images: str | None,
-    labels: str | None,
-    mask: Path | None,
-    groups: Path | None,
-    weights: Path | None,
-    device: str,
-    precision: str,
-    settings: dict[str, Any],
-    options: dict[str, Any],
-) -> None:
-    """Predict the fields that DATA names and say what came of it."""
+def find(
+    data: Path, images: str | None, labels: str | None, mask: Path | None, groups: Path | None
+) -> list[FieldFiles]:
+    """Find the fields that DATA names, and say which labels were found beside them."""
     from dispr.cells.groups import with_groups
     from dispr.fields.find import find_fields
-    from dispr.fields.folder import FieldSettings, predict_field_files, predict_fields
-    from dispr.prediction.calibrate import lacks
-    from dispr.prediction.model import load
 
-    chosen = FieldSettings(**settings)
-    fields = with_groups(find_fields(data, images, labels, mask), groups)
+    fields = list(with_groups(find_fields(data, images, labels, mask), groups))
     if labels is None:
         for files in fields:
             if files.labels is not None:
                 click.echo(f"The labels of {files.image} are those of {files.labels}.", err=True)
-    model = load(weights, device, precision)
-    if precision == "auto":
-        click.echo(f"Computing in {model.precision}.")
-    for line in lacks(model):
-        click.echo(line)
-    model.check(**{name: options[name] for name in ("ensemble", "sampler", "steps", "batch_size")})
+    return fields
+
+
+def predict_fields_view(
+    model: Model, fields: list[FieldFiles], data: Path, out: Path, settings: FieldSettings
+) -> None:
+    """Predict fields of view and say what came of it."""
+    from dispr.fields.folder import predict_field_files, predict_fields
+
     with Bars() as bars:
-        options["on_progress"] = bars.show
-        options["on_note"] = bars.note
+        told: dict[str, Any] = {
+            "on_progress": bars.show,
+            "on_note": bars.note,
+            "command": typed_command(),
+        }
         if data.is_dir():
-            rows = predict_fields(model, fields, out, chosen, **options)
+            rows = predict_fields(model, fields, out, settings, **told)
         else:
-            rows = predict_field_files(model, fields[0], out, chosen, **options)
-    for line in summary(rows, out, len(fields)):
-        click.echo(line)
+            rows = predict_field_files(model, fields[0], out, settings, **told)
+    first, *others = summary(rows, out, len(fields))
+    click.echo(first)
+    for line in others:
+        click.echo(line, err=True)
 
 
 def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:

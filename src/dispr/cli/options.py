@@ -9,6 +9,7 @@ import shlex
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,71 @@ from dispr.errors import ConfigError
 def typed_command() -> str:
     """Give the command line as it was typed, for a POSIX shell."""
     return shlex.join(["dispr", *sys.argv[1:]])
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def out_option(text: str = "Folder to write.", *, required: bool = True) -> Decorator:
+    """Add `-o/--out`, a folder or file to write."""
+    return click.option("-o", "--out", type=Name, required=required, help=text)
+
+
+def split_option(text: str = "Part of the data. Default: all cells.", **more: Any) -> Decorator:
+    """Add `--split`, a part of a data set."""
+    choice = click.Choice(["train", "test"])
+    return click.option("--split", type=choice, help=text, **{"default": None, **more})
+
+
+def groups_option(text: str) -> Decorator:
+    """Add `--groups`, a table of groups of cells."""
+    return click.option("--groups", type=Name, default=None, help=text)
+
+
+def jobs_option() -> Decorator:
+    """Add `--jobs`, how many processes work."""
+    kind = click.IntRange(1)
+    return click.option("--jobs", type=kind, default=None, help="Processes. Default: all cores.")
+
+
+def device_options(precision: bool = True) -> Decorator:
+    """Add `--device` and `--precision`, where and in which arithmetic a network computes."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        if precision:
+            command = click.option(
+                "--precision",
+                type=click.Choice(["fp32", "bf16", "fp16", "auto"]),
+                default="fp32",
+                show_default=True,
+                help="bf16 for GPUs and CPUs with AMX or AVX512-BF16; fp16 for GPUs; auto: bf16 "
+                "there, fp32 elsewhere.",
+            )(command)
+        return click.option(
+            "--device",
+            type=Device(),
+            default="auto",
+            show_default=True,
+            help="CUDA where present (auto), or as told.",
+        )(command)
+
+    return decorate
+
+
+class Device(click.ParamType):
+    """A device to compute on: auto, cpu, cuda, or cuda with a number."""
+
+    name = "auto|cpu|cuda[:N]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse other words."""
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(value)):
+            self.fail(f"{value!r} is not one of auto, cpu, cuda, cuda:0, ...", param, ctx)
+        return str(value)
+
+
+Name = click.Path(path_type=Path)
+"""The name of a file or folder."""
 
 
 class NumberList(click.ParamType):
@@ -74,14 +140,26 @@ def config_options(
                 name = f"{name}/--no-{name[2:]}"
             elif typing.get_origin(hint) is tuple:
                 arguments["type"] = NumberList(typing.get_args(hint)[0])
-            elif typing.get_origin(hint) is typing.Literal:
-                arguments["type"] = click.Choice(typing.get_args(hint))
+            elif choices := _choices(hint):
+                arguments["type"] = click.Choice(choices)
             else:
                 arguments["type"] = hint
             command = click.option(name, variable, **arguments)(command)
         return command
 
     return decorate
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """Give the words of a `Literal`, also where it may be None; none for other types."""
+    return next(
+        (
+            typing.get_args(part)
+            for part in (hint, *typing.get_args(hint))
+            if typing.get_origin(part) is typing.Literal
+        ),
+        (),
+    )
 
 
 def refuse_given(names: Sequence[str], reason: str) -> None:

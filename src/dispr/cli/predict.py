@@ -3,56 +3,79 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dispr.cli.options import refuse_given, typed_command
+from dispr.cli.options import (
+    device_options,
+    groups_option,
+    out_option,
+    refuse_given,
+    split_option,
+    typed_command,
+)
+
+if TYPE_CHECKING:
+    from dispr.cells.folder import CellFiles
+    from dispr.prediction.model import Model
+    from dispr.prediction.settings import PredictionSettings
+
+OF_CELLS = ("split", "save_grey")
+OF_FIELDS = ("channel", "volume", "meshes", "measures")
+"""Options that are for folders of cells alone, and for fields of view alone."""
 
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
+@out_option()
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     default=None,
     help="Weights (.safetensors) to use instead of those shipped with dispr.",
 )
-@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@split_option()
+@groups_option(
+    "CSV with the columns cell and group; for fields of view, cell is the name of the field. "
+    "Default: sub-folders of DATA that each hold image and mask."
+)
 @click.option(
     "--ensemble",
     default=5,
     show_default=True,
     help="Shapes to draw for each cell; best an odd number, so that there are no ties.",
 )
-@click.option("--steps", default=None, help='Steps to sample in, such as "10" or "ddim25".')
-@click.option("--sampler", default=None, help="ddpm, ddim or dpm-solver.")
 @click.option("--seed", default=0, show_default=True, help="Another seed draws other shapes.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
-    "--precision",
-    default="fp32",
-    show_default=True,
-    help="fp32; bf16 for GPUs and CPUs with AMX or AVX512-BF16; fp16 for GPUs; auto: bf16 there, "
-    "fp32 elsewhere.",
+    "--sampler",
+    type=click.Choice(["ddpm", "ddim", "dpm-solver"]),
+    default=None,
+    help="How to sample. Default: as the weights say.",
+)
+@click.option(
+    "--sampling-steps",
+    "steps",
+    default=None,
+    help='Steps to sample in, such as "10" or "ddim25". Default: as the weights say.',
 )
 @click.option(
     "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
 )
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="CSV with the columns cell and group; for fields of view, cell is the name of the field. "
-    "Default: sub-folders of DATA that each hold image and mask.",
-)
+@device_options()
 @click.option(
     "--pixel-size",
     type=float,
     default=None,
     help="Edge of a pixel of the images, as they are, in um. Default: what the files say.",
+)
+@click.option(
+    "--frame",
+    default="auto",
+    show_default=True,
+    metavar="auto|field|cell|UM",
+    help="How much of its image each cell is seen in: as the training cells (auto), so that the "
+    "median cell fits (field), each cell fits (cell), or a square with this edge in um.",
 )
 @click.option(
     "--labels",
@@ -71,13 +94,6 @@ from dispr.cli.options import refuse_given, typed_command
     help='Fields of a folder, by their names with one *, such as "*_membrane.tif".',
 )
 @click.option("--channel", type=int, default=None, help="Channel of a field to use, from 0.")
-@click.option(
-    "--frame",
-    default="auto",
-    show_default=True,
-    help="How much of its image each cell is seen in: auto (as the training cells), field, cell, "
-    "or um.",
-)
 @click.option(
     "--volume",
     type=click.Choice(["tif", "zarr", "none"]),
@@ -113,26 +129,16 @@ def command(
     data: Path,
     out: Path,
     weights: Path | None,
-    split: str | None,
-    ensemble: int,
-    steps: str | None,
-    sampler: str | None,
-    seed: int,
     device: str,
     precision: str,
-    batch_size: int,
+    split: str | None,
     groups: Path | None,
-    pixel_size: float | None,
     labels: str | None,
     mask: Path | None,
     images: str | None,
-    channel: int | None,
-    frame: str,
-    volume: str,
-    meshes: str,
-    measures: bool,
     save_grey: bool,
     report: bool,
+    **options: Any,
 ) -> None:
     """Predict 3D shapes for the cells of DATA.
 
@@ -150,78 +156,67 @@ def command(
     then receives the cropped cells too, a table of the cells, cells.csv, and a label volume and
     meshes in which each cell stands at its place.
     """
-    from dispr.cli.fields import is_of_fields, predict_fields_command
-
-    if labels or mask or images or is_of_fields(data):
-        from dispr.errors import ConfigError
-
-        if split is not None:
-            raise ConfigError("--split is of a folder of cells; leave it out for fields of view.")
-        refuse_given(("save_grey",), "it is for folders of cells, and these are fields of view")
-        predict_fields_command(
-            data,
-            out,
-            images=images,
-            labels=labels,
-            mask=mask,
-            groups=groups,
-            weights=weights,
-            device=device,
-            precision=precision,
-            settings={
-                "channel": channel,
-                "pixel_size": pixel_size,
-                "frame": frame,
-                "volume": volume,
-                "meshes": meshes,
-                "measures": measures,
-            },
-            options={
-                "ensemble": ensemble,
-                "seed": seed,
-                "sampler": sampler,
-                "steps": steps,
-                "batch_size": batch_size,
-                "command": typed_command(),
-            },
-        )
-        if report:
-            from dispr.cli.report import report_fields
-
-            report_fields(out)
-        return
-    from dispr.cells.folder import find_cells
-    from dispr.cells.groups import told_groups, with_groups
-    from dispr.cli.progress import Bars
+    from dispr.cli.fields import find, is_of_fields, predict_fields_view
+    from dispr.fields.folder import FieldSettings
     from dispr.prediction.calibrate import lacks
-    from dispr.prediction.folder import predict_folder
     from dispr.prediction.model import load
+    from dispr.prediction.settings import PredictionSettings
 
-    refuse_given(
-        ("channel", "volume", "meshes", "measures"),
-        "DATA is a folder of cells; it is for fields of view",
-    )
-    files = with_groups(find_cells(data, split=split), groups)
-    for line in told_groups(files):
-        click.echo(line)
+    of_fields = bool(labels or mask or images) or is_of_fields(data)
+    found: Any
+    settings: Any
+    if of_fields:
+        refuse_given(OF_CELLS, "it is for folders of cells, and these are fields of view")
+        settings = FieldSettings(**options)
+        found = find(data, images, labels, mask, groups)
+    else:
+        refuse_given(OF_FIELDS, "DATA is a folder of cells; it is for fields of view")
+        drawing = {name: value for name, value in options.items() if name not in OF_FIELDS}
+        settings = PredictionSettings(**drawing)
+        found = find_cells_of(data, split, groups)
     model = load(weights, device, precision)
     if precision == "auto":
-        click.echo(f"Computing in {model.precision}.")
-    model.check(ensemble=ensemble, sampler=sampler, steps=steps, batch_size=batch_size)
+        click.echo(f"Computing in {model.precision}.", err=True)
     for line in lacks(model):
-        click.echo(line)
+        click.echo(line, err=True)
+    if of_fields:
+        predict_fields_view(model, found, data, out, settings)
+    else:
+        predict_cells(model, found, out, settings, save_grey)
+    if report:
+        from dispr.cli.report import report_fields, report_prediction
+
+        report_fields(out) if of_fields else report_prediction(out, data, split=split)
+
+
+def find_cells_of(data: Path, split: str | None, groups: Path | None) -> list[CellFiles]:
+    """Find the cells of a folder, and say which groups they are of."""
+    from dispr.cells.folder import find_cells
+    from dispr.cells.groups import told_groups, with_groups
+
+    files = with_groups(find_cells(data, split=split), groups)
+    for line in told_groups(files):
+        click.echo(line, err=True)
+    return list(files)
+
+
+def predict_cells(
+    model: Model,
+    files: list[CellFiles],
+    out: Path,
+    settings: PredictionSettings,
+    save_grey: bool = False,
+) -> None:
+    """Predict a folder of cells and say what came of it."""
+    from dispr.cli.progress import Bars
+    from dispr.prediction.folder import predict_folder
+
     with Bars("cells") as bars:
         rows = predict_folder(
             model,
             files,
             out,
-            ensemble=ensemble,
-            seed=seed,
-            sampler=sampler,
-            steps=steps,
-            batch_size=batch_size,
-            pixel_size=pixel_size,
-            frame=frame,
+            settings,
             save_grey=save_grey,
             command=typed_command(),
             on_progress=bars.counter(len(files)),
@@ -232,22 +227,22 @@ def command(
     if odd:
         click.echo(
             f"{len(odd)} cells ({_some(odd)}) are unlike those that the model was trained on; "
-            "predictions.csv says how, in the column warning. Do not trust their shapes."
+            "predictions.csv says how, in the column warning. Do not trust their shapes.",
+            err=True,
         )
     others = [row["name"] for row in rows if row["warning"] and row["name"] not in set(odd)]
     if others:
         click.echo(
             f"{len(others)} cells ({_some(others)}) have a warning for another reason; "
-            "predictions.csv says which, in the column warning."
+            "predictions.csv says which, in the column warning.",
+            err=True,
         )
     unknown = sum("voxel_size_um" not in row for row in rows)
     if unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
-        click.echo(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")
-    if report:
-        from dispr.cli.report import report_prediction
-
-        report_prediction(out, data, split=split)
+        click.echo(
+            f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.", err=True
+        )
 
 
 def _some(names: list[str]) -> str:

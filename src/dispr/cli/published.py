@@ -181,6 +181,7 @@ def sample(
     from dispr.model.weights import build_network
     from dispr.prediction.folder import predict_folder
     from dispr.prediction.model import Model
+    from dispr.prediction.settings import PredictionSettings
 
     _refuse_half_precision_on_cpu(flags, device)
     place = find_device(device)
@@ -197,9 +198,7 @@ def sample(
             model,
             files,
             out,
-            ensemble=num_ensemble,
-            seed=seed,
-            batch_size=flags.batch_size,
+            PredictionSettings(num_ensemble, seed, batch_size=flags.batch_size),
             save_grey=save_grey,
             on_progress=bars.counter(len(files)),
         )

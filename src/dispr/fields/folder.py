@@ -34,7 +34,8 @@ from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
 from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.prediction.folder import predict_folder
-from dispr.prediction.model import BATCH_SIZE, Model
+from dispr.prediction.model import Model
+from dispr.prediction.settings import PredictionSettings
 from dispr.records import begin, read_csv, taken_up
 
 RECORD = "field.json"
@@ -50,17 +51,13 @@ Note = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
-class FieldSettings:
-    """What is chosen for a field, beside what `dispr.prediction.folder.predict_folder` takes.
+class FieldSettings(PredictionSettings):
+    """What is chosen for a field, beside `PredictionSettings`.
 
     Attributes
     ----------
     channel : int, optional
         Channel of the images, from 0.
-    pixel_size : float, optional
-        Edge of a pixel in um, instead of what the files say.
-    frame : str or float
-        See `dispr.cells.frame.choose_frames`.
     volume : "tif", "zarr" or "none"
         Format of the label volume.
     meshes : "glb", "ply", "obj", "stl" or "none"
@@ -70,13 +67,12 @@ class FieldSettings:
     """
 
     channel: int | None = None
-    pixel_size: float | None = None
-    frame: str | float = "auto"
     volume: str = "tif"
     meshes: str = "glb"
     measures: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_meshes(self.meshes)
         if self.volume != "none":
             check_format(self.volume)
@@ -141,11 +137,6 @@ def predict_field_files(
     out: Path,
     settings: FieldSettings | None = None,
     *,
-    ensemble: int = 5,
-    seed: int = 0,
-    sampler: str | None = None,
-    steps: str | int | None = None,
-    batch_size: int = BATCH_SIZE,
     command: str = "",
     jobs: int | None = None,
     on_progress: Report | None = None,
@@ -164,9 +155,7 @@ def predict_field_files(
         `predict_folder`), `labels.tif` (the labels that were used), `cells.csv`,
         `labels.ome.tif` and `meshes/`.
     settings : FieldSettings, optional
-        How the field is taken apart.
-    ensemble, seed, sampler, steps, batch_size
-        As for `Model.predict`.
+        How the field is taken apart, and what is drawn.
     command : str
         As for `predict_folder`.
     jobs : int, optional
@@ -209,12 +198,7 @@ def predict_field_files(
         model,
         cells,
         out,
-        ensemble=ensemble,
-        seed=seed,
-        sampler=sampler,
-        steps=steps,
-        batch_size=batch_size,
-        pixel_size=field.pixel_size,
+        dataclasses.replace(settings, pixel_size=field.pixel_size),
         framed=True,
         remarks={cell.name: cell.warning for cell in field.predictable},
         command=command,

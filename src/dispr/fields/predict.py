@@ -14,7 +14,9 @@ from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
 from dispr.fields.table import Row, cell_row, shape_columns, unit_of, voxel_edge
 from dispr.measurements.columns import short_rows
 from dispr.morphology.ellipsoid import ellipsoid_volume
-from dispr.prediction.model import BATCH_SIZE, Model, Prediction, load
+from dispr.prediction.model import Model, load
+from dispr.prediction.prediction import Prediction
+from dispr.prediction.settings import PredictionSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ class FieldPrediction:
         for cell, prediction, ellipsoid in found:
             edge = voxel_edge(cell, self.pixel_size)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(self.pixel_size))
-            warning = prediction.warnings[0]
+            warning = prediction.warning
             rows.append(cell_row(cell, self.pixel_size, measures=measures, warning=warning))
         rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]
         rows.sort(key=lambda row: row["label"])
@@ -106,7 +108,7 @@ def predict_field(
     seed: int = 0,
     sampler: str | None = None,
     steps: str | int | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int = 5,
     on_step: Callable[[int], None] | None = None,
 ) -> FieldPrediction:
     """Predict 3D shapes of the cells of a field of view.
@@ -138,6 +140,7 @@ def predict_field(
     ConfigError
         If a setting is invalid.
     """
+    settings = PredictionSettings(ensemble, seed, sampler, steps, batch_size, pixel_size, frame)
     chosen = model or load()
     field = prepare_field(image, labels, pixel_size=pixel_size, frame=frame, trained=chosen.frame)
     cells = field.predictable
@@ -145,11 +148,7 @@ def predict_field(
     predictions = chosen.predict_each(
         images,
         masks,
-        ensemble=ensemble,
-        seed=seed,
-        sampler=sampler,
-        steps=steps,
-        batch_size=batch_size,
+        settings,
         voxel_sizes=[
             None if field.pixel_size is None else voxel_edge(cell, field.pixel_size)
             for cell in cells
@@ -164,7 +163,7 @@ def predict_field(
     return FieldPrediction(
         tuple(cells),
         tuple(
-            replace(prediction, warnings=(warning,))
+            replace(prediction, warning=warning)
             for prediction, warning in zip(predictions, warnings, strict=True)
         ),
         tuple(cell for cell in field.cells if cell.refused),

@@ -12,7 +12,7 @@ from dispr.intervals.ensemble import measure_ensemble
 from dispr.intervals.rules import calibrated
 from dispr.measurements.columns import short_rows, written
 from dispr.morphology.features import UNITS, Unit
-from dispr.prediction.model import Prediction
+from dispr.prediction.prediction import Prediction
 
 Row = dict[str, Any]
 
@@ -106,7 +106,7 @@ def shape_columns(prediction: Prediction, edge: float, ellipsoid: int, unit: Uni
         Unit of the edge.
     """
     samples = len(prediction.samples)
-    intervals = None if any(prediction.warnings) else prediction.intervals
+    intervals = None if prediction.warning else prediction.intervals
     shapes = prediction.consensus, prediction.samples
     measures = measure_ensemble(*shapes, (edge,) * 3, intervals, unit)
     return {

@@ -31,7 +31,9 @@ from dispr.napari_plugin.layers import (
 )
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
-from dispr.prediction.model import Model, Prediction, cell_digest, load
+from dispr.prediction.model import Model, cell_digest, load
+from dispr.prediction.prediction import Prediction
+from dispr.prediction.settings import PredictionSettings
 from dispr.surface.mesh import Mesh
 
 Report = Callable[[float, int], Any]
@@ -164,7 +166,7 @@ def run(
                 mesh = prediction.mesh()
                 meshes[cell.label] = placed_mesh(mesh, cell.square, depth, field.pixel_size)
             told = (cell.warning, looks[cell.label].get("warning", ""))
-            prediction = replace(prediction, warnings=tuple(filter(None, told)))
+            prediction = replace(prediction, warning=" ".join(filter(None, told)))
             edge = voxel_edge(cell, field.pixel_size)
             ellipsoid = ellipsoid_volume(mask)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(field.pixel_size))
@@ -252,10 +254,8 @@ def _predictions(
     drawn = model.predict_each(
         images[todo],
         masks[todo],
-        ensemble=job.ensemble,
-        seed=job.seed,
         # So that up to five samples of a cell are computed at once, and no other cell's.
-        batch_size=min(shapes, 5),
+        PredictionSettings(job.ensemble, job.seed, batch_size=min(shapes, 5)),
         voxel_sizes=[sizes[i] for i in todo],
         on_step=step,
     )

@@ -25,6 +25,7 @@ from dispr.prediction.familiarity import FEWEST, familiarity_of
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model
 from dispr.prediction.seen import seen_cells
+from dispr.prediction.settings import PredictionSettings
 from dispr.processes import map_in_processes
 
 ENSEMBLE = 5
@@ -68,8 +69,7 @@ def calibrate(
     predictions = model.predict_each(
         np.stack([cell.image for cell in cells]),
         np.stack([cell.mask for cell in cells]),
-        ensemble=ensemble,
-        seed=seed,
+        PredictionSettings(ensemble, seed),
     )
     samples, truth = [], []
     for cell, prediction in zip(cells, predictions, strict=True):

@@ -32,8 +32,10 @@ from dispr.names import key
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.files import SETTINGS, TABLE, PredictionFolder
-from dispr.prediction.model import BATCH_SIZE, COUNTS, Model, Prediction, cell_digest
+from dispr.prediction.model import Model, cell_digest
 from dispr.prediction.planes import numbered_planes
+from dispr.prediction.prediction import COUNTS, Prediction
+from dispr.prediction.settings import PredictionSettings
 from dispr.records import changes, taken_up
 
 DRAWING = 1
@@ -47,14 +49,8 @@ def predict_folder(
     model: Model,
     files: Sequence[CellFiles],
     out: Path,
+    settings: PredictionSettings | None = None,
     *,
-    ensemble: int = 5,
-    seed: int = 0,
-    sampler: str | None = None,
-    steps: str | int | None = None,
-    batch_size: int = BATCH_SIZE,
-    pixel_size: float | None = None,
-    frame: str | float = "auto",
     framed: bool = False,
     save_grey: bool = False,
     remarks: Mapping[str, str] | None = None,
@@ -76,14 +72,9 @@ def predict_folder(
         (`Model.predict`).
     out : Path
         Folder to write: `samples/NAME_K.tif`, `probability/NAME.tif`, `predictions.csv`.
-    ensemble, seed, sampler, steps, batch_size
-        As for `Model.predict`.
-    pixel_size : float, optional
-        Edge of a pixel of the images as they are in the files, in um, instead of what the files'
-        metadata say. Where it is known, the model is shown the square that it was trained on
-        (`dispr.cells.framing`).
-    frame : str or float
-        How large a part of its crop each cell is seen in (`dispr.cells.frame.choose_frames`).
+    settings : PredictionSettings, optional
+        What to draw, and of which pixels. Where the pixel size is known, the model is shown the
+        square that it was trained on (`dispr.cells.framing`).
     framed : bool
         The crops are such squares already, and are shown as they are.
     save_grey : bool
@@ -125,22 +116,20 @@ def predict_folder(
     ConfigError
         If a setting is invalid, or the folder holds predictions with other settings.
     """
-    chosen = model.check(
-        ensemble=ensemble, seed=seed, sampler=sampler, steps=steps, batch_size=batch_size
-    )
-    ensemble, seed, steps = chosen.ensemble, chosen.seed, chosen.steps
+    settings = settings or PredictionSettings()
+    settings.check(model.config)
     _refuse_namesakes(files)
-    cells, known, squares, told, sizes, shapes = _read(
-        model, files, pixel_size, frame, framed, on_note
-    )
-    settings = {
+    cells, known, squares, told, sizes, shapes = _read(model, files, settings, framed, on_note)
+    sampler = settings.sampler or model.config.sampler
+    steps = str(settings.steps or model.config.sampling_steps)
+    drawing = {
         "drawing": DRAWING,
         "model": fingerprint(model.network),
         "precision": model.precision,
-        "ensemble": model.samples_of(ensemble),
-        "seed": seed,
-        "sampler": "" if model.config.deterministic else sampler or model.config.sampler,
-        "steps": "" if model.config.deterministic else str(steps or model.config.sampling_steps),
+        "ensemble": model.samples_of(settings.ensemble),
+        "seed": settings.seed,
+        "sampler": "" if model.config.deterministic else sampler,
+        "steps": "" if model.config.deterministic else steps,
     }
     digests = {
         file.name: cell_digest(cell.image, cell.mask, planes)
@@ -149,7 +138,7 @@ def predict_folder(
     intervals = None if model.intervals is None else model.intervals.to_dict()
     about = {"dispr": __version__, "intervals": intervals, "made": _made(model, command)}
     drawn = PredictionFolder(out)
-    same = _begin(drawn, settings, about, digests, sizes, squares, shapes)
+    same = _begin(drawn, drawing, about, digests, sizes, squares, shapes)
     looks = _familiarity(model, cells)
     for name, warning in told.items():
         all_told = (warning, (remarks or {}).get(name, ""), looks[name]["warning"])
@@ -161,7 +150,7 @@ def predict_folder(
         for name, square in squares.items()
     }
 
-    count = model.samples_of(ensemble)
+    count = model.samples_of(settings.ensemble)
     grouped = any(file.group for file in files)
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
@@ -170,7 +159,7 @@ def predict_folder(
 
     def finish(i: int, prediction: Prediction) -> None:
         name = files[i].name
-        prediction = replace(prediction, warnings=(looks[name]["warning"],))
+        prediction = replace(prediction, warning=looks[name]["warning"])
         volumes = prediction.samples.sum(axis=(1, 2, 3))
         several = len(volumes) > 1
         rows[name] = {
@@ -178,9 +167,7 @@ def predict_folder(
             "class": parse_name(name).cell_class or "",
             **({"group": files[i].group} if grouped else {}),
             "samples": len(prediction.samples),
-            "seed": seed,
-            "sampler": settings["sampler"],
-            "steps": settings["steps"],
+            **{key: drawing[key] for key in ("seed", "sampler", "steps")},
             "ellipsoid_volume_voxels": ellipsoid_volume(cells[i].mask),
             "volume_voxels": int(prediction.consensus.sum()),
             "volume_mean_voxels": round(float(volumes.mean()), 1),
@@ -208,20 +195,16 @@ def predict_folder(
                 drawn.write(file.name, *before, size, drawn.grey(file.name, count))
             finish(i, Prediction(*before, model.intervals, size))
             report(1.0)
-    share = 1 / (count * model.evaluations(steps))
+    share = 1 / (count * model.evaluations(settings.steps))
     try:
         if todo:
             predictions = model.predict_each(
                 np.stack([cells[i].image for i in todo]),
                 np.stack([cells[i].mask for i in todo]),
-                ensemble=ensemble,
-                seed=seed,
-                sampler=sampler,
-                steps=steps,
+                settings,
                 classes=[parse_name(files[i].name).cell_class for i in todo]
                 if model.config.num_classes
                 else None,
-                batch_size=batch_size,
                 voxel_sizes=[sizes[files[i].name] for i in todo],
                 known=[known[i] for i in todo],
                 keep_grey=save_grey,
@@ -253,8 +236,7 @@ def predict_folder(
 def _read(
     model: Model,
     files: Sequence[CellFiles],
-    pixel_size: float | None,
-    frame: str | float,
+    settings: PredictionSettings,
     framed: bool,
     on_note: Callable[[str], Any] | None,
 ) -> tuple[
@@ -282,13 +264,13 @@ def _read(
     shapes : dict of str to [int, int]
         Rows and columns of its crop.
     """
-    crops = [read_crop(file, pixel_size) for file in files]
+    crops = [read_crop(file, settings.pixel_size) for file in files]
     try:
         if framed:
             squares = tuple(whole_square(crop.shape) for crop in crops)
             framing = Framing(squares, ("",) * len(crops))
         else:
-            framing = frame_crops(crops, model.frame, frame)
+            framing = frame_crops(crops, model.frame, settings.frame)
         arrays = [shown(crop, square) for crop, square in zip(crops, framing.squares, strict=True)]
         known = [
             _read_planes(file, crop, square)
@@ -349,7 +331,7 @@ def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any
 
 def _intervals(prediction: Prediction) -> dict[str, Any]:
     """Give the columns of ranges and intervals; empty ones where there are none."""
-    intervals = None if any(prediction.warnings) else prediction.intervals
+    intervals = None if prediction.warning else prediction.intervals
     columns: dict[str, Any] = {}
     for quantity in COUNTS:
         low, high = NOWHERE if intervals is None else prediction.interval(quantity)

@@ -5,219 +5,37 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from dispr.arguments import as_steps, as_whole
 from dispr.cells.arrays import SIZE, as_pairs
 from dispr.cells.classes import CLASSES
 from dispr.cells.frame import Frame
 from dispr.cells.framing import Crop, frame_crops, plane_shown, shown
 from dispr.cells.prepare import condition_tensor
-from dispr.cells.spacing import Spacing, as_pixel_size
-from dispr.cells.square import Square
-from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
-from dispr.intervals.ensemble import measure_ensemble
-from dispr.intervals.rules import NOWHERE, Intervals, containing, intervals_of, sample_range
+from dispr.intervals.rules import intervals_of
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
 from dispr.model.weights import build_network, fill_network, load_weights
-from dispr.morphology.features import SHAPE_FEATURES
-from dispr.morphology.voxels import surface, volume
 from dispr.network.config import CascadeConfig
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
+from dispr.prediction.prediction import Prediction
+from dispr.prediction.settings import PredictionSettings
 from dispr.prediction.shipped import shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
-    from dispr.surface.mesh import Mesh
-
-BATCH_SIZE = 5
-
-COUNTS = {"volume": volume, "boundary": surface}
-"""What is counted in voxels of a shape."""
-
-MOST_SHAPES = 10_000
-"""Largest ensemble: its shapes take 2.6 GB."""
-
-
-class Drawing(NamedTuple):
-    """How shapes are drawn, in plain values; see `Model.predict`."""
-
-    ensemble: int
-    seed: int
-    steps: str | int | None
-    batch_size: int
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """Plausible 3D shapes of one cell, or of each cell of a batch.
-
-    Attributes
-    ----------
-    samples : ndarray
-        bool, (K, Z, Y, X), or (N, K, Z, Y, X) for a batch of N cells.
-    probability : ndarray
-        float32, 0 to 1, (Z, Y, X) or (N, Z, Y, X): the mean of the samples. For a deterministic
-        network, which gives one sample, its own probability.
-    intervals : Intervals or None
-        What the intervals of its measures are made by, where they were fitted.
-    voxel_size : float or None
-        Edge of a voxel in um; None if it is not known.
-    squares : tuple of Square
-        For each cell the square of the section, in its pixels, that the shapes' 64 x 64 columns
-        stand on; it may reach beyond the section. Empty where the sections were 64 x 64 crops
-        for `Model.predict_each`.
-    warnings : tuple of str
-        For each cell, what does not fit what the model was trained on; empty if nothing.
-    notes : tuple of str
-        What was assumed of the sections.
-    grey : ndarray or None
-        float32, (K, Z, Y, X), 0 to 1: the occupancies that the samples are where they exceed 0.5.
-        From `Model.predict_each` if asked for.
-    """
-
-    samples: np.ndarray
-    probability: np.ndarray
-    intervals: Intervals | None = None
-    voxel_size: float | None = None
-    squares: tuple[Square, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    grey: np.ndarray | None = None
-
-    @property
-    def spacing(self) -> Spacing | None:
-        """Edges of a voxel along Z, Y and X in um, as `dispr.measure` takes them, or None."""
-        return None if self.voxel_size is None else (self.voxel_size,) * 3
-
-    @property
-    def consensus(self) -> np.ndarray:
-        """The shape that most samples agree on, `probability > 0.5`, bool."""
-        return self.probability > 0.5
-
-    def interval(self, quantity: str = "volume") -> tuple[float, float]:
-        """Give the interval that contains the true value of one cell with 90 % probability.
-
-        Parameters
-        ----------
-        quantity : "volume" or "boundary"
-            In voxels: of the volume, or of its boundary (`dispr.morphology.voxels.surface`).
-
-        Returns
-        -------
-        low, high : float
-            See `Intervals`; extended to the value of the consensus where that lies beyond. NaN
-            for a single sample, and for a cell with a warning: what was calibrated does not hold
-            for cells unlike the training cells.
-
-        Raises
-        ------
-        ConfigError
-            If the model was not calibrated, or this is the prediction of a batch.
-        """
-        values, value = self._counts(quantity)
-        if self.intervals is None:
-            raise ConfigError("the model was not calibrated; see dispr calibrate.")
-        if any(self.warnings):
-            return NOWHERE
-        feature = next(feature for feature in SHAPE_FEATURES if feature.name == quantity)
-        return containing(self.intervals.interval(feature, values), value)
-
-    def sample_range(self, quantity: str = "volume") -> tuple[float, float]:
-        """Give the least and the greatest value among the samples and the consensus of one cell.
-
-        Parameters
-        ----------
-        quantity : "volume" or "boundary"
-            As for `interval`.
-
-        Returns
-        -------
-        low, high : float
-            In voxels; NaN for a single sample.
-
-        Raises
-        ------
-        ConfigError
-            If this is the prediction of a batch.
-        """
-        return sample_range(*self._counts(quantity))
-
-    def _counts(self, quantity: str) -> tuple[list[int], int]:
-        """Count voxels in the samples and in the consensus."""
-        if quantity not in COUNTS:
-            raise ConfigError(f'quantity must be one of {", ".join(COUNTS)}, not "{quantity}".')
-        if self.samples.ndim != 4:
-            raise ConfigError("measures are of one cell; predict the cells one by one.")
-        count = COUNTS[quantity]
-        return [count(sample) for sample in self.samples], count(self.consensus)
-
-    def measure(self) -> dict[str, float]:
-        """Measure the shapes of one cell, with their uncertainty.
-
-        Returns
-        -------
-        dict of str to float
-            For each measure of `dispr.measure`, such as `volume_um3` (without a voxel size,
-            `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
-            `volume_sd_um3`, `volume_min_um3`, `volume_max_um3`, `volume_low_um3` and
-            `volume_high_um3` mean and standard deviation of the samples, the range of samples and
-            consensus, and the ends of the 90 % interval; NaN where nothing was calibrated, and for
-            a cell with a warning (`dispr.intervals.ensemble.summarise`).
-
-        Raises
-        ------
-        ConfigError
-            If this is the prediction of a batch.
-        """
-        if self.samples.ndim != 4:
-            raise ConfigError("measures are of one cell; predict the cells one by one.")
-        intervals = None if any(self.warnings) else self.intervals
-        return measure_ensemble(self.consensus, self.samples, self.spacing, intervals)
-
-    def mesh(self, sample: int | None = None) -> Mesh:
-        """Make a smooth, watertight mesh of one cell's shape.
-
-        Parameters
-        ----------
-        sample : int, optional
-            Which of the samples; by default the consensus, at sub-voxel accuracy from the
-            probability.
-
-        Returns
-        -------
-        Mesh
-            In um where the voxel size is known, else in voxels; its `save` writes STL, PLY, OBJ
-            and GLB, and its `spread` tells where the samples differ.
-
-        Raises
-        ------
-        ConfigError
-            If this is the prediction of a batch, or there is no such sample.
-        ArrayError
-            If the shape is empty.
-        """
-        from dispr.surface.mesh import mesh_of
-
-        if self.samples.ndim != 4:
-            raise ConfigError("a mesh is of one cell; predict the cells one by one.")
-        sample = None if sample is None else as_whole(sample, "sample")
-        if sample is not None and not 0 <= sample < len(self.samples):
-            raise ConfigError(f"there are samples 0 to {len(self.samples) - 1}, not {sample}.")
-        shape = self.probability if sample is None else self.samples[sample]
-        return mesh_of(shape, self.spacing, self.samples)
+    pass
 
 
 class Model:
@@ -264,13 +82,13 @@ class Model:
         sampler: str | None = None,
         steps: str | int | None = None,
         cell_class: str | Sequence[str] | None = None,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int = 5,
         pixel_size: float | None = None,
         frame: str | float = "auto",
         planes: Mapping[int, Any] | Sequence[Mapping[int, Any]] | None = None,
         heights_um: Mapping[float, Any] | Sequence[Mapping[float, Any]] | None = None,
         on_step: Callable[[int], None] | None = None,
-    ) -> Prediction:
+    ) -> Prediction | list[Prediction]:
         """Predict 3D shapes of one cell or of a batch of cells.
 
         The random numbers of a sample depend on the seed, the cell's own pixels and the number of
@@ -317,8 +135,8 @@ class Model:
 
         Returns
         -------
-        Prediction
-            Of one cell, or of a batch where batches were given.
+        Prediction or list of Prediction
+            Of one cell, or a list of those of all cells where a batch was given.
 
         Raises
         ------
@@ -327,19 +145,14 @@ class Model:
         ConfigError
             If a setting is invalid.
         """
-        edge = as_pixel_size(pixel_size)
+        settings = PredictionSettings(ensemble, seed, sampler, steps, batch_size, pixel_size, frame)
+        edge = settings.pixel_size
         pairs, single = as_pairs(image, mask)
         crops = [Crop(one, other, edge, name, its) for one, other, name, its in pairs]
-        framing = frame_crops(crops, self.frame, frame)
-        squares, notes = framing.squares, framing.notes
-        seen = [shown(crop, square) for crop, square in zip(crops, squares, strict=True)]
+        framing = frame_crops(crops, self.frame, settings.frame)
+        seen = [shown(crop, square) for crop, square in zip(crops, framing.squares, strict=True)]
         images, masks = (np.stack(arrays) for arrays in zip(*seen, strict=True))
-        sizes = [None if edge is None else edge * square.edge / SIZE for square in squares]
-        if edge is not None and len(set(sizes)) > 1:
-            notes += (
-                "the cells have voxels of different sizes, those of cell i of squares[i].edge / "
-                f"{SIZE} pixels, so voxel_size is not stated.",
-            )
+        sizes = [None if edge is None else edge * square.edge / SIZE for square in framing.squares]
         classes: Any = cell_class  # text and whatever else is not a sequence is of one cell
         if cell_class is not None and (isinstance(cell_class, str) or np.ndim(cell_class) == 0):
             classes = [cell_class]
@@ -356,50 +169,34 @@ class Model:
                     number: plane_shown(crop, plane, square, f"the mask of plane {number}")
                     for number, plane in numbered_planes(*one).items()
                 }
-                for one, crop, square in zip(given, crops, squares, strict=True)
+                for one, crop, square in zip(given, crops, framing.squares, strict=True)
             ]
-        results = list(
-            self.predict_each(
-                images,
-                masks,
-                ensemble=ensemble,
-                seed=seed,
-                sampler=sampler,
-                steps=steps,
-                classes=classes,
-                batch_size=batch_size,
-                voxel_sizes=sizes,
-                known=known,
-                on_step=on_step,
-            )
+        drawn = self.predict_each(
+            images,
+            masks,
+            settings,
+            classes=classes,
+            voxel_sizes=sizes,
+            known=known,
+            on_step=on_step,
         )
-        warnings = tuple(
+        warnings = [
             " ".join(filter(None, pair))
             for pair in zip(framing.warnings, self.unlike(images, masks), strict=True)
-        )
-        told = warnings, notes
-        if single:
-            return replace(results[0], squares=squares, warnings=told[0], notes=told[1])
-        return Prediction(
-            np.stack([result.samples for result in results]),
-            np.stack([result.probability for result in results]),
-            self.intervals,
-            sizes[0] if len(set(sizes)) == 1 else None,
-            squares,
-            *told,
-        )
+        ]
+        results = [
+            replace(result, square=square, warning=warning, notes=framing.notes)
+            for result, square, warning in zip(drawn, framing.squares, warnings, strict=True)
+        ]
+        return results[0] if single else results
 
     def predict_each(
         self,
         images: np.ndarray,
         masks: np.ndarray,
+        settings: PredictionSettings | None = None,
         *,
-        ensemble: int = 5,
-        seed: int = 0,
-        sampler: str | None = None,
-        steps: str | int | None = None,
         classes: Sequence[str | None] | None = None,
-        batch_size: int = BATCH_SIZE,
         voxel_sizes: Sequence[float | None] | None = None,
         known: Sequence[Planes] | None = None,
         keep_grey: bool = False,
@@ -411,7 +208,9 @@ class Model:
         ----------
         images, masks : ndarray
             uint8, (N, 64, 64).
-        ensemble, seed, sampler, steps, classes, batch_size, on_step
+        settings : PredictionSettings, optional
+            What to draw; the crops are shown as they are, whatever `pixel_size` and `frame` say.
+        classes, on_step
             As for `predict`.
         voxel_sizes : sequence of float or None, optional
             Edge of a voxel of each cell in um: that of a pixel at 64 x 64.
@@ -425,26 +224,19 @@ class Model:
         Prediction
             One for each cell, in order.
         """
-        chosen = self.check(
-            ensemble=ensemble, seed=seed, sampler=sampler, steps=steps, batch_size=batch_size
-        )
-        ensemble, seed, steps, batch_size = (
-            chosen.ensemble,
-            chosen.seed,
-            chosen.steps,
-            chosen.batch_size,
-        )
+        settings = settings or PredictionSettings()
+        settings.check(self.config)
         labels = self._labels(classes, len(images))
         planes = [dict(one) for one in known or [{}] * len(images)]
         if len(planes) != len(images):
             raise ConfigError(f"known planes are given of {len(planes)} cells, not {len(images)}.")
-        shapes = self.samples_of(ensemble)
+        shapes = self.samples_of(settings.ensemble)
         todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
         waiting: list[np.ndarray] = []
         done = 0
         sizes = iter(voxel_sizes or [None] * len(images))
-        for start in range(0, len(todo), batch_size):
-            part = todo[start : start + batch_size]
+        for start in range(0, len(todo), settings.batch_size):
+            part = todo[start : start + settings.batch_size]
             rows = [cell for cell, _ in part]
             condition = condition_tensor(images[rows], masks[rows]).to(self.device)
             with autocast(self.device, self.precision):
@@ -452,9 +244,9 @@ class Model:
                     self.network,
                     self.config,
                     condition,
-                    [self._stream(seed, images[cell], masks[cell], k) for cell, k in part],
-                    sampler=sampler,
-                    steps=steps,
+                    [self._stream(settings.seed, images[cell], masks[cell], k) for cell, k in part],
+                    sampler=settings.sampler,
+                    steps=settings.steps,
                     labels=None if labels is None else labels[rows].to(self.device),
                     known=known_volumes(condition, [planes[cell] for cell in rows])
                     if self.sees_planes
@@ -499,36 +291,6 @@ class Model:
         if self.config.deterministic:
             return 1
         return len(sampling_process(self.config, steps).schedule)
-
-    def check(
-        self,
-        *,
-        ensemble: int = 1,
-        seed: int = 0,
-        sampler: str | None = None,
-        steps: str | int | None = None,
-        batch_size: int = 1,
-    ) -> Drawing:
-        """Give settings as plain values before anything is computed.
-
-        Raises
-        ------
-        ConfigError
-            If one is invalid: no whole number, say, or out of range.
-        """
-        chosen = Drawing(
-            as_whole(ensemble, "ensemble", least=1, most=MOST_SHAPES),
-            as_whole(seed, "seed"),
-            as_steps(steps),
-            as_whole(batch_size, "batch_size", least=1),
-        )
-        if self.config.deterministic:
-            if sampler is not None or steps is not None:
-                raise ConfigError("a deterministic model takes neither a sampler nor steps.")
-            return chosen
-        get_sampler(sampler or self.config.sampler)
-        sampling_process(self.config, chosen.steps)
-        return chosen
 
     @property
     def sees_planes(self) -> bool:

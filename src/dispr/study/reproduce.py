@@ -15,6 +15,7 @@ from dispr.model.weights import Weights, load_weights
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
 from dispr.prediction.seen import seen_cells
+from dispr.prediction.settings import PredictionSettings
 from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
 from dispr.simulate.folder import simulate_folder
@@ -160,8 +161,7 @@ class _Work:
             load(weights, self.device, plan.precision),
             wanted,
             self._predictions(scheme, method, fold),
-            ensemble=plan.ensemble,
-            seed=plan.seed,
+            PredictionSettings(plan.ensemble, plan.seed),
             on_progress=counted(self.progress, f"{line}: shapes", len(wanted)),
         )
 

@@ -1,0 +1,166 @@
+"""What is predicted of a cell: its plausible shapes, and what they measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dispr.arguments import as_whole
+from dispr.cells.spacing import Spacing
+from dispr.cells.square import Square
+from dispr.errors import ConfigError
+from dispr.intervals.ensemble import measure_ensemble
+from dispr.intervals.rules import NOWHERE, Intervals, containing, sample_range
+from dispr.morphology.features import SHAPE_FEATURES
+from dispr.morphology.voxels import surface, volume
+
+if TYPE_CHECKING:
+    from dispr.surface.mesh import Mesh
+
+COUNTS = {"volume": volume, "boundary": surface}
+"""What is counted in voxels of a shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Plausible 3D shapes of one cell.
+
+    Attributes
+    ----------
+    samples : ndarray
+        bool, (K, Z, Y, X).
+    probability : ndarray
+        float32, 0 to 1, (Z, Y, X): the mean of the samples. For a deterministic network, which
+        gives one sample, its own probability.
+    intervals : Intervals or None
+        What the intervals of its measures are made by, where they were fitted.
+    voxel_size : float or None
+        Edge of a voxel in um; None if it is not known.
+    square : Square or None
+        The square of the section, in its pixels, that the shapes' 64 x 64 columns stand on; it may
+        reach beyond the section. None from `Model.predict_each`, whose sections are 64 x 64 crops.
+    warning : str
+        What does not fit what the model was trained on; empty if nothing.
+    notes : tuple of str
+        What was assumed of the section, or of all sections of a batch.
+    grey : ndarray or None
+        float32, (K, Z, Y, X), 0 to 1: the occupancies that the samples are where they exceed 0.5.
+        From `Model.predict_each` if asked for.
+    """
+
+    samples: np.ndarray
+    probability: np.ndarray
+    intervals: Intervals | None = None
+    voxel_size: float | None = None
+    square: Square | None = None
+    warning: str = ""
+    notes: tuple[str, ...] = ()
+    grey: np.ndarray | None = None
+
+    @property
+    def spacing(self) -> Spacing | None:
+        """Edges of a voxel along Z, Y and X in um, as `dispr.measure` takes them, or None."""
+        return None if self.voxel_size is None else (self.voxel_size,) * 3
+
+    @property
+    def consensus(self) -> np.ndarray:
+        """The shape that most samples agree on, `probability > 0.5`, bool."""
+        return self.probability > 0.5
+
+    def interval(self, quantity: str = "volume") -> tuple[float, float]:
+        """Give the interval that contains the true value with 90 % probability.
+
+        Parameters
+        ----------
+        quantity : "volume" or "boundary"
+            In voxels: of the volume, or of its boundary (`dispr.morphology.voxels.surface`).
+
+        Returns
+        -------
+        low, high : float
+            See `Intervals`; extended to the value of the consensus where that lies beyond. NaN
+            for a single sample, and for a cell with a warning: what was calibrated does not hold
+            for cells unlike the training cells.
+
+        Raises
+        ------
+        ConfigError
+            If the model was not calibrated.
+        """
+        values, value = self._counts(quantity)
+        if self.intervals is None:
+            raise ConfigError("the model was not calibrated; see dispr calibrate.")
+        if self.warning:
+            return NOWHERE
+        feature = next(feature for feature in SHAPE_FEATURES if feature.name == quantity)
+        return containing(self.intervals.interval(feature, values), value)
+
+    def sample_range(self, quantity: str = "volume") -> tuple[float, float]:
+        """Give the least and the greatest value among the samples and the consensus.
+
+        Parameters
+        ----------
+        quantity : "volume" or "boundary"
+            As for `interval`.
+
+        Returns
+        -------
+        low, high : float
+            In voxels; NaN for a single sample.
+        """
+        return sample_range(*self._counts(quantity))
+
+    def _counts(self, quantity: str) -> tuple[list[int], int]:
+        """Count voxels in the samples and in the consensus."""
+        if quantity not in COUNTS:
+            raise ConfigError(f'quantity must be one of {", ".join(COUNTS)}, not "{quantity}".')
+        count = COUNTS[quantity]
+        return [count(sample) for sample in self.samples], count(self.consensus)
+
+    def measure(self) -> dict[str, float]:
+        """Measure the shapes, with their uncertainty.
+
+        Returns
+        -------
+        dict of str to float
+            For each measure of `dispr.measure`, such as `volume_um3` (without a voxel size,
+            `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
+            `volume_sd_um3`, `volume_min_um3`, `volume_max_um3`, `volume_low_um3` and
+            `volume_high_um3` mean and standard deviation of the samples, the range of samples and
+            consensus, and the ends of the 90 % interval; NaN where nothing was calibrated, and for
+            a cell with a warning (`dispr.intervals.ensemble.summarise`).
+        """
+        intervals = None if self.warning else self.intervals
+        return measure_ensemble(self.consensus, self.samples, self.spacing, intervals)
+
+    def mesh(self, sample: int | None = None) -> Mesh:
+        """Make a smooth, watertight mesh of the shape.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Which of the samples; by default the consensus, at sub-voxel accuracy from the
+            probability.
+
+        Returns
+        -------
+        Mesh
+            In um where the voxel size is known, else in voxels; its `save` writes STL, PLY, OBJ
+            and GLB, and its `spread` tells where the samples differ.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such sample.
+        ArrayError
+            If the shape is empty.
+        """
+        from dispr.surface.mesh import mesh_of
+
+        sample = None if sample is None else as_whole(sample, "sample")
+        if sample is not None and not 0 <= sample < len(self.samples):
+            raise ConfigError(f"there are samples 0 to {len(self.samples) - 1}, not {sample}.")
+        shape = self.probability if sample is None else self.samples[sample]
+        return mesh_of(shape, self.spacing, self.samples)
