@@ -352,11 +352,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ),
     ("measurements/inputs.py", "None if warning else intervals", "intervals"),
     # Classes.
-    (
-        "study/class_scores.py",
-        "counts[place[true], place[found]] += 1",
-        "counts[place[found], place[true]] += 1",
-    ),
+    ("study/class_scores.py", "np.where(cells > 0, f1, np.nan)", "f1"),
     ("study/class_scores.py", "known.std(ddof=1)", "known.std()"),
     (
         "study/fold_data.py",

@@ -5,11 +5,11 @@ import pytest
 
 from dispr.errors import ConfigError
 from dispr.study import class_tables as tables
-from dispr.study.class_figures import write_pictures
-from dispr.study.class_report import markdown
 from dispr.study.classifier import Recipe, fit_fold
 from dispr.study.cross_validation import FoldResult, classify_fold
+from dispr.study.figures import write_class_figures
 from dispr.study.importances import importances
+from dispr.study.report import markdown
 
 A, B = "SDE", "keratocytes"
 
@@ -63,7 +63,7 @@ def test_gains_fold_by_fold():
 
 
 def test_classes_and_confusion():
-    rows = tables.class_scores(RESULTS)
+    rows = tables.class_rows(RESULTS)
     assert [(r["features"], r["class"], r["cells"]) for r in rows] == [
         ("2d", A, 5),
         ("2d", B, 1),
@@ -107,7 +107,7 @@ def test_report():
 
 def test_pictures_of_two_classifiers(tmp_path):
     boosted = [dataclasses.replace(r, classifier="boosting") for r in RESULTS]
-    for path in write_pictures(tmp_path, [*RESULTS, *boosted]):
+    for path in write_class_figures(tmp_path, [*RESULTS, *boosted]):
         assert path.stat().st_size > 5000
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
-from dispr.errors import ConfigError, FileError
+from dispr.errors import ConfigError, DisprError, FileError
 from dispr.prediction.files import PredictionFolder
 from dispr.simulate.folder import simulate_folder
 from dispr.study import measure_cells
@@ -267,6 +267,13 @@ def test_a_damaged_result_is_computed_again(cells, tmp_path):
     paths[0].write_text(json.dumps({"key": "other"}))
     paths[1].write_text("damaged")
     assert classify(cells, tmp_path, study, jobs=1, pictures=False, audit="none") == results
+
+
+def test_a_missing_package_is_told_first(cells, tmp_path, monkeypatch):
+    monkeypatch.setattr("dispr.study.packages.find_spec", lambda name: None)
+    with pytest.raises(DisprError, match=r"scikit-learn is not installed.*dispr\[study\]"):
+        classify(cells, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_page_holds_all_of_the_report(study):
 
 def test_missing_package_is_told_first(study, tmp_path, monkeypatch):
     files, *_ = study
-    monkeypatch.setattr("dispr.study.reproduce.find_spec", lambda name: None)
+    monkeypatch.setattr("dispr.study.packages.find_spec", lambda name: None)
     with pytest.raises(DisprError, match=r"matplotlib is not installed.*dispr\[study\]"):
         reproduce(files, tmp_path / "none", make_plan())
     assert not (tmp_path / "none").exists()

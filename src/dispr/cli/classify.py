@@ -125,8 +125,8 @@ def command(data: Path, out: Path, **options: Any) -> None:
     from dispr.cells.folder import find_cells
     from dispr.cli.progress import Bars
     from dispr.errors import ConfigError
-    from dispr.study.class_report import score_table
     from dispr.study.classify import Study, classify
+    from dispr.study.report import score_table
 
     drawing = {
         name: options[option]

@@ -1,8 +1,4 @@
-"""How well classes were told: from counts of true and predicted classes to F1.
-
-All scores come from a confusion matrix C, whose C[i, j] counts the cells of class i that were taken
-for class j.
-"""
+"""How well classes were told: precision, recall and F1 by scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,49 +6,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
+Told = tuple[Sequence[str], Sequence[str]]
+"""The classes of cells, and the classes that they were taken for."""
 
-def confusion(truth: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-    """Count cells by true (rows) and predicted class (columns), int, (classes, classes)."""
-    place = {name: i for i, name in enumerate(classes)}
-    counts = np.zeros((len(classes), len(classes)), int)
-    for true, found in zip(truth, predicted, strict=True):
-        counts[place[true], place[found]] += 1
-    return counts
+SCORES = ("macro_f1", "weighted_f1", "accuracy")
 
 
-def precision(counts: np.ndarray) -> np.ndarray:
-    """Share of the cells taken for a class that are of it; NaN where none was."""
-    return _ratio(np.diag(counts), counts.sum(axis=0))
+def class_scores(told: Told, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Give `precision`, `recall` and `f1` of each class, (classes,), and the number of `cells`.
 
-
-def recall(counts: np.ndarray) -> np.ndarray:
-    """Share of the cells of a class that were taken for it; NaN where there are none."""
-    return _ratio(np.diag(counts), counts.sum(axis=1))
-
-
-def f1(counts: np.ndarray) -> np.ndarray:
-    """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), for each class.
-
-    0 where no cell of the class was told, NaN where the class has no test cell.
+    NaN stands for what there are no cells to tell: the precision of a class that none was taken
+    for, recall and F1 of a class without test cells.
     """
-    per_class = _ratio(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
-    return np.where(counts.sum(axis=1) > 0, per_class, np.nan)
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, cells = precision_recall_fscore_support(
+        *told, labels=list(classes), zero_division=np.nan
+    )
+    # Scikit-learn's F1 is 0 where cells were taken for a class that none is of.
+    f1 = np.where(cells > 0, f1, np.nan)
+    return {"precision": precision, "recall": recall, "f1": f1, "cells": cells}
 
 
-def macro_f1(counts: np.ndarray) -> float:
-    """Mean F1 over the classes that have test cells, 0 to 1."""
-    return float(np.nanmean(f1(counts)))
+def overall_scores(told: Told) -> dict[str, float]:
+    """Give `SCORES`, 0 to 1: F1, its mean over the classes that have test cells, and accuracy.
 
+    The weighted mean counts each class by its test cells.
+    """
+    from sklearn.metrics import accuracy_score
 
-def weighted_f1(counts: np.ndarray) -> float:
-    """Mean F1 weighted by the number of test cells of each class, 0 to 1."""
-    cells = counts.sum(axis=1)
-    return float(np.nansum(f1(counts) * cells) / cells.sum())
-
-
-def accuracy(counts: np.ndarray) -> float:
-    """Share of cells told right, 0 to 1."""
-    return float(np.trace(counts) / counts.sum())
+    scores = class_scores(told, sorted(set(told[0])))
+    macro, weighted = scores["f1"].mean(), np.average(scores["f1"], weights=scores["cells"])
+    return dict(zip(SCORES, map(float, (macro, weighted, accuracy_score(*told))), strict=True))
 
 
 def mean_sd(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
@@ -66,5 +51,6 @@ def mean_sd(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     return mean, float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.where(below > 0, above / np.maximum(below, 1), np.nan)
+def mean_sd_columns(name: str, values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """Give `mean_sd` as the columns `<name>_mean` and `<name>_sd` of a table."""
+    return dict(zip((f"{name}_mean", f"{name}_sd"), mean_sd(values), strict=True))

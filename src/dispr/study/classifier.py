@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.errors import ConfigError, DisprError
+from dispr.errors import ConfigError
 from dispr.study.feature_table import FeatureTable
 from dispr.study.fold_data import FoldData, labels_of, training_rows
 from dispr.study.oversampling import METHODS, oversample
@@ -160,8 +160,6 @@ def fit_fold(data: FoldData, recipe: Recipe) -> Fitted:
     ------
     ConfigError
         If there are fewer than two classes in training, or a cell has no features.
-    DisprError
-        If scikit-learn is not installed.
     """
     rows = training_rows(data)
     labels = labels_of(data, rows)
@@ -255,10 +253,6 @@ def _classifier(recipe: Recipe) -> Any:
 
 
 def _forest(trees: int, seed: int) -> Any:
-    try:
-        from sklearn.ensemble import RandomForestClassifier
-    except ImportError as error:
-        raise DisprError(
-            'scikit-learn is not installed; classification needs it: pip install "dispr[study]".'
-        ) from error
+    from sklearn.ensemble import RandomForestClassifier
+
     return RandomForestClassifier(n_estimators=trees, random_state=seed, n_jobs=1)

@@ -13,11 +13,10 @@ from dispr.cells.classes import CLASSES
 from dispr.cells.folder import CellFiles
 from dispr.checksums import guard
 from dispr.errors import ConfigError
-from dispr.study.class_figures import write_pictures
-from dispr.study.class_report import markdown, write_markdown, write_tables
 from dispr.study.classifier import Recipe, published_recipe
 from dispr.study.cross_validation import FoldResult, RecipeOf, classify_folds
 from dispr.study.feature_sources import OF_PREDICTIONS, Sources, refuse_without_minority
+from dispr.study.figures import write_class_figures
 from dispr.study.fold_data import MINORITY
 from dispr.study.folds import (
     Split,
@@ -27,11 +26,13 @@ from dispr.study.folds import (
     read_split,
     write_split,
 )
+from dispr.study.packages import need
 from dispr.study.provenance import (
     leave_out_seen,
     predictions_by_fold,
     read_predictions,
 )
+from dispr.study.report import write_classification
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def classify(
         If training knows its test cells.
     """
     study = study or Study()
+    need("sklearn", *(["matplotlib"] if pictures else []))
     _check(study, predictions, weights)
     needs = [name for name in study.features if name in OF_PREDICTIONS]
     remarks = []
@@ -189,11 +191,10 @@ def classify(
         results=out / "results",
         progress=progress,
     )
-    write_tables(out, results)
     remarks = [*_remarks(study, drawn, split), *remarks, *rare_classes(drawn)]
-    write_markdown(out / "report.md", markdown(results, remarks))
+    write_classification(out, results, remarks)
     if pictures:
-        write_pictures(out, results)
+        write_class_figures(out, results)
     return results
 
 

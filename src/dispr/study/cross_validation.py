@@ -13,13 +13,14 @@ import numpy as np
 
 from dispr.errors import FileError
 from dispr.records import read_json, write_json
+from dispr.study.class_scores import Told
 from dispr.study.classifier import Fit, Recipe, fit_fold
 from dispr.study.fold_data import FoldData, held_out_rows, training_rows
 from dispr.study.folds import Fold, Split
 from dispr.study.importances import importances
 from dispr.study.leaks import check_fold, check_rows
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """To be raised whenever the same rows and recipe give other results."""
 
 
@@ -64,6 +65,11 @@ class FoldResult:
     importance: Mapping[str, float]
     importance_kind: str
     audited: bool
+
+    @property
+    def told(self) -> Told:
+        """The classes of the test cells, and what they were taken for."""
+        return self.truth, self.predicted
 
 
 RecipeOf = Callable[[int], Recipe]

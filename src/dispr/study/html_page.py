@@ -6,10 +6,7 @@ import base64
 import html
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from dispr.errors import DisprError
-from dispr.files import atomic_path
 from dispr.report.page import asset
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
@@ -34,13 +31,10 @@ def page_of(markdown: str, folder: Path) -> str:
         The report; its first line is the title.
     folder : Path
         Where the pictures are that it names.
-
-    Raises
-    ------
-    DisprError
-        If markdown-it-py is not installed.
     """
-    parser = _parser()
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
     parts: list[tuple[str, str]] = []
     for token, inside in pairwise(tokens):
@@ -81,28 +75,3 @@ def page_of(markdown: str, folder: Path) -> str:
 </body>
 </html>
 """
-
-
-def write_page(path: Path, markdown: str) -> None:
-    """Write a report in Markdown as HTML; its pictures are named from the file's folder.
-
-    Raises
-    ------
-    DisprError
-        If markdown-it-py is not installed.
-    FileError
-        If the file cannot be written.
-    """
-    text = page_of(markdown, path.parent)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _parser() -> Any:
-    try:
-        from markdown_it import MarkdownIt
-    except ImportError as error:
-        raise DisprError(
-            'markdown-it-py is not installed; the report needs it: pip install "dispr[study]".'
-        ) from error
-    return MarkdownIt("commonmark", {"html": False}).enable("table")

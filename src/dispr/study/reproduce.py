@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells
-from dispr.errors import ConfigError, DisprError
+from dispr.errors import ConfigError
 from dispr.files import write_csv
 from dispr.model.device import check_precision, find_device
 from dispr.model.weights import Weights, load_weights
@@ -24,16 +23,10 @@ from dispr.study.cross_validation import FoldResult
 from dispr.study.feature_sources import refuse_without_minority
 from dispr.study.fold_models import SIMULATED, Progress, counted, pretrain, train_fold
 from dispr.study.folds import Fold, Split, make_split, write_split
+from dispr.study.packages import PACKAGES, need
 from dispr.study.plan import Places, Plan, begin
+from dispr.study.report import SchemeResult, write_report
 from dispr.study.shape_tables import label, read_scores
-from dispr.study.study_report import SchemeResult, write_report
-
-PACKAGES = {
-    "matplotlib": "matplotlib",
-    "sklearn": "scikit-learn",
-    "markdown_it": "markdown-it-py",
-}
-"""What is imported of the extra "study", and what is installed for it."""
 
 
 def simulated_cells(out: Path, count: int, seed: int) -> list[CellFiles]:
@@ -236,11 +229,7 @@ def check(plan: Plan, device: str) -> None:
         If there is no such device, or it cannot compute in this precision.
     """
     check_precision(plan.precision, find_device(device))
-    for module, package in PACKAGES.items():
-        if find_spec(module) is None:
-            raise DisprError(
-                f'{package} is not installed; the study needs it: pip install "dispr[study]".'
-            )
+    need(*PACKAGES)
 
 
 def _unseeing(path: Path, files: Sequence[CellFiles], unrelated: Sequence[str]) -> Weights:
