@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from dispr.cli.classify import FEATURES, command
 from dispr.cli.main import main
 from dispr.simulate.folder import simulate_folder
-from dispr.study.feature_sources import SOURCES
+from dispr.study.settings import SOURCES
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,13 @@ from dispr.errors import ConfigError, DisprError, FileError
 from dispr.prediction.files import PredictionFolder
 from dispr.simulate.folder import simulate_folder
 from dispr.study import measure_cells
-from dispr.study.classify import Study, classify
+from dispr.study.classify import classify
 from dispr.study.feature_sources import Sources
 from dispr.study.fold_data import training_rows
 from dispr.study.folds import class_of, make_split, read_split
-from dispr.study.measure_cells import measure_all, sample_tasks, section_tasks, truth_tasks
+from dispr.study.measure_cells import SAMPLES, SECTION, TRUTH, measure_all, tasks_of
 from dispr.study.provenance import Predictions
+from dispr.study.settings import SOURCES, ClassifySettings
 
 TYPES = ("0.00_discocyte", "B_keratocytes", "C_knizocytes")
 SHAPES = 2
@@ -60,8 +61,9 @@ def predictions(cells, tmp_path_factory):
     return Predictions(out, frozenset(), "made up")
 
 
-def sources_of(cells, predictions, split, folder=None, **settings):
-    return Sources(cells, {f.key: predictions for f in split}, folder, jobs=1, **settings)
+def sources_of(cells, predictions, split, folder=None, features=SOURCES):
+    found = {f.key: predictions for f in split}
+    return Sources(cells, ClassifySettings(features=features), found, folder, jobs=1)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def known(cells, predictions, split, tmp_path_factory):
 
 
 def test_each_cell_is_measured_by_itself(cells, known):
-    one = measure_all(truth_tasks(cells[3:4]), jobs=1)
+    one = measure_all(tasks_of(TRUTH, cells[3:4]), jobs=1)
     both = known.truth.rows_of([cells[3].name])
     np.testing.assert_array_equal(one.values, both.values)
     expected = quick_features(read_obj(cells[3].obj) > 127)
@@ -101,6 +103,7 @@ def test_columns_of_the_sources(known, split):
 
 
 def test_augmented_rows(cells, predictions, known, split):
+    by_name = {file.name: file for file in cells}
     for fold in split:
         data = known.data("augmented", fold)
         rows = training_rows(data)
@@ -113,7 +116,7 @@ def test_augmented_rows(cells, predictions, known, split):
         # An extra row has the section of its cell and a predicted shape.
         place = rows.names.index(extra[0], len(fold.train))
         row = dict(zip(rows.columns, rows.values[place], strict=True))
-        measured = measure_all(sample_tasks(predictions.folder, [extra[0]]), jobs=1)
+        measured = measure_all(tasks_of(SAMPLES, [by_name[extra[0]]], predictions.folder), jobs=1)
         k = rows.samples[place]
         for column, value in zip(measured.columns, measured.values[k], strict=True):
             assert row[column] == value
@@ -130,7 +133,7 @@ def test_single_shapes(known, split):
 
 
 def test_only_shapes_that_are_needed_are_measured(cells, predictions, split):
-    known = sources_of(cells, predictions, split, wanted=("truth", "augmented"))
+    known = sources_of(cells, predictions, split, features=("truth", "augmented"))
     known.data("augmented", next(iter(split)))
     ((_, table),) = [(k, t) for k, t in known._tables.items() if k[0] == "samples"]
     assert {class_of(name) for name in table.names} == {"keratocytes", "knizocytes"}
@@ -146,7 +149,8 @@ def test_folds_with_predictions_of_their_own(cells, predictions, split, tmp_path
                 samples = PredictionFolder(predictions.folder).samples(name)
                 PredictionFolder(folder).write(name, samples, samples.mean(axis=0))
         found[fold.key] = dataclasses.replace(predictions, folder=folder, seen=set(fold.train))
-    study = Sources(cells, found, tmp_path / "features", wanted=("augmented",), jobs=1)
+    settings = ClassifySettings(features=("augmented",))
+    study = Sources(cells, settings, found, tmp_path / "features", jobs=1)
     for fold in split:
         extra = study.data("augmented", fold).extra
         assert set(extra.names) == {name for name in fold.train if class_of(name) != "SDE"}
@@ -159,13 +163,13 @@ def test_predictions_that_leak_are_refused(cells, predictions, split):
     with pytest.raises(ConfigError, match="trained on 1 of the"):
         sources_of(cells, leaking, split).data("augmented", fold)
     with pytest.raises(ConfigError, match="need predictions"):
-        Sources(cells).data("predicted", fold)
+        Sources(cells, ClassifySettings()).data("predicted", fold)
     with pytest.raises(ConfigError, match='not "3d"'):
-        Sources(cells).data("3d", fold)
+        Sources(cells, ClassifySettings()).data("3d", fold)
 
 
 def test_measured_features_are_kept(cells, tmp_path, monkeypatch):
-    tasks = section_tasks(cells[:4])
+    tasks = tasks_of(SECTION, cells[:4])
     first = measure_all(tasks, tmp_path / "section.csv", jobs=1)
     measured = []
     monkeypatch.setattr(
@@ -179,12 +183,16 @@ def test_measured_features_are_kept(cells, tmp_path, monkeypatch):
     measure_all([other, *tasks[1:]], tmp_path / "section.csv", jobs=1)
     assert measured == [tasks[0].name]
     (tmp_path / "section.csv").write_text("damaged")
-    measure_all(tasks, tmp_path / "section.csv", jobs=1)
+    notes = []
+    measure_all(tasks, tmp_path / "section.csv", jobs=1, on_note=notes.append)
     assert len(measured) == 1 + len(tasks)
+    (note,) = notes
+    assert "section.csv is damaged" in note
+    assert "measured again" in note
 
 
 def test_an_interrupted_table_goes_on(cells, tmp_path, monkeypatch):
-    tasks = section_tasks(cells[:4])
+    tasks = tasks_of(SECTION, cells[:4])
     original = measure_cells._measure
 
     def stop_at_the_third(task):
@@ -207,7 +215,7 @@ def test_an_interrupted_table_goes_on(cells, tmp_path, monkeypatch):
 def test_classes_to_augment_must_be_there(cells, tmp_path):
     with pytest.raises(ConfigError, match="no cell is of the classes that augmented adds shapes"):
         classify(
-            cells, tmp_path, Study(features=("augmented",), minority=("cell_clusters",)),
+            cells, tmp_path, ClassifySettings(features=("augmented",), minority=("cell_clusters",)),
             predictions=tmp_path,
         )  # fmt: skip
     assert not (tmp_path / "folds.csv").exists()
@@ -215,13 +223,13 @@ def test_classes_to_augment_must_be_there(cells, tmp_path):
 
 def test_missing_shapes(cells, tmp_path):
     with pytest.raises(FileError, match="does not exist; predict the cell"):
-        sample_tasks(tmp_path, [cells[0].name])
+        tasks_of(SAMPLES, cells[:1], tmp_path)
     with pytest.raises(FileError, match="has no 3D shape"):
-        truth_tasks([dataclasses.replace(cells[0], obj=None)])
+        tasks_of(TRUTH, [dataclasses.replace(cells[0], obj=None)])
 
 
 def test_study(cells, tmp_path, monkeypatch):
-    study = Study(features=("2d", "truth", "ellipsoid"), folds=2, repeats=2, trees=20)
+    study = ClassifySettings(features=("2d", "truth", "ellipsoid"), folds=2, repeats=2, trees=20)
     results = classify(cells, tmp_path, study, jobs=1, audit="all")
     assert len(results) == 3 * 2 * 2
     assert all(result.audited for result in results)
@@ -260,13 +268,26 @@ def test_study(cells, tmp_path, monkeypatch):
 
 
 def test_a_damaged_result_is_computed_again(cells, tmp_path):
-    study = Study(folds=2, classifiers=("forest", "boosting"), trees=20)
+    study = ClassifySettings(folds=2, classifiers=("forest", "boosting"), trees=20)
     results = classify(cells, tmp_path, study, jobs=1, pictures=False, audit="none")
     paths = sorted((tmp_path / "results").glob("*.json"))
     assert len(paths) == 4
     paths[0].write_text(json.dumps({"key": "other"}))
     paths[1].write_text("damaged")
-    assert classify(cells, tmp_path, study, jobs=1, pictures=False, audit="none") == results
+    key = json.loads(paths[2].read_text())["key"]
+    paths[2].write_text(json.dumps({"key": key, "names": 3}))
+    (tmp_path / "dispr_checksums.txt").unlink()  # with which all are found to be changed
+    notes = []
+    settings = {"pictures": False, "audit": "none", "on_note": notes.append}
+    assert classify(cells, tmp_path, study, jobs=1, **settings) == results
+    # The first is one of other settings, and the forest comes before boosting.
+    assert len(notes) == 2
+    for path, note in zip(paths[2:0:-1], notes, strict=True):
+        assert f"{path} is damaged" in note
+        assert "computed again" in note
+    paths[2].write_text(json.dumps({"key": "other"}))
+    assert classify(cells, tmp_path, study, jobs=1, **settings) == results
+    assert f"{paths[2]} is damaged, or was changed" in notes[2]
 
 
 def test_a_missing_package_is_told_first(cells, tmp_path, monkeypatch):
@@ -277,16 +298,16 @@ def test_a_missing_package_is_told_first(cells, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("study", "sentence"),
+    ("settings", "sentence"),
     [
-        (Study(features=("predicted",)), "name them with --predictions"),
-        (Study(features=()), "at least one source"),
-        (Study(minority=("platelets",)), "platelets is none"),
-        (Study(unseen=True), "one folder of predictions"),
-        (Study(classifiers=("svm",)), 'not "svm"'),
+        ({"features": ("predicted",)}, "name them with --predictions"),
+        ({"features": ()}, "at least one source"),
+        ({"minority": ("platelets",)}, "platelets is none"),
+        ({"unseen": True}, "one folder of predictions"),
+        ({"classifiers": ("svm",)}, 'not "svm"'),
     ],
 )
-def test_bad_studies(study, sentence, cells, tmp_path):
+def test_bad_settings(settings, sentence, cells, tmp_path):
     with pytest.raises(ConfigError, match=sentence):
-        classify(cells, tmp_path / "out", study)
+        classify(cells, tmp_path / "out", ClassifySettings(**settings))
     assert not (tmp_path / "out").exists()

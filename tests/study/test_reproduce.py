@@ -23,10 +23,10 @@ from dispr.morphology.features import SHAPE_FEATURES
 from dispr.network.config import UNetConfig
 from dispr.simulate.folder import simulate_folder
 from dispr.study import fold_models, measure_cells
-from dispr.study.fold_data import MINORITY
 from dispr.study.folds import Fold, class_of, read_split
-from dispr.study.plan import Places, Plan, begin
+from dispr.study.places import Places, begin
 from dispr.study.reproduce import reproduce, simulated_cells
+from dispr.study.settings import MINORITY, Plan
 from dispr.training.config import TrainingConfig
 from dispr.training.presets import PRESETS, Preset
 from dispr.training.trainer import Trainer

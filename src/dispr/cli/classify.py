@@ -125,8 +125,9 @@ def command(data: Path, out: Path, **options: Any) -> None:
     from dispr.cells.folder import find_cells
     from dispr.cli.progress import Bars
     from dispr.errors import ConfigError
-    from dispr.study.classify import Study, classify
+    from dispr.study.classify import classify
     from dispr.study.report import score_table
+    from dispr.study.settings import ClassifySettings
 
     drawing = {
         name: options[option]
@@ -143,7 +144,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
             "--folds names folds that are drawn already; leave --scheme, --number-of-folds, "
             "--repeats and --block out."
         )
-    study = Study(
+    settings = ClassifySettings(
         features=tuple(dict.fromkeys(options["features"])),
         classifiers=tuple(dict.fromkeys(options["classifier"])),
         **drawing,
@@ -161,7 +162,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
         results = classify(
             files,
             out,
-            study,
+            settings,
             predictions=options["predictions"],
             weights=options["weights"],
             split=options["folds"],
@@ -169,6 +170,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
             audit=options["audit"],
             jobs=options["jobs"],
             progress=bars.show,
+            on_note=bars.note,
         )
     click.echo(score_table(results))
     click.echo(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")

@@ -195,18 +195,19 @@ def given(values: Mapping[str, Any], prefix: str, cls: type) -> dict[str, Any]:
 
 
 def attribute_help(cls: type) -> dict[str, str]:
-    """Read the descriptions of attributes from a numpydoc docstring."""
-    # Python 3.13 takes the indentation off when it compiles; this takes it off everywhere.
-    section = re.split(r"Attributes\n-+\n", inspect.cleandoc(cls.__doc__ or ""))[-1]
+    """Read the descriptions of attributes from the numpydoc docstrings of a class and its bases."""
     found: dict[str, str] = {}
-    names: list[str] = []
-    for line in section.splitlines():
-        text = line.strip()
-        if not text:
-            continue
-        if not line.startswith(" ") and " : " in text:
-            names = [name.strip() for name in text.split(" : ")[0].split(",")]
-        else:
-            for name in names:
-                found[name] = f"{found.get(name, '')} {text}".strip()
+    for base in reversed(cls.__mro__[:-1]):
+        # Python 3.13 takes the indentation off when it compiles; this takes it off everywhere.
+        section = re.split(r"Attributes\n-+\n", inspect.cleandoc(base.__doc__ or ""))[-1]
+        names: list[str] = []
+        for line in section.splitlines():
+            text = line.strip()
+            if not text:
+                continue
+            if not line.startswith(" ") and " : " in text:
+                names = [name.strip() for name in text.split(" : ")[0].split(",")]
+                found |= dict.fromkeys(names, "")
+            else:
+                found |= {name: f"{found[name]} {text}".strip() for name in names}
     return found

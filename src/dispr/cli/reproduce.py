@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dispr.cli.options import config_options, given
-from dispr.study.plan import Plan
+from dispr.study.settings import Plan
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -82,5 +82,6 @@ def command(
             device=device,
             jobs=jobs,
             progress=bars.show,
+            on_note=bars.note,
         )
     click.echo(f"{len(files)} cells, {len(plan.schemes)} x {plan.folds} folds: {report}")

@@ -20,7 +20,7 @@ from dispr.study.class_scores import (
     overall_scores,
 )
 from dispr.study.cross_validation import FoldResult
-from dispr.study.feature_sources import COMPARED_WITH
+from dispr.study.settings import COMPARED_WITH
 
 Results = Sequence[FoldResult]
 Row = dict[str, Any]

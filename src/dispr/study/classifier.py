@@ -16,8 +16,7 @@ from dispr.errors import ConfigError
 from dispr.study.feature_table import FeatureTable
 from dispr.study.fold_data import FoldData, labels_of, training_rows
 from dispr.study.oversampling import METHODS, oversample
-
-CLASSIFIERS = ("forest", "boosting")
+from dispr.study.settings import CLASSIFIERS
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,20 @@
-"""The whole experiment in one call: cells and predictions in, tables and pictures out."""
+"""The whole classification in one call: cells and predictions in, tables and pictures out."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dispr._version import __version__
-from dispr.cells.blocks import BLOCK
-from dispr.cells.classes import CLASSES
 from dispr.cells.folder import CellFiles
 from dispr.checksums import guard
 from dispr.errors import ConfigError
 from dispr.study.classifier import Recipe, published_recipe
 from dispr.study.cross_validation import FoldResult, RecipeOf, classify_folds
-from dispr.study.feature_sources import OF_PREDICTIONS, Sources, refuse_without_minority
+from dispr.study.feature_sources import Sources
 from dispr.study.figures import write_class_figures
-from dispr.study.fold_data import MINORITY
 from dispr.study.folds import (
     Split,
     classes_of,
@@ -27,64 +24,16 @@ from dispr.study.folds import (
     write_split,
 )
 from dispr.study.packages import need
-from dispr.study.provenance import (
-    leave_out_seen,
-    predictions_by_fold,
-    read_predictions,
-)
+from dispr.study.progress import Progress, silent
+from dispr.study.provenance import leave_out_seen, predictions_by_fold, read_predictions
 from dispr.study.report import write_classification
-
-
-@dataclass(frozen=True)
-class Study:
-    """What is compared, and how.
-
-    Attributes
-    ----------
-    features : tuple of str
-        Sources of features, see `feature_sources.SOURCES`.
-    classifiers : tuple of str
-        "forest", "boosting".
-    scheme : "runs" or "random"
-        How folds are drawn, see `make_split`.
-    folds, repeats, block, seed : int
-        As for `make_split`; the seed is the classifiers' too.
-    published : bool
-        The published features, number of trees, filling of gaps and threshold of importance.
-    trees : int
-        Trees of the forest; 0 for the recipe's own number.
-    oversampling : "smote", "random" or "none"
-        How rare classes are brought to the size of the largest, inside the fold.
-    minority : tuple of str
-        Classes that are augmented.
-    importance : str
-        "impurity" or "permutation"; empty for what suits the classifier.
-    unseen : bool
-        Classify only cells that the predictions' model was not trained on.
-    unrelated : tuple of str
-        Data sets that models were trained on and that share no cell with these, see `seen_cells`.
-    """
-
-    features: tuple[str, ...] = ("2d",)
-    classifiers: tuple[str, ...] = ("forest",)
-    scheme: str = "runs"
-    folds: int = 5
-    repeats: int = 1
-    block: int = BLOCK
-    seed: int = 0
-    published: bool = False
-    trees: int = 0
-    oversampling: str = "smote"
-    minority: tuple[str, ...] = MINORITY
-    importance: str = ""
-    unseen: bool = False
-    unrelated: tuple[str, ...] = ()
+from dispr.study.settings import OF_PREDICTIONS, ClassifySettings
 
 
 def classify(
     files: Sequence[CellFiles],
     out: Path,
-    study: Study | None = None,
+    settings: ClassifySettings | None = None,
     *,
     predictions: Path | None = None,
     weights: Path | None = None,
@@ -92,7 +41,8 @@ def classify(
     pictures: bool = True,
     audit: str = "first",
     jobs: int | None = None,
-    progress: Callable[[str, int, int], Any] | None = None,
+    progress: Progress = silent,
+    on_note: Callable[[str], Any] = warnings.warn,
 ) -> list[FoldResult]:
     """Compare sources of features by how well they tell the classes of cells apart.
 
@@ -105,7 +55,7 @@ def classify(
         `gains.csv`, `importances.csv`, `fold_scores.csv`, `cells.csv`, all in `report.md`),
         pictures, and what was measured (`features/`) and computed (`results/`), which the same
         call takes up.
-    study : Study
+    settings : ClassifySettings
         What is compared, and how.
     predictions, weights : Path, optional
         Where predicted shapes are asked for: see `predictions_by_fold`.
@@ -117,8 +67,10 @@ def classify(
         As for `classify_folds`.
     jobs : int, optional
         Processes to measure in; as many as cores if not given.
-    progress : callable, optional
-        Called with a line, how many are done, and how many there are.
+    progress : Progress
+        Told of the cells that are measured and the folds.
+    on_note : callable
+        Called with a sentence where what an earlier call kept is damaged, and computed again.
 
     Returns
     -------
@@ -129,20 +81,28 @@ def classify(
     ------
     ConfigError
         If a setting is invalid, or predicted shapes come from a model that saw a test cell.
+    DisprError
+        If scikit-learn, or matplotlib where it draws, is not installed.
     FileError
         If a file is missing, cannot be read or cannot be written.
     LeakError
         If training knows its test cells.
     """
-    study = study or Study()
+    settings = settings or ClassifySettings()
     need("sklearn", *(["matplotlib"] if pictures else []))
-    _check(study, predictions, weights)
-    needs = [name for name in study.features if name in OF_PREDICTIONS]
+    recipes = {name: recipe_of(settings, name) for name in settings.classifiers}
+    needs = [name for name in settings.features if name in OF_PREDICTIONS]
+    if needs and predictions is None:
+        raise ConfigError(
+            f"the features {needs[0]} are of predicted shapes; name them with --predictions."
+        )
+    if weights is not None and predictions is None:
+        raise ConfigError("weights say which cells a model saw; name its predictions as well.")
     remarks = []
-    if study.unseen:
+    if settings.unseen:
         if predictions is None or not (predictions / "probability").is_dir():
             raise ConfigError("only unseen cells: name one folder of predictions, of one model.")
-        known = read_predictions(predictions, weights, study.unrelated)
+        known = read_predictions(predictions, weights, settings.unrelated)
         left = set(leave_out_seen([file.name for file in files], known))
         remarks.append(
             f"{len(files) - len(left)} of {len(files)} cells are left out, which the predictions' "
@@ -150,102 +110,89 @@ def classify(
         )
         files = [file for file in files if file.name in left]
     names = [file.name for file in files]
-    for source in study.features:
-        refuse_without_minority(source, names, study.minority)
-    for file in files:
-        if file.obj is None and set(study.features) & {"truth", "augmented"}:
-            raise ConfigError(
-                f"{file.image} has no 3D shape, which the features truth and augmented need; add "
-                f"{file.image.name} to the folder obj."
-            )
+    settings.refuse_missing_classes(names, settings.minority)
+    if set(settings.features) & {"truth", "augmented"}:
+        refuse_without_objects(files, "the features truth and augmented need")
     if split is None:
-        drawn = make_split(names, study.scheme, study.folds, study.repeats, study.seed, study.block)
+        drawn = make_split(
+            names,
+            settings.scheme,
+            settings.folds,
+            settings.repeats,
+            settings.seed,
+            settings.block,
+        )
     else:
         drawn = read_split(split, names)
-    found = (
-        predictions_by_fold(predictions, drawn, weights, study.unrelated)
-        if needs and predictions is not None
-        else {}
-    )
-    for prediction in found.values():
-        remarks += [remark for remark in prediction.remarks if remark not in remarks]
+    found = {}
+    if needs and predictions is not None:
+        found = predictions_by_fold(predictions, drawn, weights, settings.unrelated)
+    remarks += dict.fromkeys(text for of in found.values() for text in of.remarks)
     guard(out)
     write_split(out / "folds.csv", drawn)
     sources = Sources(
         files,
+        settings,
         found,
         out / "features",
-        published=study.published,
-        minority=study.minority,
-        wanted=study.features,
         jobs=jobs,
         progress=progress,
+        on_note=on_note,
     )
     results = classify_folds(
         sources.data,
-        study.features,
+        settings.features,
         drawn,
-        {name: recipe_of(study, name) for name in study.classifiers},
-        importance=study.importance or None,
+        recipes,
+        importance=settings.importance or None,
         audit=audit,
         results=out / "results",
         progress=progress,
+        on_note=on_note,
     )
-    remarks = [*_remarks(study, drawn, split), *remarks, *rare_classes(drawn)]
+    remarks = [*_remarks(settings, drawn, split), *remarks, *rare_classes(drawn)]
     write_classification(out, results, remarks)
     if pictures:
         write_class_figures(out, results)
     return results
 
 
-def recipe_of(study: Study, classifier: str) -> RecipeOf:
+def recipe_of(settings: ClassifySettings, classifier: str) -> RecipeOf:
     """Give the recipe of a classifier, for a table of so many features."""
     changes: dict[str, Any] = {
         "classifier": classifier,
-        "oversampling": study.oversampling,
-        "seed": study.seed,
+        "oversampling": settings.oversampling,
+        "seed": settings.seed,
     }
-    if study.trees:
-        changes["trees"] = study.trees
-    if study.published:
-        return lambda features: published_recipe(features, **changes)
-    return lambda features: Recipe(**changes)
+    if settings.trees:
+        changes["trees"] = settings.trees
+    recipe = Recipe(**changes)
+    return lambda features: published_recipe(features, **changes) if settings.published else recipe
 
 
-def _check(study: Study, predictions: Path | None, weights: Path | None) -> None:
-    for classifier in study.classifiers:
-        recipe_of(study, classifier)(1)
-    if study.seed < 0:
-        raise ConfigError(f"seed must not be negative: {study.seed}.")
-    if study.importance == "impurity" and "boosting" in study.classifiers:
-        raise ConfigError("gradient boosting has no impurities; ask for permutation.")
-    if not study.features or not study.classifiers:
-        raise ConfigError("name at least one source of features and one classifier.")
-    needs = [name for name in study.features if name in OF_PREDICTIONS]
-    if needs and predictions is None:
-        raise ConfigError(
-            f"the features {needs[0]} are of predicted shapes; name them with --predictions."
-        )
-    if weights is not None and predictions is None:
-        raise ConfigError("weights say which cells a model saw; name its predictions as well.")
-    unknown = set(study.minority) - set(CLASSES)
-    if unknown:
-        raise ConfigError(f"{min(unknown)} is none of the published classes.")
+def refuse_without_objects(files: Sequence[CellFiles], what: str) -> None:
+    """Raise ConfigError for the first cell without a true shape, "which <what>"."""
+    for file in files:
+        if file.obj is None:
+            raise ConfigError(
+                f"{file.image} has no 3D shape, which {what}; add {file.image.name} to the folder "
+                "obj."
+            )
 
 
-def _remarks(study: Study, split: Split, file: Path | None) -> list[str]:
+def _remarks(settings: ClassifySettings, split: Split, file: Path | None) -> list[str]:
     drawn = (
         f"before ({file.name})"
         if file
-        else f"by blocks of up to {study.block} consecutive numbers"
-        if study.scheme == "runs"
+        else f"by blocks of up to {settings.block} consecutive numbers"
+        if settings.scheme == "runs"
         else "at random: neighbouring cells, often of one donor, are in training and test"
     )
-    measured = "Published" if study.published else "All"
-    published = ", published trees and threshold of importance" if study.published else ""
+    measured = "Published" if settings.published else "All"
+    published = ", published trees and threshold of importance" if settings.published else ""
     return [
         f"dispr {__version__}: {len(split.names)} cells of {len(classes_of(split.names))} classes, "
         f"{split.count} folds, repeats: {len(split.folds)}; drawn {drawn}.",
-        f"{measured} features{published}; "
-        f"oversampling {study.oversampling}; augmented classes: {', '.join(study.minority)}.",
+        f"{measured} features{published}; oversampling {settings.oversampling}; augmented classes: "
+        f"{', '.join(settings.minority)}.",
     ]

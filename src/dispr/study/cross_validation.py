@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from dispr.study.fold_data import FoldData, held_out_rows, training_rows
 from dispr.study.folds import Fold, Split
 from dispr.study.importances import importances
 from dispr.study.leaks import check_fold, check_rows
+from dispr.study.progress import Progress, counted, silent
 
 RESULTS_VERSION = 2
 """To be raised whenever the same rows and recipe give other results."""
@@ -86,7 +89,8 @@ def classify_folds(
     audit: str = "first",
     results: Path | None = None,
     fit: Fit = fit_fold,
-    progress: Callable[[str, int, int], Any] | None = None,
+    progress: Progress = silent,
+    on_note: Callable[[str], Any] = warnings.warn,
 ) -> list[FoldResult]:
     """Classify the test cells of every fold.
 
@@ -112,8 +116,10 @@ def classify_folds(
         recipe is read from there.
     fit : callable
         What fits a fold.
-    progress : callable, optional
-        Called with a line, how many folds are done, and how many there are.
+    progress : Progress
+        Told of the folds.
+    on_note : callable
+        Called with a sentence for each result that was kept, but is damaged, and computed again.
 
     Returns
     -------
@@ -126,27 +132,24 @@ def classify_folds(
         If training knows its test cells.
     """
     folds = list(split)
-    total = len(recipes) * len(sources) * len(folds)
+    count = counted(progress, "Classifying", len(recipes) * len(sources) * len(folds))
     found: list[FoldResult] = []
     for classifier, recipe_of in recipes.items():
         kind = importance or ("permutation" if classifier == "boosting" else "impurity")
-        for source in sources:
-            for fold in folds:
-                data = data_of(source, fold)
-                recipe = recipe_of(len(data.base.columns))
-                check = audit == "all" or (
-                    audit == "first" and (fold.repeat, fold.number) == (0, 0)
-                )
-                path = None if results is None else results / f"{source}_{classifier}_{fold.key}"
-                key = _digest(data, recipe, kind)
-                known = None if path is None else _read(path.with_suffix(".json"), key)
-                if known is None or (check and not known.audited):
-                    known = classify_fold(source, data, recipe, kind, audit=check, fit=fit)
-                    if path is not None:
-                        _write(path.with_suffix(".json"), key, known)
-                found.append(known)
-                if progress:
-                    progress("Classifying", len(found), total)
+        for source, fold in product(sources, folds):
+            data = data_of(source, fold)
+            recipe = recipe_of(len(data.base.columns))
+            check = audit == "all" or (audit == "first" and (fold.repeat, fold.number) == (0, 0))
+            path = None if results is None else results / f"{source}_{classifier}_{fold.key}.json"
+            key = _digest(data, recipe, kind)
+            known = None if path is None else _read(path, key, on_note)
+            if known is None or (check and not known.audited):
+                known = classify_fold(source, data, recipe, kind, audit=check, fit=fit)
+                if path is not None:
+                    record = {"key": key, **dataclasses.asdict(known)}
+                    write_json(path, record, sealed=True)
+            found.append(known)
+            count()
     return found
 
 
@@ -201,19 +204,20 @@ def _digest(data: FoldData, recipe: Recipe, importance: str) -> str:
     return found.hexdigest()[:32]
 
 
-def _write(path: Path, key: str, result: FoldResult) -> None:
-    write_json(path, {"key": key, **dataclasses.asdict(result)}, sealed=True)
-
-
-def _read(path: Path, key: str) -> FoldResult | None:
+def _read(path: Path, key: str, on_note: Callable[[str], Any]) -> FoldResult | None:
     """Read the result of a fold; None if there is none, or one of other rows or settings."""
+    if not path.is_file():
+        return None
     try:
-        record = read_json(path)
+        record = read_json(path, remedy="it is computed again")
         if record.pop("key") != key:
             return None
         record["probabilities"] = tuple(tuple(row) for row in record["probabilities"])
         for name in ("names", "truth", "predicted", "classes"):
             record[name] = tuple(record[name])
         return FoldResult(**record)
-    except (FileError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # computed again, and written anew
+    except FileError as error:
+        on_note(str(error))
+    except (ValueError, KeyError, TypeError):
+        on_note(f"{path} is damaged; it is computed again.")
+    return None

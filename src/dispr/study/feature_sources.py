@@ -32,6 +32,7 @@ judged by its one row.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -39,56 +40,14 @@ from typing import Any
 
 from dispr.cells.folder import CellFiles
 from dispr.errors import ConfigError
+from dispr.scores.baselines import GEOMETRIC
 from dispr.study.feature_table import FeatureTable
-from dispr.study.fold_data import MINORITY, FoldData
+from dispr.study.fold_data import FoldData
 from dispr.study.folds import Fold, class_of
-from dispr.study.measure_cells import (
-    GEOMETRIES,
-    Task,
-    consensus_tasks,
-    geometry_tasks,
-    measure_all,
-    sample_tasks,
-    section_tasks,
-    truth_tasks,
-)
+from dispr.study.measure_cells import CONSENSUS, SAMPLES, SECTION, TRUTH, measure_all, tasks_of
+from dispr.study.progress import Progress, counted, silent
 from dispr.study.provenance import Predictions
-
-SOURCES = ("2d", "truth", "predicted", "augmented", "single", "single-augmented", *GEOMETRIES)
-
-OF_PREDICTIONS = ("predicted", "augmented", "single", "single-augmented")
-"""Sources that need predicted shapes."""
-
-AUGMENTED = ("augmented", "single-augmented")
-"""Those of them that add rows to training."""
-
-COMPARED_WITH = {
-    "truth": "2d",
-    "predicted": "2d",
-    "augmented": "truth",
-    "single": "2d",
-    "single-augmented": "single",
-    "cylinder": "2d",
-    "ellipsoid": "2d",
-}
-"""What each source adds something to."""
-
-
-def refuse_without_minority(
-    source: str, names: Sequence[str], minority: Sequence[str] = MINORITY
-) -> None:
-    """Refuse to augment classes that no cell is of.
-
-    Raises
-    ------
-    ConfigError
-        If the source augments, and there are none.
-    """
-    if source in AUGMENTED and not any(class_of(name) in minority for name in names):
-        raise ConfigError(
-            f"no cell is of the classes that {source} adds shapes to, {', '.join(minority)}; name "
-            "others to augment, or leave this source out."
-        )
+from dispr.study.settings import OF_PREDICTIONS, SOURCES, ClassifySettings
 
 
 class Sources:
@@ -98,42 +57,40 @@ class Sources:
     ----------
     files : sequence of CellFiles
         The cells to classify.
+    settings : ClassifySettings
+        The sources that will be asked for, which classes are augmented, and whether features are
+        the published ones.
     predictions : mapping of str to Predictions
         By `Fold.key`, where predicted shapes are used; see `provenance.predictions_by_fold`.
     folder : Path, optional
         Where measured features are kept.
-    published : bool
-        Use the published set of features.
-    minority : sequence of str
-        Classes whose training cells are augmented.
-    wanted : sequence of str
-        The sources that will be asked for: it saves measuring shapes that none of them needs.
     jobs : int, optional
         Processes; as many as cores if not given.
-    progress : callable, optional
-        Called with what is measured, how many cells are done, and how many there are.
+    progress : Progress
+        Told of the cells that are measured.
+    on_note : callable
+        Called with a sentence where what was kept is damaged.
     """
 
     def __init__(
         self,
         files: Sequence[CellFiles],
+        settings: ClassifySettings,
         predictions: Mapping[str, Predictions] | None = None,
         folder: Path | None = None,
         *,
-        published: bool = False,
-        minority: Sequence[str] = MINORITY,
-        wanted: Sequence[str] = SOURCES,
         jobs: int | None = None,
-        progress: Callable[[str, int, int], Any] | None = None,
+        progress: Progress = silent,
+        on_note: Callable[[str], Any] = warnings.warn,
     ) -> None:
         self.files = list(files)
+        self.settings = settings
         self.predictions = dict(predictions or {})
         self.folder = folder
-        self.published = published
-        self.minority = tuple(minority)
         self.jobs = jobs
-        self._all_samples = bool((set(wanted) - {"augmented"}) & set(OF_PREDICTIONS))
-        self._progress = progress or (lambda what, done, total: None)
+        self._progress = progress
+        self._on_note = on_note
+        self._several = len({found.folder for found in self.predictions.values()}) > 1
         self._tables: dict[tuple[str, Path | None], FeatureTable] = {}
 
     def data(self, source: str, fold: Fold) -> FoldData:
@@ -152,86 +109,65 @@ class Sources:
         section = self.section
         if source == "2d":
             return FoldData.of(fold, section)
-        if source in GEOMETRIES:
-            made = self._table(
-                source, None, lambda: geometry_tasks(source, self.files, self.published)
-            )
-            return FoldData.of(fold, made.beside(section))
+        if source in GEOMETRIC:
+            return FoldData.of(fold, self._table(source).beside(section))
         if source == "truth":
             return FoldData.of(fold, self.truth.beside(section))
-        predictions = self._predictions(fold)
-        if source == "predicted":
-            consensus = self._consensus(predictions).with_prefix("consensus_")
-            spread = self._samples(predictions, fold).over_samples()
-            return FoldData.of(fold, consensus.beside(spread).beside(section))
-        shapes = self._samples(predictions, fold).beside(section)
-        if source == "augmented":
-            extra = shapes.rows_of(n for n in fold.train if class_of(n) in self.minority)
-            return FoldData.of(fold, self.truth.beside(section), extra, self.minority)
-        first = shapes.take([i for i, k in enumerate(shapes.samples) if k == 0])
-        if source == "single":
-            return FoldData.of(fold, first)
-        others = shapes.take([i for i, k in enumerate(shapes.samples) if k > 0])
-        extra = others.rows_of(n for n in fold.train if class_of(n) in self.minority)
-        return FoldData.of(fold, first, extra, self.minority)
-
-    @cached_property
-    def section(self) -> FeatureTable:
-        """Features of image and mask."""
-        return self._table("section", None, lambda: section_tasks(self.files, self.published))
-
-    @cached_property
-    def truth(self) -> FeatureTable:
-        """Features of the true shapes."""
-        return self._table("truth", None, lambda: truth_tasks(self.files, self.published))
-
-    def _predictions(self, fold: Fold) -> Predictions:
         if fold.key not in self.predictions:
             raise ConfigError(
                 "features of predicted shapes need predictions; name them with --predictions."
             )
-        found = self.predictions[fold.key]
-        found.refuse_leak(fold)
-        return found
+        predictions = self.predictions[fold.key]
+        predictions.refuse_leak(fold)
+        samples = self._samples(predictions.folder, fold)
+        if source == "predicted":
+            consensus = self._table(CONSENSUS, predictions.folder).with_prefix("consensus_")
+            return FoldData.of(fold, consensus.beside(samples.over_samples()).beside(section))
+        shapes = samples.beside(section)
+        first = shapes.take([i for i, k in enumerate(shapes.samples) if k == 0])
+        if source == "single":
+            return FoldData.of(fold, first)
+        if source == "augmented":
+            base, extra = self.truth.beside(section), shapes
+        else:
+            base = first
+            extra = shapes.take([i for i, k in enumerate(shapes.samples) if k > 0])
+        minority = self.settings.minority
+        rare = [name for name in fold.train if class_of(name) in minority]
+        return FoldData.of(fold, base, extra.rows_of(rare), minority)
 
-    def _consensus(self, predictions: Predictions) -> FeatureTable:
-        names = [file.name for file in self.files]
-        folder = predictions.folder
-        return self._table(
-            "consensus", folder, lambda: consensus_tasks(folder, names, self.published)
-        )
+    @cached_property
+    def section(self) -> FeatureTable:
+        """Features of image and mask."""
+        return self._table(SECTION)
 
-    def _samples(self, predictions: Predictions, fold: Fold) -> FeatureTable:
+    @cached_property
+    def truth(self) -> FeatureTable:
+        """Features of the true shapes."""
+        return self._table(TRUTH)
+
+    def _samples(self, folder: Path, fold: Fold) -> FeatureTable:
+        if set(self.settings.features) & set(OF_PREDICTIONS) - {"augmented"}:
+            return self._table(SAMPLES, folder)
         # Augmentation needs the minority's training cells alone: those of this fold, where each
         # fold has predictions of its own.
-        alone = self._several()
-        names = [
-            file.name
-            for file in self.files
-            if self._all_samples
-            or (class_of(file.name) in self.minority and not (alone and file.name in fold.test))
-        ]
-        folder = predictions.folder
-        return self._table("samples", folder, lambda: sample_tasks(folder, names, self.published))
-
-    def _several(self) -> bool:
-        return len({predictions.folder for predictions in self.predictions.values()}) > 1
+        rare = [file for file in self.files if class_of(file.name) in self.settings.minority]
+        if self._several:
+            rare = [file for file in rare if file.name not in fold.test]
+        return self._table(SAMPLES, folder, rare)
 
     def _table(
-        self, kind: str, folder: Path | None, tasks: Callable[[], Sequence[Task]]
+        self, kind: str, folder: Path | None = None, files: Sequence[CellFiles] | None = None
     ) -> FeatureTable:
         key = (kind, folder)
         if key not in self._tables:
-            todo = tasks()
+            cells = self.files if files is None else files
+            tasks = tasks_of(kind, cells, folder, self.settings.published)
             # Predictions of several folds have folders of different names.
-            name = f"{folder.name}_{kind}" if folder is not None and self._several() else kind
+            name = f"{folder.name}_{kind}" if folder is not None and self._several else kind
             cache = None if self.folder is None else self.folder / f"{name}.csv"
-            done = 0
-
-            def count() -> None:
-                nonlocal done
-                done += 1
-                self._progress(f"Measuring {name}", done, len(todo))
-
-            self._tables[key] = measure_all(todo, cache, jobs=self.jobs, on_cell=count)
+            count = counted(self._progress, f"Measuring {name}", len(tasks))
+            self._tables[key] = measure_all(
+                tasks, cache, jobs=self.jobs, on_cell=count, on_note=self._on_note
+            )
         return self._tables[key]

@@ -166,16 +166,10 @@ class FeatureTable:
         )
 
 
-def read_table(path: Path) -> FeatureTable:
-    """Read a table that `FeatureTable.write` wrote.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be read as one.
-    """
+def read_table(path: Path, remedy: str = "remove it, to measure again") -> FeatureTable:
+    """Read a table that `FeatureTable.write` wrote; FileError with the remedy if it is none."""
     try:
-        rows = read_csv(path, [NAME], remedy="remove it, to measure again")
+        rows = read_csv(path, [NAME], remedy=remedy)
         columns = tuple(c for c in (rows[0] if rows else ()) if c not in (NAME, SAMPLE))
         names, samples, values = [], [], []
         for row in rows:
@@ -183,8 +177,6 @@ def read_table(path: Path) -> FeatureTable:
             samples.append(int(row.get(SAMPLE) or -1))
             values.append([float(row[c]) if row[c] else np.nan for c in columns])
     except (KeyError, TypeError, ValueError) as error:
-        raise FileError(
-            f"{path} is not a table of features; remove it, to measure again."
-        ) from error
+        raise FileError(f"{path} is not a table of features; {remedy}.") from error
     array = np.array(values, np.float64).reshape(len(names), len(columns))
     return FeatureTable(tuple(names), columns, array, tuple(samples))

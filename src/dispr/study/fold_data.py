@@ -10,9 +10,7 @@ import numpy as np
 from dispr.errors import ConfigError
 from dispr.study.feature_table import FeatureTable
 from dispr.study.folds import Fold, class_of
-
-MINORITY = ("knizocytes", "keratocytes", "multilobate")
-"""The classes to which the published experiment adds predicted shapes."""
+from dispr.study.settings import MINORITY
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +54,7 @@ def training_rows(data: FoldData) -> FeatureTable:
     """Give the rows of the training cells, the extra ones after the others.
 
     Of the extra rows, those of training cells of `extra_classes` are taken: never a test cell's.
-
-    Raises
-    ------
-    ConfigError
-        If a training cell has no row.
+    A cell without a row is refused (ConfigError).
     """
     rows = _rows_of(data, data.fold.train)
     if data.extra is None:
@@ -70,13 +64,7 @@ def training_rows(data: FoldData) -> FeatureTable:
 
 
 def held_out_rows(data: FoldData) -> FeatureTable:
-    """Give the rows of the test cells, one each.
-
-    Raises
-    ------
-    ConfigError
-        If a test cell has no row.
-    """
+    """Give the rows of the test cells, one each; ConfigError if one has none."""
     return _rows_of(data, data.fold.test)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.model.weights import Weights, load_weights, save_weights
 from dispr.prediction.calibrate import calibrate, with_intervals
 from dispr.prediction.model import load
 from dispr.simulate.folder import simulate_folder
-from dispr.study.plan import Places, Plan
+from dispr.study.places import Places
+from dispr.study.progress import Progress, counted
+from dispr.study.settings import Plan
 from dispr.training.presets import get_preset
 from dispr.training.trainer import WEIGHTS, Trainer
 
@@ -23,8 +24,6 @@ PRETRAINING_SEED = 1_000_000
 """Seed of the simulated cells, far from those of simulated cells that a study is made on."""
 
 FEWEST_TO_CALIBRATE = 20
-
-Progress = Callable[[str, int, int], Any]
 
 
 def pretrain(places: Places, plan: Plan, method: str, device: str, progress: Progress) -> Weights:
@@ -101,18 +100,6 @@ def train_fold(
     save_weights(weights, trained)
     for checkpoint in run.glob("checkpoint.pt"):  # as large as eight models, and done with
         checkpoint.unlink()
-
-
-def counted(progress: Progress, line: str, total: int) -> Callable[..., None]:
-    """Make a callable that adds to what is done of a line of work, 1 if not told how much."""
-    done = 0.0
-
-    def add(more: float = 1) -> None:
-        nonlocal done
-        done += more
-        progress(line, round(done), total)
-
-    return add
 
 
 def _train(

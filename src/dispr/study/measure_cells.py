@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 
 from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_image, read_mask, read_obj
+from dispr.checksums import files_digest
 from dispr.errors import FileError
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
@@ -22,7 +23,9 @@ from dispr.study.feature_table import FeatureTable, read_table
 from dispr.study.features import fingerprint, section_features, shape_features
 
 SECTION, TRUTH, CONSENSUS, SAMPLES = "section", "truth", "consensus", "samples"
-GEOMETRIES = tuple(GEOMETRIC)
+
+ANEW = "it is written anew"
+"""What becomes of a damaged file of features."""
 
 SAVE_EVERY = 100
 """Cells after which a table that is being made is written."""
@@ -50,70 +53,41 @@ class Task:
     published: bool = False
 
     def digest(self) -> str:
-        """Give a checksum of what the result depends on.
-
-        Raises
-        ------
-        FileError
-            If a file cannot be read.
-        """
-        found = hashlib.sha256(
-            repr((self.kind, self.published, fingerprint(self.published))).encode()
-        )
-        for path in self.paths:
-            try:
-                found.update(path.read_bytes())
-            except OSError as error:
-                raise FileError(
-                    f"{path} cannot be read: {(error.strerror or str(error)).lower()}."
-                ) from error
-        return found.hexdigest()[:16]
+        """Give a checksum of what the result depends on; FileError if a file cannot be read."""
+        about = (self.kind, self.published, fingerprint(self.published))
+        return files_digest(self.paths, repr(about))
 
 
-def section_tasks(files: Sequence[CellFiles], published: bool = False) -> list[Task]:
-    """List what is measured for the features of image and mask."""
-    return [Task(SECTION, file.name, (file.image, file.mask), published) for file in files]
-
-
-def truth_tasks(files: Sequence[CellFiles], published: bool = False) -> list[Task]:
-    """List what is measured for the features of the true shapes.
+def tasks_of(
+    kind: str, files: Sequence[CellFiles], folder: Path | None = None, published: bool = False
+) -> list[Task]:
+    """List what is measured of cells, from their files or from predicted shapes in a folder.
 
     Raises
     ------
     FileError
-        If a cell has none.
+        If a cell has no true shape, or no predicted ones, or one of these is missing.
     """
-    for file in files:
-        if file.obj is None:
-            raise FileError(
-                f"{file.image} has no 3D shape; add {file.image.name} to the folder obj."
-            )
-    return [Task(TRUTH, f.name, (f.obj,), published) for f in files if f.obj is not None]
+    paths: list[tuple[Path, ...]]
+    if kind == SECTION:
+        paths = [(file.image, file.mask) for file in files]
+    elif kind == TRUTH:
+        paths = [(obj_of(file),) for file in files]
+    elif folder is None:
+        paths = [(file.mask,) for file in files]
+    elif kind == CONSENSUS:
+        paths = [(PredictionFolder(folder).probability_path(file.name),) for file in files]
+    else:
+        found = PredictionFolder(folder).sample_paths([file.name for file in files])
+        paths = [tuple(found[file.name]) for file in files]
+    return [Task(kind, f.name, of, published) for f, of in zip(files, paths, strict=True)]
 
 
-def geometry_tasks(kind: str, files: Sequence[CellFiles], published: bool = False) -> list[Task]:
-    """List what is measured for the features of a shape made from the mask alone."""
-    return [Task(kind, file.name, (file.mask,), published) for file in files]
-
-
-def consensus_tasks(folder: Path, names: Sequence[str], published: bool = False) -> list[Task]:
-    """List what is measured for the features of the shapes that most samples agree on."""
-    return [
-        Task(CONSENSUS, n, (PredictionFolder(folder).probability_path(n),), published)
-        for n in names
-    ]
-
-
-def sample_tasks(folder: Path, names: Sequence[str], published: bool = False) -> list[Task]:
-    """List what is measured for the features of each predicted shape.
-
-    Raises
-    ------
-    FileError
-        If a cell has no shapes, or one is missing.
-    """
-    found = PredictionFolder(folder).sample_paths(names)
-    return [Task(SAMPLES, name, tuple(found[name]), published) for name in names]
+def obj_of(file: CellFiles) -> Path:
+    """Give the file of a cell's true shape; FileError if there is none."""
+    if file.obj is None:
+        raise FileError(f"{file.image} has no 3D shape; add {file.image.name} to the folder obj.")
+    return file.obj
 
 
 def measure_all(
@@ -121,7 +95,8 @@ def measure_all(
     cache: Path | None = None,
     *,
     jobs: int | None = None,
-    on_cell: Callable[[], Any] | None = None,
+    on_cell: Callable[[], Any] = lambda: None,
+    on_note: Callable[[str], Any] = warnings.warn,
 ) -> FeatureTable:
     """Measure cells, each by itself, in parallel processes.
 
@@ -134,8 +109,10 @@ def measure_all(
         is not measured again, and an interrupted run goes on from it.
     jobs : int, optional
         Processes; as many as cores if not given.
-    on_cell : callable, optional
+    on_cell : callable
         Called after each cell.
+    on_note : callable
+        Called with a sentence if the cache is damaged, and everything is measured again.
 
     Returns
     -------
@@ -148,10 +125,9 @@ def measure_all(
         If a file cannot be read, or is not a volume, image or mask.
     """
     digests = {task.name: task.digest() for task in tasks}
-    done = {} if cache is None else _read_cache(cache, digests)
+    done = {} if cache is None else _read_cache(cache, digests, on_note)
     for _ in done:
-        if on_cell:
-            on_cell()
+        on_cell()
     todo = [task for task in tasks if task.name not in done]
 
     def table() -> FeatureTable:
@@ -162,20 +138,17 @@ def measure_all(
             for k, features in enumerate(done[task.name])
         )
 
-    saved = True
+    unsaved = 0
     try:
-        for count, (task, features) in enumerate(
-            zip(todo, map_in_processes(_measure, todo, jobs), strict=True), 1
-        ):
+        for task, features in zip(todo, map_in_processes(_measure, todo, jobs), strict=True):
             done[task.name] = features
-            saved = False
-            if cache is not None and count % SAVE_EVERY == 0:
+            unsaved += 1
+            if cache is not None and unsaved == SAVE_EVERY:
                 _write_cache(cache, table(), digests)
-                saved = True
-            if on_cell:
-                on_cell()
+                unsaved = 0
+            on_cell()
     finally:
-        if cache is not None and not saved:
+        if cache is not None and unsaved:
             _write_cache(cache, table(), digests)
     return table()
 
@@ -192,36 +165,35 @@ def _bodies(task: Task) -> Sequence[np.ndarray]:
     path = task.paths[0]
     if task.kind == TRUTH:
         return [binarise(read_obj(path))]
-    if task.kind == CONSENSUS:
-        body = PredictionFolder(path.parents[1]).probability(task.name) > 0.5
-        # Where no voxel is in most samples, the likeliest ones stand for the cell.
-        return [body if body.any() else _likeliest(path.parents[1], task.name)]
+    if task.kind not in (CONSENSUS, SAMPLES):
+        return [GEOMETRIC[task.kind](read_mask(path))]
+    drawn = PredictionFolder(path.parents[1])
     if task.kind == SAMPLES:
-        return list(PredictionFolder(path.parents[1]).samples(task.name))
-    return [GEOMETRIC[task.kind](read_mask(path))]
-
-
-def _likeliest(folder: Path, name: str) -> np.ndarray:
-    drawn = PredictionFolder(folder)
-    probability = drawn.probability(name)
+        return list(drawn.samples(task.name))
+    probability = drawn.probability(task.name)
     if not probability.any():
-        raise FileError(f"{drawn.probability_path(name)} is an empty shape; predict it again.")
-    return probability == probability.max()
+        raise FileError(f"{path} is an empty shape; predict it again.")
+    # Where no voxel is in most samples, the likeliest ones stand for the cell.
+    most = probability > 0.5
+    return [most if most.any() else probability == probability.max()]
 
 
 def _record(cache: Path) -> Path:
     return cache.with_suffix(".json")
 
 
-def _read_cache(cache: Path, digests: Mapping[str, str]) -> dict[str, list[dict[str, float]]]:
+def _read_cache(
+    cache: Path, digests: Mapping[str, str], on_note: Callable[[str], Any]
+) -> dict[str, list[dict[str, float]]]:
     """Read the features of cells whose files have not changed since they were measured."""
     if not (cache.is_file() and _record(cache).is_file()):
         return {}
     try:
-        known = read_json(_record(cache))
-        table = read_table(cache)
-    except FileError:
-        return {}  # measured again, and written anew
+        known = read_json(_record(cache), remedy=ANEW)
+        table = read_table(cache, ANEW)
+    except FileError as error:
+        on_note(f"{error} All cells of {cache.name} are measured again.")
+        return {}
     found: dict[str, list[dict[str, float]]] = {}
     for name, row in zip(table.names, table.values, strict=True):
         if name in digests and known.get(name) == digests[name]:

@@ -21,7 +21,7 @@ from dispr.study.class_tables import Results
 from dispr.study.cross_validation import FoldResult
 from dispr.study.figures import write_examples, write_violins
 from dispr.study.html_page import page_of
-from dispr.study.plan import Plan
+from dispr.study.settings import Plan
 from dispr.study.shape_tables import classes_in, coverage, over_folds
 
 PUBLISHED = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.errors import ConfigError
@@ -18,14 +20,16 @@ from dispr.prediction.settings import PredictionSettings
 from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
 from dispr.simulate.folder import simulate_folder
-from dispr.study.classify import Study, classify
+from dispr.study.classify import classify, refuse_without_objects
 from dispr.study.cross_validation import FoldResult
-from dispr.study.feature_sources import refuse_without_minority
-from dispr.study.fold_models import SIMULATED, Progress, counted, pretrain, train_fold
+from dispr.study.fold_models import SIMULATED, pretrain, train_fold
 from dispr.study.folds import Fold, Split, make_split, write_split
+from dispr.study.measure_cells import obj_of
 from dispr.study.packages import PACKAGES, need
-from dispr.study.plan import Places, Plan, begin
+from dispr.study.places import Places, begin
+from dispr.study.progress import Progress, counted, silent
 from dispr.study.report import SchemeResult, write_report
+from dispr.study.settings import Plan
 from dispr.study.shape_tables import label, read_scores
 
 
@@ -46,7 +50,8 @@ def reproduce(
     origin: str = "",
     device: str = "auto",
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
+    on_note: Callable[[str], Any] = warnings.warn,
 ) -> Path:
     """Repeat the published study on these cells.
 
@@ -75,8 +80,10 @@ def reproduce(
         "auto", "cpu", "cuda" or "cuda:1".
     jobs : int, optional
         Processes to score and measure in; as many as cores if not given.
-    progress : callable, optional
-        Called with a line of work, how much is done, and how much there is.
+    progress : Progress
+        Told of all work.
+    on_note : callable
+        As for `classify`.
 
     Returns
     -------
@@ -96,18 +103,16 @@ def reproduce(
     """
     plan = plan or Plan()
     check(plan, device)
-    _refuse_without_objects(files)
-    for source in plan.features:
-        refuse_without_minority(source, [file.name for file in files])
+    refuse_without_objects(files, "the study needs")
+    names = [file.name for file in files]
+    plan.refuse_missing_classes(names)
     splits = {
-        scheme: make_split([file.name for file in files], scheme, plan.folds, seed=plan.seed)
-        for scheme in plan.schemes
+        scheme: make_split(names, scheme, plan.folds, seed=plan.seed) for scheme in plan.schemes
     }
     given = None if initial is None else _unseeing(initial, files, unrelated)
     places = Places(Path(out))
     begin(places, plan, files, initial.name if initial else SIMULATED)
-    show = progress or (lambda line, done, total: None)
-    work = _Work(files, places, plan, tuple(unrelated), device, jobs, show)
+    work = _Work(files, places, plan, tuple(unrelated), device, jobs, progress, on_note)
     first = {method: work.beginning(method, given) for method in plan.methods}
     results = []
     for scheme, split in splits.items():
@@ -131,6 +136,7 @@ class _Work:
     device: str
     jobs: int | None
     progress: Progress
+    on_note: Callable[[str], Any]
 
     def beginning(self, method: str, initial: Weights | None) -> Weights | None:
         """Give what all folds of a method begin with."""
@@ -144,12 +150,11 @@ class _Work:
         """Train the model of a fold and draw the shapes that are needed."""
         plan, places = self.plan, self.places
         weights = places.weights(scheme, method, fold.number)
-        run = places.run(scheme, method, fold.number)
-        train = [file for file in self.files if file.name in set(fold.train)]
-        line = f"{scheme}, fold {fold.number}, {method}"
+        run = weights.with_suffix("")
+        line = _line(scheme, method, fold)
+        train = self._of(fold.train)
         train_fold(train, run, weights, plan, method, initial, self.device, self.progress, line)
-        names = plan.cells_to_predict(fold, method)
-        wanted = [file for file in self.files if file.name in names]
+        wanted = self._of(plan.cells_to_predict(fold, method))
         predict_folder(
             load(weights, self.device, plan.precision),
             wanted,
@@ -164,21 +169,17 @@ class _Work:
         if path.is_file():
             return
         baselines = method == self.plan.classified
-        train = [file for file in self.files if file.name in set(fold.train)]
         truths = {
-            file.name: Truth(file.obj, file.mask if baselines else None)
-            for file in self.files
-            if file.obj is not None
+            file.name: Truth(obj_of(file), file.mask if baselines else None) for file in self.files
         }
+        line = f"{_line(scheme, method, fold)}: scores"
         rows = score_cells(
             self._predictions(scheme, method, fold),
             fold.test,
             truths,
-            Library(train) if baselines else None,
+            Library(self._of(fold.train)) if baselines else None,
             jobs=self.jobs,
-            on_cell=counted(
-                self.progress, f"{scheme}, fold {fold.number}, {method}: scores", len(fold.test)
-            ),
+            on_cell=counted(self.progress, line, len(fold.test)),
         )
         write_csv(path, [{**row, "fold": fold.number} for row in label(method, rows)])
 
@@ -197,37 +198,30 @@ class _Work:
             results = classify(
                 self.files,
                 places.classification(scheme),
-                Study(
-                    features=plan.features,
-                    classifiers=plan.classifiers,
-                    scheme=scheme,
-                    folds=plan.folds,
-                    seed=plan.seed,
-                    published=plan.published,
-                    unrelated=(SIMULATED, *self.unrelated),
-                ),
+                plan.classification(scheme, (SIMULATED, *self.unrelated)),
                 predictions=places.predictions(scheme, plan.classified),
                 weights=places.models(scheme, plan.classified),
                 split=places.split(scheme),
                 jobs=self.jobs,
                 progress=self.progress,
+                on_note=self.on_note,
             )
         return SchemeResult(scheme, rows, folders, results)
+
+    def _of(self, names: Collection[str]) -> list[CellFiles]:
+        wanted = set(names)
+        return [file for file in self.files if file.name in wanted]
 
     def _predictions(self, scheme: str, method: str, fold: Fold) -> Path:
         return self.places.predictions(scheme, method) / f"fold_{fold.number}"
 
 
-def check(plan: Plan, device: str) -> None:
-    """Refuse what this machine cannot do, before anything is written.
+def _line(scheme: str, method: str, fold: Fold) -> str:
+    return f"{scheme}, fold {fold.number}, {method}"
 
-    Raises
-    ------
-    DisprError
-        If a package of the extra "study" is not installed.
-    ConfigError
-        If there is no such device, or it cannot compute in this precision.
-    """
+
+def check(plan: Plan, device: str) -> None:
+    """Refuse what this machine cannot do, before anything is written: packages and the device."""
     check_precision(plan.precision, find_device(device))
     need(*PACKAGES)
 
@@ -243,12 +237,3 @@ def _unseeing(path: Path, files: Sequence[CellFiles], unrelated: Sequence[str]) 
             "begin with weights that have seen none."
         )
     return weights
-
-
-def _refuse_without_objects(files: Sequence[CellFiles]) -> None:
-    for file in files:
-        if file.obj is None:
-            raise ConfigError(
-                f"{file.image} has no 3D shape, which the study needs; add {file.image.name} to "
-                "the folder obj."
-            )

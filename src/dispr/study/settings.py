@@ -1,0 +1,205 @@
+"""What is compared: by `dispr classify`, and by the whole study."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+
+from dispr.cells.blocks import BLOCK
+from dispr.cells.classes import CLASSES
+from dispr.errors import ConfigError
+from dispr.study.folds import SCHEMES, Fold, class_of
+from dispr.training.presets import get_preset
+
+OF_PREDICTIONS = ("predicted", "augmented", "single", "single-augmented")
+"""Sources of features that need predicted shapes."""
+
+AUGMENTED = ("augmented", "single-augmented")
+"""Those of them that add rows to training."""
+
+SOURCES = ("2d", "truth", *OF_PREDICTIONS, "cylinder", "ellipsoid")
+"""All sources of features, see `feature_sources`."""
+
+COMPARED_WITH = {
+    "truth": "2d",
+    "predicted": "2d",
+    "augmented": "truth",
+    "single": "2d",
+    "single-augmented": "single",
+    "cylinder": "2d",
+    "ellipsoid": "2d",
+}
+"""What each source adds something to."""
+
+CLASSIFIERS = ("forest", "boosting")
+
+MINORITY = ("knizocytes", "keratocytes", "multilobate")
+"""The classes to which the published experiment adds predicted shapes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `dispr classify` and the study both ask.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Sources of features to classify by, of `SOURCES`.
+    classifiers : tuple of str
+        "forest", "boosting".
+    folds : int
+        Number of folds.
+    seed : int
+        Of the folds, the training, the shapes and the classifiers.
+    published : bool
+        Classify by the published features, trees and threshold of importance.
+    """
+
+    features: tuple[str, ...] = ("2d",)
+    classifiers: tuple[str, ...] = ("forest",)
+    folds: int = 5
+    seed: int = 0
+    published: bool = False
+
+    def __post_init__(self) -> None:
+        _refuse_unknown("features", self.features, SOURCES)
+        _refuse_unknown("classifiers", self.classifiers, CLASSIFIERS)
+        if self.folds < 2:
+            raise ConfigError(f"folds must be at least 2, not {self.folds}.")
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative: {self.seed}.")
+
+    def refuse_missing_classes(
+        self, names: Sequence[str], minority: Sequence[str] = MINORITY
+    ) -> None:
+        """Raise ConfigError if a source adds shapes to classes that no cell is of."""
+        for source in self.features:
+            if source in AUGMENTED and not any(class_of(name) in minority for name in names):
+                raise ConfigError(
+                    f"no cell is of the classes that {source} adds shapes to, "
+                    f"{', '.join(minority)}; name others to augment, or leave this source out."
+                )
+
+
+@dataclass(frozen=True)
+class ClassifySettings(Settings):
+    """What `dispr classify` compares, and how.
+
+    Attributes
+    ----------
+    scheme : "runs" or "random"
+        How folds are drawn, see `make_split`.
+    repeats, block : int
+        As for `make_split`.
+    trees : int
+        Trees of the forest; 0 for the recipe's own number.
+    oversampling : "smote", "random" or "none"
+        How rare classes are brought to the size of the largest, inside the fold.
+    minority : tuple of str
+        Classes that are augmented.
+    importance : str
+        "impurity" or "permutation"; empty for what suits the classifier.
+    unseen : bool
+        Classify only cells that the predictions' model was not trained on.
+    unrelated : tuple of str
+        Data sets that models were trained on and that share no cell with these, see `seen_cells`.
+    """
+
+    scheme: str = "runs"
+    repeats: int = 1
+    block: int = BLOCK
+    trees: int = 0
+    oversampling: str = "smote"
+    minority: tuple[str, ...] = MINORITY
+    importance: str = ""
+    unseen: bool = False
+    unrelated: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.minority:
+            if name not in CLASSES:
+                raise ConfigError(f"{name} is none of the published classes.")
+        if not self.features or not self.classifiers:
+            raise ConfigError("name at least one source of features and one classifier.")
+        if self.importance == "impurity" and "boosting" in self.classifiers:
+            raise ConfigError("gradient boosting has no impurities; ask for permutation.")
+
+
+@dataclass(frozen=True)
+class Plan(Settings):
+    """What the study compares.
+
+    Attributes
+    ----------
+    features : tuple of str
+        Sources of features to classify by, see `dispr.study.feature_sources`; none to leave the
+        classification out.
+    methods : tuple of str
+        Presets of `dispr train`, each trained for every fold. Cells are classified by the shapes of
+        the first; the others are there to compare shapes.
+    schemes : tuple of str
+        How folds are drawn, see `dispr.study.folds.make_split`: "runs", "random".
+    ensemble : int
+        Shapes drawn of each cell.
+    pretraining_cells : int
+        Simulated cells to begin the training with.
+    pretraining_steps : int
+        Steps of training on them, before the cells of the study; 0 for none.
+    steps : int
+        Steps of training on the cells of a fold.
+    batch_size : int
+        Cells in a step.
+    precision : "fp32", "bf16" or "fp16"
+        Of training and prediction.
+    """
+
+    features: tuple[str, ...] = SOURCES[:6]
+    classifiers: tuple[str, ...] = CLASSIFIERS
+    methods: tuple[str, ...] = ("fast",)
+    schemes: tuple[str, ...] = SCHEMES
+    ensemble: int = 5
+    pretraining_cells: int = 3000
+    pretraining_steps: int = 2000
+    steps: int = 600
+    batch_size: int = 8
+    precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for method in self.methods:
+            get_preset(method)
+        _refuse_unknown("schemes", self.schemes, SCHEMES)
+        if not self.methods or not self.schemes or not self.classifiers:
+            raise ConfigError("name at least one method, one scheme of folds and one classifier.")
+        for name in ("pretraining_cells", "steps", "batch_size", "ensemble"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.pretraining_steps < 0:
+            raise ConfigError(f"pretraining_steps must not be negative: {self.pretraining_steps}.")
+
+    @property
+    def classified(self) -> str:
+        """The method whose shapes cells are classified by."""
+        return self.methods[0]
+
+    def cells_to_predict(self, fold: Fold, method: str) -> set[str]:
+        """Name the cells whose shapes are needed in a fold: the test cells, to score them.
+
+        For classes, those of training cells too: of all, or of the rare classes alone where shapes
+        only augment.
+        """
+        needs = set(self.features) & set(OF_PREDICTIONS) if method == self.classified else set()
+        train = [name for name in fold.train if needs - {"augmented"} or class_of(name) in MINORITY]
+        return {*fold.test, *(train if needs else ())}
+
+    def classification(self, scheme: str, unrelated: tuple[str, ...]) -> ClassifySettings:
+        """Give what is asked of the classification in folds of a scheme."""
+        shared = {item.name: getattr(self, item.name) for item in fields(Settings)}
+        return ClassifySettings(**shared, scheme=scheme, unrelated=unrelated)
+
+
+def _refuse_unknown(what: str, values: Collection[str], known: Sequence[str]) -> None:
+    for value in values:
+        if value not in known:
+            raise ConfigError(f'{what} must be of {", ".join(known)}, not "{value}".')
