@@ -112,7 +112,7 @@ def large(folder: Path, cells: int) -> None:
         folder / f"{cells}" / "image.tif",
         folder / f"{cells}" / "labels.tif",
         folder / f"{cells}" / "out",
-        *("--ensemble", "1", "--steps", "2", "--no-measures", "--no-report"),
+        *("--ensemble", "1", "--sampling-steps", "2", "--no-measures", "--no-report"),
     )
     spent = time.perf_counter() - begin
     # Of the largest process that has ended: the number of cells must grow.

@@ -18,11 +18,12 @@ from dispr.cli.main import cli
 
 RECORDED = Path(__file__).with_name("same_numbers")
 
+LABELS = "fields/labels/field_000.tif"
 COMMANDS = """
 simulate -o cells -n 3 --seed 7 --test-fraction 1
 simulate -o fields --fields 1 -n 2 --field-size 150 --seed 3
-predict cells -o predictions --split test --steps 2 --pixel-size 0.172 --no-report
-predict fields/field_000.tif -o field --labels fields/labels/field_000.tif --steps 2 --no-report
+predict cells -o predictions --split test --sampling-steps 2 --pixel-size 0.172 --no-report
+predict fields/field_000.tif -o field --labels LABELS --sampling-steps 2 --no-report
 measure predictions -o measurements.csv --all --jobs 1
 measure field -o field_measurements.csv --all --jobs 1
 measure cells -o cells.csv --split test --all --jobs 1
@@ -44,7 +45,9 @@ TABLES = (
 def run_commands() -> None:
     """Run all commands in the current folder."""
     for line in COMMANDS.strip().splitlines():
-        result = CliRunner().invoke(cli, line.split(), catch_exceptions=False)
+        result = CliRunner().invoke(
+            cli, line.replace("LABELS", LABELS).split(), catch_exceptions=False
+        )
         assert result.exit_code == 0, f"{line}: {result.output}"
 
 

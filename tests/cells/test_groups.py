@@ -73,7 +73,7 @@ def predictions(tmp_path_factory):
     root = tmp_path_factory.mktemp("groups")
     write(root / "data", "control", ["a", "b"])
     write(root / "data", "treated", ["b"])
-    options = ("--ensemble", 2, "--steps", 2, "--pixel-size", 0.172, "--no-report")
+    options = ("--ensemble", 2, "--sampling-steps", 2, "--pixel-size", 0.172, "--no-report")
     assert "control (2), treated (1)" in run("predict", root / "data", "-o", root / "out", *options)
     return root
 
@@ -112,7 +112,7 @@ def test_fields_have_groups(tmp_path):
         write_tiff(tmp_path / "labels" / f"{name}.tif", labels)
     (tmp_path / "groups.csv").write_text("field,image,group\n1,f.tif,control\n2,g.tif,treated\n")
     options = ("--labels", tmp_path / "labels" / "*.tif", "--groups", tmp_path / "groups.csv")
-    options += ("--ensemble", 1, "--steps", 2, "--volume", "none", "--meshes", "none")
+    options += ("--ensemble", 1, "--sampling-steps", 2, "--volume", "none", "--meshes", "none")
     options += ("--no-measures", "--no-report", "--pixel-size", 0.172)
     run("predict", tmp_path / "fields", "-o", tmp_path / "out", *options)
     rows = read(tmp_path / "out" / "cells.csv")

@@ -20,13 +20,13 @@ def cells(tmp_path_factory):
 
 
 def arguments(cells, out):
-    return [str(cells), "-o", str(out), "--number-of-folds", "2", "--trees", "10", "--jobs", "1"]
+    return [str(cells), "-o", str(out), "--folds", "2", "--trees", "10", "--jobs", "1"]
 
 
 def test_tables_and_pictures(cells, tmp_path):
     result = CliRunner().invoke(
         command,
-        [*arguments(cells, tmp_path), "--features", "2d", "--features", "cylinder"],
+        [*arguments(cells, tmp_path), "--features", "2d,cylinder"],
     )
     assert result.exit_code == 0, result.output
     assert "| forest       | cylinder" in result.output
@@ -39,7 +39,13 @@ def test_tables_and_pictures(cells, tmp_path):
         command,
         [
             *(str(cells), "-o", str(again), "--trees", "10", "--jobs", "1"),
-            *("--folds", str(tmp_path / "folds.csv"), "--classifier", "boosting", "--published"),
+            *(
+                "--folds-file",
+                str(tmp_path / "folds.csv"),
+                "--classifiers",
+                "boosting",
+                "--published",
+            ),
             *("--no-pictures", "--oversampling", "none", "--audit", "all"),
         ],
     )
@@ -58,10 +64,10 @@ def test_choices_are_the_sources():
     [
         (["--features", "predicted"], "name them with --predictions"),
         (["--features", "3d"], "Invalid value for '--features'"),
-        (["--folds", "nowhere.csv"], "nowhere.csv does not exist; check the name."),
+        (["--folds-file", "nowhere.csv"], "nowhere.csv does not exist; check the name."),
         (["--minority", "platelets"], "platelets is none of the published classes"),
         (["--features", "augmented", "--predictions", "nowhere"], "nowhere holds neither"),
-        (["--number-of-folds", "17"], "fill only"),
+        (["--folds", "17"], "fill only"),
         (["--trees", "-1"], "at least one tree"),
     ],
 )
@@ -105,7 +111,7 @@ def test_a_leak_ends_in_one_sentence(cells, tmp_path, monkeypatch, capsys):
             (data / kind / f"{name}.tif").write_bytes(path.read_bytes())
     line = ["dispr", "classify", str(data), "-o", str(tmp_path / "out"), "--features", "single"]
     line += ["--predictions", str(folder), "--weights", str(shipped_weights()[0])]
-    monkeypatch.setattr(sys, "argv", [*line, "--number-of-folds", "2"])
+    monkeypatch.setattr(sys, "argv", [*line, "--folds", "2"])
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2

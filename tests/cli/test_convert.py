@@ -117,7 +117,7 @@ def test_flags_that_leave_no_trace_are_all_asked_for(checkpoint, convert, tmp_pa
     assert code == 2
     assert error.split("; add ")[1].startswith("--rescale_timesteps as they were")
     assert not out.exists()
-    code, text, _ = convert(path, "-o", out, *given, "--learn-sigma", "t")
+    code, _, text = convert(path, "-o", out, *given, "--learn-sigma", "t")
     assert code == 0
     assert text.splitlines()[0] == (
         "Trained with --num_heads 2 --num_heads_upsample 2 --num_head_channels 8 "

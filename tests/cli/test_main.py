@@ -49,7 +49,7 @@ def test_version():
         (["predict", "."], "Missing option"),
         (["predicted"], "No such command"),
         (["train", "nowhere", "-o", "out"], "nowhere does not exist"),
-        (["train", ".", "-o", "out", "--preset", "slow"], "preset must be one of"),
+        (["train", ".", "-o", "out", "--preset", "slow"], "'slow' is not one of"),
         (["train", ".", "-o", "out", "--lr", "fast"], "Invalid value for '--lr'"),
         (["train", ".", "-o", "out", "--lr", "-1"], "lr must be positive"),
     ],

@@ -68,7 +68,7 @@ def test_objects_and_sections(cells_folder, tmp_path):
     printed = run(cells_folder, "-o", out, "--split", "test", "--jobs", 1)
     assert "No file states the voxel size, so these are in voxels" in printed
     assert "volume_voxels" in read(out)[0]
-    run(cells_folder, "-o", out, "--split", "test", "--jobs", 1, "--spacing", 0.3, 0.2, 0.2)
+    run(cells_folder, "-o", out, "--split", "test", "--jobs", 1, "--voxel-size", "0.3,0.2,0.2")
     assert "volume_um3" in read(out)[0]
     printed = run(cells_folder, "-o", out, "--split", "test", "--jobs", 1, "--sections")
     assert "pixel size" in printed
@@ -84,12 +84,13 @@ def test_objects_and_sections(cells_folder, tmp_path):
         (["nowhere", "-o", "a.csv"], "nowhere does not exist"),
         (["DATA", "-o", "a.txt"], "end it in .csv"),
         (["DATA", "-o", "a.csv", "--voxel-size", "0"], "one positive number of um"),
-        (["DATA", "-o", "a.csv", "--voxel-size", "1", "--spacing", "1", "1", "1"], "one of them"),
-        (["DATA", "-o", "a.csv", "--spacing", "1", "-1", "1"], "three (Z, Y, X)"),
-        (["DATA", "-o", "a.csv", "--spacing", "1"], "requires 3 arguments"),
-        (["DATA", "-o", "a.csv", "--split", "half"], '"train" and "test"'),
+        (["DATA", "-o", "a.csv", "--voxel-size", "1", "--pixel-size", "1"], "give one"),
+        (["DATA", "-o", "a.csv", "--voxel-size", "1,-1,1"], "three (Z, Y, X)"),
+        (["DATA", "-o", "a.csv", "--voxel-size", "1,2"], "neither one number nor three"),
+        (["DATA", "-o", "a.csv", "--pixel-size", "1"], "with --voxel-size"),
+        (["DATA", "-o", "a.csv", "--split", "half"], "not one of 'train'"),
         (["DATA", "-o", "a.csv", "--jobs", "0"], "Invalid value for '--jobs'"),
-        (["DATA", "-o", "a.csv", "--sections", "--spacing", "1", "1", "2"], "with --voxel-size"),
+        (["DATA", "-o", "a.csv", "--sections", "--voxel-size", "1,1,2"], "with --pixel-size"),
     ],
 )
 def test_bad_input_is_one_sentence(

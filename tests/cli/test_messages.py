@@ -22,7 +22,6 @@ def say(monkeypatch, cells_folder, capsys):
 
     def run(rows, deterministic=False):
         model = SimpleNamespace(
-            check=lambda **settings: None,
             config=SimpleNamespace(deterministic=deterministic),
             about={},
             frame=None,
@@ -31,7 +30,7 @@ def say(monkeypatch, cells_folder, capsys):
         monkeypatch.setattr("dispr.prediction.model.load", lambda *a, **k: model)
         monkeypatch.setattr("dispr.prediction.folder.predict_folder", lambda *a, **k: rows)
         predict.main([str(cells_folder), "-o", "out", "--no-report"], standalone_mode=False)
-        return capsys.readouterr().out
+        return "".join(capsys.readouterr())
 
     return run
 

@@ -145,7 +145,7 @@ def test_measure(called):
     assert (found["sections"], found["published"], found["spacing"]) == (True, True, None)
     run("measure", "in", "-o", "c.csv", "--voxel-size", 0.3)
     assert called["find_items"]["spacing"] == (0.3, 0.3, 0.3)
-    run("measure", "in", "-o", "c.csv", "--spacing", 3, 2, 1)
+    run("measure", "in", "-o", "c.csv", "--voxel-size", "3,2,1")
     assert called["find_items"]["spacing"] == (3, 2, 1)
     item = SimpleNamespace(kind="shapes")
     called["patch"]("dispr.measurements.inputs.find_items", [item])

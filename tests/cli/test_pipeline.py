@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
 def test_pipeline(trained):
     weights = trained / "run" / "weights.safetensors"
     command = ["predict", trained / "cells", "-o", trained / "out", "--split", "test"]
-    command += ["--weights", weights, "--ensemble", 2, "--steps", 2, "--sampler", "ddim"]
+    command += ["--weights", weights, "--ensemble", 2, "--sampling-steps", 2, "--sampler", "ddim"]
     assert "2 cells, 4 shapes" in dispr(*command).stdout
     assert len(list((trained / "out" / "samples").iterdir())) == 4
     assert (trained / "out" / "report.html").is_file()
@@ -54,10 +54,10 @@ def test_pipeline(trained):
     [
         (["--weights", "cells/simulation.json"], "cannot be read as safetensors"),
         (["--weights", "none.safetensors"], "none.safetensors does not exist"),
-        (["--steps", "many"], '"many" is not a respacing'),
+        (["--sampling-steps", "many"], '"many" is not a respacing'),
         (["--ensemble", "0"], "ensemble must be at least 1"),
-        (["--split", "validation"], '"train" and "test"'),
-        (["--device", "quantum"], "device must be auto, cpu or cuda"),
+        (["--split", "validation"], "not one of 'train', 'test'"),
+        (["--device", "quantum"], "not one of auto, cpu, cuda"),
         (["--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
     ],
 )

@@ -40,7 +40,7 @@ def test_picture(predictions, cells_folder, tmp_path, capsys):
     red, blue = tiles[3].reshape(-1, 3).max(0), tiles[2].reshape(-1, 3).max(0)
     assert red[0] > red[2]
     assert blue[2] > blue[0]
-    plot(predictions, cells_folder, "--split", "test", "-o", out, "--cells", 1, "--scale", 1)
+    plot(predictions, cells_folder, "--split", "test", "-o", out, "--max-cells", 1, "--scale", 1)
     assert Image.open(out).height == HEAD + TILE + GAP
 
 

@@ -1,10 +1,18 @@
 import re
 import warnings
 
-from dispr.cli.progress import Bars
+import pytest
+
+from dispr.cli import progress
+from dispr.cli.progress import Bars, counted
 
 
-def test_figures_are_whole_and_never_above_the_total(capsys):
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setattr(progress, "is_terminal", lambda: True)
+
+
+def test_figures_are_whole_and_never_above_the_total(capsys, terminal):
     with warnings.catch_warnings(), Bars("cells") as bars:
         warnings.simplefilter("error")
         count = bars.counter(3)
@@ -19,10 +27,25 @@ def test_figures_are_whole_and_never_above_the_total(capsys):
     assert "<-" not in text
 
 
-def test_lines_of_work_follow_one_another(capsys):
+def test_lines_of_work_follow_one_another(capsys, terminal):
     with Bars() as bars:
         bars.show("Predicting", 5 / 3, 3)
         bars.show("Measuring", 2, 2)
     text = capsys.readouterr().err
     assert "Predicting:  56%" in text or "Predicting:   0%" in text
     assert "Measuring" in text
+
+
+def test_lines_instead_of_bars_where_there_is_no_terminal(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    for _ in counted(range(5), "cells"):
+        now[0] += 20
+    assert capsys.readouterr().err.splitlines() == [
+        "cells: 2 of 5",
+        "cells: 4 of 5",
+        "cells: 5 of 5",
+    ]
+    now[0] = 0.0
+    assert list(counted(range(5), "cells")) == [0, 1, 2, 3, 4]
+    assert capsys.readouterr().err == ""

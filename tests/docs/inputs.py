@@ -34,7 +34,7 @@ def predictions(folder: Path) -> None:
     """The same, predicted: as few samples as the examples of `dispr predict` are shortened to."""
     cells(folder)
     command = ["predict", str(folder / "cells"), "-o", str(folder / "predictions"), "--no-report"]
-    cli.main([*command, "--steps", "2", "--ensemble", "2"], standalone_mode=False)
+    cli.main([*command, "--sampling-steps", "2", "--ensemble", "2"], standalone_mode=False)
 
 
 def data(folder: Path) -> None:

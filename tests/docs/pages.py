@@ -40,9 +40,9 @@ SHORTER: dict[str, dict[str, int | str]] = {
         "--validation-interval": 0,
         "--precision": "fp32",
     },
-    "predict": {"--ensemble": 2, "--steps": 2, "--precision": "fp32", "--no-report": ""},
+    "predict": {"--ensemble": 2, "--sampling-steps": 2, "--precision": "fp32", "--no-report": ""},
     "plot": {"--scale": 1},
-    "classify": {"--trees": 20, "--repeats": 1, "--number-of-folds": 2},
+    "classify": {"--trees": 20, "--repeats": 1, "--folds": 2},
 }
 """Options that make a command short enough to test; a number is the most that is taken."""
 

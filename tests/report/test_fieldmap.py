@@ -49,7 +49,16 @@ def field(tmp_path_factory):
     labels = np.where(np.hypot(y - 90, x - 110) < 20, 7, labels).astype(np.uint8)
     write_tiff(root / "image.tif", (labels > 0).astype(np.uint8) * 150 + 20)
     write_tiff(root / "labels.tif", labels)
-    options = ["--ensemble", "2", "--steps", "2", "--pixel-size", "0.172", "--meshes", "none"]
+    options = [
+        "--ensemble",
+        "2",
+        "--sampling-steps",
+        "2",
+        "--pixel-size",
+        "0.172",
+        "--meshes",
+        "none",
+    ]
     names = [str(root / name) for name in ("image.tif", "out", "labels.tif")]
     arguments = ["predict", names[0], "-o", names[1], "--labels", names[2], *options]
     result = CliRunner().invoke(cli, arguments)

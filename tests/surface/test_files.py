@@ -1,3 +1,4 @@
+import click
 import numpy as np
 import pytest
 import trimesh
@@ -64,7 +65,7 @@ def test_bad_files(mesh, tmp_path):
 
 
 def run(*arguments):
-    cli.main(["mesh", *map(str, arguments)], standalone_mode=False)
+    return cli.main(["mesh", *map(str, arguments)], standalone_mode=False)
 
 
 def test_command(samples, tmp_path, capsys):
@@ -72,7 +73,7 @@ def test_command(samples, tmp_path, capsys):
     PredictionFolder(predictions).write("a", samples, samples.mean(0), 0.172)
     PredictionFolder(predictions).write("b", samples, samples.mean(0))
     run(predictions, "-o", tmp_path / "out", "--samples", "--format", "ply")
-    told = capsys.readouterr().out
+    told = "".join(capsys.readouterr())
     assert "8 meshes of 2 cells in um and voxels" in told
     assert "--voxel-size" in told
     assert len(list((tmp_path / "out").iterdir())) == 8
@@ -88,13 +89,13 @@ def test_command_tells_of_empty_shapes(samples, tmp_path, capsys):
     empty = np.zeros_like(samples)
     PredictionFolder(tmp_path / "p").write("a", empty, empty.mean(0))
     PredictionFolder(tmp_path / "p").write("b", samples, samples.mean(0))
-    run(tmp_path / "p", "-o", tmp_path / "out")
-    assert "(a) are empty" in capsys.readouterr().out
+    assert run(tmp_path / "p", "-o", tmp_path / "out") == 3
+    assert "(a) are empty" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.stl"]
 
 
 def test_command_refuses(samples, tmp_path):
-    with pytest.raises(ConfigError, match="not a format of meshes"):
+    with pytest.raises(click.BadParameter, match="not one of 'stl'"):
         run(tmp_path, "-o", tmp_path / "out", "--format", "xyz")
     with pytest.raises(FileError, match="holds no predictions"):
         run(tmp_path, "-o", tmp_path / "out")

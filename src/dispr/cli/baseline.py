@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.options import out_option, split_option
+from dispr.cli.progress import counted
+from dispr.cli.say import result
+
 
 @click.command()
 @click.argument("kind", type=click.Choice(["cylinder", "ellipsoid", "nearest", "interpolate"]))
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
-@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@out_option()
+@split_option()
 @click.option(
     "--train",
     type=click.Path(path_type=Path),
@@ -37,7 +39,6 @@ def command(
     is laid out as by dispr predict.
     """
     import numpy as np
-    from tqdm import tqdm
 
     from dispr.cells.folder import find_cells
     from dispr.cells.read import read_mask, read_obj, read_pixel_size
@@ -58,7 +59,7 @@ def command(
     masks = [read_mask(file.mask) for file in files]
     library = training_cells(data, train) if kind == "nearest" else None
     rows = []
-    for file, mask in zip(tqdm(files, unit="cell", leave=False), masks, strict=True):
+    for file, mask in zip(counted(files, "cells"), masks, strict=True):
         if library is not None:
             similar = library.most_similar(file.mask)
             if similar is None:
@@ -73,4 +74,4 @@ def command(
         PredictionFolder(out).write(file.name, body[None], body.astype(np.float32), size)
         rows.append({"name": file.name, "samples": 1, "volume_voxels": int(body.sum())})
     write_csv(out / TABLE, rows)
-    click.echo(f"{len(rows)} cells: {out}")
+    result(f"{len(rows)} cells: {out}", cells=len(rows), out=out)

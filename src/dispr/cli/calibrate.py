@@ -6,20 +6,16 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.options import device_options, jobs_option, out_option, split_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import note, result
+
 
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="File to write instead of changing WEIGHTS.",
-)
-@click.option(
-    "--split", default="train", show_default=True, help="Part of the data: train or test."
-)
+@out_option("File to write instead of changing WEIGHTS.", required=False)
+@split_option("Part of the data.", default="train", show_default=True)
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -42,14 +38,8 @@ import click
     "which shares no cell with these, such as simulated ones. Can be repeated.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
-@click.option(
-    "--jobs",
-    default=None,
-    type=click.IntRange(1),
-    help="Processes to measure drawn shapes in. Default: all cores.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--precision", default="fp32", show_default=True, help="fp32, bf16, fp16 or auto.")
+@jobs_option()
+@device_options()
 def command(
     weights: Path,
     data: Path,
@@ -69,8 +59,6 @@ def command(
     intervals, of all measures, are kept in the weights; predictions and tables of measures then
     state them.
     """
-    from tqdm import tqdm
-
     from dispr.cells.folder import find_cells
     from dispr.cli.train import training_split
     from dispr.errors import ConfigError
@@ -83,10 +71,11 @@ def command(
     found_cells = find_cells(data, split=training_split(data, split), need_obj=True)
     files, remarks = unseen(model, found_cells, unrelated)
     for remark in remarks:
-        click.echo(remark)
+        note(remark)
     if predictions is None:
-        with tqdm(total=len(files), unit="cell", leave=False) as bar:
-            found = calibrate(model, files, ensemble=ensemble, seed=seed, on_progress=bar.update)
+        with Bars("cells") as bars:
+            count = bars.counter(len(files))
+            found = calibrate(model, files, ensemble=ensemble, seed=seed, on_progress=count)
     else:
         if PredictionFolder(predictions).settings.get("model") != fingerprint(model.network):
             raise ConfigError(
@@ -94,12 +83,17 @@ def command(
             )
         objects = {file.name: file.obj for file in files if file.obj is not None}
         drawn = [name for name in PredictionFolder(predictions).names() if name in objects]
-        with tqdm(total=len(drawn), unit="cell", leave=False) as bar:
-            found = calibrate_folder(
-                predictions, {n: objects[n] for n in drawn}, jobs=jobs, on_cell=bar.update
-            )
-    save_weights(out or weights, with_intervals(load_weights(weights), found))
-    count = len(next(iter(found.rules.values())))
-    click.echo(
-        f"{found.level:.0%} intervals of {count} measures, {found.cells} cells: {out or weights}"
+        chosen = {name: objects[name] for name in drawn}
+        with Bars("cells") as bars:
+            count = bars.counter(len(drawn))
+            found = calibrate_folder(predictions, chosen, jobs=jobs, on_cell=count)
+    written = out or weights
+    save_weights(written, with_intervals(load_weights(weights), found))
+    measures = len(next(iter(found.rules.values())))
+    result(
+        f"{found.level:.0%} intervals of {measures} measures, {found.cells} cells: {written}",
+        level=found.level,
+        measures=measures,
+        cells=found.cells,
+        weights=written,
     )

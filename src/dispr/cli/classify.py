@@ -7,6 +7,10 @@ from typing import Any
 
 import click
 
+from dispr.cli.options import NumberList, jobs_option, list_option, out_option, split_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import result
+
 FEATURES = (
     "2d",
     "truth",
@@ -21,16 +25,12 @@ FEATURES = (
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
-@click.option(
-    "--features",
-    type=click.Choice(FEATURES),
-    multiple=True,
-    default=("2d",),
-    show_default=True,
-    help="Give it several times to compare: 2d (image and mask); and beside it: truth (the true "
+@out_option()
+@list_option(
+    "features",
+    FEATURES,
+    show_default="2d",
+    help="What to compare: 2d (image and mask); and beside it: truth (the true "
     "shape), predicted (consensus, mean and spread of the predicted shapes), augmented (truth, "
     "and predicted shapes of the rare classes' training cells as further rows), single (one "
     "predicted shape), single-augmented, cylinder, ellipsoid.",
@@ -56,9 +56,9 @@ FEATURES = (
     help="Name of a data set that the model was trained on and that shares no cell with DATA, "
     "such as a simulated one: equal names mean nothing there.",
 )
-@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@split_option()
 @click.option(
-    "--folds",
+    "--folds-file",
     type=click.Path(path_type=Path),
     default=None,
     help="CSV file of folds (name, repeat, fold) to use instead of drawing them.",
@@ -70,16 +70,14 @@ FEATURES = (
     show_default="runs",
     help="Keep runs of consecutive numbers together, or draw cells at random as published.",
 )
-@click.option("--number-of-folds", type=int, show_default="5", help="Folds in a repeat.")
+@click.option("--folds", type=int, show_default="5", help="Folds in a repeat.")
 @click.option("--repeats", type=int, show_default="1", help="Times that folds are drawn anew.")
 @click.option("--block", type=int, show_default="8", help="Most cells that stay together.")
-@click.option(
-    "--classifier",
-    type=click.Choice(["forest", "boosting"]),
-    multiple=True,
-    default=("forest",),
-    show_default=True,
-    help="Random forest or gradient boosting; both if given twice.",
+@list_option(
+    "classifiers",
+    ("forest", "boosting"),
+    show_default="forest",
+    help="Random forest, gradient boosting.",
 )
 @click.option("--trees", default=0, help="Of the forest. Default: 500; published: 2000.")
 @click.option(
@@ -91,6 +89,7 @@ FEATURES = (
 )
 @click.option(
     "--minority",
+    type=NumberList(str),
     default="knizocytes,keratocytes,multilobate",
     show_default=True,
     help="Classes that are augmented, separated by commas.",
@@ -113,7 +112,7 @@ FEATURES = (
     help="Folds that are fitted with spoiled test cells too, to see whether training notices.",
 )
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw PNG files.")
-@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
+@jobs_option()
 def command(data: Path, out: Path, **options: Any) -> None:
     """Tell the cells of DATA apart by class, and compare what their features come from.
 
@@ -123,7 +122,6 @@ def command(data: Path, out: Path, **options: Any) -> None:
     interrupt with Ctrl-C and re-run the same command to resume.
     """
     from dispr.cells.folder import find_cells
-    from dispr.cli.progress import Bars
     from dispr.errors import ConfigError
     from dispr.study.classify import classify
     from dispr.study.report import score_table
@@ -133,26 +131,26 @@ def command(data: Path, out: Path, **options: Any) -> None:
         name: options[option]
         for option, name in (
             ("scheme", "scheme"),
-            ("number_of_folds", "folds"),
+            ("folds", "folds"),
             ("repeats", "repeats"),
             ("block", "block"),
         )
         if options[option] is not None
     }
-    if drawing and options["folds"] is not None:
+    if drawing and options["folds_file"] is not None:
         raise ConfigError(
-            "--folds names folds that are drawn already; leave --scheme, --number-of-folds, "
+            "--folds-file names folds that are drawn already; leave --scheme, --folds, "
             "--repeats and --block out."
         )
     settings = ClassifySettings(
-        features=tuple(dict.fromkeys(options["features"])),
-        classifiers=tuple(dict.fromkeys(options["classifier"])),
+        features=options["features"] or ("2d",),
+        classifiers=options["classifiers"] or ("forest",),
         **drawing,
         seed=options["seed"],
         published=options["published"],
         trees=options["trees"],
         oversampling=options["oversampling"],
-        minority=tuple(c.strip() for c in options["minority"].split(",") if c.strip()),
+        minority=options["minority"],
         importance=options["importances"] or "",
         unseen=options["unseen"],
         unrelated=options["unrelated"],
@@ -165,12 +163,12 @@ def command(data: Path, out: Path, **options: Any) -> None:
             settings,
             predictions=options["predictions"],
             weights=options["weights"],
-            split=options["folds"],
+            split=options["folds_file"],
             pictures=options["pictures"],
             audit=options["audit"],
             jobs=options["jobs"],
             progress=bars.show,
             on_note=bars.note,
         )
-    click.echo(score_table(results))
-    click.echo(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")
+    result(score_table(results), report=out / "report.md", scores=out / "scores.csv")
+    result(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")

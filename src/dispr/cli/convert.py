@@ -10,6 +10,7 @@ import click
 
 from dispr._version import __version__
 from dispr.cli.published import EITHER_SPELLING, Word, flags_for_cells, published_options
+from dispr.cli.say import note, result
 from dispr.errors import ConfigError
 from dispr.model.published import MODEL_FLAGS, UNTOLD_FLAGS, as_typed
 
@@ -55,5 +56,5 @@ def command(file: Path, out: Path, trained_with: Any, **options: Any) -> None:
     about = {"dispr": __version__, "converted_from": file.name, "flags": used}
     save_weights(out, Weights(config, state, about))
     parameters = sum(value.numel() for value in state.values())
-    click.echo(f"Trained with {as_typed({name: used[name] for name in UNTOLD_FLAGS})}.")
-    click.echo(f"{parameters:,} parameters: {out}")
+    note(f"Trained with {as_typed({name: used[name] for name in UNTOLD_FLAGS})}.")
+    result(f"{parameters:,} parameters: {out}", parameters=parameters, flags=used, weights=out)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.say import is_quiet, result
 from dispr.errors import FileError
 
 
@@ -26,40 +27,42 @@ def check(folder: Path) -> None:
 
     from dispr.cells.check import check_cells
 
-    with tqdm(unit=" cells", leave=False, disable=None) as bar:
+    with tqdm(unit=" cells", leave=False, disable=True if is_quiet() else None) as bar:
         report = check_cells(folder, progress=bar.update)
     for fault in report.faults:
-        click.echo(f"fault: {fault}")
+        result(f"fault: {fault}", faults=report.faults)
     for warning in report.warnings:
-        click.echo(f"warning: {warning}")
+        result(f"warning: {warning}", warnings=report.warnings)
     if report.counts:
-        click.echo(_table(report.counts))
+        counts = [{"split": s, "class": kind, "cells": n} for (s, kind), n in report.counts.items()]
+        result(_table(report.counts), counts=counts)
     if report.faults:
         number = len(report.faults)
         raise FileError(
             f"{folder} has {number} fault{'s' if number > 1 else ''}; mend and check again."
         )
-    click.echo("No faults.")
+    result("No faults.", faults=[])
 
 
 @command.command()
 @click.option(
     "-o",
-    "--output",
+    "--out",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("red_blood_cells"),
     show_default=True,
     help="Folder to put the data set in.",
 )
-def fetch(output: Path) -> None:
+def fetch(out: Path) -> None:
     """Download the published red blood cells (Zenodo, doi 10.5281/zenodo.7031924).
 
     Run it again to resume a download that broke off. Prints the folder that holds the cells.
     """
     from dispr.cells.fetch import fetch as fetch_cells
 
-    click.echo(fetch_cells(output, progress=True))
+    folder = fetch_cells(out, progress=not is_quiet())
+    result(str(folder), folder=folder)
 
 
 def _table(counts: dict[tuple[str, str], int]) -> str:

@@ -8,18 +8,16 @@ from typing import Any
 
 import click
 
+from dispr.cli.options import jobs_option, out_option, split_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import note, result, warn
+
 
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="CSV file for the scores of each cell; a summary is written beside it.",
-)
-@click.option("--split", default=None, help="Part of the truth: train or test. Default: all.")
+@out_option("CSV file for the scores of each cell; a summary is written beside it.", required=False)
+@split_option("Part of the truth. Default: all.")
 @click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="Score baselines beside."
 )
@@ -35,7 +33,7 @@ import click
     show_default=True,
     help="With --out, write a report to look at in a browser beside it.",
 )
-@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
+@jobs_option()
 def command(
     predictions: Path,
     truth: Path,
@@ -53,8 +51,6 @@ def command(
     is over all samples of all cells, "consensus" the shape that most samples agree on, and "best of
     N" each cell's sample with the highest IoU, which needs the truth to be chosen.
     """
-    from tqdm import tqdm
-
     from dispr.errors import FileError
     from dispr.files import write_csv
     from dispr.prediction.files import PredictionFolder
@@ -62,46 +58,47 @@ def command(
 
     if out is not None and out.suffix.lower() != ".csv":
         raise FileError(f"{out} is not the name of a table; end it in .csv.")
-    with tqdm(total=len(PredictionFolder(predictions).names()), unit="cell", leave=False) as bar:
-        result = evaluate(
+    with Bars("cells") as bars:
+        scores = evaluate(
             predictions,
             truth,
             split=split,
             train=train,
             baselines=baselines,
             jobs=jobs,
-            on_cell=bar.update,
+            on_cell=bars.counter(len(PredictionFolder(predictions).names())),
         )
-    summary = result.summary()
-    named = {row["class"] for row in result.rows} - {""}
-    classes = result.summary(by_class=True) if named else []
+    summary = scores.summary()
+    named = {row["class"] for row in scores.rows} - {""}
+    classes = scores.summary(by_class=True) if named else []
     if out is not None:
-        write_csv(out, result.rows)
+        write_csv(out, scores.rows)
         write_csv(out.with_name(f"{out.stem}_summary{out.suffix}"), summary + classes)
-        if result.intervals:
-            write_csv(out.with_name(f"{out.stem}_intervals{out.suffix}"), result.intervals)
-    click.echo(table(summary))
-    click.echo("Over the cells: mean, standard deviation behind the ±, median in brackets.")
+        if scores.intervals:
+            write_csv(out.with_name(f"{out.stem}_intervals{out.suffix}"), scores.intervals)
+    facts = {"scores": summary, "by_class": classes, "intervals": scores.intervals}
+    result(table(summary), **facts, not_predicted=scores.not_predicted, table=out)
+    result("Over the cells: mean, standard deviation behind the ±, median in brackets.")
     if len(named) > 1:
-        click.echo("\nThe consensus by class:\n")
-        click.echo(table([row for row in classes if row["shape"] == "consensus"], by="class"))
-    if result.intervals:
-        click.echo("\nThe stated intervals, and the CRPS of the samples over the true value:\n")
-        click.echo(interval_table(result.intervals))
+        result("\nThe consensus by class:\n")
+        result(table([row for row in classes if row["shape"] == "consensus"], by="class"))
+    if scores.intervals:
+        result("\nThe stated intervals, and the CRPS of the samples over the true value:\n")
+        result(interval_table(scores.intervals))
     shapes = {row["shape"] for row in summary}
     if baselines and "cylinder" not in shapes:
-        click.echo("\nBaselines need masks: name a data set instead of a folder of objects.")
+        note("\nBaselines need masks: name a data set instead of a folder of objects.")
     elif baselines and "nearest" not in shapes:
-        click.echo("\nThe baseline nearest needs training cells: name a data set with --train.")
-    if result.not_predicted:
-        click.echo(f"\n{result.not_predicted} cells of {truth} have no prediction.")
+        note("\nThe baseline nearest needs training cells: name a data set with --train.")
+    if scores.not_predicted:
+        warn(f"\n{scores.not_predicted} cells of {truth} have no prediction.")
     if out is not None:
-        click.echo(f"\nScores of each cell: {out}")
+        result(f"\nScores of each cell: {out}")
     if out is not None and report:
         from dispr.cli.report import write
 
         page = out.with_name(f"{out.stem}_report.html")
-        write(predictions, truth, page, split=split, evaluation=result, jobs=jobs)
+        write(predictions, truth, page, split=split, evaluation=scores, jobs=jobs)
 
 
 def table(summary: list[dict[str, Any]], by: str = "shape") -> str:

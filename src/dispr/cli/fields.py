@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from dispr.cli.options import typed_command
 from dispr.cli.progress import Bars
+from dispr.cli.say import note, result, warn
 
 if TYPE_CHECKING:
     from dispr.fields.find import FieldFiles
@@ -37,7 +36,7 @@ def find(
     if labels is None:
         for files in fields:
             if files.labels is not None:
-                click.echo(f"The labels of {files.image} are those of {files.labels}.", err=True)
+                note(f"The labels of {files.image} are those of {files.labels}.")
     return fields
 
 
@@ -58,9 +57,12 @@ def predict_fields_view(
         else:
             rows = predict_field_files(model, fields[0], out, settings, **told)
     first, *others = summary(rows, out, len(fields))
-    click.echo(first)
+    predicted = [row for row in rows if "not predicted" not in row["warning"]]
+    unlike = sum("training" in row["warning"] for row in rows)
+    facts = {"fields": len(fields), "cells": len(predicted), "labels": len(rows)}
+    result(first, **facts, unlike_training=unlike, table=out / "cells.csv", out=out)
     for line in others:
-        click.echo(line, err=True)
+        warn(line)
 
 
 def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from dispr._version import __version__
+from dispr.cli.say import with_output_options
 from dispr.errors import DisprError
 
 # command: (module that defines it, its line in `dispr --help`). The module is imported only when
@@ -46,7 +47,7 @@ class LazyGroup(click.Group):
         """Import the module of the command and return its `command`."""
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(COMMANDS[cmd_name][0]).command
+        return with_output_options(importlib.import_module(COMMANDS[cmd_name][0]).command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -57,7 +58,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dispr")
 def cli() -> None:
-    """Predict plausible 3D cell shapes from one 2D microscopy image and its mask."""
+    """Predict plausible 3D cell shapes from one 2D microscopy image and its mask.
+
+    Exit codes: 0 done; 2 bad input or settings; 3 done, but for some cells; 130 stopped.
+    """
 
 
 STOPPED = "Stopped; files that were finished are kept."
@@ -70,6 +74,8 @@ def main() -> None:
 
 def run(command: click.Command, name: str | None = None) -> NoReturn:
     """Run a command and exit: with 2 and one sentence on bad input, with 130 where interrupted.
+
+    With 3 (`dispr.cli.say.PARTLY`) where the command returns that: it is done, but for some cells.
 
     SIGTERM, by which schedulers and `timeout` stop a program, interrupts as Ctrl-C does.
     """

@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dispr.cli.options import (
+    groups_option,
+    jobs_option,
+    out_option,
+    split_option,
+    voxel_size_option,
+)
+from dispr.cli.progress import Bars
+from dispr.cli.say import note, result
+
 if TYPE_CHECKING:
     from dispr.intervals.rules import Intervals
 
 
 @click.command()
 @click.argument("folder", metavar="IN", type=click.Path(path_type=Path))
+@out_option("CSV file to write.")
+@voxel_size_option("Edges of a voxel in um. Default: what the files say.")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="CSV file to write."
-)
-@click.option(
-    "--voxel-size",
+    "--pixel-size",
     type=float,
     default=None,
-    help="Edge of a voxel, or of a pixel, in um. Default: what the files say.",
-)
-@click.option(
-    "--spacing",
-    type=float,
-    nargs=3,
-    default=None,
-    metavar="Z Y X",
-    help="Edges of voxels that are not cubes, in um.",
+    help="Edge of a pixel of sections in um. Default: what the files say.",
 )
 @click.option("--sections", is_flag=True, help="Measure images and masks where objects are, too.")
 @click.option(
@@ -38,12 +39,7 @@ if TYPE_CHECKING:
     help="Weights of the model that drew the shapes, to take its intervals from, if it was "
     "calibrated since. Default: the intervals that it had.",
 )
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="CSV with the columns cell and group. Default: as they were predicted.",
-)
+@groups_option("CSV with the columns cell and group. Default: as they were predicted.")
 @click.option(
     "--all",
     "wide",
@@ -52,13 +48,13 @@ if TYPE_CHECKING:
     "ones, with their intervals.",
 )
 @click.option("--published", is_flag=True, help="Measure the published features, in voxels.")
-@click.option("--split", default=None, help="Part of a data set: train or test. Default: all.")
-@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
+@split_option("Part of a data set. Default: all.")
+@jobs_option()
 def command(
     folder: Path,
     out: Path,
-    voxel_size: float | None,
-    spacing: tuple[float, float, float] | None,
+    voxel_size: tuple[float, ...] | None,
+    pixel_size: float | None,
     sections: bool,
     weights: Path | None,
     groups: Path | None,
@@ -83,8 +79,6 @@ def command(
 
     Interrupt with Ctrl-C; re-run the same command to resume.
     """
-    from tqdm import tqdm
-
     from dispr.cells.groups import with_groups
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
@@ -92,14 +86,18 @@ def command(
     from dispr.measurements.inputs import find_items, with_intervals
     from dispr.prediction.files import PredictionFolder
 
-    if voxel_size is not None and spacing is not None:
-        raise ConfigError("--voxel-size and --spacing say the same; give one of them.")
+    if voxel_size is not None and pixel_size is not None:
+        raise ConfigError(
+            "--voxel-size is for shapes, --pixel-size for sections; give one of them."
+        )
     if out.suffix.lower() != ".csv":
         raise FileError(f"{out} is not the name of a table; end it in .csv.")
-    edges = as_spacing(voxel_size if spacing is None else spacing)
+    edges = as_spacing(voxel_size or pixel_size)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
-    if items[0].kind == "sections" and spacing is not None:
-        raise ConfigError("sections have square pixels; give their edge with --voxel-size.")
+    if items[0].kind == "sections" and voxel_size is not None:
+        raise ConfigError(f"{folder} holds sections; give the edge of a pixel with --pixel-size.")
+    if items[0].kind != "sections" and pixel_size is not None:
+        raise ConfigError(f"{folder} holds shapes; give the edges of a voxel with --voxel-size.")
     if items[0].kind == "predictions":
         intervals = (
             PredictionFolder(folder).intervals()
@@ -110,13 +108,15 @@ def command(
     elif weights is not None:
         raise ConfigError(f"{folder} is not a prediction; leave --weights out.")
     items = with_groups(items, groups)
-    with tqdm(total=len(items), unit="cell", leave=False) as bar:
-        rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=bar.update)
+    with Bars("cells") as bars:
+        count = bars.counter(len(items))
+        rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=count)
     if items[0].kind == "predictions" and out.resolve() == (folder / TABLE).resolve():
         write_record(folder, items)
-    click.echo(f"{len(rows)} cells, {len(rows[0])} columns: {out}")
+    text = f"{len(rows)} cells, {len(rows[0])} columns: {out}"
+    result(text, cells=len(rows), columns=list(rows[0]), kind=items[0].kind, table=out)
     for line in notes(rows, items[0].kind, published):
-        click.echo(line)
+        note(line)
 
 
 def intervals_from(weights: Path, folder: Path) -> Intervals | None:
@@ -143,7 +143,8 @@ def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
     elif unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
         whose = "their" if unknown < len(rows) else "the"
-        found.append(f"{which} {whose} {unit[:-1]} size, so these are in {unit}; see --voxel-size.")
+        option = "--pixel-size" if kind == "sections" else "--voxel-size"
+        found.append(f"{which} {whose} {unit[:-1]} size, so these are in {unit}; see {option}.")
     if kind == "predictions":
         kinds = [row["calibrated"] for row in rows]
         if "volume" in kinds:

@@ -6,38 +6,33 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.options import out_option, voxel_size_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import PARTLY, note, result, warn
+
 
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
+@out_option()
 @click.option(
     "--format",
     "form",
+    type=click.Choice(["stl", "ply", "obj", "glb"]),
     default="stl",
     show_default=True,
-    metavar="FORMAT",
-    help="stl, ply, obj or glb. ply and glb hold the uncertainty as colours.",
+    help="ply and glb hold the uncertainty as colours.",
 )
 @click.option("--samples", is_flag=True, help="Write each sample, too, as NAME_K.")
-@click.option(
-    "--voxel-size",
-    type=float,
-    default=None,
-    help="Edge of a voxel in um. Default: what the files say.",
-)
+@voxel_size_option("Edges of a voxel in um. Default: what the files say.")
 def command(
-    predictions: Path, out: Path, form: str, samples: bool, voxel_size: float | None
-) -> None:
+    predictions: Path, out: Path, form: str, samples: bool, voxel_size: tuple[float, ...] | None
+) -> int:
     """Write the shapes of PREDICTIONS as smooth, watertight meshes.
 
     OUT receives for each cell the shape that most samples agree on, as NAME.stl. Lengths are in um
     where the files state the size of their voxels or --voxel-size does, else in voxels; the files
-    say which.
+    say which. Ends with exit code 3 where a shape is empty.
     """
-    from tqdm import tqdm
-
     from dispr.cells.spacing import as_spacing
     from dispr.prediction.files import PredictionFolder
     from dispr.prediction.meshes import write_meshes
@@ -45,12 +40,21 @@ def command(
 
     check_format(form)
     spacing = as_spacing(voxel_size)
-    with tqdm(total=len(PredictionFolder(predictions).names()), unit="cell", leave=False) as bar:
+    with Bars("cells") as bars:
+        count = bars.counter(len(PredictionFolder(predictions).names()))
         done = write_meshes(
-            predictions, out, form, with_samples=samples, spacing=spacing, on_cell=bar.update
+            predictions, out, form, with_samples=samples, spacing=spacing, on_cell=count
         )
-    click.echo(f"{done.files} meshes of {done.cells} cells in {' and '.join(done.units)}: {out}")
+    result(
+        f"{done.files} meshes of {done.cells} cells in {' and '.join(done.units)}: {out}",
+        cells=done.cells,
+        meshes=done.files,
+        units=done.units,
+        empty=done.empty,
+        out=out,
+    )
     if "voxels" in done.units:
-        click.echo("Where no file states the size of its voxels, see --voxel-size.")
+        note("Where no file states the size of its voxels, see --voxel-size.")
     if done.empty:
-        click.echo(f"{len(done.empty)} shapes ({', '.join(done.empty[:3])}) are empty: no mesh.")
+        warn(f"{len(done.empty)} shapes ({', '.join(done.empty[:3])}) are empty: no mesh.")
+    return PARTLY if done.empty else 0

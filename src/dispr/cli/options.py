@@ -88,11 +88,48 @@ Name = click.Path(path_type=Path)
 """The name of a file or folder."""
 
 
-class NumberList(click.ParamType):
-    """Numbers, or words, separated by commas, as a tuple."""
+def list_option(name: str, choices: Sequence[str], **more: Any) -> Decorator:
+    """Add an option that takes words, separated by commas or in several options."""
+    return click.option(
+        f"--{name}",
+        type=NumberList(str, choices),
+        multiple=True,
+        callback=_joined,
+        metavar=f"[{'|'.join(choices)}],...",
+        **more,
+    )
 
-    def __init__(self, kind: type) -> None:
-        self.kind = kind
+
+def _all_given(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Make one tuple of all that was given; None where nothing was."""
+    return tuple(one for part in value for one in part) if value else None
+
+
+def _joined(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Make one tuple of all that was given, each word once; None where nothing was."""
+    return tuple(dict.fromkeys(word for part in value for word in part)) or None
+
+
+def voxel_size_option(text: str) -> Decorator:
+    """Add `--voxel-size`, one number or three."""
+    return click.option(
+        "--voxel-size", type=VoxelSize(), default=None, metavar="UM or Z,Y,X", help=text
+    )
+
+
+class NumberList(click.ParamType):
+    """Numbers, or words, separated by commas, as a tuple.
+
+    Parameters
+    ----------
+    kind : type
+        int, float or str.
+    choices : sequence of str
+        The words that are known; any if empty.
+    """
+
+    def __init__(self, kind: type, choices: Sequence[str] = ()) -> None:
+        self.kind, self.choices = kind, choices
         self.name = "words" if kind is str else "numbers"
 
     def convert(
@@ -102,13 +139,37 @@ class NumberList(click.ParamType):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.kind(part.strip()) for part in value.split(",") if part.strip())
+            found = tuple(self.kind(part.strip()) for part in value.split(",") if part.strip())
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers separated by commas.", param, ctx)
+        for word in found if self.choices else ():
+            if word not in self.choices:
+                self.fail(f"{word!r} is not one of {', '.join(self.choices)}.", param, ctx)
+        return found
+
+
+class VoxelSize(NumberList):
+    """Edges of a voxel along Z, Y and X in um, of which one stands for all."""
+
+    def __init__(self) -> None:
+        super().__init__(float)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Turn "0.2" into (0.2, 0.2, 0.2)."""
+        found = super().convert(value, param, ctx)
+        if len(found) not in (1, 3):
+            self.fail(f"{value!r} is neither one number nor three, Z,Y,X.", param, ctx)
+        return found * 3 if len(found) == 1 else found
 
 
 def config_options(
-    cls: type, prefix: str = "", skip: tuple[str, ...] = (), show_defaults: bool = False
+    cls: type,
+    prefix: str = "",
+    skip: tuple[str, ...] = (),
+    show_defaults: bool = False,
+    called: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a command with one option for each field of a configuration class.
 
@@ -122,6 +183,8 @@ def config_options(
         Fields to leave out.
     show_defaults : bool
         Say the fields' defaults in the help. They are not those of presets.
+    called : mapping of str to str, optional
+        Options by fields that they are not called after.
     """
     hints = typing.get_type_hints(cls)
     described = attribute_help(cls)
@@ -132,14 +195,18 @@ def config_options(
             if item.name in skip or dataclasses.is_dataclass(hint):
                 continue
             variable = f"{prefix}_{item.name}" if prefix else item.name
-            name = "--" + variable.replace("_", "-")
+            name = "--" + (called or {}).get(item.name, variable.replace("_", "-"))
             arguments: dict[str, Any] = {"default": None, "help": described.get(item.name, "")}
             if show_defaults:
                 arguments["show_default"] = _as_text(item.default)
             if hint is bool:
                 name = f"{name}/--no-{name[2:]}"
             elif typing.get_origin(hint) is tuple:
-                arguments["type"] = NumberList(typing.get_args(hint)[0])
+                arguments |= {
+                    "type": NumberList(typing.get_args(hint)[0]),
+                    "multiple": True,
+                    "callback": _all_given,
+                }
             elif choices := _choices(hint):
                 arguments["type"] = click.Choice(choices)
             else:

@@ -6,27 +6,21 @@ from pathlib import Path
 
 import click
 
+from dispr.cli.options import groups_option, out_option, split_option
+from dispr.cli.say import result
+
 
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
+@out_option("Picture (.png, .svg).")
+@split_option()
 @click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Picture (.png, .svg).",
+    "--max-cells", default=12, show_default=True, type=click.IntRange(1), help="Most cells to show."
 )
-@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
-@click.option(
-    "--cells", default=12, show_default=True, type=click.IntRange(1), help="Most cells to show."
-)
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="CSV with the columns cell and group; cells are drawn group by group. Default: as they "
-    "were predicted.",
+@groups_option(
+    "CSV with the columns cell and group; cells are drawn group by group. Default: as they "
+    "were predicted."
 )
 @click.option(
     "--scale",
@@ -40,7 +34,7 @@ def command(
     data: Path,
     out: Path,
     split: str | None,
-    cells: int,
+    max_cells: int,
     groups: Path | None,
     scale: int,
 ) -> None:
@@ -72,11 +66,11 @@ def command(
     files = [replace(file, group=rows_of.get(file.name, {}).get("group") or "") for file in files]
     files = sorted(with_groups(files, groups), key=lambda file: file.group)
     # Evenly chosen, so that cells of all classes are among them.
-    count = min(cells, len(files))
+    count = min(max_cells, len(files))
     rows = [predicted_row(predictions, files[i * len(files) // count]) for i in range(count)]
     with atomic_path(out) as temporary:
         if kind == ".svg":
             temporary.write_text(panel_svg(rows, scale), encoding="utf-8")
         else:
             panel(rows, scale).save(temporary, format="PNG")
-    click.echo(f"{len(rows)} cells: {out}")
+    result(f"{len(rows)} cells: {out}", cells=len(rows), out=out)

@@ -15,6 +15,8 @@ from dispr.cli.options import (
     split_option,
     typed_command,
 )
+from dispr.cli.progress import Bars
+from dispr.cli.say import note, result, warn
 
 if TYPE_CHECKING:
     from dispr.cells.folder import CellFiles
@@ -176,9 +178,9 @@ def command(
         found = find_cells_of(data, split, groups)
     model = load(weights, device, precision)
     if precision == "auto":
-        click.echo(f"Computing in {model.precision}.", err=True)
+        note(f"Computing in {model.precision}.")
     for line in lacks(model):
-        click.echo(line, err=True)
+        note(line)
     if of_fields:
         predict_fields_view(model, found, data, out, settings)
     else:
@@ -196,7 +198,7 @@ def find_cells_of(data: Path, split: str | None, groups: Path | None) -> list[Ce
 
     files = with_groups(find_cells(data, split=split), groups)
     for line in told_groups(files):
-        click.echo(line, err=True)
+        note(line)
     return list(files)
 
 
@@ -208,7 +210,6 @@ def predict_cells(
     save_grey: bool = False,
 ) -> None:
     """Predict a folder of cells and say what came of it."""
-    from dispr.cli.progress import Bars
     from dispr.prediction.folder import predict_folder
 
     with Bars("cells") as bars:
@@ -222,27 +223,31 @@ def predict_cells(
             on_progress=bars.counter(len(files)),
             on_note=bars.note,
         )
-    click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
-    odd = [row["name"] for row in rows if "training" in row["warning"]]
-    if odd:
-        click.echo(
-            f"{len(odd)} cells ({_some(odd)}) are unlike those that the model was trained on; "
-            "predictions.csv says how, in the column warning. Do not trust their shapes.",
-            err=True,
+    shapes = sum(row["samples"] for row in rows)
+    unlike = [row["name"] for row in rows if "training" in row["warning"]]
+    others = [row["name"] for row in rows if row["warning"] and row["name"] not in set(unlike)]
+    result(
+        f"{len(rows)} cells, {shapes} shapes: {out}",
+        cells=len(rows),
+        shapes=shapes,
+        unlike_training=unlike,
+        other_warnings=others,
+        out=out,
+    )
+    if unlike:
+        warn(
+            f"{len(unlike)} cells ({_some(unlike)}) are unlike those that the model was trained "
+            "on; predictions.csv says how, in the column warning. Do not trust their shapes."
         )
-    others = [row["name"] for row in rows if row["warning"] and row["name"] not in set(odd)]
     if others:
-        click.echo(
+        warn(
             f"{len(others)} cells ({_some(others)}) have a warning for another reason; "
-            "predictions.csv says which, in the column warning.",
-            err=True,
+            "predictions.csv says which, in the column warning."
         )
     unknown = sum("voxel_size_um" not in row for row in rows)
     if unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
-        click.echo(
-            f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.", err=True
-        )
+        note(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")
 
 
 def _some(names: list[str]) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from dispr.cli.options import NumberList
+from dispr.cli.options import out_option, voxel_size_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import result, warn
 
 
 @click.command()
 @click.argument("stacks", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
+@out_option()
 @click.option(
     "--labels",
     default=None,
@@ -25,17 +25,12 @@ from dispr.cli.options import NumberList
     help='Stacks of a folder, by their names with one *, such as "*_membrane.tif".',
 )
 @click.option("--channel", type=int, default=None, help="Channel of the stacks to use, from 0.")
-@click.option(
-    "--voxel-size",
-    type=NumberList(float),
-    default=None,
-    metavar="Z,Y,X",
-    help="Edges of the stacks' voxels in um. Default: what the files say.",
-)
+@voxel_size_option("Edges of the stacks' voxels in um. Default: what the files say.")
 @click.option(
     "--frame",
     default="auto",
     show_default=True,
+    metavar="auto|UM",
     help="Edge of the cube that each cell is shown in, in um; auto: 11, or what the cells need.",
 )
 @click.option(
@@ -73,18 +68,15 @@ def command(
     """Turn STACKS, a z-stack or a folder of them, and their 3D labels into training data.
 
     OUT receives {train,test}/{obj,image,mask}/NAME.tif, which `dispr train` takes, and
-    manifest.csv, which says what became of each label. Interrupt with Ctrl-C; the same command
-    goes on where it was.
+    manifest.csv, which says what became of each label. Interrupt with Ctrl-C; re-run the same
+    command to resume.
     """
-    from dispr.cli.progress import Bars
     from dispr.fields.find import find_fields
     from dispr.stacks.classes import check_stacks, read_classes
     from dispr.stacks.folder import prepare_stacks, refuse_empty
     from dispr.stacks.manifest import summary
     from dispr.stacks.plan import StackSettings
 
-    if voxel_size is not None and len(voxel_size) == 1:
-        voxel_size *= 3
     settings = StackSettings(channel, voxel_size, frame, test_fraction, seed, min_volume)
     found = find_fields(stacks, images, labels)
     table = None
@@ -101,5 +93,7 @@ def command(
             on_note=bars.note,
         )
     refuse_empty(rows, out)
-    for line in summary(rows, plan):
-        click.echo(line)
+    first, *others = summary(rows, plan)
+    result(first, labels=len(rows), cells=sum(bool(row["name"]) for row in rows), out=out)
+    for line in others:
+        warn(line)

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dispr.cli.options import groups_option, jobs_option, out_option, split_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import note, result, warn
+
 if TYPE_CHECKING:
     from dispr.report.write import WrittenReport
     from dispr.scores.evaluate import Evaluation
@@ -17,21 +21,10 @@ NAME = "report.html"
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="File to write (.html); more of them beside it where there are hundreds of cells.",
-)
-@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="CSV with the columns cell and group. Default: as they were predicted.",
-)
-@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
+@out_option("File to write (.html); more of them beside it where there are hundreds of cells.")
+@split_option()
+@groups_option("CSV with the columns cell and group. Default: as they were predicted.")
+@jobs_option()
 def command(
     predictions: Path,
     data: Path | None,
@@ -49,7 +42,7 @@ def command(
 
     check_name(out)
     if not write(predictions, data, out, split=split, groups=groups, jobs=jobs).sections:
-        click.echo("Name the data set that was predicted, to see the sections in it.")
+        note("Name the data set that was predicted, to see the sections in it.")
 
 
 def write(
@@ -63,12 +56,10 @@ def write(
     jobs: int | None = None,
 ) -> WrittenReport:
     """Write a report, and say so."""
-    from tqdm import tqdm
-
     from dispr.prediction.files import PredictionFolder
     from dispr.report.write import write_report
 
-    with tqdm(total=len(PredictionFolder(predictions).names()), unit="cell", leave=False) as bar:
+    with Bars("cells") as bars:
         done = write_report(
             predictions,
             data,
@@ -77,10 +68,10 @@ def write(
             evaluation=evaluation,
             groups=groups,
             jobs=jobs,
-            on_cell=bar.update,
+            on_cell=bars.counter(len(PredictionFolder(predictions).names())),
         )
     pages = f", {len(done.pages)} files" if len(done.pages) > 1 else ""
-    click.echo(f"Report of {done.cells} cells{pages}: {out}")
+    result(f"Report of {done.cells} cells{pages}: {out}", report=out)
     return done
 
 
@@ -95,7 +86,7 @@ def report_prediction(out: Path, data: Path | None = None, *, split: str | None 
     try:
         write(out, data, out / NAME, split=split)
     except DisprError as error:
-        click.echo(f"There is no report: {error}")
+        warn(f"There is no report: {error}")
 
 
 def report_fields(out: Path) -> None:

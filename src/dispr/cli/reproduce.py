@@ -7,23 +7,33 @@ from typing import Any
 
 import click
 
-from dispr.cli.options import config_options, given
+from dispr.cli.options import (
+    config_options,
+    device_options,
+    given,
+    jobs_option,
+    out_option,
+    split_option,
+)
+from dispr.cli.progress import Bars
+from dispr.cli.say import result
 from dispr.study.settings import Plan
 
 
 @click.command(context_settings={"max_content_width": 100})
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
+@out_option()
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     default=None,
     help="Data set with objects, named after their classes. Default: simulated cells.",
 )
-@click.option("--split", default=None, help="Part of the data: train or test. Default: all cells.")
+@split_option()
 @click.option(
-    "--cells", default=660, show_default=True, help="Cells to simulate where there is no data set."
+    "--simulated-cells",
+    default=660,
+    show_default=True,
+    help="Cells to simulate where there is no data set.",
 )
 @click.option(
     "--init",
@@ -39,14 +49,14 @@ from dispr.study.settings import Plan
     help="Name of a data set that the weights of --init were trained on and that shares no cell "
     "with the study: equal names mean nothing there.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--jobs", default=None, type=click.IntRange(1), help="Processes. Default: all cores.")
-@config_options(Plan, show_defaults=True)
+@device_options(precision=False)
+@jobs_option()
+@config_options(Plan, show_defaults=True, called={"schemes": "scheme"})
 def command(
     out: Path,
     data: Path | None,
     split: str | None,
-    cells: int,
+    simulated_cells: int,
     init: Path | None,
     unrelated: tuple[str, ...],
     device: str,
@@ -56,19 +66,19 @@ def command(
     """Repeat the published study: train a model for each fold, predict, score and classify.
 
     No shape comes from a model that saw the cell, or a test cell of the fold, in training. OUT
-    receives report.html, tables (CSV) and figures (PNG). Interrupt with Ctrl-C; the same command
-    goes on where it was. With --schemes runs and --schemes random in two commands, two machines can
+    receives report.html, tables (CSV) and figures (PNG). Interrupt with Ctrl-C; re-run the
+    same command to resume. With --scheme runs and --scheme random in two commands, two machines can
     share the work of one folder, once the pre-training is done; a last command with both writes
     the report.
     """
     from dispr.cells.folder import find_cells
-    from dispr.cli.progress import Bars
-    from dispr.study.reproduce import check, reproduce, simulated_cells
+    from dispr.study.reproduce import check, reproduce
+    from dispr.study.reproduce import simulated_cells as study_on_simulated
 
     plan = Plan(**given(options, "", Plan))
     check(plan, device)
     if data is None:
-        files, origin = simulated_cells(out, cells, plan.seed), "simulated"
+        files, origin = study_on_simulated(out, simulated_cells, plan.seed), "simulated"
     else:
         files, origin = find_cells(data, split, need_obj=True), data.resolve().name
     with Bars() as bars:
@@ -84,4 +94,5 @@ def command(
             progress=bars.show,
             on_note=bars.note,
         )
-    click.echo(f"{len(files)} cells, {len(plan.schemes)} x {plan.folds} folds: {report}")
+    text = f"{len(files)} cells, {len(plan.schemes)} x {plan.folds} folds: {report}"
+    result(text, cells=len(files), schemes=plan.schemes, folds=plan.folds, report=report)

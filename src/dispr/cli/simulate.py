@@ -6,17 +6,12 @@ from pathlib import Path
 
 import click
 
-from dispr.cli.options import refuse_given
+from dispr.cli.options import out_option, refuse_given
+from dispr.cli.say import result
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder to write {train,test}/{obj,image,mask}/NAME.tif to.",
-)
+@out_option("Folder to write {train,test}/{obj,image,mask}/NAME.tif to.")
 @click.option(
     "-n", "--number", default=120, show_default=True, help="Number of cells; of each field."
 )
@@ -43,7 +38,7 @@ from dispr.cli.options import refuse_given
     "--field-size", default=1024, show_default=True, help="Rows and columns of a field, in pixels."
 )
 def command(
-    output: Path,
+    out: Path,
     number: int,
     seed: int,
     types: str | None,
@@ -53,19 +48,21 @@ def command(
 ) -> None:
     """Make a data set of simulated red blood cells: section, mask and 3D shape.
 
-    Stopped before its end, the same command continues where it was.
+    Interrupt with Ctrl-C; re-run the same command to resume.
     """
     names = None if types is None else [name.strip() for name in types.split(",") if name.strip()]
     if fields is not None:
         from dispr.simulate.field_folder import simulate_fields
 
         refuse_given(("test_fraction",), "fields have no parts")
-        images = simulate_fields(output, fields, number, seed, (field_size, field_size), names)
-        click.echo(f"{output}: {len(images)} fields of {number} cells.")
+        images = simulate_fields(out, fields, number, seed, (field_size, field_size), names)
+        text = f"{out}: {len(images)} fields of {number} cells."
+        result(text, fields=len(images), cells=number * len(images), out=out)
         return
     from dispr.simulate.folder import simulate_folder
 
     refuse_given(("field_size",), "it is for --fields")
 
-    counts = simulate_folder(output, number, seed, names, test_fraction)
-    click.echo(f"{output}: {counts['train']} training cells, {counts['test']} test cells.")
+    counts = simulate_folder(out, number, seed, names, test_fraction)
+    text = f"{out}: {counts['train']} training cells, {counts['test']} test cells."
+    result(text, **counts, out=out)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dispr.cells.augment import AugmentConfig
-from dispr.cli.options import config_options, given
+from dispr.cli.options import config_options, device_options, given, out_option, split_option
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import CONDITION_CHANNELS
@@ -23,25 +23,24 @@ UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
 
 @click.command(context_settings={"max_content_width": 100})
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the run."
-)
+@out_option("Folder of the run.")
 @click.option(
     "--preset",
+    type=click.Choice(list(PRESETS)),
     default="fast",
     show_default=True,
     help="Recipe to begin with: "
     + "; ".join(f"{name}, {preset.about}" for name, preset in PRESETS.items())
     + ". The options below change it.",
 )
-@click.option("--split", default="train", show_default=True, help="Part of the data to train on.")
+@split_option("Part of the data to train on.", default="train", show_default=True)
 @click.option(
     "--extra",
     type=click.Path(path_type=Path),
     default=None,
     help="Folder of more cells (simulated ones, say) to train on beside those of DATA.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@device_options(precision=False)
 @click.option(
     "--init", type=click.Path(path_type=Path), default=None, help="Begin with these weights."
 )
@@ -51,10 +50,22 @@ UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
     default=None,
     help="Edge of the square that the cells are seen in, in um. Default: what their files say.",
 )
-@click.option("--cells", default=None, help='What the cells are, such as "nuclei", for messages.')
+@click.option(
+    "--cell-type", default=None, help='What the cells are, such as "nuclei", for messages.'
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard event files too.")
-@click.option("--target", default=None, help="Occupied voxels: half (> 127), any (> 0) or grey.")
-@click.option("--sampler", default=None, help="Default sampler: ddpm, ddim or dpm-solver.")
+@click.option(
+    "--target",
+    type=click.Choice(["half", "any", "grey"]),
+    default=None,
+    help="Occupied voxels: those above 127 (half) or 0 (any), or grey.",
+)
+@click.option(
+    "--sampler",
+    type=click.Choice(["ddpm", "ddim", "dpm-solver"]),
+    default=None,
+    help="Default sampler.",
+)
 @click.option("--sampling-steps", default=None, help="Default steps to sample in.")
 @click.option("--class-cond/--no-class-cond", default=None, help="Tell the network the class.")
 @config_options(TrainingConfig)
@@ -94,7 +105,7 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
         initial=initial,
         tensorboard=options["tensorboard"],
         frame_um=options["frame"],
-        cells=options["cells"],
+        cells=options["cell_type"],
         about={
             "name": out.resolve().name,
             "preset": preset,

@@ -1,0 +1,97 @@
+"""What commands say: results on standard output, notes and warnings on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import click
+
+PARTLY = 3
+"""Exit code of a command that is done, but for some cells. Others are 0, done; 2, bad input or
+settings; 130, stopped."""
+
+_QUIET, _JSON = "dispr.quiet", "dispr.json"
+
+
+def with_output_options(command: click.Command) -> click.Command:
+    """Add `--quiet` and `--json` to a command, or to the commands of a group."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            with_output_options(inner)
+    elif not any(option.name == "quiet" for option in command.params):
+        for name, callback, text in (
+            ("--quiet", _be_quiet, "Show neither notes nor progress; warnings and errors remain."),
+            ("--json", _collect, "Print what came of it as one JSON object, instead of text."),
+        ):
+            option = click.Option(
+                [name], is_flag=True, expose_value=False, callback=callback, help=text
+            )
+            command.params.append(option)
+    return command
+
+
+def result(text: str, **facts: Any) -> None:
+    """Say what came of a command.
+
+    Parameters
+    ----------
+    text : str
+        For people, on standard output; left out with `--json`.
+    **facts
+        For programs: numbers, texts, paths, lists and dictionaries of these.
+    """
+    collected = _meta().get(_JSON)
+    if collected is None:
+        click.echo(text)
+    else:
+        collected.update({name: _plain(value) for name, value in facts.items()})
+
+
+def note(text: str) -> None:
+    """Say what a user may want to know; left out with `--quiet`."""
+    if not is_quiet():
+        click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Say what a user must know."""
+    click.echo(text, err=True)
+
+
+def is_quiet() -> bool:
+    """Tell whether the running command was given `--quiet`."""
+    return bool(_meta().get(_QUIET))
+
+
+def _meta() -> dict[str, Any]:
+    context = click.get_current_context(silent=True)
+    return {} if context is None else context.meta
+
+
+def _be_quiet(context: click.Context, option: click.Parameter, value: bool) -> None:
+    context.meta[_QUIET] = value
+
+
+def _collect(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        facts: dict[str, Any] = {}
+        context.meta[_JSON] = facts
+        context.call_on_close(lambda: _print(facts))
+
+
+def _plain(value: Any) -> Any:
+    """Give a value as JSON has it: numbers that are not finite as null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "item"):  # of numpy
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print(facts: dict[str, Any]) -> None:
+    if facts:  # none where an error ended the command
+        click.echo(json.dumps(facts, default=str, allow_nan=False, indent=1))
