@@ -97,9 +97,7 @@ def test_file(tmp_path):
     assert read_split(path, NAMES).folds == split.folds
     with open(path, newline="") as file:
         assert next(csv.DictReader(file)).keys() == {"name", "repeat", "fold"}
-    assert read_split(path).repeats(1).folds == split.folds[:1]
-    with pytest.raises(ConfigError, match="2 repeats"):
-        split.repeats(3)
+    assert read_split(path).folds == split.folds
     with pytest.raises(FileError, match=r"lacks 0\.00_discocyte000900"):
         read_split(path, [*NAMES, "0.00_discocyte000900"])
     with pytest.raises(FileError, match="which is not there"):

@@ -141,9 +141,9 @@ def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path, monkeypat
     simulate_folder(tmp_path / "cells", 100, types=types, test_fraction=0, progress=False)
     files = find_cells(tmp_path / "cells")
     run, weights = tmp_path / "fold_0", tmp_path / "fold_0.safetensors"
-    plan = make_plan(steps=1)
+    models = fold_models.FoldModels(make_plan(steps=1), method, "cpu", lambda *_: None)
     for _ in range(2):  # the second time, everything is there
-        fold_models.train_fold(files, run, weights, plan, method, None, "cpu", lambda *_: None)
+        models.train_fold(files, weights, None)
     found = load_weights(weights)
     intervals = intervals_of(found.about)
     held = len(files) - len(found.about["training_cells"])

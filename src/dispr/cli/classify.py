@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from dispr.cli.options import NumberList, jobs_option, list_option, out_option, split_option
+from dispr.cli.options import (
+    NumberList,
+    given,
+    jobs_option,
+    list_option,
+    out_option,
+    refuse_given,
+    split_option,
+)
 from dispr.cli.progress import Bars
 from dispr.cli.say import result
 
@@ -66,13 +74,13 @@ FEATURES = (
 @click.option(
     "--scheme",
     type=click.Choice(["runs", "random"]),
-    default=None,
-    show_default="runs",
+    default="runs",
+    show_default=True,
     help="Keep runs of consecutive numbers together, or draw cells at random as published.",
 )
-@click.option("--folds", type=int, show_default="5", help="Folds in a repeat.")
-@click.option("--repeats", type=int, show_default="1", help="Times that folds are drawn anew.")
-@click.option("--block", type=int, show_default="8", help="Most cells that stay together.")
+@click.option("--folds", default=5, show_default=True, help="Folds in a repeat.")
+@click.option("--repeats", default=1, show_default=True, help="Times that folds are drawn anew.")
+@click.option("--block", default=8, show_default=True, help="Most cells that stay together.")
 @list_option(
     "classifiers",
     ("forest", "boosting"),
@@ -96,6 +104,7 @@ FEATURES = (
 )
 @click.option(
     "--importances",
+    "importance",
     type=click.Choice(["impurity", "permutation"]),
     default=None,
     help="Of features. Default: impurity for forests, permutation for boosting.",
@@ -122,39 +131,14 @@ def command(data: Path, out: Path, **options: Any) -> None:
     interrupt with Ctrl-C and re-run the same command to resume.
     """
     from dispr.cells.folder import find_cells
-    from dispr.errors import ConfigError
     from dispr.study.classify import classify
     from dispr.study.report import score_table
     from dispr.study.settings import ClassifySettings
 
-    drawing = {
-        name: options[option]
-        for option, name in (
-            ("scheme", "scheme"),
-            ("folds", "folds"),
-            ("repeats", "repeats"),
-            ("block", "block"),
-        )
-        if options[option] is not None
-    }
-    if drawing and options["folds_file"] is not None:
-        raise ConfigError(
-            "--folds-file names folds that are drawn already; leave --scheme, --folds, "
-            "--repeats and --block out."
-        )
-    settings = ClassifySettings(
-        features=options["features"] or ("2d",),
-        classifiers=options["classifiers"] or ("forest",),
-        **drawing,
-        seed=options["seed"],
-        published=options["published"],
-        trees=options["trees"],
-        oversampling=options["oversampling"],
-        minority=options["minority"],
-        importance=options["importances"] or "",
-        unseen=options["unseen"],
-        unrelated=options["unrelated"],
-    )
+    if options["folds_file"] is not None:
+        drawing = ("scheme", "folds", "repeats", "block")
+        refuse_given(drawing, "--folds-file names folds that are drawn already")
+    settings = ClassifySettings(**given(options, "", ClassifySettings))
     files = find_cells(data, split=options["split"])
     with Bars() as bars:
         results = classify(
@@ -170,5 +154,5 @@ def command(data: Path, out: Path, **options: Any) -> None:
             progress=bars.show,
             on_note=bars.note,
         )
-    result(score_table(results), report=out / "report.md", scores=out / "scores.csv")
+    result(score_table(results), report=out / "report.md", scores=out / "summary.csv")
     result(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")

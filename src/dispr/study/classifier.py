@@ -120,13 +120,7 @@ class Fitted:
         return _scaled(values, self.fill, self.mean, self.deviation)[:, self.chosen]
 
     def probabilities(self, rows: FeatureTable) -> np.ndarray:
-        """Give the probability of each class in `classes`, (N, classes).
-
-        Raises
-        ------
-        ConfigError
-            If the rows have other features.
-        """
+        """Give the probability of each class, (N, classes); ConfigError for other features."""
         if rows.columns != self.columns:
             raise ConfigError("the rows have other features than the classifier was fitted to.")
         found: np.ndarray = self.classifier.predict_proba(self.prepared(rows.values))
@@ -155,10 +149,7 @@ Fit = Callable[[FoldData, Recipe], Fitted]
 def fit_fold(data: FoldData, recipe: Recipe) -> Fitted:
     """Fit all steps to the training rows of a fold.
 
-    Raises
-    ------
-    ConfigError
-        If there are fewer than two classes in training, or a cell has no features.
+    ConfigError is raised if these are of fewer than two classes, or a cell has no features.
     """
     rows = training_rows(data)
     labels = labels_of(data, rows)
@@ -193,18 +184,15 @@ def fit_rows(rows: FeatureTable, labels: np.ndarray, recipe: Recipe) -> Fitted:
 
 
 def _statistics(values: np.ndarray, fill: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    known = np.isfinite(values)
-    if fill == "zero":
-        stand_in = np.zeros(values.shape[1])
-    else:
+    from sklearn.impute import SimpleImputer
+
+    stand_in = np.zeros(values.shape[1])
+    if fill == "median":
         # A feature that no training row has is 0 for all, and is not selected.
-        stand_in = np.array(
-            [
-                np.median(column[there]) if there.any() else 0.0
-                for column, there in zip(values.T, known.T, strict=True)
-            ]
+        stand_in = (
+            SimpleImputer(strategy="median", keep_empty_features=True).fit(values).statistics_
         )
-    filled = np.where(known, values, stand_in)
+    filled = np.where(np.isfinite(values), values, stand_in)
     deviation = filled.std(axis=0)
     # What is the same for all but rounding tells nothing.
     deviation[deviation <= 1e-12 * np.abs(filled).max(axis=0, initial=0)] = 0.0

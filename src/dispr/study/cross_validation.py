@@ -98,10 +98,8 @@ def classify_folds(
     ----------
     data_of : callable
         Gives the rows of a source and a fold, such as `Sources.data`.
-    sources : sequence of str
-        Which sources.
-    split : Split
-        The folds.
+    sources, split : sequence of str, Split
+        Which sources, and the folds.
     recipes : mapping of str to callable
         For each classifier its recipe.
     importance : "impurity" or "permutation", optional
@@ -162,13 +160,7 @@ def classify_fold(
     audit: bool = False,
     fit: Fit = fit_fold,
 ) -> FoldResult:
-    """Fit a classifier to the training rows of one fold and let it tell the test cells apart.
-
-    Raises
-    ------
-    LeakError
-        If training knows its test cells.
-    """
+    """Fit a classifier to the training rows of one fold and let it tell the test cells apart."""
     if audit:
         check_fold(data, recipe, fit)
     fitted = fit(data, recipe)

@@ -13,20 +13,9 @@ from dispr.morphology.shape import measure
 
 
 def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float]:
-    """Measure one 3D shape in voxels.
+    """Measure a 3D shape, bool (Z, Y, X), not empty, in voxels, as `dispr.measure` does.
 
-    Parameters
-    ----------
-    body : ndarray
-        bool, (Z, Y, X), not empty.
-    published : bool
-        The published set of features instead of all.
-
-    Returns
-    -------
-    dict of str to float
-        By names that begin with "shape_" and do not depend on the shape; NaN where a feature is
-        not defined. See `dispr.measure`.
+    The names begin with "shape_" and do not depend on the shape; NaN is what is not defined.
     """
     return _with_prefix("shape_", measure(body, published=published))
 
@@ -34,20 +23,9 @@ def shape_features(body: np.ndarray, published: bool = False) -> dict[str, float
 def section_features(
     image: np.ndarray, mask: np.ndarray, published: bool = False
 ) -> dict[str, float]:
-    """Measure one section and its mask in pixels.
+    """Measure a section and its mask, uint8 (Y, X), in pixels, as `dispr.measure_section` does.
 
-    Parameters
-    ----------
-    image, mask : ndarray
-        uint8, (Y, X).
-    published : bool
-        The published set of features instead of all.
-
-    Returns
-    -------
-    dict of str to float
-        By names that begin with "section_"; NaN where a feature is not defined. See
-        `dispr.measure_section`.
+    The names begin with "section_"; NaN is what is not defined.
     """
     return _with_prefix("section_", measure_section(image, mask, published=published))
 

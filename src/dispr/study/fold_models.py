@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells
@@ -26,114 +27,98 @@ PRETRAINING_SEED = 1_000_000
 FEWEST_TO_CALIBRATE = 20
 
 
-def pretrain(places: Places, plan: Plan, method: str, device: str, progress: Progress) -> Weights:
-    """Train on simulated cells; weights that are there already are taken.
+@dataclass(frozen=True)
+class FoldModels:
+    """The models of a study that one method makes.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        If a signal asked to stop; the same call goes on.
-    FileError, ConfigError
-        As `simulate_folder` and `Trainer`.
-    """
-    simulate_folder(
-        places.simulated, plan.pretraining_cells, seed=PRETRAINING_SEED + plan.seed, test_fraction=0
-    )
-    files = find_cells(places.simulated, "train", need_obj=True)
-    run = places.pretrained(method)
-    steps, line = plan.pretraining_steps, f"pre-training, {method}"
-    _train(files, run, plan, method, None, steps, SIMULATED, device, progress, line)
-    return load_weights(run / WEIGHTS)
+    Training is taken up where it was stopped: a signal that asks to stop ends it with
+    KeyboardInterrupt. Files and settings are refused as by `Trainer`.
 
-
-def train_fold(
-    files: Sequence[CellFiles],
-    run: Path,
-    weights: Path,
-    plan: Plan,
-    method: str,
-    initial: Weights | None,
-    device: str,
-    progress: Progress,
-    line: str = "",
-) -> None:
-    """Train on the cells of a fold, and fit the intervals to those set aside for validation.
-
-    Parameters
+    Attributes
     ----------
-    files : sequence of CellFiles
-        Training cells of the fold.
-    run, weights : Path
-        Folder of the run, and the finished model; nothing is done where this is there.
     plan : Plan
         The study.
     method : str
         Preset.
-    initial : Weights or None
-        What to begin with.
     device : str
         As for `dispr train`.
-    progress : callable
-        Called with a line of work, how much is done, and how much there is.
-    line : str
-        What to call this in front of the lines of work.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If a signal asked to stop; the same call goes on.
-    FileError, ConfigError
-        As `Trainer`.
+    progress : Progress
+        Told of the steps.
     """
-    if weights.is_file():
-        return
-    _train(files, run, plan, method, initial, plan.steps, "study", device, progress, line)
-    trained = load_weights(run / WEIGHTS)
-    model = load(run / WEIGHTS, device, plan.precision)
-    if not model.config.deterministic:
-        known = set(trained.about["training_cells"])
-        held = [file for file in files if file.name not in known]
-        if len(held) >= FEWEST_TO_CALIBRATE:
-            one = counted(progress, f"{line}: intervals", len(held))
-            found = calibrate(model, held, seed=plan.seed, on_progress=one)
-            trained = with_intervals(trained, found)
-    save_weights(weights, trained)
-    for checkpoint in run.glob("checkpoint.pt"):  # as large as eight models, and done with
-        checkpoint.unlink()
 
+    plan: Plan
+    method: str
+    device: str
+    progress: Progress
 
-def _train(
-    files: Sequence[CellFiles],
-    run: Path,
-    plan: Plan,
-    method: str,
-    initial: Weights | None,
-    steps: int,
-    data: str,
-    device: str,
-    progress: Progress,
-    line: str,
-) -> None:
-    preset = get_preset(method)
-    training = dataclasses.replace(
-        preset.training,
-        steps=steps,
-        lr_anneal_steps=steps,
-        warmup_steps=min(preset.training.warmup_steps, steps // 10),
-        batch_size=plan.batch_size,
-        precision=plan.precision,  # type: ignore[arg-type]
-        seed=plan.seed,
-        validation_interval=0,
-    )
-    trainer = Trainer(
-        files,
-        run,
-        preset.model,
-        training,
-        device=device,
-        initial=initial,
-        about={"preset": method, "data": data},
-    )
-    done = trainer.fit(lambda step, values: progress(f"{line}: training", step, steps))
-    if not done:
-        raise KeyboardInterrupt
+    def pretrain(self, places: Places) -> Weights | None:
+        """Train on simulated cells; None if the plan has no such steps."""
+        plan, run = self.plan, places.pretrained(self.method)
+        if not plan.pretraining_steps:
+            return None
+        seed = PRETRAINING_SEED + plan.seed
+        simulate_folder(places.simulated, plan.pretraining_cells, seed=seed, test_fraction=0)
+        files = find_cells(places.simulated, "train", need_obj=True)
+        line = f"pre-training, {self.method}"
+        self._train(files, run, None, plan.pretraining_steps, SIMULATED, line)
+        return load_weights(run / WEIGHTS)
+
+    def train_fold(
+        self, files: Sequence[CellFiles], weights: Path, initial: Weights | None, line: str = ""
+    ) -> None:
+        """Train on the cells of a fold, and fit the intervals to those set aside for validation.
+
+        Parameters
+        ----------
+        files : sequence of CellFiles
+            Training cells of the fold.
+        weights : Path
+            The finished model; nothing is done where it is there. The folder of the run is beside.
+        initial : Weights or None
+            What to begin with.
+        line : str
+            What to call this in front of the lines of work.
+        """
+        if weights.is_file():
+            return
+        run = weights.with_suffix("")
+        self._train(files, run, initial, self.plan.steps, "study", line)
+        trained = load_weights(run / WEIGHTS)
+        model = load(run / WEIGHTS, self.device, self.plan.precision)
+        if not model.config.deterministic:
+            known = set(trained.about["training_cells"])
+            held = [file for file in files if file.name not in known]
+            if len(held) >= FEWEST_TO_CALIBRATE:
+                one = counted(self.progress, f"{line}: intervals", len(held))
+                found = calibrate(model, held, seed=self.plan.seed, on_progress=one)
+                trained = with_intervals(trained, found)
+        save_weights(weights, trained)
+        for checkpoint in run.glob("checkpoint.pt"):  # as large as eight models, and done with
+            checkpoint.unlink()
+
+    def _train(
+        self,
+        files: Sequence[CellFiles],
+        run: Path,
+        initial: Weights | None,
+        steps: int,
+        data: str,
+        line: str,
+    ) -> None:
+        preset = get_preset(self.method)
+        training = dataclasses.replace(
+            preset.training,
+            steps=steps,
+            lr_anneal_steps=steps,
+            warmup_steps=min(preset.training.warmup_steps, steps // 10),
+            batch_size=self.plan.batch_size,
+            precision=self.plan.precision,  # type: ignore[arg-type]
+            seed=self.plan.seed,
+            validation_interval=0,
+        )
+        about = {"preset": self.method, "data": data}
+        trainer = Trainer(
+            files, run, preset.model, training, device=self.device, initial=initial, about=about
+        )
+        if not trainer.fit(lambda step, _: self.progress(f"{line}: training", step, steps)):
+            raise KeyboardInterrupt

@@ -27,21 +27,8 @@ class LeakError(DisprError):
 def check_fold(data: FoldData, recipe: Recipe, fit: Fit = fit_fold, seed: int = 0) -> None:
     """Fit a fold with and without its test cells, and compare all that was learned.
 
-    Parameters
-    ----------
-    data : FoldData
-        A fold.
-    recipe : Recipe
-        How its classifier is made; fewer trees are grown here.
-    fit : callable
-        The program under suspicion.
-    seed : int
-        Of the nonsense.
-
-    Raises
-    ------
-    LeakError
-        Naming the step that differs first.
+    `fit` is the program under suspicion, `seed` that of the nonsense. Fewer trees are grown than
+    the recipe says. LeakError names the step that differs first.
     """
     quick = dataclasses.replace(
         recipe,
@@ -61,13 +48,7 @@ def check_fold(data: FoldData, recipe: Recipe, fit: Fit = fit_fold, seed: int = 
 
 
 def check_rows(data: FoldData, fitted: Fitted) -> None:
-    """Make sure that no row of a test cell was trained on.
-
-    Raises
-    ------
-    LeakError
-        Naming the first such cell.
-    """
+    """Raise LeakError if a row of a test cell was trained on."""
     both = sorted(set(fitted.names) & set(data.fold.test))
     if both:
         raise LeakError(

@@ -34,11 +34,6 @@ def oversample(
     -------
     values, labels : ndarray
         The rows that were given, in their order, and the new ones after them.
-
-    Raises
-    ------
-    ConfigError
-        If the method is unknown.
     """
     if method not in METHODS:
         raise ConfigError(f'oversampling must be {", ".join(METHODS)}, not "{method}".')

@@ -51,24 +51,9 @@ def read_predictions(
     """Find out which cells the model of a prediction folder was trained on.
 
     Its record, `prediction.json`, holds the fingerprint of the model; the weights with this
-    fingerprint hold the names of the cells.
-
-    Parameters
-    ----------
-    folder : Path
-        As `dispr predict` writes it.
-    weights : Path, optional
-        Weights of the model. If not given: `weights.safetensors` in the folder, or those shipped
-        with the package.
-    unrelated : collection of str
-        As for `seen_cells`.
-
-    Raises
-    ------
-    FileError
-        If the folder has no record, or a file cannot be read.
-    ConfigError
-        If the weights are those of another model, or do not name their training cells.
+    fingerprint hold the names of the cells. If not given, these are `weights.safetensors` in the
+    folder, or those shipped with the package; weights of another model, or that do not name their
+    training cells, are refused (ConfigError). `unrelated` as for `seen_cells`.
     """
     record = folder / SETTINGS
     known = PredictionFolder(folder).settings.get("model")
@@ -145,13 +130,7 @@ def predictions_by_fold(
 
 
 def leave_out_seen(names: Iterable[str], predictions: Predictions) -> list[str]:
-    """Leave out the cells that the model was trained on.
-
-    Raises
-    ------
-    ConfigError
-        If none is left.
-    """
+    """Leave out the cells that the model was trained on; ConfigError if none is left."""
     left = [name for name in names if name not in predictions.seen]
     if not left:
         raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,8 @@ from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
 from dispr.simulate.folder import simulate_folder
 from dispr.study.classify import classify, refuse_without_objects
-from dispr.study.cross_validation import FoldResult
-from dispr.study.fold_models import SIMULATED, pretrain, train_fold
-from dispr.study.folds import Fold, Split, make_split, write_split
+from dispr.study.fold_models import SIMULATED, FoldModels
+from dispr.study.folds import Fold, make_split, write_split
 from dispr.study.measure_cells import obj_of
 from dispr.study.packages import PACKAGES, need
 from dispr.study.places import Places, begin
@@ -112,112 +112,96 @@ def reproduce(
     given = None if initial is None else _unseeing(initial, files, unrelated)
     places = Places(Path(out))
     begin(places, plan, files, initial.name if initial else SIMULATED)
-    work = _Work(files, places, plan, tuple(unrelated), device, jobs, progress, on_note)
-    first = {method: work.beginning(method, given) for method in plan.methods}
+    first = {
+        method: given
+        if given is not None and method == plan.classified
+        else FoldModels(plan, method, device, progress).pretrain(places)
+        for method in plan.methods
+    }
     results = []
     for scheme, split in splits.items():
         write_split(places.split(scheme), split)
-        for method in plan.methods:
-            for fold in split:
-                work.predict(scheme, method, fold, first[method])
-                work.score(scheme, method, fold)
-        results.append(work.collect(scheme, split))
+        rows: list[dict[str, Any]] = []
+        for method, fold in product(plan.methods, split):
+            part = _Part(files, places, plan, scheme, method, fold, device, jobs, progress)
+            part.predict(first[method])
+            rows += part.scores()
+        shapes = places.predictions(scheme, plan.classified)
+        classified = []
+        if plan.features:
+            classified = classify(
+                files,
+                places.classification(scheme),
+                plan.classification(scheme, (SIMULATED, *unrelated)),
+                predictions=shapes,
+                weights=places.models(scheme, plan.classified),
+                split=places.split(scheme),
+                jobs=jobs,
+                progress=progress,
+                on_note=on_note,
+            )
+        folders = [shapes / f"fold_{fold.number}" for fold in split]
+        results.append(SchemeResult(scheme, rows, folders, classified))
     return write_report(places.root, plan, results, files, origin)
 
 
 @dataclass(frozen=True)
-class _Work:
-    """The parts of a study; each does nothing where it is done already."""
+class _Part:
+    """What one method does in one fold; nothing where it is done already."""
 
     files: Sequence[CellFiles]
     places: Places
     plan: Plan
-    unrelated: tuple[str, ...]
+    scheme: str
+    method: str
+    fold: Fold
     device: str
     jobs: int | None
     progress: Progress
-    on_note: Callable[[str], Any]
 
-    def beginning(self, method: str, initial: Weights | None) -> Weights | None:
-        """Give what all folds of a method begin with."""
-        if initial is not None and method == self.plan.classified:
-            return initial
-        if not self.plan.pretraining_steps:
-            return None
-        return pretrain(self.places, self.plan, method, self.device, self.progress)
+    @property
+    def line(self) -> str:
+        return f"{self.scheme}, fold {self.fold.number}, {self.method}"
 
-    def predict(self, scheme: str, method: str, fold: Fold, initial: Weights | None) -> None:
-        """Train the model of a fold and draw the shapes that are needed."""
-        plan, places = self.plan, self.places
-        weights = places.weights(scheme, method, fold.number)
-        run = weights.with_suffix("")
-        line = _line(scheme, method, fold)
-        train = self._of(fold.train)
-        train_fold(train, run, weights, plan, method, initial, self.device, self.progress, line)
-        wanted = self._of(plan.cells_to_predict(fold, method))
+    @property
+    def shapes(self) -> Path:
+        folder = self.places.predictions(self.scheme, self.method)
+        return folder / f"fold_{self.fold.number}"
+
+    def predict(self, initial: Weights | None) -> None:
+        """Train the model of the fold and draw the shapes that are needed."""
+        weights = self.places.weights(self.scheme, self.method, self.fold.number)
+        models = FoldModels(self.plan, self.method, self.device, self.progress)
+        models.train_fold(self._of(self.fold.train), weights, initial, self.line)
+        wanted = self._of(self.plan.cells_to_predict(self.fold, self.method))
         predict_folder(
-            load(weights, self.device, plan.precision),
+            load(weights, self.device, self.plan.precision),
             wanted,
-            self._predictions(scheme, method, fold),
-            PredictionSettings(plan.ensemble, plan.seed),
-            on_progress=counted(self.progress, f"{line}: shapes", len(wanted)),
+            self.shapes,
+            PredictionSettings(self.plan.ensemble, self.plan.seed),
+            on_progress=counted(self.progress, f"{self.line}: shapes", len(wanted)),
         )
 
-    def score(self, scheme: str, method: str, fold: Fold) -> None:
-        """Score the shapes of a fold's test cells, with the first method the baselines too."""
-        path = self.places.scores(scheme, method, fold.number)
-        if path.is_file():
-            return
-        baselines = method == self.plan.classified
-        truths = {
-            file.name: Truth(obj_of(file), file.mask if baselines else None) for file in self.files
-        }
-        line = f"{_line(scheme, method, fold)}: scores"
-        rows = score_cells(
-            self._predictions(scheme, method, fold),
-            fold.test,
-            truths,
-            Library(self._of(fold.train)) if baselines else None,
-            jobs=self.jobs,
-            on_cell=counted(self.progress, line, len(fold.test)),
-        )
-        write_csv(path, [{**row, "fold": fold.number} for row in label(method, rows)])
-
-    def collect(self, scheme: str, split: Split) -> SchemeResult:
-        """Collect the scores of all folds, and classify."""
-        plan, places = self.plan, self.places
-        rows = [
-            row
-            for method in plan.methods
-            for fold in split
-            for row in read_scores(places.scores(scheme, method, fold.number))
-        ]
-        folders = [self._predictions(scheme, plan.classified, fold) for fold in split]
-        results: list[FoldResult] = []
-        if plan.features:
-            results = classify(
-                self.files,
-                places.classification(scheme),
-                plan.classification(scheme, (SIMULATED, *self.unrelated)),
-                predictions=places.predictions(scheme, plan.classified),
-                weights=places.models(scheme, plan.classified),
-                split=places.split(scheme),
+    def scores(self) -> list[dict[str, Any]]:
+        """Score the shapes of the test cells, with the first method the baselines too."""
+        path = self.places.scores(self.scheme, self.method, self.fold.number)
+        if not path.is_file():
+            baselines = self.method == self.plan.classified
+            rows = score_cells(
+                self.shapes,
+                self.fold.test,
+                {f.name: Truth(obj_of(f), f.mask if baselines else None) for f in self.files},
+                Library(self._of(self.fold.train)) if baselines else None,
                 jobs=self.jobs,
-                progress=self.progress,
-                on_note=self.on_note,
+                on_cell=counted(self.progress, f"{self.line}: scores", len(self.fold.test)),
             )
-        return SchemeResult(scheme, rows, folders, results)
+            number = self.fold.number
+            write_csv(path, [{**row, "fold": number} for row in label(self.method, rows)])
+        return read_scores(path)
 
     def _of(self, names: Collection[str]) -> list[CellFiles]:
         wanted = set(names)
         return [file for file in self.files if file.name in wanted]
-
-    def _predictions(self, scheme: str, method: str, fold: Fold) -> Path:
-        return self.places.predictions(scheme, method) / f"fold_{fold.number}"
-
-
-def _line(scheme: str, method: str, fold: Fold) -> str:
-    return f"{scheme}, fold {fold.number}, {method}"
 
 
 def check(plan: Plan, device: str) -> None:
