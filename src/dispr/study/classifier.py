@@ -16,7 +16,7 @@ from dispr.errors import ConfigError
 from dispr.study.feature_table import FeatureTable
 from dispr.study.fold_data import FoldData, labels_of, training_rows
 from dispr.study.oversampling import METHODS, oversample
-from dispr.study.settings import CLASSIFIERS
+from dispr.study.settings import CLASSIFIERS, ClassifySettings
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,17 @@ def published_recipe(features: int, **changes: Any) -> Recipe:
         "select_trees": 1000,
     }
     return Recipe(**{**published, **changes})
+
+
+def recipe_of(settings: ClassifySettings, classifier: str, features: int) -> Recipe:
+    """Give the recipe of a classifier, for a table of so many features."""
+    changes: dict[str, Any] = {
+        "classifier": classifier,
+        "oversampling": settings.oversampling,
+        "seed": settings.seed,
+        **({"trees": settings.trees} if settings.trees else {}),
+    }
+    return published_recipe(features, **changes) if settings.published else Recipe(**changes)
 
 
 @dataclass(frozen=True, eq=False)

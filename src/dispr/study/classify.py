@@ -11,8 +11,8 @@ from dispr._version import __version__
 from dispr.cells.folder import CellFiles
 from dispr.checksums import guard
 from dispr.errors import ConfigError
-from dispr.study.classifier import Recipe, published_recipe
-from dispr.study.cross_validation import FoldResult, RecipeOf, classify_folds
+from dispr.study.classifier import recipe_of
+from dispr.study.cross_validation import FoldResult, classify_folds
 from dispr.study.feature_sources import Sources
 from dispr.study.figures import write_class_figures
 from dispr.study.folds import (
@@ -90,7 +90,8 @@ def classify(
     """
     settings = settings or ClassifySettings()
     need("sklearn", *(["matplotlib"] if pictures else []))
-    recipes = {name: recipe_of(settings, name) for name in settings.classifiers}
+    for name in settings.classifiers:
+        recipe_of(settings, name, features=1)  # refuses what is no recipe
     needs = [name for name in settings.features if name in OF_PREDICTIONS]
     if needs and predictions is None:
         raise ConfigError(
@@ -113,17 +114,12 @@ def classify(
     settings.refuse_missing_classes(names, settings.minority)
     if set(settings.features) & {"truth", "augmented"}:
         refuse_without_objects(files, "the features truth and augmented need")
-    if split is None:
-        drawn = make_split(
-            names,
-            settings.scheme,
-            settings.folds,
-            settings.repeats,
-            settings.seed,
-            settings.block,
-        )
-    else:
-        drawn = read_split(split, names)
+    scheme, block = settings.scheme, settings.block
+    drawn = (
+        read_split(split, names)
+        if split
+        else make_split(names, scheme, settings.folds, settings.repeats, settings.seed, block)
+    )
     found = {}
     if needs and predictions is not None:
         found = predictions_by_fold(predictions, drawn, weights, settings.unrelated)
@@ -131,43 +127,16 @@ def classify(
     guard(out)
     write_split(out / "folds.csv", drawn)
     sources = Sources(
-        files,
-        settings,
-        found,
-        out / "features",
-        jobs=jobs,
-        progress=progress,
-        on_note=on_note,
+        files, settings, found, out / "features", jobs=jobs, progress=progress, on_note=on_note
     )
     results = classify_folds(
-        sources.data,
-        settings.features,
-        drawn,
-        recipes,
-        importance=settings.importance or None,
-        audit=audit,
-        results=out / "results",
-        progress=progress,
-        on_note=on_note,
+        sources, drawn, out / "results", audit=audit, progress=progress, on_note=on_note
     )
     remarks = [*_remarks(settings, drawn, split), *remarks, *rare_classes(drawn)]
     write_classification(out, results, remarks)
     if pictures:
         write_class_figures(out, results)
     return results
-
-
-def recipe_of(settings: ClassifySettings, classifier: str) -> RecipeOf:
-    """Give the recipe of a classifier, for a table of so many features."""
-    changes: dict[str, Any] = {
-        "classifier": classifier,
-        "oversampling": settings.oversampling,
-        "seed": settings.seed,
-    }
-    if settings.trees:
-        changes["trees"] = settings.trees
-    recipe = Recipe(**changes)
-    return lambda features: published_recipe(features, **changes) if settings.published else recipe
 
 
 def refuse_without_objects(files: Sequence[CellFiles], what: str) -> None:

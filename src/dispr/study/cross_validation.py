@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -16,9 +16,10 @@ import numpy as np
 from dispr.errors import FileError
 from dispr.records import read_json, write_json
 from dispr.study.class_scores import Told
-from dispr.study.classifier import Fit, Recipe, fit_fold
+from dispr.study.classifier import Fit, Recipe, fit_fold, recipe_of
+from dispr.study.feature_sources import Sources
 from dispr.study.fold_data import FoldData, held_out_rows, training_rows
-from dispr.study.folds import Fold, Split
+from dispr.study.folds import Split
 from dispr.study.importances import importances
 from dispr.study.leaks import check_fold, check_rows
 from dispr.study.progress import Progress, counted, silent
@@ -75,45 +76,30 @@ class FoldResult:
         return self.truth, self.predicted
 
 
-RecipeOf = Callable[[int], Recipe]
-"""Gives the recipe for tables of so many features."""
-
-
 def classify_folds(
-    data_of: Callable[[str, Fold], FoldData],
-    sources: Sequence[str],
+    sources: Sources,
     split: Split,
-    recipes: Mapping[str, RecipeOf],
+    results: Path,
     *,
-    importance: str | None = None,
     audit: str = "first",
-    results: Path | None = None,
-    fit: Fit = fit_fold,
     progress: Progress = silent,
     on_note: Callable[[str], Any] = warnings.warn,
 ) -> list[FoldResult]:
-    """Classify the test cells of every fold.
+    """Classify the test cells of every fold, as the settings of the sources say.
 
     Parameters
     ----------
-    data_of : callable
-        Gives the rows of a source and a fold, such as `Sources.data`.
-    sources, split : sequence of str, Split
-        Which sources, and the folds.
-    recipes : mapping of str to callable
-        For each classifier its recipe.
-    importance : "impurity" or "permutation", optional
-        Kind of the features' importances; of impurity for forests, by permutation for boosting if
-        not given.
+    sources : Sources
+        What is known of the cells.
+    split : Split
+        The folds.
+    results : Path
+        Folder to keep the result of each fold in. What was computed from the same rows by the same
+        recipe is read from there.
     audit : "first", "all" or "none"
         For which folds of each source and classifier the test cells are spoiled to see whether
         training notices (`leaks.check_fold`): the first fold of all, every fold, or none. That no
         row of a test cell is trained on is checked for every fold in any case.
-    results : Path, optional
-        Folder to keep the result of each fold in. What was computed from the same rows by the same
-        recipe is read from there.
-    fit : callable
-        What fits a fold.
     progress : Progress
         Told of the folds.
     on_note : callable
@@ -129,25 +115,24 @@ def classify_folds(
     LeakError
         If training knows its test cells.
     """
-    folds = list(split)
-    count = counted(progress, "Classifying", len(recipes) * len(sources) * len(folds))
+    settings, folds = sources.settings, list(split)
+    todo = list(product(settings.classifiers, settings.features, folds))
+    count = counted(progress, "Classifying", len(todo))
     found: list[FoldResult] = []
-    for classifier, recipe_of in recipes.items():
-        kind = importance or ("permutation" if classifier == "boosting" else "impurity")
-        for source, fold in product(sources, folds):
-            data = data_of(source, fold)
-            recipe = recipe_of(len(data.base.columns))
-            check = audit == "all" or (audit == "first" and (fold.repeat, fold.number) == (0, 0))
-            path = None if results is None else results / f"{source}_{classifier}_{fold.key}.json"
-            key = _digest(data, recipe, kind)
-            known = None if path is None else _read(path, key, on_note)
-            if known is None or (check and not known.audited):
-                known = classify_fold(source, data, recipe, kind, audit=check, fit=fit)
-                if path is not None:
-                    record = {"key": key, **dataclasses.asdict(known)}
-                    write_json(path, record, sealed=True)
-            found.append(known)
-            count()
+    for classifier, source, fold in todo:
+        # Boosting has no impurities.
+        kind = settings.importance or ("permutation" if classifier == "boosting" else "impurity")
+        data = sources.data(source, fold)
+        recipe = recipe_of(settings, classifier, len(data.base.columns))
+        check = audit == "all" or (audit == "first" and (fold.repeat, fold.number) == (0, 0))
+        path = results / f"{source}_{classifier}_{fold.key}.json"
+        key = _digest(data, recipe, kind)
+        known = _read(path, key, on_note)
+        if known is None or (check and not known.audited):
+            known = classify_fold(source, data, recipe, kind, audit=check)
+            write_json(path, {"key": key, **dataclasses.asdict(known)}, sealed=True)
+        found.append(known)
+        count()
     return found
 
 

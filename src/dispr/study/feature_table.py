@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,7 @@ class FeatureTable:
     def rows_of(self, names: Iterable[str]) -> FeatureTable:
         """Keep the rows of these cells, in the order of the table."""
         wanted = set(names)
-        keep = [i for i, name in enumerate(self.names) if name in wanted]
-        return self.take(keep)
+        return self.take([i for i, name in enumerate(self.names) if name in wanted])
 
     def take(self, rows: Sequence[int]) -> FeatureTable:
         """Keep these rows, in this order."""
@@ -82,18 +82,10 @@ class FeatureTable:
 
     def with_prefix(self, prefix: str) -> FeatureTable:
         """Put a prefix before the names of the features."""
-        return FeatureTable(
-            self.names, tuple(prefix + c for c in self.columns), self.values, self.samples
-        )
+        return dataclasses.replace(self, columns=tuple(prefix + c for c in self.columns))
 
     def beside(self, other: FeatureTable) -> FeatureTable:
-        """Add the features of the same cells' single rows in another table.
-
-        Raises
-        ------
-        ConfigError
-            If a cell has no row there, or two, or a feature is in both.
-        """
+        """Add the features of the same cells in another table, each of which has one row there."""
         place = {name: i for i, name in enumerate(other.names)}
         if len(place) != len(other):
             raise ConfigError("a table to put beside another has one row for each cell.")
@@ -104,7 +96,7 @@ class FeatureTable:
         if both:
             raise ConfigError(f"the feature {min(both)} is in both tables.")
         values = np.hstack([self.values, other.values[[place[name] for name in self.names]]])
-        return FeatureTable(self.names, self.columns + other.columns, values, self.samples)
+        return dataclasses.replace(self, columns=self.columns + other.columns, values=values)
 
     def below(self, other: FeatureTable) -> FeatureTable:
         """Add the rows of a table of the same features; one without rows need not have any."""
@@ -128,12 +120,10 @@ class FeatureTable:
         not defined are left out; where it is for none, both are NaN.
         """
         names = tuple(dict.fromkeys(self.names))
-        places: dict[str, list[int]] = {name: [] for name in names}
-        for i, name in enumerate(self.names):
-            places[name].append(i)
+        of = np.array(self.names)
         means, deviations = [], []
         for name in names:
-            values = self.values[places[name]]
+            values = self.values[of == name]
             count = np.isfinite(values).sum(axis=0)
             total = np.where(count, np.nansum(values, axis=0), np.nan)
             mean = total / np.maximum(count, 1)
