@@ -23,10 +23,13 @@ from dispr.cells.unpack import unzip
 from dispr.checksums import check
 from dispr.cli.main import main as command_line
 from dispr.errors import ConfigError, DisprError
-from dispr.fields.read import read_field, read_labels
 from dispr.files import read_tiff, write_csv
 from dispr.images.read import look, read_greys, read_numbers, read_size
 from dispr.intervals.rules import intervals_of
+from dispr.labelled.read import read_field, read_labels
+from dispr.labelled.stack import plan
+from dispr.labelled.stack.classes import read_classes
+from dispr.labelled.stack.manifest import rows_before, summary
 from dispr.measurements.folder import Done, kept_line, read_part, read_record
 from dispr.model.config import ModelConfig
 from dispr.model.published_checkpoint import complete_flags, read_state_dict
@@ -48,9 +51,6 @@ from dispr.report.sources import find_sources
 from dispr.scores.intervals import stated_intervals
 from dispr.scores.shape import METRICS
 from dispr.simulate.folder import simulate_folder
-from dispr.stacks import plan
-from dispr.stacks.classes import read_classes
-from dispr.stacks.manifest import rows_before, summary
 from dispr.study.feature_table import read_table
 from dispr.study.folds import read_split
 from dispr.study.shape_tables import over_folds, read_scores

@@ -15,7 +15,7 @@ import numpy as np
 
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
-from dispr.stacks.resample import resample_shape
+from dispr.labelled.stack.resample import resample_shape
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:

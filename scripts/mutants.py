@@ -35,7 +35,7 @@ from mutations import Mutant, mutants_of
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "mutants"
 ROOMS = [
-    *("diffusion", "network", "model", "prediction", "cells", "fields", "stacks", "morphology"),
+    *("diffusion", "network", "model", "prediction", "cells", "labelled", "morphology"),
     *("measurements", "scores", "study", "training", "simulate", "images", "surface"),
 ]
 COPIED = ["src", "tests", "docs", "scripts", "benchmarks", "README.md", "CHANGELOG.md"]

@@ -16,7 +16,7 @@ from dispr._version import __version__
 
 if TYPE_CHECKING:
     from dispr.errors import DisprError
-    from dispr.fields.predict import predict_field
+    from dispr.labelled.field.predict import predict_field
     from dispr.morphology.section import measure_section
     from dispr.morphology.shape import measure
     from dispr.prediction.model import Model, load
@@ -45,7 +45,7 @@ _HOMES = {
     "load": "dispr.prediction.model",
     "measure": "dispr.morphology.shape",
     "measure_section": "dispr.morphology.section",
-    "predict_field": "dispr.fields.predict",
+    "predict_field": "dispr.labelled.field.predict",
     "score": "dispr.scores.shape",
     "simulate": "dispr.simulate.cell",
 }

@@ -8,8 +8,8 @@ import pytest
 from dispr.cells.frame import PUBLISHED, Frame
 from dispr.cells.framing import CUT, SMALLER, Crop, frame_crops, shown
 from dispr.cells.square import Square, cut
-from dispr.fields.predict import canonical_crops
-from dispr.fields.prepare import prepare_field, prepare_single
+from dispr.labelled.field.predict import canonical_crops
+from dispr.labelled.field.prepare import prepare_field, prepare_single
 
 rng = np.random.default_rng(0)
 IMAGE = rng.integers(20, 250, (150, 170)).astype(np.uint8)

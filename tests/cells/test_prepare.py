@@ -12,7 +12,7 @@ from dispr.cells.prepare import (
     occupancy,
 )
 from dispr.errors import ArrayError
-from dispr.fields.grey import as_grey
+from dispr.labelled.grey import as_grey
 
 
 def square(dtype, inside=1, size=64):

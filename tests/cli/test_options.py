@@ -101,8 +101,8 @@ def test_predict_a_field(called, tmp_path):
     (tmp_path / "f.tif").write_bytes(b"")
     (tmp_path / "l.tif").write_bytes(b"")
     called["patch"]("dispr.prediction.model.load", MODEL)
-    called["patch"]("dispr.fields.find.find_fields", [SimpleNamespace(labels=None, image="f")])
-    called["patch"]("dispr.fields.folder.predict_field_files")
+    called["patch"]("dispr.labelled.find.find_fields", [SimpleNamespace(labels=None, image="f")])
+    called["patch"]("dispr.labelled.field.folder.predict_field_files")
     run(
         *("predict", tmp_path / "f.tif", "-o", "out", "--labels", "l.tif", "--channel", 1),
         *("--weights", "w.safetensors", "--device", "cpu", "--precision", "bf16"),
@@ -217,8 +217,8 @@ def test_calibrate(called, cells_folder):
 
 
 def test_prepare(called):
-    called["patch"]("dispr.fields.find.find_fields", [])
-    called["patch"]("dispr.stacks.folder.prepare_stacks")
+    called["patch"]("dispr.labelled.find.find_fields", [])
+    called["patch"]("dispr.labelled.stack.folder.prepare_stacks")
     run(
         *("prepare", "s", "-o", "d", "--labels", "l/*.tif", "--images", "*_m.tif", "--channel", 2),
         *("--voxel-size", "0.3,0.2,0.1", "--frame", 12, "--test-fraction", 0.4, "--seed", 6),

@@ -40,8 +40,9 @@ def test_napari_finds_the_plugin(tmp_path):
 
 def test_nothing_else_imports_napari_or_qt():
     code = (
-        "import sys, dispr, dispr.cli.main, dispr.fields.predict, dispr.napari_plugin.reader, "
-        "dispr.napari_plugin.sample, dispr.napari_plugin.work, dispr.napari_plugin.inputs\n"
+        "import sys, dispr, dispr.cli.main, dispr.labelled.field.predict, "
+        "dispr.napari_plugin.reader, dispr.napari_plugin.sample, "
+        "dispr.napari_plugin.work, dispr.napari_plugin.inputs\n"
         "dispr.predict_field, dispr.load\n"
         "known = {name.split('.')[0] for name in sys.modules}\n"
         "assert not known & {'napari', 'qtpy', 'PyQt6', 'superqt', 'magicgui', 'npe2', 'dask'}"

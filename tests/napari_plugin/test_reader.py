@@ -8,9 +8,9 @@ import pytest
 from dispr.cells.folder import find_cells
 from dispr.checksums import NAME
 from dispr.errors import FileError
-from dispr.fields.find import FieldFiles
-from dispr.fields.folder import FieldSettings, predict_field_files
 from dispr.files import write_tiff
+from dispr.labelled.field.folder import FieldSettings, predict_field_files
+from dispr.labelled.find import FieldFiles
 from dispr.napari_plugin.reader import get_reader
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder

@@ -3,7 +3,7 @@ import pytest
 
 import dispr
 from dispr.errors import ArrayError, FileError
-from dispr.fields.predict import predict_field
+from dispr.labelled.field.predict import predict_field
 from dispr.napari_plugin.layers import World
 from dispr.napari_plugin.work import Job, load_cached, run
 

@@ -9,9 +9,9 @@ from skimage.transform import resize
 import dispr
 from dispr.cells.folder import find_cells
 from dispr.cells.square import Square
-from dispr.fields.find import FieldFiles
-from dispr.fields.folder import FieldSettings, predict_field_files
 from dispr.files import write_tiff
+from dispr.labelled.field.folder import FieldSettings, predict_field_files
+from dispr.labelled.find import FieldFiles
 from dispr.napari_plugin.work import Job, run
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder

@@ -92,13 +92,13 @@ def test_tests_are_those_that_run_the_line_nearest_first(tool):
 
     known = {
         "tests": {
-            "tests/fields/test_a.py::far": test(1, 5),
+            "tests/labelled/field/test_a.py::far": test(1, 5),
             "tests/cells/test_b.py::room": test(2, 5, 6),
             "tests/cells/test_read.py::slow": test(3, 5),
             "tests/cells/test_read.py::quick": test(1, 6),
             "tests/cells/test_read.py::other": test(1, 9),
         },
-        "fixtures": {"tests/fields": {"src/dispr/cells/read.py": [20]}},
+        "fixtures": {"tests/labelled/field": {"src/dispr/cells/read.py": [20]}},
     }
 
     def chosen(line, last, budget=100):

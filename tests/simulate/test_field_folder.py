@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from dispr.cli.simulate import command
 from dispr.errors import ConfigError, FileError
-from dispr.fields.find import find_fields
+from dispr.labelled.find import find_fields
 from dispr.simulate.field import simulate_field
 from dispr.simulate.field_folder import simulate_fields
 

@@ -10,15 +10,15 @@ from dispr.cli.progress import Bars
 from dispr.cli.say import note, result, warn
 
 if TYPE_CHECKING:
-    from dispr.fields.find import FieldFiles
-    from dispr.fields.folder import FieldSettings
+    from dispr.labelled.field.folder import FieldSettings
+    from dispr.labelled.find import FieldFiles
     from dispr.prediction.model import Model
 
 
 def is_of_fields(data: Path) -> bool:
     """Tell whether DATA is an image, or a folder of images with labels beside them."""
     from dispr.cells.folder import parts
-    from dispr.fields.beside import has_labels_beside
+    from dispr.labelled.beside import has_labels_beside
 
     if not data.is_dir():
         return data.is_file()
@@ -30,7 +30,7 @@ def find(
 ) -> list[FieldFiles]:
     """Find the fields that DATA names, and say which labels were found beside them."""
     from dispr.cells.groups import with_groups
-    from dispr.fields.find import find_fields
+    from dispr.labelled.find import find_fields
 
     fields = list(with_groups(find_fields(data, images, labels, mask), groups))
     if labels is None:
@@ -44,7 +44,7 @@ def predict_fields_view(
     model: Model, fields: list[FieldFiles], data: Path, out: Path, settings: FieldSettings
 ) -> None:
     """Predict fields of view and say what came of it."""
-    from dispr.fields.folder import predict_field_files, predict_fields
+    from dispr.labelled.field.folder import predict_field_files, predict_fields
 
     with Bars() as bars:
         told: dict[str, Any] = {

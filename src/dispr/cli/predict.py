@@ -159,7 +159,7 @@ def command(
     meshes in which each cell stands at its place.
     """
     from dispr.cli.fields import find, is_of_fields, predict_fields_view
-    from dispr.fields.folder import FieldSettings
+    from dispr.labelled.field.folder import FieldSettings
     from dispr.prediction.calibrate import lacks
     from dispr.prediction.model import load
     from dispr.prediction.settings import PredictionSettings

@@ -71,11 +71,11 @@ def command(
     manifest.csv, which says what became of each label. Interrupt with Ctrl-C; re-run the same
     command to resume.
     """
-    from dispr.fields.find import find_fields
-    from dispr.stacks.classes import check_stacks, read_classes
-    from dispr.stacks.folder import prepare_stacks, refuse_empty
-    from dispr.stacks.manifest import summary
-    from dispr.stacks.plan import StackSettings
+    from dispr.labelled.find import find_fields
+    from dispr.labelled.stack.classes import check_stacks, read_classes
+    from dispr.labelled.stack.folder import prepare_stacks, refuse_empty
+    from dispr.labelled.stack.manifest import summary
+    from dispr.labelled.stack.plan import StackSettings
 
     settings = StackSettings(channel, voxel_size, frame, test_fraction, seed, min_volume)
     found = find_fields(stacks, images, labels)

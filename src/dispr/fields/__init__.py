@@ -1,1 +1,1 @@
-"""Fields of view: many cells in one image, found by their labels, predicted and put back."""
+"""The former name of `dispr.labelled.field`, kept so that old imports work."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.fields.place import FieldVolume
+from dispr.labelled.field.place import FieldVolume
 from dispr.napari_plugin.summary import summary_of
 from dispr.surface.colours import STOPS
 from dispr.surface.mesh import Mesh
@@ -81,8 +81,9 @@ def labels_layer(
     volume : ndarray
         (Z, Y, X), labels in cubic voxels of a pixel's edge; the imaged plane is Z // 2.
     rows : sequence of mapping
-        The table of the cells (`dispr.fields.table.cell_row`). A short form becomes the features
-        of the layer, which napari shows under the pointer; all of it is `metadata["table"]`.
+        The table of the cells (`dispr.labelled.field.table.cell_row`). A short form becomes the
+        features of the layer, which napari shows under the pointer; all of it is
+        `metadata["table"]`.
     world : World
         Where the field lies.
     name : str
@@ -107,7 +108,8 @@ def surface_layer(
     Parameters
     ----------
     meshes : mapping of int to Mesh
-        By label: meshes at their places in the label volume (`dispr.fields.meshes.placed_mesh`).
+        By label: meshes at their places in the label volume
+        (`dispr.labelled.field.meshes.placed_mesh`).
     edge : float
         Edge of a voxel of the label volume in the unit of the meshes.
     depth : int

@@ -11,11 +11,11 @@ import numpy as np
 
 from dispr.cells.arrays import SIZE
 from dispr.errors import DisprError, FileError
-from dispr.fields.meshes import MESHES
-from dispr.fields.read import read_field
-from dispr.fields.volume import FORMATS
-from dispr.fields.written import read_field_record, read_field_rows
 from dispr.files import read_tiff
+from dispr.labelled.field.meshes import MESHES
+from dispr.labelled.field.volume import FORMATS
+from dispr.labelled.field.written import read_field_record, read_field_rows
+from dispr.labelled.read import read_field
 from dispr.napari_plugin.layers import (
     LayerData,
     World,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dispr.errors import DisprError
-from dispr.fields.folder import RECORD, TABLE
-from dispr.fields.written import read_field_record
+from dispr.labelled.field.folder import RECORD, TABLE
+from dispr.labelled.field.written import read_field_record
 from dispr.napari_plugin.layers import LayerData
 from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder

@@ -62,7 +62,7 @@ class ResultTable(QTableWidget):
         Parameters
         ----------
         rows : sequence of mapping
-            As of `dispr.fields.table.cell_row`.
+            As of `dispr.labelled.field.table.cell_row`.
         """
         self.blockSignals(True)
         self.setSortingEnabled(False)

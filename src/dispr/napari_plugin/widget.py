@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 )
 
 from dispr.errors import DisprError
-from dispr.fields.table import written_rows
 from dispr.files import write_csv
+from dispr.labelled.field.table import written_rows
 from dispr.napari_plugin.choice import RESULT
 from dispr.napari_plugin.form import JobForm
 from dispr.napari_plugin.layers import World

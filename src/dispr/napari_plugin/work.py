@@ -15,11 +15,11 @@ import numpy as np
 
 from dispr.cells.arrays import SIZE
 from dispr.errors import FileError
-from dispr.fields.meshes import placed_mesh
-from dispr.fields.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
-from dispr.fields.predict import canonical_crops
-from dispr.fields.prepare import FieldCell, PreparedField, prepare_field
-from dispr.fields.table import Row, cell_row, shape_columns, unit_of, voxel_edge
+from dispr.labelled.field.meshes import placed_mesh
+from dispr.labelled.field.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
+from dispr.labelled.field.predict import canonical_crops
+from dispr.labelled.field.prepare import FieldCell, PreparedField, prepare_field
+from dispr.labelled.field.table import Row, cell_row, shape_columns, unit_of, voxel_edge
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.napari_plugin.layers import (
     LayerData,

@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 
 from dispr.errors import DisprError
-from dispr.fields.folder import LABELS, RECORD
-from dispr.fields.read import read_field, read_labels
-from dispr.fields.written import read_field_record, read_field_rows
+from dispr.labelled.field.folder import LABELS, RECORD
+from dispr.labelled.field.written import read_field_record, read_field_rows
+from dispr.labelled.read import read_field, read_labels
 
 MOST_PIXELS = 1024
 """Longest side of the image that is shown, in its pixels."""

@@ -1,0 +1,1 @@
+"""Cells of label images and label stacks, in 2D and 3D."""

@@ -1,0 +1,1 @@
+"""Fields of view: many cells in one image, found by their labels, predicted and put back."""

@@ -1,0 +1,410 @@
+"""Predict a field to files; resumable.
+
+OUT holds a folder of single-cell crops (`cells/`) and the prediction of that folder, as `dispr
+predict OUT/cells -o OUT` would write it; beside them the table of the field's cells and the label
+volume in which every cell stands at its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.folder import CellFiles
+from dispr.cells.frame import PUBLISHED, Frame
+from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
+from dispr.files import write_csv, write_tiff
+from dispr.labelled.field.meshes import check_meshes, write_field_meshes
+from dispr.labelled.field.place import FieldVolume, placed_shape
+from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_single
+from dispr.labelled.field.table import Row, cell_row, unit_of, voxel_edge, written_rows
+from dispr.labelled.field.volume import check_format, write_volume
+from dispr.labelled.find import FieldFiles
+from dispr.labelled.read import read_field, read_field_pixel_size, read_labels
+from dispr.measurements.columns import is_wide
+from dispr.measurements.folder import TABLE as MEASURED
+from dispr.measurements.folder import digest, measure_items, read_record, write_record
+from dispr.measurements.inputs import Item, find_items, with_intervals
+from dispr.morphology.features import UNITS, Unit
+from dispr.prediction.files import SETTINGS, PredictionFolder
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.model import Model
+from dispr.prediction.settings import PredictionSettings
+from dispr.records import begin, read_csv, taken_up
+
+RECORD = "field.json"
+LABELS = "labels.tif"
+TABLE = "cells.csv"
+CROPS = "cells"
+
+Report = Callable[[str, float, float], Any]
+"""Called with what is done at present, how much of it is done, and of how much: cells or planes."""
+
+Note = Callable[[str], Any]
+"""Called with what a user must know of a field."""
+
+
+@dataclass(frozen=True)
+class FieldSettings(PredictionSettings):
+    """What is chosen for a field, beside `PredictionSettings`.
+
+    Attributes
+    ----------
+    channel : int, optional
+        Channel of the images, from 0.
+    volume : "tif", "zarr" or "none"
+        Format of the label volume.
+    meshes : "glb", "ply", "obj", "stl" or "none"
+        Format of the meshes.
+    measures : bool
+        Measure the shapes; without, the table has their volumes alone, and is done sooner.
+    """
+
+    channel: int | None = None
+    volume: str = "tif"
+    meshes: str = "glb"
+    measures: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_meshes(self.meshes)
+        if self.volume != "none":
+            check_format(self.volume)
+
+
+def read_prepared(
+    files: FieldFiles, settings: FieldSettings, trained: Frame | None = PUBLISHED
+) -> PreparedField:
+    """Read a field from its files and find its cells.
+
+    Parameters
+    ----------
+    files : FieldFiles
+        The field.
+    settings : FieldSettings
+        How it is taken apart.
+    trained : Frame or None
+        The frame that the model was trained on; None if it is not known.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or does not hold what it should.
+    NoCellsError
+        If there is no cell to predict.
+    ConfigError
+        If a setting cannot be used.
+    """
+    image = read_field(files.image, settings.channel)
+    size = read_field_pixel_size(files.image, settings.pixel_size, files.labels or files.mask)
+    try:
+        if files.mask is not None:
+            return prepare_single(
+                image,
+                read_labels(files.mask),
+                pixel_size=size,
+                frame=settings.frame,
+                trained=trained,
+                name=files.name,
+                image_name=str(files.image),
+                mask_name=str(files.mask),
+            )
+        return prepare_field(
+            image,
+            None if files.labels is None else read_labels(files.labels),
+            pixel_size=size,
+            frame=settings.frame,
+            trained=trained,
+            name=files.name,
+            image_name=str(files.image),
+            labels_name=str(files.labels or files.image),
+        )
+    except NoCellsError:
+        raise
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def predict_field_files(
+    model: Model,
+    files: FieldFiles,
+    out: Path,
+    settings: FieldSettings | None = None,
+    *,
+    command: str = "",
+    jobs: int | None = None,
+    on_progress: Report | None = None,
+    on_note: Note | None = None,
+) -> list[Row]:
+    """Predict the cells of a field and write all there is to say of them.
+
+    Parameters
+    ----------
+    model : Model
+        What to predict with.
+    files : FieldFiles
+        The field.
+    out : Path
+        Folder to write: `cells/` (crops), `samples/`, `probability/`, `predictions.csv` (as
+        `predict_folder`), `labels.tif` (the labels that were used), `cells.csv`,
+        `labels.ome.tif` and `meshes/`.
+    settings : FieldSettings, optional
+        How the field is taken apart, and what is drawn.
+    command : str
+        As for `predict_folder`.
+    jobs : int, optional
+        Processes that measure and mesh; as many as cores if not given.
+    on_progress : callable, optional
+        See `Report`.
+    on_note : callable, optional
+        See `Note`.
+
+    Returns
+    -------
+    list of dict
+        The rows of `cells.csv`, in order of the labels (`dispr.labelled.field.table.cell_row`).
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or written.
+    ConfigError
+        If a setting cannot be used, or `out` holds another field or other settings.
+    """
+    settings = settings or FieldSettings()
+    report = on_progress or (lambda work, done, total: None)
+    field = read_prepared(files, settings, model.frame)
+    for note in field.notes:
+        if on_note:
+            on_note(note)
+    _claim(out, field, _relative(files.image, out), settings.channel)
+    write_labels(out / LABELS, field)
+    crops = write_crops(field, out / CROPS)
+    cells = [dataclasses.replace(crop, group=files.group) for crop in crops]
+    done = 0.0
+
+    def predicted(share: float) -> None:
+        nonlocal done
+        done += share
+        report("Predicting", done, len(cells))
+
+    predictions = predict_folder(
+        model,
+        cells,
+        out,
+        dataclasses.replace(settings, pixel_size=field.pixel_size),
+        framed=True,
+        remarks={cell.name: cell.warning for cell in field.predictable},
+        command=command,
+        on_progress=predicted,
+    )
+    about = {row["name"]: row for row in predictions}
+    measures = measure_field(field, out, jobs, report) if settings.measures else {}
+    overlaps = {}
+    if settings.volume != "none":
+        overlaps = write_field_volume(field, out, settings.volume, report)
+    if settings.meshes != "none":
+        write_field_meshes(field, out, settings.meshes, jobs, report)
+    table = [
+        cell_row(
+            cell,
+            field.pixel_size,
+            measures=measures.get(cell.name)
+            or _volumes(
+                about.get(cell.name, {}),
+                voxel_edge(cell, field.pixel_size),
+                unit_of(field.pixel_size),
+            ),
+            familiarity=about.get(cell.name, {}).get("familiarity", ""),
+            warning=about.get(cell.name, {}).get("warning", ""),
+            overlap=overlaps.get(cell.name, float("nan")) if overlaps else None,
+        )
+        for cell in field.cells
+    ]
+    rows = written_rows(table)
+    if files.group:
+        rows = [{"label": row["label"], "group": files.group, **row} for row in rows]
+    write_csv(out / TABLE, rows)
+    return rows
+
+
+def write_labels(path: Path, field: PreparedField) -> None:
+    """Keep the labels that were used, those of a simple segmentation too."""
+    few = field.labels.max() <= np.iinfo(np.uint16).max
+    numbers = field.labels.astype(np.uint16 if few else np.uint32)
+    spacing = None if field.pixel_size is None else (field.pixel_size,) * 3
+    write_tiff(path, numbers, spacing)
+
+
+def write_crops(field: PreparedField, folder: Path) -> list[CellFiles]:
+    """Write the crops of a field's cells as a data set of single cells; list them."""
+    spacing = None if field.pixel_size is None else (field.pixel_size,) * 3
+    files = []
+    for cell in field.predictable:
+        paths = [folder / kind / f"{cell.name}.tif" for kind in ("image", "mask")]
+        if not all(path.is_file() for path in paths):
+            for path, array in zip(paths, field.crop(cell), strict=True):
+                write_tiff(path, array, spacing)
+        files.append(CellFiles(cell.name, paths[0], paths[1]))
+    return files
+
+
+def measure_field(
+    field: PreparedField, out: Path, jobs: int | None, report: Report
+) -> dict[str, Row]:
+    """Measure the predicted shapes of a field, by name; `measurements.csv` keeps them.
+
+    Lengths are um, or pixels of the field where these are of unknown size.
+    """
+    edges = {cell.name: voxel_edge(cell, field.pixel_size) for cell in field.predictable}
+    items = [
+        dataclasses.replace(item, spacing=(edges[item.name],) * 3, unit=unit_of(field.pixel_size))
+        for item in with_intervals(find_items(out), out, PredictionFolder(out).intervals())
+        if item.name in edges
+    ]
+    before = _measured_before(out, items)
+    if before is not None:
+        return before
+    done = 0
+
+    def one() -> None:
+        nonlocal done
+        done += 1
+        report("Measuring", done, len(items))
+
+    rows = measure_items(items, out / MEASURED, jobs=jobs, on_cell=one)
+    write_record(out, items)
+    return {row["name"]: row for row in rows}
+
+
+def _measured_before(out: Path, items: Sequence[Item]) -> dict[str, Row] | None:
+    """Read the measures of an earlier run, if they are all, of all shapes as they now are."""
+    known = read_record(out)
+    if any(known.get(item.name, ("", ""))[1] != digest(item) for item in items):
+        return None
+    found = read_csv(out / MEASURED, ["name"], unique="name", remedy="remove it, to measure again")
+    rows: dict[str, Row] = {row["name"]: dict(row) for row in found}
+    whole = rows.keys() >= {item.name for item in items} and all(map(is_wide, rows.values()))
+    return rows if whole else None
+
+
+def write_field_volume(
+    field: PreparedField, out: Path, form: str, report: Report
+) -> dict[str, float]:
+    """Write the label volume from the predicted files; give the overlap of each cell by name."""
+    cells = field.predictable
+    shapes = [
+        placed_shape(cell.label, cell.square, PredictionFolder(out).probability(cell.name))
+        for cell in cells
+    ]
+    height, width = field.image.shape
+    volume = FieldVolume(shapes, (height, width))
+    done = 0
+
+    def one() -> None:
+        nonlocal done
+        done += 1
+        report("Placing", done, volume.shape[0])
+
+    write_volume(out, volume, form, field.pixel_size, one)
+    return dict(zip([cell.name for cell in cells], volume.overlaps(), strict=True))
+
+
+def predict_fields(
+    model: Model,
+    fields: Sequence[FieldFiles],
+    out: Path,
+    settings: FieldSettings | None = None,
+    *,
+    on_note: Note | None = None,
+    **options: Any,
+) -> list[Row]:
+    """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
+
+    All fields are read and checked before anything is computed. Those without cells are left out.
+
+    Parameters
+    ----------
+    model, fields, out, settings, on_note
+        As for `predict_field_files`.
+    **options
+        Its other arguments.
+
+    Returns
+    -------
+    list of dict
+        The rows of all fields, each with the name of its field.
+    """
+    note = on_note or (lambda text: None)
+    kept = []
+    for files in fields:
+        try:
+            prepared = read_prepared(files, settings or FieldSettings(), model.frame)
+        except NoCellsError as error:
+            note(f"{files.name} is left out. {error}")
+            continue
+        kept.append(files)
+        for text in prepared.notes:
+            note(text)
+    if not kept:
+        raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
+    rows: list[Row] = []
+    for files in kept:
+        found = predict_field_files(model, files, out / files.name, settings, **options)
+        rows += [{"field": files.name, **row} for row in found]
+    write_csv(out / TABLE, rows)
+    return rows
+
+
+def _relative(image: Path, out: Path) -> str:
+    """Give the path of an image as seen from the folder of its prediction, where there is one."""
+    try:
+        return Path(os.path.relpath(image, out)).as_posix()
+    except ValueError:  # another drive
+        return image.absolute().as_posix()
+
+
+def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> None:
+    """Make sure that the folder is free or of this very field, and record the field in it."""
+    path = out / RECORD
+    record = {
+        "field": field.checksums(),
+        "cells": len(field.cells),
+        "pixel_size_um": field.pixel_size,
+        "frame": field.rule,
+        "image": image,
+        "channel": channel,
+    }
+    if taken_up(path, "a field of view", {"field": record["field"]}) is None:
+        if (out / CROPS).exists():
+            raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
+        if (out / SETTINGS).exists() or (out / "probability").exists():
+            raise ConfigError(f"{out} holds predictions of single cells; name another folder.")
+    begin(path, record)
+
+
+def _volumes(row: Row, edge: float, unit: Unit) -> Row:
+    """Take the volumes out of a row of `predictions.csv`.
+
+    Parameters
+    ----------
+    row : dict
+        The row; empty for a cell that was not predicted.
+    edge : float
+        Edge of a voxel; in units of this are the volumes.
+    unit : "um" or "px"
+        Its unit.
+    """
+    return {
+        name.replace("voxels", UNITS["volume"][unit]): ""
+        if value == ""
+        else float(f"{value * edge**3:.6g}")
+        for name, value in row.items()
+        if name.startswith(("ellipsoid", "volume")) and name.endswith("_voxels")
+    }

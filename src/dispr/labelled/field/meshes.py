@@ -1,0 +1,145 @@
+"""The meshes of a field's cells, each at its place in the label volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dispr.cells.arrays import SIZE
+from dispr.cells.square import Square
+from dispr.checksums import files_digest
+from dispr.errors import ConfigError
+from dispr.labelled.field.prepare import PreparedField
+from dispr.prediction.files import PredictionFolder
+from dispr.processes import map_in_processes
+from dispr.records import read_json, write_json
+from dispr.surface.files import COLOURED, FORMATS
+from dispr.surface.mesh import Mesh, mesh_of
+
+MESHES, RECORD = "meshes", "meshes.json"
+
+
+def check_meshes(form: str) -> None:
+    """Refuse a format that there is not, before anything is computed.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither a format of meshes nor "none".
+    """
+    if form not in (*FORMATS, "none"):
+        raise ConfigError(f'meshes are written as {", ".join(FORMATS)} or none, not "{form}".')
+
+
+@dataclass(frozen=True)
+class PlacedMesh:
+    """What to write the mesh of a cell from.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the predictions.
+    name : str
+        Of the cell.
+    path : Path
+        File to write.
+    square : Square
+        The part of the field that its shape's 64 x 64 columns stand on.
+    depth : int
+        Planes of the field's label volume.
+    pixel_size : float or None
+        Edge of a pixel of the field in um.
+    """
+
+    folder: Path
+    name: str
+    path: Path
+    square: Square
+    depth: int
+    pixel_size: float | None
+
+
+def write_field_meshes(
+    field: PreparedField,
+    out: Path,
+    form: str = "glb",
+    jobs: int | None = None,
+    report: Callable[[str, float, float], Any] | None = None,
+) -> list[Path]:
+    """Write the mesh of each predicted cell to `OUT/meshes/NAME.FORMAT`.
+
+    Coordinates are those of the label volume: X, Y, Z in um (in pixels of the field where their
+    size is not known) from the centre of its first voxel. Meshes of the shapes as they are, by the
+    checksums in `OUT/meshes.json`, are kept; a cell whose consensus is empty has none.
+
+    Parameters
+    ----------
+    field : PreparedField
+        The field.
+    out : Path
+        Folder of its predictions.
+    form : "glb", "ply", "obj" or "stl"
+        Format; the first two hold the spread of the samples.
+    jobs : int, optional
+        Processes; as many as cores if not given.
+    report : callable, optional
+        Called with "Meshing", how many cells are done, and of how many.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or written.
+    """
+    cells = field.predictable
+    depth = max((cell.square.edge for cell in cells), default=SIZE)
+    names = [cell.name for cell in cells]
+    drawn = PredictionFolder(out)
+    samples = drawn.sample_paths(names)
+    about = repr((form, field.pixel_size))
+    marks = {
+        name: files_digest([drawn.probability_path(name), *samples[name]], about) for name in names
+    }
+    record = out / RECORD
+    before = read_json(record, remedy="remove it, to mesh again") if record.is_file() else {}
+    paths = {name: out / MESHES / f"{name}.{form}" for name in names}
+    tasks = [
+        PlacedMesh(out, cell.name, paths[cell.name], cell.square, depth, field.pixel_size)
+        for cell in cells
+        if before.get(cell.name) != marks[cell.name] or not paths[cell.name].is_file()
+    ]
+    for done, _ in enumerate(map_in_processes(_write, tasks, jobs), 1):
+        if report:
+            report("Meshing", done, len(tasks))
+    write_json(record, marks)
+    return [path for path in paths.values() if path.is_file()]
+
+
+def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None) -> Mesh:
+    """Bring the mesh of a cell to its place in the label volume.
+
+    Parameters
+    ----------
+    mesh : Mesh
+        In units of the volume's voxels, or um where their size is known.
+    square, depth, pixel_size
+        As in `PlacedMesh`.
+    """
+    # The first voxel of 64 begins where the square does; all squares have their middles at one z.
+    half = square.edge / SIZE / 2 - 0.5
+    corner = (square.x + half, square.y + half, (depth - square.edge) / 2 + half)
+    x, y, z = (value * (pixel_size or 1.0) for value in corner)
+    return replace(mesh.moved((x, y, z)), unit="voxel" if pixel_size is None else "um")
+
+
+def _write(task: PlacedMesh) -> None:
+    probability = PredictionFolder(task.folder).probability(task.name)
+    if not (probability > 0.5).any():
+        task.path.unlink(missing_ok=True)
+        return
+    edge = task.square.edge / SIZE * (task.pixel_size or 1.0)
+    coloured = task.path.suffix[1:] in COLOURED
+    samples = PredictionFolder(task.folder).samples(task.name) if coloured else None
+    mesh = mesh_of(probability, (edge,) * 3, samples)
+    placed_mesh(mesh, task.square, task.depth, task.pixel_size).save(task.path)

@@ -1,0 +1,331 @@
+"""From a field and its labels to cells that can be predicted: located, framed, cut out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.arrays import SIZE, as_mask, grey_mask, same_shape
+from dispr.cells.frame import PUBLISHED, TYPICAL, Frame, Frames, choose_frames
+from dispr.cells.framing import Crop, frame_crops, size_warning
+from dispr.cells.spacing import as_pixel_size
+from dispr.cells.square import Square, background_level, cut, square_about, whole_square
+from dispr.errors import ArrayError, NoCellsError
+from dispr.images.given import as_array
+from dispr.labelled.channels import one_label_image
+from dispr.labelled.crop import crop_cell
+from dispr.labelled.field.segment import segment
+from dispr.labelled.grey import as_grey
+from dispr.labelled.locate import (
+    LEAST_PIXELS,
+    LocatedCell,
+    as_labels,
+    background_note,
+    check_whole,
+    locate_cells,
+    refuse_greys,
+)
+
+LEAST_AREA = 64
+"""Pixels of 64 x 64 that a cell must cover to be predicted."""
+
+BORDER = "It touches the border of the field, so a part of it may be missing."
+
+
+@dataclass(frozen=True, eq=False)
+class FieldCell:
+    """A cell of a field and how it is shown to the model.
+
+    Attributes
+    ----------
+    name : str
+        Name of its files: that of the field and its label.
+    located : LocatedCell
+        Where it is.
+    square : Square
+        The part of the field that the model sees at 64 x 64.
+    warning : str
+        What a user must know of it; empty if nothing.
+    refused : str
+        Why it cannot be predicted; empty if it can.
+    """
+
+    name: str
+    located: LocatedCell
+    square: Square
+    warning: str = ""
+    refused: str = ""
+
+    @property
+    def label(self) -> int:
+        """Its number in the label image."""
+        return self.located.label
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedField:
+    """A field whose cells can be predicted; made by `prepare_field` or `prepare_single`.
+
+    Attributes
+    ----------
+    image, labels : ndarray
+        (Y, X): uint8, uint16 or float32; and integers, 0 for the background.
+    cells : tuple of FieldCell
+        In order of their labels.
+    pixel_size : float or None
+        Edge of a pixel in um.
+    rule : str
+        What the frames were chosen by (`Frames.rule`), or "whole" for a single cell.
+    notes : tuple of str
+        What a user must know of the whole field.
+    background : float
+        Grey value outside of the cells.
+    mask : ndarray or None
+        The mask of a single cell as it was given, perhaps with a grey border.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    cells: tuple[FieldCell, ...]
+    pixel_size: float | None
+    rule: str
+    notes: tuple[str, ...] = ()
+    background: float = 0.0
+    mask: np.ndarray | None = None
+
+    @property
+    def predictable(self) -> list[FieldCell]:
+        """The cells that are not refused."""
+        return [cell for cell in self.cells if not cell.refused]
+
+    def crop(self, cell: FieldCell) -> tuple[np.ndarray, np.ndarray]:
+        """Cut out the image and mask of a cell; a single one that is its frame is whole."""
+        if self.mask is not None:
+            if self.rule == "whole":
+                return self.image, self.mask
+            grey = grey_mask(self.mask, "mask")
+            return cut(self.image, cell.square, self.background), cut(grey, cell.square)
+        image, mask, _ = crop_cell(
+            self.image, self.labels, cell.located, cell.square.edge, self.background
+        )
+        return image, mask
+
+    def checksums(self) -> dict[str, str]:
+        """Give checksums of all that the cells' crops depend on."""
+        labels = self.labels if self.mask is None else self.mask
+        places = repr((self.rule, [(cell.name, cell.square) for cell in self.cells]))
+        return {
+            "image": _digest(self.image),
+            "labels": _digest(labels),
+            "pixels": hashlib.sha256(repr(self.pixel_size).encode()).hexdigest()[:16],
+            "frames": hashlib.sha256(places.encode()).hexdigest()[:16],
+        }
+
+
+def _digest(array: np.ndarray) -> str:
+    found = hashlib.sha256(repr((array.dtype, array.shape)).encode())
+    found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:16]
+
+
+def prepare_field(
+    image: Any,
+    labels: Any = None,
+    *,
+    pixel_size: float | None = None,
+    frame: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
+    name: str = "cell",
+    image_name: str = "image",
+    labels_name: str = "labels",
+) -> PreparedField:
+    """Find the cells of a field and choose how each is shown to the model.
+
+    Parameters
+    ----------
+    image : array-like
+        (Y, X), grey values of any real type (`dispr.labelled.grey`).
+    labels : array-like, optional
+        (Y, X), whole numbers, 0 for the background. Without them the image is segmented in a
+        simple way (`dispr.labelled.field.segment`).
+    pixel_size : float, optional
+        Edge of a pixel in um.
+    frame : str or float
+        How large a part of the field each cell is seen in (`dispr.cells.frame`).
+    trained : Frame or None
+        The frame that the model was trained on; None if it is not known.
+    name : str
+        What the names of cells begin with.
+    image_name, labels_name : str
+        What errors call the arrays.
+
+    Raises
+    ------
+    ArrayError
+        If an array cannot be used; a `NoCellsError` if there is no cell to predict.
+    ConfigError
+        If the frame or the pixel size cannot be used.
+    """
+    edge = as_pixel_size(pixel_size)
+    grey = as_grey(image, image_name)
+    notes = []
+    if labels is None:
+        try:
+            numbers = segment(grey, edge)
+        except ArrayError as error:
+            raise type(error)(f"{image_name}: {error}") from error
+        notes.append(
+            f"{image_name} has no labels, so its cells were segmented by brightness only; look at "
+            "them, and give labels of Cellpose, StarDist or the like for results to rely on."
+        )
+    else:
+        given = as_array(labels, labels_name)
+        checked = one_label_image(given, name=labels_name)
+        same_shape(grey, checked, image_name, labels_name)
+        refuse_greys(checked, labels_name)
+        try:
+            numbers, from_mask = as_labels(checked)
+        except ArrayError as error:
+            raise type(error)(f"{labels_name}: {error}") from error
+        if from_mask:
+            notes.append(
+                f"{labels_name} is a mask of one value: its separate pieces were taken for the "
+                "cells, so cells that touch are one."
+            )
+        around = background_note(numbers, labels_name)
+        notes += [around] if around else []
+    located = locate_cells(numbers)
+    check_whole([cell.pieces for cell in located], labels_name)
+    if len(located) == 1 and located[0].pieces > 2:
+        notes.append(
+            f"{labels_name} has one value, {located[0].label}, in {located[0].pieces} pieces, the "
+            "largest of which was taken for the cell; if it is a mask of several cells, save it "
+            "with the value 255."
+        )
+    frames = choose_frames(
+        [cell.extent for cell in located],
+        [not cell.touches_border for cell in located],
+        edge,
+        frame,
+        trained,
+    )
+    if edge is not None and frame == "auto" and frames.rule == "field":
+        typical = TYPICAL if trained is None else trained.typical
+        usual = frames.edge * typical / SIZE * edge
+        if trained is None:
+            notes.append(
+                "the weights do not state the frame that their training cells were seen in, so "
+                f"the median cell of {image_name} ({usual:.3g} um long) was taken to be as large "
+                "as the median training cell; give the frame in um if it is known."
+            )
+        else:
+            low, high = trained.span_um
+            notes.append(
+                f"the median cell of {image_name} is {usual:.3g} um long, unlike the "
+                f"{trained.cells} that the model was trained on ({low:.3g} to {high:.3g} um), so "
+                "it was shown at another scale; check the pixel size."
+            )
+    cells = _field_cells(located, frames, name, edge, trained)
+    if all(cell.refused for cell in cells):
+        size = float(np.median([cell.located.extent for cell in cells]))
+        raise NoCellsError(
+            f"{labels_name}: every cell is too small to be predicted: the median one is {size:g} "
+            f"pixels long in a frame of {frames.edge:.4g}; check the pixel size and the frame."
+        )
+    level = background_level(grey, numbers)
+    return PreparedField(grey, numbers, cells, edge, frames.rule, tuple(notes), level)
+
+
+def prepare_single(
+    image: Any,
+    mask: Any,
+    *,
+    pixel_size: float | None = None,
+    frame: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
+    name: str = "cell",
+    image_name: str = "image",
+    mask_name: str = "mask",
+) -> PreparedField:
+    """Take a crop of one cell and its mask as a field of one cell.
+
+    The cell is seen as by `dispr.Model.predict` of the same two arrays (`dispr.cells.framing`).
+
+    Raises
+    ------
+    ArrayError
+        If an array cannot be used.
+    """
+    edge = as_pixel_size(pixel_size)
+    grey = as_grey(image, image_name)
+    section = np.squeeze(as_array(mask, mask_name))
+    same_shape(grey, section, image_name, mask_name)
+    as_mask(section, mask_name)  # which refuses what is not a mask of one cell
+    inside = section if section.dtype == bool else section > section.max() / 2
+    (located,) = locate_cells(inside.astype(np.int32))
+    crop = Crop(grey, section, edge, name)
+    framing = frame_crops([crop], trained, frame)
+    (square,), (odd,) = framing.squares, framing.warnings
+    cell = FieldCell(name, located, square, odd)
+    rule = "whole" if square == whole_square(grey.shape) else "um"
+    level = background_level(grey, inside.astype(np.int32))
+    mask_kept = _writable(section)
+    numbers = inside.astype(np.int32)
+    return PreparedField(
+        grey, numbers, (cell,), edge, rule, framing.notes, background=level, mask=mask_kept
+    )
+
+
+def _field_cells(
+    located: Sequence[LocatedCell],
+    frames: Frames,
+    name: str,
+    pixel_size: float | None,
+    trained: Frame | None,
+) -> tuple[FieldCell, ...]:
+    cells = []
+    for cell, edge, enlarged in zip(located, frames.edges, frames.enlarged, strict=True):
+        told = []
+        if cell.touches_border:
+            told.append(BORDER)
+        if cell.pieces > 1:
+            told.append(f"Its label has {cell.pieces} pieces; the largest was predicted.")
+        if pixel_size is not None and trained is not None:
+            told.append(size_warning(cell.extent, pixel_size, trained))
+        if frames.rule != "cell" and enlarged:
+            told.append("It is too large for the frame of its field, so it was shown smaller.")
+        square = square_about(cell.box, edge)
+        refused = _refusal(cell, edge)
+        cells.append(
+            FieldCell(
+                f"{name}_{cell.label:04d}", cell, square, " ".join(filter(None, told)), refused
+            )
+        )
+    return tuple(cells)
+
+
+def _refusal(cell: LocatedCell, edge: int) -> str:
+    """Say why a cell cannot be predicted; nothing if it can."""
+    if cell.area < LEAST_PIXELS or cell.area * (SIZE / edge) ** 2 < LEAST_AREA:
+        return "It was not predicted: it is too small to be a cell."
+    mask = np.zeros((edge, edge), bool)
+    height, width = cell.inside.shape
+    mask[:height, :width] = cell.inside
+    try:
+        as_mask(mask)
+    except ArrayError:
+        return "It was not predicted: it is too thin to be seen at 64 x 64 pixels."
+    return ""
+
+
+def _writable(mask: np.ndarray) -> np.ndarray:
+    """Bring a mask to a type that files keep: uint8, or float32 from 0 to 1."""
+    if mask.dtype == np.uint8:
+        return mask
+    if mask.dtype.kind == "f":
+        return mask.astype(np.float32)
+    return (mask != 0).astype(np.uint8) * 255

@@ -1,0 +1,178 @@
+"""Write the label volume of a field as OME-TIFF or OME-Zarr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.errors import ConfigError
+from dispr.files import atomic_path, make_folder, write_error
+from dispr.labelled.field.place import FieldVolume
+
+FORMATS = {"tif": "labels.ome.tif", "zarr": "labels.ome.zarr"}
+"""Formats of the volume and the names of their files."""
+
+
+def check_format(form: str) -> None:
+    """Refuse a format that cannot be written, before anything is computed.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such format, or its package is not installed.
+    """
+    if form not in FORMATS:
+        raise ConfigError(f'a volume is written as {" or ".join(FORMATS)}, not "{form}".')
+    if form == "zarr":
+        _zarr()
+
+
+def write_volume(
+    folder: Path,
+    volume: FieldVolume,
+    form: str = "tif",
+    pixel_size: float | None = None,
+    on_plane: Callable[[], Any] | None = None,
+) -> Path:
+    """Write a label volume, all or nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `labels.ome.tif` or `labels.ome.zarr` is written.
+    volume : FieldVolume
+        The volume, made plane by plane.
+    form : "tif" or "zarr"
+        Format.
+    pixel_size : float, optional
+        Edge of a voxel in um.
+    on_plane : callable, optional
+        Called after each plane.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    ConfigError
+        If the format is none, or its package is not installed.
+    FileError
+        If the volume cannot be written.
+    """
+    check_format(form)
+    path = folder / FORMATS[form]
+    if form == "tif":
+        _write_tiff(path, volume, volume.planes(on_plane), pixel_size)
+    else:
+        _write_zarr(path, volume, volume.planes(on_plane), pixel_size)
+    return path
+
+
+def _write_tiff(
+    path: Path, volume: FieldVolume, planes: Iterator[np.ndarray], pixel_size: float | None
+) -> None:
+    import tifffile
+
+    about: dict[str, Any] = {
+        "axes": "ZYX",
+        "Name": "labels",
+        "Description": f"Plane {volume.focus} is the imaged section (the first plane is 0).",
+    }
+    if pixel_size is not None:
+        for axis in "XYZ":
+            about |= {f"PhysicalSize{axis}": pixel_size, f"PhysicalSize{axis}Unit": "µm"}
+    size = int(np.prod(volume.shape, dtype=np.int64)) * volume.dtype.itemsize
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            planes,
+            shape=volume.shape,
+            dtype=volume.dtype,
+            ome=True,
+            bigtiff=size > 2**32 - 2**25,
+            compression="zlib",
+            metadata=about,
+            maxworkers=1,
+        )
+
+
+def _write_zarr(
+    path: Path, volume: FieldVolume, planes: Iterator[np.ndarray], pixel_size: float | None
+) -> None:
+    """Write OME-NGFF 0.4, a group with one label array of one resolution."""
+    zarr = _zarr()
+    with _atomic_folder(path) as temporary:
+        group = zarr.open_group(str(temporary), mode="w", zarr_format=2)
+        array = group.create_array(
+            "0",
+            shape=volume.shape,
+            chunks=(1, *(min(n, 1024) for n in volume.shape[1:])),
+            dtype=volume.dtype,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
+        for z, plane in enumerate(planes):
+            array[z] = plane
+        group.attrs.update(_ngff(volume, pixel_size))
+
+
+def _ngff(volume: FieldVolume, pixel_size: float | None) -> dict[str, Any]:
+    unit = {} if pixel_size is None else {"unit": "micrometer"}
+    scale = [1.0 if pixel_size is None else pixel_size] * 3
+    return {
+        "multiscales": [
+            {
+                "version": "0.4",
+                "name": "labels",
+                "axes": [{"name": axis, "type": "space", **unit} for axis in "zyx"],
+                "datasets": [
+                    {
+                        "path": "0",
+                        "coordinateTransformations": [{"type": "scale", "scale": scale}],
+                    }
+                ],
+                "metadata": {"imaged_plane": volume.focus},
+            }
+        ],
+        "image-label": {"version": "0.4"},
+    }
+
+
+def _zarr() -> Any:
+    try:
+        import zarr
+    except ImportError as error:
+        raise ConfigError(
+            "OME-Zarr needs another package: pip install 'dispr[zarr]'; or write the volume as tif."
+        ) from error
+    if int(zarr.__version__.split(".")[0]) < 3:
+        raise ConfigError("OME-Zarr needs zarr 3 or later: pip install --upgrade 'dispr[zarr]'.")
+    return zarr
+
+
+@contextlib.contextmanager
+def _atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that replaces `path` when the block ends without error."""
+    make_folder(path.parent)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    except OSError as error:
+        raise write_error(path, error) from error
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        os.chmod(temporary, 0o755)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""Find the fields of a folder by a pattern of names, and the labels of each."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispr.errors import ConfigError, FileError
+from dispr.labelled.beside import SUFFIXES, images_of, labels_beside, labels_in, named_in, stem_of
+from dispr.labelled.read import FORMATS
+from dispr.names import key, missing, refuse_zarr, same_file, visible_files
+
+
+@dataclass(frozen=True)
+class FieldFiles:
+    """The files of one field.
+
+    Attributes
+    ----------
+    name : str
+        What its cells are named after.
+    image : Path
+        The image.
+    labels : Path or None
+        Its labels, where there are some.
+    mask : Path or None
+        The mask, where the image is of a single cell.
+    group : str
+        The group of cells that its cells are of, such as a treatment; empty for none.
+    """
+
+    name: str
+    image: Path
+    labels: Path | None = None
+    mask: Path | None = None
+    group: str = ""
+
+
+def find_fields(
+    data: Path,
+    images: str | None = None,
+    labels: str | None = None,
+    mask: Path | None = None,
+) -> list[FieldFiles]:
+    """List the fields that a user names.
+
+    Parameters
+    ----------
+    data : Path
+        An image, or a folder of images.
+    images : str, optional
+        In a folder, which files are images: a name in which one `*` stands for that of the field.
+        All of the known formats by default.
+    labels : str, optional
+        Of an image: the file of its labels. In a folder: a path, from there on, in which `*` stands
+        for the name of the field, such as "labels/*.png"; or a folder, in which labels are called
+        as the images, or as programs name them. By default the labels that Cellpose, StarDist or
+        another program left beside the image, where there are some.
+    mask : Path, optional
+        Mask of an image that shows a single cell.
+
+    Raises
+    ------
+    FileError
+        If a file or folder is missing, or there are no fields.
+    ConfigError
+        If the options do not go together.
+    """
+    if labels is not None and mask is not None:
+        raise ConfigError("--labels and --mask exclude each other: a mask is of a single cell.")
+    if not data.exists():
+        raise missing(data)
+    if data.is_dir():
+        if mask is not None:
+            raise ConfigError(
+                f"{data} is a folder; --mask is for one image of a single cell. Put single cells "
+                "into the folders image and mask."
+            )
+        return _of_folder(data, images or "*", labels)
+    if images is not None:
+        raise ConfigError(f"{data} is a file; --images chooses files of a folder.")
+    for given in (labels, mask):
+        if given is not None and not Path(given).exists():
+            raise missing(given)
+    name = key(stem_of(data.name))
+    if mask is not None:
+        return [FieldFiles(name, data, mask=mask)]
+    return [FieldFiles(name, data, Path(labels) if labels else labels_beside(data))]
+
+
+def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles]:
+    within = None if labels is None else folder / labels
+    if within is not None and within.is_dir():
+        beside, labels = named_in(within), None
+    else:
+        beside, within = labels_in(folder), None
+    for option, given in (("--images", images), ("--labels", labels)):
+        if given is not None and given.count("*") != 1:
+            raise ConfigError(
+                f'{option} "{given}" must hold one *, which stands for the name of a field.'
+            )
+    pattern, taken = _matcher(images), None if labels is None else _matcher(labels)
+    fields: dict[str, FieldFiles] = {}
+    files = visible_files(folder, SUFFIXES)
+    for path in images_of(files) if images == "*" else files:
+        match = pattern.fullmatch(path.name)
+        if match is None or (taken and taken.fullmatch(path.name)):
+            continue
+        name = match[1] if images.lower().endswith(SUFFIXES) else stem_of(match[1])
+        if labels is None:
+            found = labels_beside(path, beside)
+        else:
+            found = _labels_of(folder, path, labels, name)
+        if found is None and within is not None:
+            raise FileError(f"{within} holds no labels of {path}; name them after the image.")
+        name = key(re.sub(r"\.ome$", "", name, flags=re.IGNORECASE))
+        if name in fields:
+            raise FileError(
+                f"{path} and {fields[name].image.name} have one name; choose by --images."
+            )
+        fields[name] = FieldFiles(name, path, found)
+    if not fields:
+        refuse_zarr(folder)
+        raise FileError(f"{folder} holds no fields named {images} ({FORMATS}).")
+    return list(fields.values())
+
+
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern with one *; the case of its extension does not matter."""
+    stem, suffix = os.path.splitext(pattern)
+    if "*" in suffix:
+        stem, suffix = pattern, ""
+    begin, end = (re.escape(part) for part in stem.split("*"))
+    return re.compile(f"{begin}(.+){end}(?i:{re.escape(suffix)})")
+
+
+def _labels_of(folder: Path, image: Path, labels: str, name: str) -> Path:
+    wanted = folder / labels.replace("*", name)
+    found = same_file(wanted)
+    if found is None:
+        near = named_in(wanted.parent).get(key(stem_of(wanted.name)))
+        instead = "" if near is None else f", but {near.name} does"
+        raise FileError(
+            f"{wanted} does not exist{instead}; {image} needs the labels that --labels names."
+        )
+    return found

@@ -1,0 +1,140 @@
+"""Read the image and the labels of a field of view from TIFF, PNG, NPY or Cellpose files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dispr.cells.metadata import stated_pixel_size
+from dispr.cells.spacing import as_pixel_size
+from dispr.errors import ArrayError, FileError
+from dispr.images.read import existing, read_pixels
+from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
+from dispr.labelled.channels import one_channel, one_label_image
+from dispr.names import PNG, TIFF
+
+FORMATS = "TIFF, OME-TIFF, PNG or NPY"
+
+
+def read_field(path: Path, channel: int | None = None) -> np.ndarray:
+    """Read the image of a field.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose that holds its image.
+    channel : int, optional
+        Which channel, from 0, of an image that has several.
+
+    Returns
+    -------
+    ndarray
+        (Y, X), in the values of the file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or does not hold one section.
+    ConfigError
+        If there is no such channel, or a choice must be made.
+    """
+    array, axes = read_array(path, "img")
+    try:
+        return one_channel(array, axes, channel, str(path))
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Read the labels of a field, one whole number a cell, 0 for the background.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, PNG, NPY; or a `_seg.npy` of Cellpose.
+
+    Returns
+    -------
+    ndarray
+        (Y, X), integers or bool, in the values of the file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or does not hold labels.
+    """
+    array, axes = read_array(path, "masks")
+    try:
+        return one_label_image(array, axes, str(path))
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+
+
+def read_field_pixel_size(
+    path: Path, pixel_size: float | None = None, labels: Path | None = None
+) -> float | None:
+    """Give the edge of a field's pixels in um: the given one, or what a TIFF file states.
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+    pixel_size : float, optional
+        The size, instead of what the files say.
+    labels : Path, optional
+        Its labels or mask, which are asked where the image does not say.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read, states pixels that are not square or a size that is none, or the
+        two state different sizes.
+    ConfigError
+        If the given size is not a positive number.
+    """
+    given = as_pixel_size(pixel_size)
+    if given is not None:
+        return given
+    return stated_pixel_size(path, labels)
+
+
+def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
+    """Read an array and the names of its axes; "?" where the file does not say.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose.
+    key : "img" or "masks"
+        Which of its arrays, of a file of Cellpose.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    """
+    path = existing(path)
+    if path.suffix.lower() in (*TIFF, *PNG):
+        return read_pixels(path, "image" if key == "img" else "labels")
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, key)
+    raise FileError(f"{path} has a format that is not read here; save it as {FORMATS}.")
+
+
+def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
+    if holds_objects(path):
+        array = read_cellpose(path, key)
+    else:
+        try:
+            check_npy(path)
+            array = np.load(path, allow_pickle=False)
+        except Exception as error:  # numpy raises many types for a damaged header
+            if isinstance(error, FileError):
+                raise
+            raise FileError(
+                f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
+            ) from error
+    if not array.size:
+        raise FileError(f"{path} holds no pixels; save it again.")
+    return np.asarray(array, array.dtype.newbyteorder("=")), "?" * array.ndim

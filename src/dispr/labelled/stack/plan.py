@@ -1,0 +1,182 @@
+"""What is decided before the first cell is cut, and the record by which a later run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.folder import SPLITS, parts
+from dispr.checksums import files_digest
+from dispr.errors import ConfigError, FileError
+from dispr.labelled.find import FieldFiles
+from dispr.labelled.stack.classes import Classes
+from dispr.labelled.stack.cut import frame_of
+from dispr.labelled.stack.frame import FRAME_UM, as_frame, choose_frame
+from dispr.labelled.stack.split import split_stacks
+from dispr.labelled.stack.survey import Survey, label_file, survey_stack
+from dispr.records import begin, taken_up
+
+RECORD = "stacks.json"
+
+VERSION = 2
+"""To be raised whenever the same stacks give other cells than before."""
+
+Report = Callable[[str, int, int], Any]
+"""Called with what is done at present, how many of it are done, and of how many."""
+
+Note = Callable[[str], Any]
+"""Called with what a user must know of a stack."""
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """What is chosen for all stacks.
+
+    Attributes
+    ----------
+    channel : int, optional
+        Channel of the stacks, from 0.
+    voxel_size : tuple of float, optional
+        Edges of a voxel along Z, Y and X in um, instead of what the files say.
+    frame : str or float
+        Edge of the cube that a cell is shown in, in um, or "auto" (`dispr.labelled.stack.frame`).
+    test_fraction : float
+        Share of the cells that go to `test`, by whole stacks.
+    seed : int
+        Chooses the stacks for testing.
+    least_volume : float
+        Smallest volume of a cell in um3.
+    """
+
+    channel: int | None = None
+    voxel_size: tuple[float, ...] | None = None
+    frame: str | float = "auto"
+    test_fraction: float = 0.2
+    seed: int = 0
+    least_volume: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_frame(self.frame)
+        split_stacks({}, self.test_fraction)
+        if self.seed < 0:
+            raise ConfigError(f"the seed is a whole number from 0, not {self.seed}.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is decided before the first cell is cut.
+
+    Attributes
+    ----------
+    frame : float
+        Edge of the frame in um.
+    splits : mapping of str to str
+        "train" or "test" for each stack.
+    """
+
+    frame: float
+    splits: Mapping[str, str]
+
+
+def make_plan(
+    stacks: Sequence[FieldFiles],
+    out: Path,
+    settings: StackSettings,
+    classes: Classes,
+    report: Report,
+    note: Note,
+) -> Plan:
+    """Decide on frame and split, or take up what an earlier run decided.
+
+    Parameters
+    ----------
+    stacks, out, settings, classes
+        As for `dispr.labelled.stack.folder.prepare_stacks`.
+    report, note : callable
+        See `Report` and `Note`.
+
+    Raises
+    ------
+    FileError
+        If labels cannot be read or `out` holds other cells.
+    ConfigError
+        If `out` holds cells of other stacks or settings.
+    """
+    run = {
+        "version": VERSION,
+        "settings": json.loads(json.dumps(asdict(settings))),
+        "classes": [[*key, kind] for key, kind in sorted(classes.items())],
+        "stacks": {files.name: files_digest(_files_of(files)) for files in stacks},
+    }
+    before = taken_up(out / RECORD, "cells of stacks", run)
+    if before is not None:
+        return _plan_of(before, out / RECORD)
+    if out.exists() and parts(out):
+        raise FileError(f"{out} is not a new folder; name one for the cells of these stacks.")
+    surveys = {}
+    for done, files in enumerate(stacks):
+        surveys[files.name] = survey_stack(
+            files, settings.voxel_size, settings.least_volume, settings.channel
+        )
+        report("Looking", done + 1, len(stacks))
+    plan = _decide(surveys, settings, classes, note)
+    for files in stacks:
+        frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
+    begin(out / RECORD, {**run, "frame_um": plan.frame, "splits": dict(plan.splits)})
+    return plan
+
+
+def _decide(
+    surveys: Mapping[str, Survey], settings: StackSettings, classes: Classes, note: Note
+) -> Plan:
+    for name, survey in surveys.items():
+        for told in survey.notes:
+            note(told)
+        if not survey.labels:
+            note(f"{name} has no labelled cell.")
+        if survey.from_mask:
+            note(f"the labels of {name} are one mask; its separate pieces are taken for cells.")
+    for stack, label in classes:
+        if label not in surveys[stack].labels:
+            raise FileError(f"the table of classes has label {label} of {stack}, which has none.")
+    if not any(survey.labels for survey in surveys.values()):
+        raise FileError("no cell is labelled in any stack; 0 is the background, cells are above.")
+    frame = as_frame(settings.frame)
+    if frame is None:
+        whole = [extent for survey in surveys.values() for extent in survey.whole]
+        frame = choose_frame(whole)
+        if frame != FRAME_UM:
+            usual = float(np.median([max(extent[1:]) for extent in whole]))
+            note(
+                f"the median cell is {usual:.3g} um long, unlike the red blood cells that the "
+                f"shipped model was trained on, so the frame is {frame:g} um instead of "
+                f"{FRAME_UM:g}; check the voxel size."
+            )
+    counts = {name: len(survey.whole) for name, survey in surveys.items()}
+    splits = split_stacks(counts, settings.test_fraction, settings.seed)
+    if len(set(splits.values())) == 1 and 0 < settings.test_fraction < 1:
+        note("cells of one stack stay together, so all are for training; none are for testing.")
+    return Plan(frame, splits)
+
+
+def _files_of(files: FieldFiles) -> list[Path]:
+    return [path for path in (files.image, label_file(files).labels) if path is not None]
+
+
+def _plan_of(record: Mapping[str, Any], path: Path) -> Plan:
+    """Give what an earlier run decided."""
+    frame, splits = record.get("frame_um"), record.get("splits")
+    if (
+        not isinstance(frame, (int, float))
+        or isinstance(frame, bool)
+        or not isinstance(splits, dict)
+        or splits.keys() != record["stacks"].keys()
+        or any(split not in SPLITS for split in splits.values())
+    ):
+        raise FileError(f"{path} is damaged: it lacks the frame or the split; name another folder.")
+    return Plan(float(frame), splits)

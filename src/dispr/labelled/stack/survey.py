@@ -1,0 +1,112 @@
+"""Look through all stacks before anything is written: what there is, one frame, a split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dispr.cells.spacing import Spacing
+from dispr.errors import FileError
+from dispr.labelled.find import FieldFiles
+from dispr.labelled.locate import check_whole, refuse_greys
+from dispr.labelled.stack.cut import LEAST_PLANES
+from dispr.labelled.stack.frame import Extent
+from dispr.labelled.stack.locate import as_label_stack, locate_cells
+from dispr.labelled.stack.read import planes_note, read_label_stack, read_spacing, stack_shape
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a stack from its labels alone.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        The labels that it has.
+    whole : tuple of (float, float, float)
+        Extents in um along Z, Y and X of the cells that do not touch its border.
+    spacing : (float, float, float)
+        Edges of its voxels in um.
+    from_mask : bool
+        Whether its labels are a mask of several pieces.
+    notes : tuple of str
+        What a user must know of its files.
+    """
+
+    labels: tuple[int, ...]
+    whole: tuple[Extent, ...]
+    spacing: Spacing
+    from_mask: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def label_file(files: FieldFiles) -> FieldFiles:
+    """Make sure that a stack has labels.
+
+    Raises
+    ------
+    FileError
+        If it has none.
+    """
+    if files.labels is None:
+        raise FileError(
+            f"{files.image} has no labels beside it; name them by --labels, with * for the name of "
+            "the stack where there are several."
+        )
+    return files
+
+
+def survey_stack(
+    files: FieldFiles,
+    voxel_size: Sequence[float] | None = None,
+    least_volume: float = 0.0,
+    channel: int | None = None,
+) -> Survey:
+    """Look at the labels of a stack.
+
+    Parameters
+    ----------
+    files : FieldFiles
+        The stack.
+    voxel_size : sequence of float, optional
+        Edges of its voxels along Z, Y and X in um, instead of what the files say.
+    least_volume : float
+        Smallest volume in um3 of the cells that count.
+    channel : int, optional
+        Channel of the stack, from 0.
+
+    Raises
+    ------
+    FileError
+        If the labels cannot be read, are not of the stack's voxels, or nobody states the size of
+        these.
+    ArrayError
+        If they are not labels of cells.
+    ConfigError
+        If there is no such channel, or a choice must be made.
+    """
+    labels = label_file(files).labels
+    assert labels is not None
+    array = read_label_stack(labels)
+    shape = stack_shape(files.image, channel)
+    if shape != array.shape:
+        raise FileError(
+            f"{labels} has the shape {array.shape} but {files.image} has {shape}; labels must be "
+            "of the very same voxels (Z, Y, X)."
+        )
+    spacing = read_spacing(files.image, labels, voxel_size)
+    told = (planes_note(files.image, channel), planes_note(labels))
+    notes = tuple(note for note in told if note)
+    refuse_greys(array, str(labels))
+    if not array.any():
+        return Survey((), (), spacing, notes=notes)
+    numbered, from_mask = as_label_stack(array, str(labels))
+    found, whole, pieces = [], [], []
+    for cell in locate_cells(numbered):
+        found.append(cell.label)
+        pieces.append(cell.pieces)
+        usable = not cell.border and cell.inside.shape[0] >= LEAST_PLANES
+        if usable and cell.volume(spacing) >= least_volume:
+            whole.append(cell.extent(spacing))
+    check_whole(pieces, str(labels))
+    return Survey(tuple(found), tuple(whole), spacing, from_mask, notes)

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import tifffile
+
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.files import write_tiff
+from dispr.labelled.stack.read import (
+    one_stack,
+    planes_note,
+    read_label_stack,
+    read_spacing,
+    read_stack,
+    stack_shape,
+)
+
+STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("axes", "order"), [("ZCYX", (0, 3, 1, 2)), ("CZYX", (3, 0, 1, 2)), ("ZYXS", (0, 1, 2, 3))]
+)
+def test_channel_is_taken_by_the_name_of_its_axis(axes, order):
+    both = np.stack([STACK, STACK // 2], -1).transpose(order)
+    np.testing.assert_array_equal(one_stack(both, axes, 1), STACK // 2)
+    np.testing.assert_array_equal(one_stack(both, "????", 0), STACK)
+    with pytest.raises(ConfigError, match="has 2 channels; choose"):
+        one_stack(both, axes)
+    with pytest.raises(ConfigError, match="no channel 2"):
+        one_stack(both, axes, 2)
+
+
+def test_stack_of_one_channel():
+    np.testing.assert_array_equal(one_stack(STACK[None, None], "TCZYX"), STACK)
+    with pytest.raises(ConfigError, match="one channel"):
+        one_stack(STACK, "ZYX", 1)
+
+
+@pytest.mark.parametrize(
+    ("array", "axes", "words"),
+    [
+        (STACK[0], "YX", "give a stack of planes"),
+        (np.stack([STACK] * 3), "TZYX", "has 3 times"),
+        (STACK, "CYX", "stack of planes"),
+        (np.zeros((4, 5, 30, 40)), "????", "which axis is which"),
+        (STACK.astype(complex), "ZYX", "real numbers"),
+    ],
+)
+def test_what_is_no_stack(array, axes, words):
+    with pytest.raises((ArrayError, ConfigError), match=words):
+        one_stack(array, axes, 0 if axes == "CYX" else None)
+
+
+def test_formats(tmp_path):
+    np.save(tmp_path / "a.npy", STACK)
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, metadata={"axes": "ZYX"})
+    tifffile.imwrite(tmp_path / "plain.tif", STACK)
+    for name in ("a.npy", "a.ome.tif", "plain.tif"):
+        np.testing.assert_array_equal(read_stack(tmp_path / name), STACK)
+        np.testing.assert_array_equal(read_label_stack(tmp_path / name), STACK)
+    np.save(tmp_path / "half.npy", STACK / 2)
+    with pytest.raises(FileError, match=r"half.npy holds fractions"):
+        read_label_stack(tmp_path / "half.npy")
+    np.save(tmp_path / "nan.npy", np.full((4, 9, 9), np.nan))
+    with pytest.raises(FileError, match=r"nan.npy holds NaN"):
+        read_stack(tmp_path / "nan.npy")
+
+
+def test_voxel_size(tmp_path):
+    sized, other, plain = (tmp_path / f"{name}.tif" for name in ("sized", "other", "plain"))
+    write_tiff(sized, STACK, (0.5, 0.1, 0.1))
+    write_tiff(other, STACK, (0.3, 0.1, 0.1))
+    tifffile.imwrite(plain, STACK)
+    assert read_spacing(sized, plain) == pytest.approx((0.5, 0.1, 0.1), rel=1e-3)
+    assert read_spacing(plain, sized) == pytest.approx((0.5, 0.1, 0.1), rel=1e-3)
+    assert read_spacing(sized, other, (1, 0.2, 0.2)) == (1, 0.2, 0.2)
+    with pytest.raises(FileError, match=r"0.5 um along Z but .*other.tif of 0.3 um"):
+        read_spacing(sized, other)
+    with pytest.raises(FileError, match=r"plain.tif does not state .* --voxel-size Z,Y,X"):
+        read_spacing(plain, plain)
+    with pytest.raises(ConfigError, match=r"0.2 x 0.3 um"):
+        read_spacing(sized, sized, (1, 0.2, 0.3))
+    with pytest.raises(ConfigError, match="three"):
+        read_spacing(sized, sized, (1, 0.2))
+
+
+@pytest.mark.parametrize("called", ["CYX", "TYX"])
+def test_planes_called_otherwise(tmp_path, called):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, STACK, imagej=True, metadata={"axes": called, "spacing": -0.5, "unit": "um"}
+    )
+    np.testing.assert_array_equal(read_stack(path), STACK)
+    np.testing.assert_array_equal(read_label_stack(path), STACK)
+    assert stack_shape(path) == STACK.shape
+    word = {"C": "channels", "T": "times"}[called[0]]
+    assert f"a.tif calls its 20 planes {word}" in planes_note(path)
+    assert planes_note(path, 1) == ""
+
+
+def test_messages_that_can_be_followed(tmp_path):
+    with pytest.raises(ArrayError, match=r"2 channels beside its planes, and labels have none"):
+        one_stack(np.stack([STACK] * 2), "CZYX", None, "a.tif", labels=True)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
+    with pytest.raises(
+        FileError, match=r"2(\.0)? furlong along Z, which is not a size.*--voxel-size"
+    ):
+        read_spacing(path, path)

@@ -1,0 +1,14 @@
+from pathlib import Path
+
+import pytest
+
+from dispr.errors import FileError
+from dispr.labelled.find import FieldFiles
+from dispr.labelled.stack.survey import label_file
+
+
+def test_a_stack_without_labels_is_refused():
+    files = FieldFiles("a", Path("a.tif"), Path("labels/a.tif"))
+    assert label_file(files) is files
+    with pytest.raises(FileError, match=r"a\.tif has no labels beside it; name them by --labels"):
+        label_file(FieldFiles("a", Path("a.tif"), None))
