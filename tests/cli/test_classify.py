@@ -55,6 +55,19 @@ def test_tables_and_pictures(cells, tmp_path):
     assert not (again / "f1.png").exists()
 
 
+def test_a_damaged_table_is_noted_and_measured_again(cells, tmp_path):
+    line = [*arguments(cells, tmp_path), "--no-pictures", "--audit", "none"]
+    first = CliRunner().invoke(command, line)
+    path = tmp_path / "features" / "section.csv"
+    known = path.read_text()
+    path.write_text(known.replace("0", "1"))
+    again = CliRunner().invoke(command, line)
+    assert again.exit_code == 0
+    assert f"Note: {path} is damaged" in again.output
+    assert path.read_text() == known
+    assert "Note" not in first.output
+
+
 def test_choices_are_the_sources():
     assert FEATURES == SOURCES
 

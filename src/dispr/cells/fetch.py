@@ -131,6 +131,7 @@ def _refuse_odd(name: str, known_hash: str, source: str) -> None:
 
 def _record_files(url: str) -> dict[str, tuple[str, str]]:
     """Ask Zenodo for the files of a record: address and hash by name."""
+    # Pooch lists them too, but waits without end and takes any answer of a server for a list.
     try:
         record = get_json(url)
     except FileError as error:
