@@ -100,6 +100,18 @@ def test_rows_are_sorted_and_lead_to_cells(qt_app, filled, viewer):
     assert "too small" in filled.warning.text()
 
 
+def test_images_of_one_name_keep_their_own_layers(qt_app, filled, viewer, field):
+    predict(qt_app, filled)
+    first = viewer.layers["3D labels: cells"]
+    del viewer.layers["cells"]
+    viewer.add_image(field[0], name="cells", scale=(0.2, 0.2), translate=(1, 2), units=("um",) * 2)
+    predict(qt_app, filled)
+    results = [layer for layer in viewer.layers if layer.name.startswith("3D labels: cells")]
+    assert len(results) == 2
+    assert first in results
+    assert not first.visible
+
+
 def test_saves_the_table(qt_app, filled, tmp_path):
     predict(qt_app, filled)
     filled.save_table(str(tmp_path / "cells.csv"))
@@ -109,6 +121,8 @@ def test_saves_the_table(qt_app, filled, tmp_path):
     assert float(rows[0]["volume_min_um3"]) < float(rows[0]["volume_max_um3"])
     assert (rows[0]["samples"], rows[0]["calibrated"]) == ("2", "none")
     assert rows[3]["volume_um3"] == ""  # which was not predicted
+    assert [row["overlap"] == "" for row in rows] == [False, False, False, True]
+    assert all(0 <= float(row["overlap"]) < 1 for row in rows[:3])
     assert "elongation" not in rows[0]
     filled.save_table(str(tmp_path / "all.csv"), wide=True)
     with open(tmp_path / "all.csv", newline="", encoding="utf-8") as file:

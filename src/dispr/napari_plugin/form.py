@@ -104,6 +104,7 @@ class JobForm(QWidget):
             self.ensemble.value(),
             self.seed.value(),
             self._weights,
+            str(image.unique_id),
         )
 
     def choose_weights(self, path: str) -> None:

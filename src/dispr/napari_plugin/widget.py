@@ -194,7 +194,7 @@ class PredictWidget(QWidget):
             self.viewer.layers.remove(self._mark)
         settings = {
             "name": f"chosen cell: {self.outcome.name if self.outcome else ''}",
-            "metadata": {RESULT: self.outcome.name if self.outcome else ""},
+            "metadata": {RESULT: self.outcome.source if self.outcome else ""},
             "shape_type": "polygon",
             "edge_color": MARK,
             "edge_width": row["frame_px"] * world.scale / 40,
@@ -274,7 +274,7 @@ class PredictWidget(QWidget):
         Those of an earlier prediction of this image are replaced, those of other images hidden.
         """
         for layer in list(self.viewer.layers):
-            if layer.metadata.get(RESULT) == outcome.name:
+            if layer.metadata.get(RESULT) == outcome.source:
                 self.viewer.layers.remove(layer)
             elif RESULT in layer.metadata:
                 layer.visible = False
@@ -283,7 +283,7 @@ class PredictWidget(QWidget):
             self.form.labels.layer.visible = False
         surfaces = None
         for data, settings, kind in outcome.layers:
-            metadata = {**settings.get("metadata", {}), RESULT: outcome.name}
+            metadata = {**settings.get("metadata", {}), RESULT: outcome.source}
             layer = Layer.create(data, {**settings, "metadata": metadata}, kind)
             self.viewer.add_layer(layer)
             if kind == "labels":

@@ -19,7 +19,7 @@ from dispr.labelled.field.meshes import placed_mesh
 from dispr.labelled.field.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
 from dispr.labelled.field.predict import canonical_crops
 from dispr.labelled.field.prepare import FieldCell, PreparedField, prepare_field
-from dispr.labelled.field.table import Row, cell_row, shape_columns, unit_of, voxel_edge
+from dispr.labelled.field.table import Row, field_rows, shape_columns, unit_of, voxel_edge
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.napari_plugin.layers import (
     LayerData,
@@ -49,7 +49,7 @@ class Job:
     image, labels : ndarray
         (Y, X), as for `dispr.predict_field`.
     name : str
-        Of the image, which the names of layers begin with.
+        Of the image, which the names of layers end with.
     world : World
         Where the image lies in the viewer.
     pixel_size : float or None
@@ -58,6 +58,8 @@ class Job:
         As for `dispr.predict_field`.
     weights : Path or None
         Weights of a model; None for those shipped with the package.
+    source : str
+        What tells the image from others, which may have its name.
     """
 
     image: np.ndarray
@@ -68,6 +70,7 @@ class Job:
     ensemble: int = 5
     seed: int = 0
     weights: Path | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +87,8 @@ class Outcome:
         Cells that were predicted, and that were to be.
     notes : tuple of str
         What to know of the whole field.
-    name : str
-        Of the image.
+    name, source : str
+        Of the image, as in `Job`.
     """
 
     layers: tuple[LayerData, ...]
@@ -94,6 +97,7 @@ class Outcome:
     total: int
     notes: tuple[str, ...] = ()
     name: str = "image"
+    source: str = ""
 
 
 Crops = tuple[np.ndarray, np.ndarray]
@@ -149,13 +153,10 @@ def run(
         name=job.name,
     )
     cells = field.predictable
-    rows = {
-        cell.label: cell_row(cell, field.pixel_size, measures={})
-        for cell in field.cells
-        if cell.refused
-    }
+    known: dict[int, dict[str, Any]] = {}
     done: list[Placed] = []
     meshes: dict[int, Mesh] = {}
+    # All cells count for the depth, so that those of a stopped run stand where they would.
     depth = max(cell.square.edge for cell in cells)
     crops = canonical_crops(field)
     looks = _looks(chosen, cells, crops)
@@ -170,9 +171,7 @@ def run(
             edge = voxel_edge(cell, field.pixel_size)
             ellipsoid = ellipsoid_volume(mask)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(field.pixel_size))
-            rows[cell.label] = cell_row(
-                cell, field.pixel_size, measures=measures, **looks[cell.label]
-            )
+            known[cell.label] = {"measures": measures, **looks[cell.label]}
             done.append(_place(cell, prediction.probability))
             if report:
                 report(len(done), len(cells))
@@ -180,15 +179,24 @@ def run(
                 break
     except Stopped:
         pass
-    layers = _layers(field, done, meshes, [rows[label] for label in sorted(rows)], job)
+    volume = FieldVolume([shape for shape, _ in done], _size(field), depth)
+    labels = volume.array() if done else np.empty(0)
+    rows = field_rows(field.cells, field.pixel_size, known, volume.overlaps())
+    layers = _layers(field, labels, done, meshes, rows, job)
     return Outcome(
         tuple(layers),
-        tuple(rows[label] for label in sorted(rows)),
+        tuple(rows),
         len(done),
         len(cells),
         field.notes,
         job.name,
+        job.source,
     )
+
+
+def _size(field: PreparedField) -> tuple[int, int]:
+    height, width = field.image.shape
+    return height, width
 
 
 def load_cached(weights: Path | None) -> Model:
@@ -294,6 +302,7 @@ def _looks(model: Model, cells: Sequence[FieldCell], crops: Crops) -> dict[int, 
 
 def _layers(
     field: PreparedField,
+    labels: np.ndarray,
     done: list[Placed],
     meshes: dict[int, Mesh],
     rows: list[Row],
@@ -301,13 +310,8 @@ def _layers(
 ) -> list[LayerData]:
     if not done:
         return []
-    height, width = field.image.shape
-    # All cells count for the depth, so that those of a stopped run stand where they would.
-    depth = max(cell.square.edge for cell in field.predictable)
-    agreed, any_sample = (
-        FieldVolume(shapes, (height, width), depth) for shapes in zip(*done, strict=True)
-    )
-    labels = agreed.array()
+    depth = len(labels)
+    any_sample = FieldVolume([likely for _, likely in done], _size(field), depth)
     unit = "µm" if field.pixel_size is not None else "px"
     layers = [
         labels_layer(labels, rows, job.world, f"3D labels: {job.name}", visible=False),

@@ -23,7 +23,7 @@ from dispr.files import write_csv, write_tiff
 from dispr.labelled.field.meshes import check_meshes, write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
 from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_single
-from dispr.labelled.field.table import Row, cell_row, unit_of, voxel_edge, written_rows
+from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.read import read_field, read_field_pixel_size, read_labels
@@ -206,28 +206,22 @@ def predict_field_files(
     )
     about = {row["name"]: row for row in predictions}
     measures = measure_field(field, out, jobs, report) if settings.measures else {}
-    overlaps = {}
+    overlaps = None
     if settings.volume != "none":
         overlaps = write_field_volume(field, out, settings.volume, report)
     if settings.meshes != "none":
         write_field_meshes(field, out, settings.meshes, jobs, report)
-    table = [
-        cell_row(
-            cell,
-            field.pixel_size,
-            measures=measures.get(cell.name)
-            or _volumes(
-                about.get(cell.name, {}),
-                voxel_edge(cell, field.pixel_size),
-                unit_of(field.pixel_size),
-            ),
-            familiarity=about.get(cell.name, {}).get("familiarity", ""),
-            warning=about.get(cell.name, {}).get("warning", ""),
-            overlap=overlaps.get(cell.name, float("nan")) if overlaps else None,
-        )
-        for cell in field.cells
-    ]
-    rows = written_rows(table)
+    unit = unit_of(field.pixel_size)
+    found = {}
+    for cell in field.predictable:
+        row = about.get(cell.name, {})
+        found[cell.label] = {
+            "measures": measures.get(cell.name)
+            or _volumes(row, voxel_edge(cell, field.pixel_size), unit),
+            "familiarity": row.get("familiarity", ""),
+            "warning": row.get("warning", ""),
+        }
+    rows = written_rows(field_rows(field.cells, field.pixel_size, found, overlaps))
     if files.group:
         rows = [{"label": row["label"], "group": files.group, **row} for row in rows]
     write_csv(out / TABLE, rows)
@@ -296,12 +290,11 @@ def _measured_before(out: Path, items: Sequence[Item]) -> dict[str, Row] | None:
 
 def write_field_volume(
     field: PreparedField, out: Path, form: str, report: Report
-) -> dict[str, float]:
-    """Write the label volume from the predicted files; give the overlap of each cell by name."""
-    cells = field.predictable
+) -> dict[int, float]:
+    """Write the label volume from the predicted files; give the overlap of each cell by label."""
     shapes = [
         placed_shape(cell.label, cell.square, PredictionFolder(out).probability(cell.name))
-        for cell in cells
+        for cell in field.predictable
     ]
     height, width = field.image.shape
     volume = FieldVolume(shapes, (height, width))
@@ -313,7 +306,7 @@ def write_field_volume(
         report("Placing", done, volume.shape[0])
 
     write_volume(out, volume, form, field.pixel_size, one)
-    return dict(zip([cell.name for cell in cells], volume.overlaps(), strict=True))
+    return volume.overlaps()
 
 
 def predict_fields(
@@ -395,7 +388,7 @@ def _volumes(row: Row, edge: float, unit: Unit) -> Row:
     Parameters
     ----------
     row : dict
-        The row; empty for a cell that was not predicted.
+        The row.
     edge : float
         Edge of a voxel; in units of this are the volumes.
     unit : "um" or "px"

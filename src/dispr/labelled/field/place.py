@@ -159,15 +159,15 @@ class FieldVolume:
                     best[window] = np.maximum(best[window], likely)
             yield best / 255
 
-    def overlaps(self) -> list[float]:
-        """Give the share of each cell's voxels that a likelier cell has, once all planes are made.
+    def overlaps(self) -> dict[int, float]:
+        """Give by label the share of a cell's voxels that a likelier one has, once planes are made.
 
         Voxels beyond the field do not count; NaN for a cell that has none in it.
         """
-        return [
-            1 - int(held) / int(claimed) if claimed else float("nan")
-            for claimed, held in zip(self._claimed, self._held, strict=True)
-        ]
+        return {
+            shape.label: 1 - int(held) / int(claimed) if claimed else float("nan")
+            for shape, claimed, held in zip(self._shapes, self._claimed, self._held, strict=True)
+        }
 
     def _place(self, z: int, shape: PlacedShape) -> float:
         """Give the place of a plane in the cell's cube: all cubes have their middles at one z."""

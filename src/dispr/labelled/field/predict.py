@@ -11,7 +11,7 @@ import numpy as np
 from dispr.cells.arrays import as_image, as_mask
 from dispr.labelled.field.place import FieldVolume, placed_shape
 from dispr.labelled.field.prepare import FieldCell, PreparedField, prepare_field
-from dispr.labelled.field.table import Row, cell_row, shape_columns, unit_of, voxel_edge
+from dispr.labelled.field.table import Row, field_rows, shape_columns, unit_of, voxel_edge
 from dispr.measurements.columns import short_rows
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.prediction.model import Model, load
@@ -78,15 +78,17 @@ class FieldPrediction:
             the volume of the ellipsoid on its outline. Lengths are in um, or in pixels of the
             field where their size is not known.
         """
-        rows = []
-        found = zip(self.cells, self.predictions, self.ellipsoids, strict=True)
-        for cell, prediction, ellipsoid in found:
+        found = {}
+        shapes = zip(self.cells, self.predictions, self.ellipsoids, strict=True)
+        for cell, prediction, ellipsoid in shapes:
             edge = voxel_edge(cell, self.pixel_size)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(self.pixel_size))
-            warning = prediction.warning
-            rows.append(cell_row(cell, self.pixel_size, measures=measures, warning=warning))
-        rows += [cell_row(cell, self.pixel_size, measures={}) for cell in self.refused]
-        rows.sort(key=lambda row: row["label"])
+            found[cell.label] = {"measures": measures, "warning": prediction.warning}
+        volume = self._volume()
+        for _ in volume.planes():
+            pass
+        cells = sorted((*self.cells, *self.refused), key=lambda cell: cell.label)
+        rows = field_rows(cells, self.pixel_size, found, volume.overlaps())
         return rows if wide else short_rows(rows)
 
     def _volume(self) -> FieldVolume:

@@ -91,6 +91,37 @@ def cell_row(
     return row | {name: value for name, value in measures.items() if name not in _ELSEWHERE}
 
 
+def field_rows(
+    cells: Sequence[FieldCell],
+    pixel_size: float | None,
+    found: Mapping[int, Mapping[str, Any]],
+    overlaps: Mapping[int, float] | None,
+) -> list[Row]:
+    """Make the rows of the cells that are refused, or of which something is known.
+
+    Parameters
+    ----------
+    cells : sequence of FieldCell
+        All cells.
+    pixel_size : float or None
+        As for `cell_row`.
+    found : mapping of int to mapping
+        By label: `measures`, `familiarity` and `warning`, as for `cell_row`.
+    overlaps : mapping of int to float, or None
+        By label (`FieldVolume.overlaps`); None where no label volume was made.
+    """
+    return [
+        cell_row(
+            cell,
+            pixel_size,
+            overlap=None if overlaps is None else overlaps.get(cell.label, math.nan),
+            **{"measures": {}, **found.get(cell.label, {})},
+        )
+        for cell in cells
+        if cell.refused or cell.label in found
+    ]
+
+
 def shape_columns(prediction: Prediction, edge: float, ellipsoid: int, unit: Unit) -> Row:
     """Give the columns of what a cell's shapes measure, as in the tables of `dispr measure`.
 
