@@ -137,10 +137,6 @@ class Fitted:
         found: np.ndarray = self.classifier.predict_proba(self.prepared(rows.values))
         return found
 
-    def predict(self, rows: FeatureTable) -> np.ndarray:
-        """Give the likeliest class of each row, str, (N,)."""
-        return np.array(self.classes)[self.probabilities(rows).argmax(axis=1)]
-
     def state(self) -> dict[str, np.ndarray]:
         """Give everything that the training rows decided, by name (see `leaks`)."""
         return {
@@ -200,9 +196,8 @@ def _statistics(values: np.ndarray, fill: str) -> tuple[np.ndarray, np.ndarray, 
     stand_in = np.zeros(values.shape[1])
     if fill == "median":
         # A feature that no training row has is 0 for all, and is not selected.
-        stand_in = (
-            SimpleImputer(strategy="median", keep_empty_features=True).fit(values).statistics_
-        )
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+        stand_in = imputer.fit(values).statistics_
     filled = np.where(np.isfinite(values), values, stand_in)
     deviation = filled.std(axis=0)
     # What is the same for all but rounding tells nothing.

@@ -11,8 +11,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dispr.errors import FileError
 from dispr.records import read_json, write_json
 from dispr.study.class_scores import Told
@@ -152,7 +150,7 @@ def classify_fold(
     check_rows(data, fitted)
     test = held_out_rows(data)
     probabilities = fitted.probabilities(test)
-    predicted = np.array(fitted.classes)[probabilities.argmax(axis=1)]
+    predicted = tuple(fitted.classes[i] for i in probabilities.argmax(axis=1))
     return FoldResult(
         source,
         recipe.classifier,
@@ -160,7 +158,7 @@ def classify_fold(
         data.fold.number,
         test.names,
         tuple(data.labels[name] for name in test.names),
-        tuple(str(name) for name in predicted),
+        predicted,
         fitted.classes,
         tuple(tuple(round(float(p), 6) for p in row) for row in probabilities),
         len(data.fold.train),
