@@ -1,8 +1,8 @@
-"""Where the cells of a label image are."""
+"""Where the cells of a label image or stack are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,7 @@ Box = tuple[int, int, int, int]
 LEAST_PIXELS = 16
 """Pixels of the field that a cell must cover; smaller pieces of a mask are specks."""
 
-EIGHT = np.ones((3, 3), bool)
-"""Pixels that touch by a corner are of one piece."""
+_MANY = 10**7
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,39 +61,51 @@ class LocatedCell:
         return max(y1 - y0, x1 - x0)
 
 
-def as_labels(array: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Give each cell of a field a number.
+def as_labels(array: np.ndarray, name: str = "labels") -> tuple[np.ndarray, bool]:
+    """Give each cell of a field or stack a number.
 
     Parameters
     ----------
     array : ndarray
-        (Y, X): labels, or a mask (`mask_pieces`), whose separate pieces are then numbered.
+        (Y, X) or (Z, Y, X): labels, or a mask (`mask_pieces`), whose separate pieces are then
+        numbered.
+    name : str
+        What errors call the array.
 
     Returns
     -------
     labels : ndarray
-        (Y, X), int32 or int64.
+        Integers.
     from_mask : bool
         Whether this was a mask of several pieces.
 
     Raises
     ------
-    ArrayError
+    NoCellsError
         If nothing is labelled.
+    ArrayError
+        If a label of a field is too large, or no voxel of a stack is 0.
     """
     # Not np.unique: that sorts all pixels.
     largest = int(array.max()) if array.size else 0
     if largest == 0:
         raise NoCellsError("no cell is labelled; 0 is the background, and cells are above.")
-    if largest > np.iinfo(np.uint32).max:
+    if array.ndim == 2 and largest > np.iinfo(np.uint32).max:
         raise ArrayError(f"{largest} is too large for a label; number the cells from 1.")
-    pieces = mask_pieces(array, EIGHT)
+    if array.ndim == 3 and array.all():
+        raise ArrayError(
+            f"no voxel of {name} is 0, the background: these are probably classes of voxels, not "
+            "cells; save labels of single cells, 0 outside."
+        )
+    pieces = mask_pieces(array)
     if pieces is not None:
         return pieces, True
+    if array.ndim == 3:  # which may be large, so it is not copied
+        return array.astype(np.uint8) if array.dtype == bool else array, False
     return array.astype(np.int64 if largest > np.iinfo(np.int32).max else np.int32), False
 
 
-def mask_pieces(array: np.ndarray, touching: np.ndarray) -> np.ndarray | None:
+def mask_pieces(array: np.ndarray) -> np.ndarray | None:
     """Count the separate pieces of a mask from 1; give None where this is none, or of one piece.
 
     A mask has one value beside 0: 1, 255 or the largest of its type. Any other value is the label
@@ -105,17 +116,21 @@ def mask_pieces(array: np.ndarray, touching: np.ndarray) -> np.ndarray | None:
     ----------
     array : ndarray
         Labels or a mask, with any number of axes; none negative.
-    touching : ndarray
-        Which neighbours are of one piece, as `scipy.ndimage.label` takes it.
     """
     largest = int(array.max())
     whole = {1, 255} if array.dtype == bool else {1, 255, np.iinfo(array.dtype).max}
     if largest not in whole or ((array != 0) & (array != largest)).any():
         return None
-    pieces, count = ndimage.label(array != 0, touching)
+    pieces, count = _pieces(array != 0)
     if count < 2 or np.sum(np.bincount(pieces.ravel())[1:] >= LEAST_PIXELS) < 2:
         return None
-    return np.asarray(pieces)
+    return pieces
+
+
+def _pieces(inside: np.ndarray) -> tuple[np.ndarray, int]:
+    """Give a number to each piece of a body; pixels that touch by a corner are of one."""
+    pieces, count = ndimage.label(inside, np.ones((3,) * inside.ndim, bool))
+    return np.asarray(pieces), int(count)
 
 
 def refuse_greys(array: np.ndarray, name: str) -> None:
@@ -220,30 +235,58 @@ def locate_cells(labels: np.ndarray) -> list[LocatedCell]:
     labels : ndarray
         (Y, X), integers, 0 for the background.
     """
-    largest = int(labels.max())
-    numbers = np.arange(1, largest + 1) if largest <= labels.size else None
-    if numbers is None:  # few numbers, some of them huge
-        values, places = np.unique(labels, return_inverse=True)
-        # With a background, its number 0 comes first.
-        first = 0 if values[0] == 0 else 1
-        labels, numbers = places.reshape(labels.shape) + first, values[1 - first :]
     found = []
-    for k, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is not None:
-            found.append(_locate(labels[box] == k, int(numbers[k - 1]), box, labels.shape))
+    for label, (y, x), inside, count in largest_pieces(labels):
+        box = (y.start, y.stop, x.start, x.stop)
+        border = bool(at_border((y, x), labels.shape))
+        found.append(LocatedCell(label, box, inside.copy(), border, count))
     return found
 
 
-def _locate(
-    inside: np.ndarray, label: int, box: tuple[slice, slice], shape: tuple[int, ...]
-) -> LocatedCell:
-    pieces, count = ndimage.label(inside, EIGHT)
-    y0, x0 = box[0].start, box[1].start
-    if count > 1:
-        inside = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
-        rows, columns = inside.any(axis=1).nonzero()[0], inside.any(axis=0).nonzero()[0]
-        inside = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        y0, x0 = y0 + int(rows[0]), x0 + int(columns[0])
-    y1, x1 = y0 + inside.shape[0], x0 + inside.shape[1]
-    border = y0 == 0 or x0 == 0 or y1 == shape[0] or x1 == shape[1]
-    return LocatedCell(label, (y0, y1, x0, x1), inside.copy(), border, count)
+def largest_pieces(
+    labels: np.ndarray,
+) -> Iterator[tuple[int, tuple[slice, ...], np.ndarray, int]]:
+    """Find the largest piece of each label, in order of the labels.
+
+    Parameters
+    ----------
+    labels : ndarray
+        Integers, 0 for the background; of any number of axes.
+
+    Yields
+    ------
+    label : int
+        Its number.
+    box : tuple of slice
+        What the piece spans.
+    inside : ndarray
+        bool, of the size of the box.
+    count : int
+        Separate pieces of the label.
+    """
+    numbers = None
+    if int(labels.max()) > min(labels.size, _MANY):  # few numbers, some of them huge
+        numbers, places = np.unique(labels, return_inverse=True)
+        # With a background, its number 0 comes first.
+        first = 0 if numbers[0] == 0 else 1
+        labels, numbers = places.reshape(labels.shape) + first, numbers[1 - first :]
+    for k, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        inside = labels[box] == k
+        pieces, count = _pieces(inside)
+        if count > 1:
+            largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+            part = ndimage.find_objects(pieces)[largest - 1]
+            inside = pieces[part] == largest
+            box = tuple(
+                slice(whole.start + one.start, whole.start + one.stop)
+                for whole, one in zip(box, part, strict=True)
+            )
+        yield k if numbers is None else int(numbers[k - 1]), box, inside, count
+
+
+def at_border(box: Sequence[slice], shape: Sequence[int]) -> str:
+    """Name the axes, of Z, Y and X, along which a box reaches the ends of an array."""
+    axes = zip("ZYX"[-len(box) :], box, shape, strict=True)
+    return "".join(axis for axis, span, n in axes if span.start == 0 or span.stop == n)

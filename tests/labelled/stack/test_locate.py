@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError
-from dispr.labelled.stack.locate import as_label_stack, locate_cells
+from dispr.labelled.locate import as_labels
+from dispr.labelled.stack.locate import locate_cells
 
 
 def brick(z, y, x, value=1, shape=(12, 20, 30)):
@@ -76,18 +77,18 @@ def test_masks_and_what_labels_no_cell():
     # Pieces of 16 voxels are cells, smaller ones are specks.
     piece = brick((2, 6), (3, 5), (4, 6), 255).astype(np.uint8)
     mask = piece + brick((7, 11), (3, 5), (4, 6), 255).astype(np.uint8)
-    labels, from_mask = as_label_stack(mask)
+    labels, from_mask = as_labels(mask)
     assert from_mask
     assert sorted(np.unique(labels)) == [0, 1, 2]
     mask[7, 3, 4] = 0
-    assert not as_label_stack(mask)[1]
-    labels, from_mask = as_label_stack(brick((2, 4), (3, 5), (4, 6), 5))
+    assert not as_labels(mask)[1]
+    labels, from_mask = as_labels(brick((2, 4), (3, 5), (4, 6), 5))
     assert not from_mask
     assert labels.max() == 5
-    with pytest.raises(ArrayError, match="labels no cell"):
-        as_label_stack(np.zeros((3, 4, 5), int))
+    with pytest.raises(ArrayError, match="no cell is labelled"):
+        as_labels(np.zeros((3, 4, 5), int))
     with pytest.raises(ArrayError, match="no voxel of cells is 0"):
-        as_label_stack(np.ones((3, 4, 5), int), "cells")
+        as_labels(np.ones((3, 4, 5), int), "cells")
 
 
 def test_huge_numbers_without_background():

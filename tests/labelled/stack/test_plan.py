@@ -5,10 +5,11 @@ import pytest
 
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import read_tiff
+from dispr.labelled.locate import as_labels
 from dispr.labelled.stack.classes import Names, as_type, check_stacks, read_classes
 from dispr.labelled.stack.cut import frame_of, refusal
 from dispr.labelled.stack.frame import as_frame, choose_frame
-from dispr.labelled.stack.locate import as_label_stack, locate_cells
+from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.split import split_stacks
 
 
@@ -49,12 +50,12 @@ def test_huge_labels_cost_no_memory():
 
 
 def test_a_mask_is_taken_apart():
-    labels, from_mask = as_label_stack(boxes() > 0)
+    labels, from_mask = as_labels(boxes() > 0)
     assert from_mask
     assert labels.max() == 5
-    assert not as_label_stack(boxes())[1]
-    with pytest.raises(ArrayError, match="labels no cell"):
-        as_label_stack(np.zeros((3, 8, 8), int))
+    assert not as_labels(boxes())[1]
+    with pytest.raises(ArrayError, match="no cell is labelled"):
+        as_labels(np.zeros((3, 8, 8), int))
 
 
 def test_refusals():
@@ -157,10 +158,10 @@ def test_names():
 def test_a_stray_voxel_takes_no_number_from_a_cell():
     labels = np.zeros((9, 20, 20), np.uint16)
     labels[2:7, 5:15, 5:15] = labels[0, 0, 0] = 1
-    numbered, from_mask = as_label_stack(labels * np.uint16(5))
+    numbered, from_mask = as_labels(labels * np.uint16(5))
     (cell,) = locate_cells(numbered)
     assert (cell.label, cell.pieces, from_mask) == (5, 2, False)
-    (cell,) = locate_cells(as_label_stack(labels)[0])
+    (cell,) = locate_cells(as_labels(labels)[0])
     assert (cell.label, cell.pieces) == (1, 2)
     with pytest.raises(ArrayError, match=r"no voxel of a\.tif is 0, the background"):
-        as_label_stack(labels + np.uint16(1), "a.tif")
+        as_labels(labels + np.uint16(1), "a.tif")

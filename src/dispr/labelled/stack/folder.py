@@ -17,9 +17,10 @@ from dispr.cells.square import square_about
 from dispr.errors import FileError
 from dispr.files import write_csv, write_tiff
 from dispr.labelled.find import FieldFiles
+from dispr.labelled.locate import as_labels
 from dispr.labelled.stack.classes import Classes, Names
 from dispr.labelled.stack.cut import Sections, cut_cell, frame_of, refusal
-from dispr.labelled.stack.locate import as_label_stack, locate_cells
+from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.manifest import MANIFEST, Row, cell_paths, label_row, reasons, rows_before
 from dispr.labelled.stack.plan import RECORD, Note, Plan, Report, StackSettings, make_plan
 from dispr.labelled.stack.read import read_label_stack, read_spacing, read_stack
@@ -117,7 +118,7 @@ def _prepare_stack(
     array = read_label_stack(path)
     if not array.any():
         return []
-    labels, _ = as_label_stack(array, str(path))
+    labels, _ = as_labels(array, str(path))
     del array
     sections = Sections(read_stack(files.image, settings.channel), labels)
     spacing = read_spacing(files.image, path, settings.voxel_size)

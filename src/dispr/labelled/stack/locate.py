@@ -10,19 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from dispr.cells.spacing import Spacing
-from dispr.errors import ArrayError
-from dispr.labelled.locate import LocatedCell, mask_pieces
+from dispr.labelled.locate import LocatedCell, at_border, largest_pieces
 
 Box = tuple[slice, slice, slice]
 """Planes, rows and columns."""
-
-TOUCHING = np.ones((3, 3, 3), bool)
-"""Voxels that touch by a corner are of one piece."""
-
-_MANY = 10**7
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,43 +74,6 @@ class StackCell:
         return float(self.inside.sum()) * spacing[0] * spacing[1] * spacing[2]
 
 
-def as_label_stack(array: np.ndarray, name: str = "labels") -> tuple[np.ndarray, bool]:
-    """Give each cell of a stack a number.
-
-    Parameters
-    ----------
-    array : ndarray
-        (Z, Y, X): labels, or a mask (`dispr.labelled.locate.mask_pieces`), whose separate pieces
-        are then numbered.
-    name : str
-        What errors call the array.
-
-    Returns
-    -------
-    labels : ndarray
-        (Z, Y, X), integers.
-    from_mask : bool
-        Whether this was a mask of several pieces.
-
-    Raises
-    ------
-    ArrayError
-        If nothing is labelled, or everything.
-    """
-    largest = int(array.max()) if array.size else 0
-    if largest == 0:
-        raise ArrayError(f"{name} labels no cell; 0 is the background, and cells are above.")
-    if array.all():
-        raise ArrayError(
-            f"no voxel of {name} is 0, the background: these are probably classes of voxels, not "
-            "cells; save labels of single cells, 0 outside."
-        )
-    pieces = mask_pieces(array, TOUCHING)
-    if pieces is not None:
-        return pieces, True
-    return array.astype(np.uint8) if array.dtype == bool else array, False
-
-
 def locate_cells(labels: np.ndarray) -> Iterator[StackCell]:
     """Give the cells of a label stack one by one, in order of their labels.
 
@@ -126,31 +82,5 @@ def locate_cells(labels: np.ndarray) -> Iterator[StackCell]:
     labels : ndarray
         (Z, Y, X), integers, 0 for the background.
     """
-    numbers = None
-    if int(labels.max()) > _MANY:  # few numbers, some of them huge
-        numbers, places = np.unique(labels, return_inverse=True)
-        first = 0 if numbers[0] == 0 else 1
-        labels, numbers = places.reshape(labels.shape) + first, numbers[1 - first :]
-    for k, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is not None:
-            label = k if numbers is None else int(numbers[k - 1])
-            yield _locate(labels[box] == k, label, box, labels.shape)
-
-
-def _locate(inside: np.ndarray, label: int, box: Box, shape: tuple[int, ...]) -> StackCell:
-    pieces, count = ndimage.label(inside, TOUCHING)
-    if count > 1:
-        largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-        part = ndimage.find_objects(pieces)[largest - 1]
-        inside = pieces[part] == largest
-        z, y, x = (
-            slice(whole.start + one.start, whole.start + one.stop)
-            for whole, one in zip(box, part, strict=True)
-        )
-        box = (z, y, x)
-    border = "".join(
-        axis
-        for axis, span, length in zip("ZYX", box, shape, strict=True)
-        if span.start == 0 or span.stop == length
-    )
-    return StackCell(label, box, inside, border, count)
+    for label, (z, y, x), inside, count in largest_pieces(labels):
+        yield StackCell(label, (z, y, x), inside, at_border((z, y, x), labels.shape), count)

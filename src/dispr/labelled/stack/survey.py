@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.locate import check_whole, refuse_greys
+from dispr.labelled.locate import as_labels, check_whole, refuse_greys
 from dispr.labelled.stack.cut import LEAST_PLANES
 from dispr.labelled.stack.frame import Extent
-from dispr.labelled.stack.locate import as_label_stack, locate_cells
+from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.read import planes_note, read_label_stack, read_spacing, stack_shape
 
 
@@ -100,7 +100,7 @@ def survey_stack(
     refuse_greys(array, str(labels))
     if not array.any():
         return Survey((), (), spacing, notes=notes)
-    numbered, from_mask = as_label_stack(array, str(labels))
+    numbered, from_mask = as_labels(array, str(labels))
     found, whole, pieces = [], [], []
     for cell in locate_cells(numbered):
         found.append(cell.label)
