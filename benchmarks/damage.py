@@ -27,7 +27,7 @@ from typing import NamedTuple
 from dispr.cli.main import main as command_line
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
-from dispr.network.config import ShapeDecoderConfig
+from dispr.network.shape_decoder import ShapeDecoderConfig
 
 KINDS = ("truncate", "flip", "swap", "delete", "zero")
 IGNORED = (".part",)

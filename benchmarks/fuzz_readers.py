@@ -43,7 +43,7 @@ from dispr.model.weights import (
 )
 from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder
-from dispr.network.config import ShapeDecoderConfig
+from dispr.network.shape_decoder import ShapeDecoderConfig
 from dispr.prediction.familiarity import SHIPPED, load_familiarity
 from dispr.prediction.files import PredictionFolder
 from dispr.report.fieldmap import field_map

@@ -6,7 +6,8 @@ import pytest
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig, model_from_json, model_to_json
-from dispr.network.config import ShapeDecoderConfig, UNetConfig
+from dispr.network.config import UNetConfig
+from dispr.network.shape_decoder import ShapeDecoderConfig
 from dispr.training.presets import PRESETS, get_preset
 
 

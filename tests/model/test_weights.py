@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from dispr.errors import FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, fill_network, load_weights, save_weights
-from dispr.network.config import ShapeDecoderConfig
+from dispr.network.shape_decoder import ShapeDecoderConfig
 
 CONFIG = ModelConfig(ShapeDecoderConfig(channels=4), diffusion=None)
 

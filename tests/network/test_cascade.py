@@ -48,10 +48,13 @@ def test_shapes(size, coarse):
 def test_called_as_any_network(condition):
     network = randomise(Cascade(SMALL))
     x, t = torch.randn(2, 1, 8, 8, 8), torch.tensor([3, 7])
-    planes = condition[:, :, None].expand(-1, -1, 32, -1, -1)
-    full = torch.cat([planes, F.interpolate(x, scale_factor=4.0)], dim=1)
     with torch.no_grad():
-        torch.testing.assert_close(network(full, t), network.given(condition)(x, t))
+        given = network.given(condition)
+        torch.testing.assert_close(network(condition, x, t), given(x, t))
+        occupancy = torch.rand(2, 1, 8, 8, 8)
+        shapes = given.finish(occupancy, lambda *shape: torch.zeros(2, *(shape or (1, 8, 8, 8))))
+        plain = torch.sigmoid(given.refine(occupancy))[:, 0]
+    torch.testing.assert_close(shapes, plain)
 
 
 def test_condition_time_and_noise_matter(condition):

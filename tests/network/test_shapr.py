@@ -2,8 +2,7 @@ import torch
 
 from dispr.diffusion.objective import overlap_loss
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
-from dispr.network.config import ShaprConfig
-from dispr.network.shapr import Shapr
+from dispr.network.shapr import Shapr, ShaprConfig
 from dispr.training.presets import PRESETS
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from dispr.network.config import ShapeDecoderConfig, UNetConfig
-from dispr.network.shape_decoder import ShapeDecoder
+from dispr.network.config import UNetConfig
+from dispr.network.shape_decoder import ShapeDecoder, ShapeDecoderConfig
 from dispr.network.unet import UNet, fold, height_above_section, unfold
 
 

@@ -16,8 +16,9 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError, FileError
 from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, UNetConfig
+from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.network.planes import UNKNOWN
+from dispr.network.shape_decoder import ShapeDecoderConfig
 from dispr.prediction.familiarity import digest_of, familiarity_of
 from dispr.prediction.model import load
 from dispr.prediction.seen import seen_cells

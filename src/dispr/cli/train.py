@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dispr.cells.augment import AugmentConfig
+from dispr.cells.classes import CLASSES
 from dispr.cli.options import config_options, device_options, given, out_option, split_option
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
-from dispr.model.config import CONDITION_CHANNELS
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig, UNetConfig
+from dispr.network.registry import NETWORKS
 from dispr.training.config import TrainingConfig
 from dispr.training.presets import PRESETS, Preset, get_preset
 
-UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
+FOLLOWS = ("size", "in_channels", "out_channels", "num_classes")
+"""Settings of networks that follow from the data and the diffusion."""
+
+
+def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command with an option for each setting of any network."""
+    seen: tuple[str, ...] = FOLLOWS
+    decorators = []
+    for config in NETWORKS:
+        decorators.append(config_options(config, "network", skip=seen))
+        seen += tuple(item.name for item in dataclasses.fields(config))
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -70,8 +84,7 @@ UNET_FIELDS = tuple(item.name for item in dataclasses.fields(UNetConfig))
 @click.option("--class-cond/--no-class-cond", default=None, help="Tell the network the class.")
 @config_options(TrainingConfig)
 @config_options(AugmentConfig, "augment")
-@config_options(UNetConfig, "network", skip=("size", "in_channels", "out_channels", "num_classes"))
-@config_options(CascadeConfig, "network", skip=("size", *UNET_FIELDS))
+@network_options
 @config_options(DiffusionConfig, "diffusion")
 def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> None:
     """Train a model on the cells of DATA; interrupt with Ctrl-C, repeat the command to resume.
@@ -233,31 +246,19 @@ def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
         raise ConfigError("the options --diffusion-... do not apply to a deterministic preset.")
 
     network = preset.model.network
-    network_options = given(options, "network", UNetConfig)
-    if isinstance(network, UNetConfig):
-        from dispr.cells.classes import CLASSES
-
-        classes = len(CLASSES) if options.get("class_cond") else network.num_classes
-        network = dataclasses.replace(
-            network,
-            in_channels=CONDITION_CHANNELS + (diffusion is not None),
-            out_channels=diffusion.out_channels if diffusion else 1,
-            num_classes=classes,
-            **network_options,
-        )
-    else:
-        if isinstance(network, CascadeConfig):
-            network_options |= given(options, "network", CascadeConfig)
-        known = {item.name for item in dataclasses.fields(network)}
-        strange = [
-            f"--network-{name.replace('_', '-')}" for name in network_options if name not in known
-        ]
-        strange += ["--class-cond"] if options.get("class_cond") else []
-        if strange or (isinstance(network, (ShapeDecoderConfig, ShaprConfig)) and network_options):
-            raise ConfigError(
-                f"{', '.join(strange) or '--network-...'} do not apply to this preset."
-            )
-        network = dataclasses.replace(network, **network_options)
+    chosen = {
+        name: value for kind in NETWORKS for name, value in given(options, "network", kind).items()
+    }
+    known = {item.name for item in dataclasses.fields(network)}
+    strange = [f"--network-{name.replace('_', '-')}" for name in chosen.keys() - known]
+    if strange:
+        raise ConfigError(f"{', '.join(sorted(strange))} do not apply to this preset.")
+    network = dataclasses.replace(network, **chosen)
+    network = network.for_model(
+        diffusion.prediction if diffusion else None,
+        diffusion.out_channels if diffusion else 1,
+        len(CLASSES) if options.get("class_cond") else 0,
+    )
     model = dataclasses.replace(
         preset.model,
         network=network,

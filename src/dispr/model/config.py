@@ -14,14 +14,12 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.schedule import respacing
 from dispr.errors import ConfigError
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig, UNetConfig
+from dispr.network.config import UNetConfig
+from dispr.network.network import NetworkConfig
+from dispr.network.registry import NETWORKS
 from dispr.records import parse_json
 
 Spacing = Literal["even", "trailing", "centred"]
-
-NetworkConfig = UNetConfig | CascadeConfig | ShapeDecoderConfig | ShaprConfig
-
-CONDITION_CHANNELS = 2  # mask, and image x mask
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,8 @@ class ModelConfig:
 
     Attributes
     ----------
-    network : UNetConfig, CascadeConfig, ShapeDecoderConfig or ShaprConfig
-        The network.
+    network : NetworkConfig
+        The network (`dispr.network.registry`).
     diffusion : DiffusionConfig or None
         The diffusion process; None for a deterministic network.
     target : "half", "any" or "grey"
@@ -74,21 +72,8 @@ class ModelConfig:
             respacing(self.diffusion.steps, self.sampling_steps)
         if self.diffusion is None and self.num_classes:
             raise ConfigError("a deterministic model is not told of classes.")
-        if isinstance(self.network, (ShapeDecoderConfig, ShaprConfig)):
-            if self.diffusion is not None:
-                raise ConfigError("this network is deterministic and takes no diffusion.")
-            return
-        if isinstance(self.network, CascadeConfig):
-            if self.diffusion is None or self.diffusion.prediction != "occupancy":
-                raise ConfigError('a cascade needs a diffusion with the prediction "occupancy".')
-            return
-        noisy = self.diffusion is not None
-        wanted = (CONDITION_CHANNELS + noisy, self.diffusion.out_channels if self.diffusion else 1)
-        if (self.network.in_channels, self.network.out_channels) != wanted:
-            raise ConfigError(
-                f"this model's network needs {wanted[0]} channels in and {wanted[1]} out, not "
-                f"{self.network.in_channels} and {self.network.out_channels}."
-            )
+        prediction = self.diffusion.prediction if self.diffusion else None
+        self.network.check(prediction, self.diffusion.out_channels if self.diffusion else 1)
 
     @property
     def deterministic(self) -> bool:
@@ -98,14 +83,13 @@ class ModelConfig:
     @property
     def noise_shape(self) -> tuple[int, int, int, int]:
         """Shape of the volume that noise is added to and taken from: (1, Z, Y, X)."""
-        network = self.network
-        edge = network.coarse if isinstance(network, CascadeConfig) else network.size
+        edge = self.network.noise_edge
         return (1, edge, edge, edge)
 
     @property
     def num_classes(self) -> int:
         """Classes that the network is told of; 0 for none."""
-        return self.network.num_classes if isinstance(self.network, UNetConfig) else 0
+        return self.network.num_classes
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -157,10 +141,7 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
         raise ConfigError(f"invalid settings for {cls.__name__}: {error}.") from error
 
 
-KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (UNetConfig, CascadeConfig, ShapeDecoderConfig, ShaprConfig, DiffusionConfig)
-}
+KINDS: dict[str, type] = {kind.__name__: kind for kind in (*NETWORKS, DiffusionConfig)}
 
 
 def model_to_json(config: ModelConfig) -> str:

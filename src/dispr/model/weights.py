@@ -22,11 +22,8 @@ from dispr.files import atomic_path
 from dispr.intervals.rules import from_calibration, intervals_of
 from dispr.model.config import ModelConfig, model_from_json, model_to_json, to_dict
 from dispr.model.device import plain_torch
-from dispr.network.cascade import Cascade
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig
-from dispr.network.shape_decoder import ShapeDecoder
-from dispr.network.shapr import Shapr
-from dispr.network.unet import UNet
+from dispr.network.network import Network
+from dispr.network.registry import make_network
 from dispr.records import SEAL, parse_json
 
 FORMAT = "1"
@@ -60,16 +57,10 @@ class Weights:
     path: str = ""
 
 
-def build_network(config: ModelConfig) -> nn.Module:
+def build_network(config: ModelConfig) -> Network:
     """Make the network of a model with fresh parameters."""
     with plain_torch():
-        if isinstance(config.network, ShapeDecoderConfig):
-            return ShapeDecoder(config.network)
-        if isinstance(config.network, ShaprConfig):
-            return Shapr(config.network)
-        if isinstance(config.network, CascadeConfig):
-            return Cascade(config.network)
-        return UNet(config.network)
+        return make_network(config.network)
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -9,18 +9,21 @@ Image and mask are encoded once, in 2D, for both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dispr.network.config import CascadeConfig
-from dispr.network.planes import coarse_channels, section_planes
+from dispr.network.network import Given, Network
+from dispr.network.planes import coarse_channels, keep_known, section_planes
 from dispr.network.refiner import Features, PlaneRefiner, Refiner
 from dispr.network.residual import Residual, along_z
 from dispr.network.unet import UNet
 
 
-class Cascade(nn.Module):
+class Cascade(Network):
     """2D encoder, coarse 3D denoiser, and refiner to the full grid.
 
     Parameters
@@ -36,14 +39,15 @@ class Cascade(nn.Module):
         self.denoiser = UNet(config.denoiser)
         self.refiner: nn.Module = PlaneRefiner(config) if config.planes else Refiner(config)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Apply encoder and denoiser.
+    def forward(self, condition: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """Encode the condition and denoise.
 
         Parameters
         ----------
-        x : Tensor
-            Condition planes repeated along Z and the noisy coarse volume repeated to full size,
-            (N, 3, size, size, size), so that the network is called as any other.
+        condition : Tensor
+            Mask and masked image, (N, 2, size, size), 0 to 1.
+        x_t : Tensor
+            Noisy coarse volume, (N, 1, coarse, coarse, coarse).
         t : Tensor
             Steps of the diffusion, (N,).
 
@@ -52,8 +56,7 @@ class Cascade(nn.Module):
         Tensor
             Logit of the coarse occupancy, (N, 1, coarse, coarse, coarse), float32.
         """
-        given = self.given(x[:, :2, x.shape[2] // 2])
-        return given(F.avg_pool3d(x[:, 2:], self.config.factor), t)
+        return self.given(condition)(x_t, t)
 
     def given(
         self, condition: Tensor, y: Tensor | None = None, known: Tensor | None = None
@@ -75,7 +78,7 @@ class Cascade(nn.Module):
         return GivenCells(self, self.encoder(condition), known)
 
 
-class GivenCells:
+class GivenCells(Given):
     """The cascade for cells that are encoded already: `(x_t, t)` to the coarse logit.
 
     Attributes
@@ -102,11 +105,14 @@ class GivenCells:
             self.grain_shape = cascade.refiner.grain_shape
             given = coarse_channels(known, cascade.config.factor).to(condition.dtype)
             condition = torch.cat([along_z(condition, cascade.config.coarse), given], dim=1)
-        self._denoise = cascade.denoiser.given(condition)
+        super().__init__(cascade.denoiser.given(condition))
 
-    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Denoise (N, 1, coarse, coarse, coarse) at the steps t (N,)."""
-        return self._denoise(x_t, t)
+    def finish(self, occupancy: Tensor, noise: Callable[..., Tensor]) -> Tensor:
+        """Refine the coarse occupancy, and keep the known planes."""
+        coarse = occupancy + self.draw_noise * noise()
+        grain = None if self.grain_shape is None else noise(self.grain_shape)
+        fine = torch.sigmoid(self.refine(coarse, grain=grain))[:, 0]
+        return fine if self.known is None else keep_known(fine, self.known)
 
     def refine(
         self, coarse: Tensor, rows: Tensor | None = None, grain: Tensor | None = None

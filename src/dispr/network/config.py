@@ -1,22 +1,18 @@
-"""What a network is made of."""
+"""What the U-Net and the cascade are made of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dispr.errors import ConfigError
+from dispr.network.network import CONDITION_CHANNELS, NetworkConfig, require
 
 Pooling = Literal["in-plane", "isotropic"]
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigError(message)
-
-
 @dataclass(frozen=True)
-class UNetConfig:
+class UNetConfig(NetworkConfig):
     """A 3D U-Net with residual blocks and attention (Dhariwal and Nichol, arXiv 2105.05233).
 
     The defaults are the published network: 9,772,802 parameters.
@@ -62,7 +58,6 @@ class UNetConfig:
         eighth of the arithmetic.
     """
 
-    size: int = 64
     in_channels: int = 3
     out_channels: int = 2
     channels: int = 32
@@ -85,36 +80,36 @@ class UNetConfig:
 
     def __post_init__(self) -> None:
         levels = len(self.channel_mult)
-        _require(
+        require(
             levels > 0 and all(mult > 0 for mult in self.channel_mult),
             f"channel_mult must name a positive multiple for each level, not {self.channel_mult}.",
         )
-        _require(
+        require(
             self.channels > 0 and self.channels % 32 == 0,
             f"channels must be a positive multiple of 32, not {self.channels}.",
         )
-        _require(self.num_res_blocks > 0, "num_res_blocks must be at least 1.")
-        _require(
+        require(self.num_res_blocks > 0, "num_res_blocks must be at least 1.")
+        require(
             self.patch > 0 and self.size % (self.patch * 2 ** (levels - 1)) == 0,
             f"size {self.size} cannot be halved {levels - 1} times after folding by {self.patch}.",
         )
-        _require(
+        require(
             all(0 <= level < levels for level in self.attention_levels),
             f"attention_levels {self.attention_levels} must be levels from 0 to {levels - 1}.",
         )
-        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
-        _require(
+        require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
+        require(
             self.pooling in ("in-plane", "isotropic"),
             f'pooling must be "in-plane" or "isotropic", not "{self.pooling}".',
         )
-        _require(
+        require(
             self.num_head_channels == -1 or self.num_head_channels > 0,
             f"num_head_channels must be positive, or -1, not {self.num_head_channels}.",
         )
         for mult in {self.channel_mult[-1], *(self.channel_mult[i] for i in self.attention_levels)}:
             width = mult * self.channels
             for heads in (self.heads(width), self.heads(width, upward=True)):
-                _require(
+                require(
                     heads > 0 and width % heads == 0,
                     f"{width} channels cannot be shared among {heads} attention heads.",
                 )
@@ -127,59 +122,27 @@ class UNetConfig:
             return self.num_heads_upsample
         return self.num_heads
 
+    def check(self, prediction: str | None, channels: int) -> None:
+        """Refuse other channels than the condition and the diffusion have."""
+        wanted = (CONDITION_CHANNELS + (prediction is not None), channels)
+        if (self.in_channels, self.out_channels) != wanted:
+            raise ConfigError(
+                f"this model's network needs {wanted[0]} channels in and {wanted[1]} out, not "
+                f"{self.in_channels} and {self.out_channels}."
+            )
 
-@dataclass(frozen=True)
-class ShapeDecoderConfig:
-    """A deterministic 2D encoder and 3D decoder, in the manner of SHAPR.
-
-    Attributes
-    ----------
-    size : int
-        Edge of the image and of the volume in pixels and voxels.
-    channels : int
-        Channels of the finest 2D level; they double at each coarser level.
-    levels : int
-        Number of times that the image is halved, and the volume doubled.
-    dropout : float
-        Share of features dropped in training.
-    """
-
-    size: int = 64
-    channels: int = 8
-    levels: int = 4
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(self.channels > 0 and self.levels > 0, "channels and levels must be positive.")
-        _require(
-            self.size % 2**self.levels == 0,
-            f"size {self.size} cannot be halved {self.levels} times.",
+    def for_model(self, prediction: str | None, channels: int, classes: int) -> UNetConfig:
+        """Give the configuration with the channels of a diffusion, and these classes."""
+        return replace(
+            self,
+            in_channels=CONDITION_CHANNELS + (prediction is not None),
+            out_channels=channels,
+            num_classes=classes or self.num_classes,
         )
-        _require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
 
 
 @dataclass(frozen=True)
-class ShaprConfig:
-    """SHAPR (see `dispr.network.shapr`); the defaults are the published one.
-
-    Attributes
-    ----------
-    size : int
-        Edge of the image and of the volume in pixels and voxels: 64.
-    channels : int
-        Channels of the finest level.
-    """
-
-    size: int = 64
-    channels: int = 10
-
-    def __post_init__(self) -> None:
-        _require(self.channels > 0, "channels must be positive.")
-        _require(self.size == 64, f"SHAPR is of 64 pixels and voxels, not {self.size}.")
-
-
-@dataclass(frozen=True)
-class CascadeConfig:
+class CascadeConfig(NetworkConfig):
     """A coarse denoiser and a refiner (see `dispr.network.cascade`).
 
     Attributes
@@ -211,7 +174,6 @@ class CascadeConfig:
         Channels of that refiner on the coarse grid, and on half the full grid.
     """
 
-    size: int = 64
     coarse: int = 16
     encoder_channels: int = 32
     features: int = 64
@@ -231,7 +193,7 @@ class CascadeConfig:
 
     def __post_init__(self) -> None:
         factor = self.size // self.coarse if self.coarse > 0 else 0
-        _require(
+        require(
             factor >= 4 and factor * self.coarse == self.size and factor & (factor - 1) == 0,
             f"coarse must be size {self.size} divided by 4, 8, ..., not {self.coarse}.",
         )
@@ -243,17 +205,17 @@ class CascadeConfig:
             "refiner_channels",
         ):
             width = getattr(self, name)
-            _require(
+            require(
                 width > 0 and width % 8 == 0,
                 f"{name} must be a positive multiple of 8, for group normalisation, not {width}.",
             )
-        _require(
+        require(
             0 < self.refine_share <= 1 and abs(1 / self.refine_share % 1) < 1e-9,
             f"refine_share must be 1, 1/2, 1/3, ..., not {self.refine_share}.",
         )
         for name in ("refine_noise", "draw_noise"):
             noise = getattr(self, name)
-            _require(noise >= 0, f"{name} must be 0 or more, not {noise}.")
+            require(noise >= 0, f"{name} must be 0 or more, not {noise}.")
         _ = self.denoiser  # checks the rest
 
     @property
@@ -279,3 +241,15 @@ class CascadeConfig:
             position=True,
             convolve_coarse=True,
         )
+
+    keeps_section = True
+
+    @property
+    def noise_edge(self) -> int:
+        """Edge of the coarse volume."""
+        return self.coarse
+
+    def check(self, prediction: str | None, channels: int) -> None:
+        """Refuse a diffusion that does not predict the occupancy."""
+        if prediction != "occupancy":
+            raise ConfigError('a cascade needs a diffusion with the prediction "occupancy".')

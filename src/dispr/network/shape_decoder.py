@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
-from dispr.network.config import ShapeDecoderConfig
+from dispr.network.network import Network, NetworkConfig, require
 
 
-class ShapeDecoder(nn.Module):
+@dataclass(frozen=True)
+class ShapeDecoderConfig(NetworkConfig):
+    """A deterministic 2D encoder and 3D decoder, in the manner of SHAPR.
+
+    Attributes
+    ----------
+    size : int
+        Edge of the image and of the volume in pixels and voxels.
+    channels : int
+        Channels of the finest 2D level; they double at each coarser level.
+    levels : int
+        Number of times that the image is halved, and the volume doubled.
+    dropout : float
+        Share of features dropped in training.
+    """
+
+    channels: int = 8
+    levels: int = 4
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(self.channels > 0 and self.levels > 0, "channels and levels must be positive.")
+        require(
+            self.size % 2**self.levels == 0,
+            f"size {self.size} cannot be halved {self.levels} times.",
+        )
+        require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
+
+
+class ShapeDecoder(Network):
     """Predict one 3D shape from a 2D image and its mask.
 
     The image is halved `levels` times by 2D convolutions, the coarsest features are spread over
@@ -57,7 +88,9 @@ class ShapeDecoder(nn.Module):
         volume = self.spread(features).view(n, c, self.depth, y, x)
         return self.out(self.decoder(volume)).float()
 
-    regress = forward
+    def regress(self, condition: Tensor) -> Tensor:
+        """Give the logit of the occupancy, as `forward`."""
+        return self(condition)
 
 
 def _convolution(dimensions: int, before: int, after: int) -> nn.Sequential:

@@ -6,15 +6,36 @@ Waibel et al., SHAPR predicts 3D cell shapes from 2D microscopic images, iScienc
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
-from dispr.network.config import ShaprConfig
+from dispr.network.network import Network, NetworkConfig, require
 
 FLAT, CUBE = (2, 1, 1), (2, 2, 2)
 """What a step upwards doubles: Z alone, or all axes."""
 
 
-class Shapr(nn.Module):
+@dataclass(frozen=True)
+class ShaprConfig(NetworkConfig):
+    """SHAPR (see `dispr.network.shapr`); the defaults are the published one.
+
+    Attributes
+    ----------
+    size : int
+        Edge of the image and of the volume in pixels and voxels: 64.
+    channels : int
+        Channels of the finest level.
+    """
+
+    channels: int = 10
+
+    def __post_init__(self) -> None:
+        require(self.channels > 0, "channels must be positive.")
+        require(self.size == 64, f"SHAPR is of 64 pixels and voxels, not {self.size}.")
+
+
+class Shapr(Network):
     """Predict one 3D shape from a 2D image and its mask.
 
     The image, a volume of one plane, is halved twice in the plane. Six transposed convolutions then
@@ -55,7 +76,9 @@ class Shapr(nn.Module):
         """
         return self.out(self.layers(condition[:, :, None])).float()
 
-    regress = forward
+    def regress(self, condition: Tensor) -> Tensor:
+        """Give the logit of the occupancy, as `forward`."""
+        return self(condition)
 
 
 def _pair(before: int, after: int) -> nn.Sequential:

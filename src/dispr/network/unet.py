@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -18,9 +16,10 @@ from dispr.network.layers import (
     time_embedding,
     zero,
 )
+from dispr.network.network import Given, Network
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """3D U-Net with residual blocks, attention and skip connections (arXiv 2105.05233).
 
     Parameters keep the names of the published program: `time_embed`, `label_emb`, `input_blocks`,
@@ -149,9 +148,9 @@ class UNet(nn.Module):
         return unfold(self.out(h), self.config.patch).float()
 
     def given(
-        self, condition: Tensor, y: Tensor | None = None
-    ) -> Callable[[Tensor, Tensor], Tensor]:
-        """Fix the condition: return the function from (x_t, t) to the network's output.
+        self, condition: Tensor, y: Tensor | None = None, known: Tensor | None = None
+    ) -> Given:
+        """Fix the condition.
 
         Parameters
         ----------
@@ -160,14 +159,16 @@ class UNet(nn.Module):
             volumes, (N, in_channels - 1, size, size, size).
         y : Tensor, optional
             Classes, (N,) long.
+        known : None
+            The network sees no other planes.
         """
         if condition.ndim == 4:
             condition = condition[:, :, None].expand(-1, -1, self.config.size, -1, -1)
 
-        def network(x_t: Tensor, t: Tensor) -> Tensor:
+        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
             return self(torch.cat([condition, x_t.to(condition.dtype)], dim=1), t, y)
 
-        return network
+        return Given(denoise)
 
     def regress(self, condition: Tensor) -> Tensor:
         """Answer without noise, for a network whose input is the condition alone.

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dispr.diffusion.process import Process
 from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import NoiseStreams, Stream
 from dispr.model.config import ModelConfig
 from dispr.model.device import plain_torch
-from dispr.network.cascade import GivenCells
-from dispr.network.planes import keep_known
+from dispr.network.network import Network
 
 
 @plain_torch()
 def draw_occupancy(
-    network: nn.Module,
+    network: Network,
     config: ModelConfig,
     condition: Tensor,
     streams: Sequence[Stream],
@@ -33,7 +32,7 @@ def draw_occupancy(
 
     Parameters
     ----------
-    network : nn.Module
+    network : Network
         In evaluation mode, on the device of the condition.
     config : ModelConfig
         The model that the network belongs to.
@@ -58,29 +57,19 @@ def draw_occupancy(
     """
     with torch.inference_mode():
         if config.diffusion is None:
-            occupancy = torch.sigmoid(network.regress(condition))  # type: ignore[operator]
+            occupancy = torch.sigmoid(network.regress(condition))
             if on_step:
                 on_step(len(condition))
             return occupancy[:, 0]
         noise = NoiseStreams(streams, config.noise_shape, condition.device)
         process = sampling_process(config, steps)
-        if known is None:
-            given = network.given(condition, labels)  # type: ignore[operator]
-        else:
-            given = network.given(condition, labels, known)  # type: ignore[operator]
+        given = network.given(condition, labels, known)
         x = condition
         for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
             x = x_t
             if on_step:
                 on_step(len(condition))
-        occupancy = process.decode(x).clamp(0, 1)
-        if isinstance(given, GivenCells):
-            occupancy = occupancy + given.draw_noise * noise()
-            grain = None if given.grain_shape is None else noise(given.grain_shape)
-            occupancy = torch.sigmoid(given.refine(occupancy, grain=grain))
-            if given.known is not None:
-                return keep_known(occupancy[:, 0], given.known)
-        return occupancy[:, 0]
+        return given.finish(process.decode(x).clamp(0, 1), noise)
 
 
 def sampling_process(config: ModelConfig, steps: str | int | None = None) -> Process:

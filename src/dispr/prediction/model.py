@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from dispr.cells.arrays import SIZE, as_pairs
 from dispr.cells.classes import CLASSES
@@ -25,7 +24,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
 from dispr.model.weights import build_network, fill_network, load_weights
-from dispr.network.config import CascadeConfig
+from dispr.network.network import Network
 from dispr.prediction.appearance import describe_all
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.familiarity import familiarity_of
@@ -45,8 +44,8 @@ class Model:
     ----------
     config : ModelConfig
         What the model is.
-    network : torch.nn.Module
-        The network, in evaluation mode. That of a diffusion model is called as `network(x, t)`.
+    network : Network
+        The network, in evaluation mode (`dispr.network.network`).
     about : mapping
         Where the weights come from.
     device : torch.device
@@ -60,7 +59,7 @@ class Model:
     def __init__(
         self,
         config: ModelConfig,
-        network: nn.Module,
+        network: Network,
         about: Mapping[str, Any] | None = None,
         device: torch.device | str = "cpu",
         precision: str = "fp32",
@@ -256,7 +255,7 @@ class Model:
             waiting += list(drawn.cpu().numpy())
             while len(waiting) >= shapes:
                 held = planes[done]
-                if held or self._keeps_section:
+                if held or self.config.network.keeps_section:
                     held = {SECTION: masks[done], **held}
                 grey = np.stack(waiting[:shapes])
                 prediction = self._prediction(grey, held, next(sizes))
@@ -295,11 +294,7 @@ class Model:
     @property
     def sees_planes(self) -> bool:
         """Whether the network was trained to see other known planes than that of the section."""
-        return self._keeps_section and self.config.network.planes  # type: ignore[union-attr]
-
-    @property
-    def _keeps_section(self) -> bool:
-        return isinstance(self.config.network, CascadeConfig)
+        return self.config.network.planes
 
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:

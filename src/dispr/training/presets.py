@@ -8,7 +8,9 @@ from dispr.cells.augment import AugmentConfig
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
-from dispr.network.config import CascadeConfig, ShapeDecoderConfig, ShaprConfig, UNetConfig
+from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.shape_decoder import ShapeDecoderConfig
+from dispr.network.shapr import ShaprConfig
 from dispr.training.config import TrainingConfig
 
 

@@ -22,7 +22,6 @@ from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import UniformTimesteps
 from dispr.model.config import ModelConfig
-from dispr.network.config import CascadeConfig
 from dispr.network.planes import known_planes
 from dispr.training.config import TrainingConfig
 from dispr.training.planes import DRAWS, choose_planes, extent
@@ -85,7 +84,7 @@ def make_samples(
     streams = [generator("sample", seed, number) for number in numbers]
     u = torch.stack([torch.rand((), generator=stream) for stream in streams])
     refined = None
-    if isinstance(model.network, CascadeConfig):
+    if model.network.refine_share:
         every = round(1 / model.network.refine_share)
         # One in each `every`, at another place each time: processes take places in turn.
         refined = [(number - number // every) % every == 0 for number in numbers]
@@ -105,7 +104,7 @@ def make_samples(
     noise = None if model.deterministic else normal("noise", model.noise_shape)
     labels = batch["label"].to(device) if model.num_classes else None
     known = grain = None
-    if isinstance(model.network, CascadeConfig) and model.network.planes:
+    if model.network.planes:
         chosen = torch.stack(
             [
                 _chosen(shape, generator("planes", seed, number))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dispr.cells.augment import SECTION
 from dispr.cells.dataset import CellDataset
@@ -14,7 +14,6 @@ from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast
 from dispr.model.weights import build_network
-from dispr.network.config import CascadeConfig
 from dispr.prediction.draw import draw_occupancy
 from dispr.training.objective import Objective
 from dispr.training.samples import known_of
@@ -64,12 +63,13 @@ def validate(
         the best weights are chosen; "loss", at one diffusion step for each cell, these spread
         evenly. Steps and noise are the same at each call, so that values compare along a run.
     """
-    network: nn.Module = build_network(config).to(device).eval()
+    network = build_network(config).to(device).eval()
     network.load_state_dict(dict(state))
     samples = 1 if config.deterministic else samples
     chosen = evenly(len(cells), most)
     count = len(chosen)
-    at_once = 5 * SHAPES if isinstance(config.network, CascadeConfig) else SHAPES
+    coarse = config.network.noise_edge < config.network.size
+    at_once = 5 * SHAPES if coarse else SHAPES
     each = max(1, at_once // samples)
     rows: dict[str, list[Tensor]] = {}
     for start in range(0, count, each):
@@ -132,7 +132,6 @@ def _losses(
 ) -> Iterator[Tensor]:
     """Give the loss of each cell, (1,), at a step and with a noise of its own."""
     network = config.network
-    cascade = isinstance(network, CascadeConfig)
     for i, number in enumerate(chosen):
         batch = cells.batch([number])
         mask = batch["mask"].to(device).float()
@@ -143,7 +142,7 @@ def _losses(
         if config.diffusion is not None:
             t += int((i + 0.5) / len(chosen) * config.diffusion.steps)
             noise = stream(config.noise_shape)[None].to(device)
-        if isinstance(network, CascadeConfig) and network.planes:
+        if network.planes:
             section = torch.arange(target.shape[2], device=device)[None] == SECTION
             known = known_of(mask, target, section)
             half = network.size // 2
@@ -154,12 +153,12 @@ def _losses(
             t,
             noise,
             batch["label"].to(device) if config.num_classes else None,
-            torch.ones(1, dtype=torch.bool, device=device) if cascade else None,
+            torch.ones(1, dtype=torch.bool, device=device) if network.refine_share else None,
             known,
             grain,
         )
         # In training the refiner's loss counts more, for it sees a share of the samples alone.
-        if isinstance(network, CascadeConfig):
+        if network.refine_share:
             yield terms["coarse"] + network.refine_share * terms["refined"]
         else:
             yield terms["loss"]

@@ -1,0 +1,148 @@
+"""What a model asks of a network, and of its configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from dispr.errors import ConfigError
+
+Config = TypeVar("Config", bound="NetworkConfig")
+
+CONDITION_CHANNELS = 2
+"""Channels that networks see of a cell: mask, and image x mask."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Refuse settings of a network.
+
+    Raises
+    ------
+    ConfigError
+        With this message, unless the condition holds.
+    """
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """What a network is made of: a frozen dataclass with a size, and what follows from it.
+
+    Attributes
+    ----------
+    size : int
+        Edge of the cubic volume in voxels; 64 in a `ModelConfig`.
+    """
+
+    size: int = 64
+
+    num_classes = 0
+    """Classes that the network is told of."""
+
+    planes = False
+    """Whether it sees known planes other than that of the section."""
+
+    keeps_section = False
+    """Whether its shapes hold the mask of the section, voxel by voxel."""
+
+    refine_share = 0.0
+    """Share of the samples that train a refiner; 0 for a network without."""
+
+    @property
+    def noise_edge(self) -> int:
+        """Edge of the volume that noise is added to and taken from."""
+        return self.size
+
+    def check(self, prediction: str | None, channels: int) -> None:
+        """Refuse a diffusion that does not suit the network.
+
+        Parameters
+        ----------
+        prediction : str or None
+            What the diffusion wants of it (`dispr.diffusion.config`); None for no diffusion.
+        channels : int
+            Channels that this takes.
+
+        Raises
+        ------
+        ConfigError
+            If it does not suit.
+        """
+        if prediction is not None:
+            raise ConfigError("this network is deterministic and takes no diffusion.")
+
+    def for_model(self: Config, prediction: str | None, channels: int, classes: int) -> Config:
+        """Give the configuration that suits a diffusion and a number of classes.
+
+        Raises
+        ------
+        ConfigError
+            If the network is not told of classes.
+        """
+        if classes:
+            raise ConfigError("this network is not told of classes; leave --class-cond out.")
+        return self
+
+
+class Given:
+    """A network for cells whose condition is fixed: `(x_t, t)` to what it predicts.
+
+    Parameters
+    ----------
+    denoise : callable
+        From x_t (N, 1, edge, edge, edge) and t (N,) to the network's output.
+    """
+
+    def __init__(self, denoise: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self._denoise = denoise
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Answer for x_t at the steps t."""
+        return self._denoise(x_t, t)
+
+    def finish(self, occupancy: Tensor, noise: Callable[..., Tensor]) -> Tensor:
+        """Give the shapes that follow from what was sampled.
+
+        Parameters
+        ----------
+        occupancy : Tensor
+            (N, 1, edge, edge, edge), 0 to 1.
+        noise : callable
+            Draws the next standard normal noise of each sample, of the shape of one sample where
+            it is given one.
+
+        Returns
+        -------
+        Tensor
+            Occupancy, (N, size, size, size), 0 to 1.
+        """
+        return occupancy[:, 0]
+
+
+class Network(nn.Module):
+    """A network of this package. One of a diffusion has `given`, a deterministic one `regress`."""
+
+    def given(
+        self, condition: Tensor, y: Tensor | None = None, known: Tensor | None = None
+    ) -> Given:
+        """Fix what is known of cells.
+
+        Parameters
+        ----------
+        condition : Tensor
+            Mask and masked image, (N, 2, size, size), 0 to 1.
+        y : Tensor, optional
+            Classes, (N,) long, for a network that is told of them.
+        known : Tensor, optional
+            Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees
+            them: by default the mask of the section.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is deterministic")
+
+    def regress(self, condition: Tensor) -> Tensor:
+        """Give the logit of the occupancy, (N, 1, size, size, size), from the condition alone."""
+        raise NotImplementedError(f"{type(self).__name__} is of a diffusion")
