@@ -18,9 +18,10 @@ from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.cells.read import read_cell
 from dispr.cli.main import run
+from dispr.familiarity.reference import load_familiarity
+from dispr.familiarity.statistics import ALARM
+from dispr.model.shipped import shipped_weights
 from dispr.model.weights import load_weights
-from dispr.prediction.familiarity import ALARM, load_familiarity
-from dispr.prediction.shipped import shipped_weights
 from dispr.simulate.cell import simulate
 from dispr.simulate.wrong import wrong_inputs
 

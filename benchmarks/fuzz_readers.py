@@ -23,6 +23,7 @@ from dispr.cells.unpack import unzip
 from dispr.checksums import check
 from dispr.cli.main import main as command_line
 from dispr.errors import ConfigError, DisprError
+from dispr.familiarity.reference import SHIPPED, load_familiarity
 from dispr.files import read_tiff, write_csv
 from dispr.images.read import look, read_greys, read_numbers, read_size
 from dispr.intervals.rules import intervals_of
@@ -44,7 +45,6 @@ from dispr.model.weights import (
 from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder
 from dispr.network.shape_decoder import ShapeDecoderConfig
-from dispr.prediction.familiarity import SHIPPED, load_familiarity
 from dispr.prediction.files import PredictionFolder
 from dispr.report.fieldmap import field_map
 from dispr.report.sources import find_sources

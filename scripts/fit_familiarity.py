@@ -43,9 +43,10 @@ def command(data: Path, weights: Path | None, out: Path | None, simulated: int) 
     from dispr.cells.folder import find_cells
     from dispr.cells.read import read_cell
     from dispr.errors import ConfigError
+    from dispr.familiarity.reference import SHIPPED, save_familiarity
+    from dispr.familiarity.statistics import fit_familiarity
+    from dispr.model.shipped import shipped_weights
     from dispr.model.weights import load_weights
-    from dispr.prediction.familiarity import SHIPPED, fit_familiarity, save_familiarity
-    from dispr.prediction.shipped import shipped_weights
     from dispr.simulate.cell import simulate
 
     wanted = set(load_weights(weights or shipped_weights()[0]).about.get("training_cells", ()))

@@ -100,9 +100,9 @@ BY_HAND: list[tuple[str, str, str]] = [
         "(square.y - whole.y) * scale, (square.x - whole.x) * scale",
         "(square.x - whole.x) * scale, (square.y - whole.y) * scale",
     ),
-    ("prediction/shipped.py", 'entry["sha256"]', "None"),
-    ("prediction/familiarity.py", "ALARM = 0.02", "ALARM = 0.2"),
-    ("prediction/familiarity.py", "return np.asarray(1 - below)", "return np.asarray(below)"),
+    ("model/shipped.py", 'entry["sha256"]', "None"),
+    ("familiarity/statistics.py", "ALARM = 0.02", "ALARM = 0.2"),
+    ("familiarity/statistics.py", "return np.asarray(1 - below)", "return np.asarray(below)"),
     # The diffusion.
     ("diffusion/streams.py", "* math.sqrt(BLOCK / (BLOCK - 1))", ""),
     ("diffusion/streams.py", "(own - torch.stack(block).mean(0))", "own"),

@@ -12,9 +12,9 @@ import numpy as np
 from dispr.cells.dataset import CellDataset, validation_split
 from dispr.cells.folder import find_cells
 from dispr.cli.main import run
+from dispr.familiarity.statistics import FEWEST, fit_familiarity
 from dispr.files import atomic_path
 from dispr.model.frame import frame_to_dict
-from dispr.prediction.familiarity import FEWEST, fit_familiarity
 from dispr.training.frame import find_frame
 
 

@@ -12,8 +12,8 @@ import torch
 
 from dispr.cli.main import run
 from dispr.files import atomic_path
+from dispr.model.shipped import FOLDER, INDEX
 from dispr.model.weights import load_weights, save_weights
-from dispr.prediction.shipped import FOLDER, INDEX
 
 
 @click.command()

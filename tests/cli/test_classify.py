@@ -105,9 +105,9 @@ def test_unknown_names_are_refused(cells_folder, tmp_path, monkeypatch, capsys):
 
 
 def test_a_leak_ends_in_one_sentence(cells, tmp_path, monkeypatch, capsys):
+    from dispr.model.shipped import shipped_weights
     from dispr.model.weights import fingerprint
     from dispr.prediction.model import load
-    from dispr.prediction.shipped import shipped_weights
 
     model = load(device="cpu")
     folder = tmp_path / "predictions"

@@ -15,10 +15,10 @@ from dispr.cli.calibrate import command as calibrate
 from dispr.cli.main import main
 from dispr.cli.measure import command
 from dispr.files import write_tiff
+from dispr.model.shipped import shipped_weights
 from dispr.model.weights import fingerprint
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import load
-from dispr.prediction.shipped import shipped_weights
 
 
 def run(*arguments):

@@ -14,7 +14,7 @@ from PIL import Image
 import dispr
 from dispr.cli.main import cli
 from dispr.files import write_tiff
-from dispr.prediction.shipped import shipped_weights
+from dispr.model.shipped import shipped_weights
 from dispr.simulate.cell import simulate_cell
 from dispr.simulate.field import simulate_field
 from dispr.simulate.folder import simulate_folder

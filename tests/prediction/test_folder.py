@@ -12,10 +12,10 @@ from dispr.cells.metadata import read_voxel_size
 from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
+from dispr.familiarity.statistics import fit_familiarity
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import UNetConfig
-from dispr.prediction.familiarity import fit_familiarity
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, cell_digest

@@ -11,9 +11,9 @@ import torch
 
 from dispr.errors import ConfigError
 from dispr.model.frame import frame_of
+from dispr.model.seen import seen_cells
 from dispr.model.weights import load_weights
 from dispr.prediction.model import load
-from dispr.prediction.seen import seen_cells
 from dispr.training.checkpoint import load_checkpoint
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

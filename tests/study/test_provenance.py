@@ -6,10 +6,10 @@ import torch
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.model.config import ModelConfig
+from dispr.model.shipped import shipped_weights
 from dispr.model.weights import Weights, build_network, fingerprint, save_weights
 from dispr.network.config import UNetConfig
 from dispr.prediction.model import load
-from dispr.prediction.shipped import shipped_weights
 from dispr.study.folds import make_split
 from dispr.study.provenance import (
     Predictions,

@@ -14,14 +14,14 @@ from dispr.cells.folder import find_cells
 from dispr.cells.prepare import occupancy
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError, FileError
+from dispr.familiarity.reference import familiarity_of
 from dispr.model.config import ModelConfig
+from dispr.model.seen import digest_of, seen_cells
 from dispr.model.weights import load_weights
 from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.network.planes import UNKNOWN
 from dispr.network.shape_decoder import ShapeDecoderConfig
-from dispr.prediction.familiarity import digest_of, familiarity_of
 from dispr.prediction.model import load
-from dispr.prediction.seen import seen_cells
 from dispr.simulate.folder import simulate_folder
 from dispr.training.config import TrainingConfig
 from dispr.training.samples import cell_of, make_samples

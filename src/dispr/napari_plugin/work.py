@@ -15,6 +15,8 @@ import numpy as np
 
 from dispr.cells.arrays import SIZE
 from dispr.errors import FileError
+from dispr.familiarity.reference import familiarity_of
+from dispr.familiarity.traits import describe_all
 from dispr.labelled.field.meshes import placed_mesh
 from dispr.labelled.field.place import FieldVolume, PlacedShape, placed_likelihood, placed_shape
 from dispr.labelled.field.predict import canonical_crops
@@ -29,8 +31,6 @@ from dispr.napari_plugin.layers import (
     numbers_layer,
     surface_layer,
 )
-from dispr.prediction.appearance import describe_all
-from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.model import Model, cell_digest, load
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings

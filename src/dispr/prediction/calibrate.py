@@ -15,16 +15,17 @@ from dispr.cells.prepare import occupancy
 from dispr.cells.read import read_cell, read_framed_obj
 from dispr.cells.square import Grid
 from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.familiarity.reference import familiarity_of
+from dispr.familiarity.statistics import FEWEST
 from dispr.files import read_tiff
 from dispr.images.read import read_numbers
 from dispr.intervals.fit import LEVEL, fewest_cells, fit_intervals, refuse_few
 from dispr.intervals.rules import Intervals
+from dispr.model.seen import seen_cells
 from dispr.model.weights import Weights
 from dispr.morphology.shape import shape_values
-from dispr.prediction.familiarity import FEWEST, familiarity_of
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model
-from dispr.prediction.seen import seen_cells
 from dispr.prediction.settings import PredictionSettings
 from dispr.processes import map_in_processes
 

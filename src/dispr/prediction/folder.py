@@ -22,6 +22,8 @@ from dispr.cells.spacing import Spacing
 from dispr.cells.square import Square, whole_square
 from dispr.checksums import guard
 from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.familiarity.reference import familiarity_of
+from dispr.familiarity.traits import describe_all
 from dispr.files import make_folder, write_csv
 from dispr.images.read import read_numbers
 from dispr.intervals.rules import NOWHERE, calibrated
@@ -29,8 +31,6 @@ from dispr.model.weights import fingerprint
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.morphology.voxels import fragment_share, surface
 from dispr.names import key
-from dispr.prediction.appearance import describe_all
-from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.files import SETTINGS, TABLE, PredictionFolder
 from dispr.prediction.model import Model, cell_digest
 from dispr.prediction.planes import numbered_planes
@@ -104,7 +104,7 @@ def predict_folder(
         frame_y_px, frame_x_px and frame_px, first row,
         first column and edge of the square of the crop, in its pixels, that the shapes' 64 x 64
         columns stand on (it may reach beyond the crop); familiarity, the share of training cells
-        whose sections are more unusual (`dispr.prediction.familiarity`), and a warning where it is
+        whose sections are more unusual (`dispr.familiarity.statistics`), and a warning where it is
         too low to trust the shapes, both empty where nothing is known of the model's training
         cells. The warning also says what does not fit the frame. Where the pixel size is known,
         also voxel_size_um and the volumes as volume_um3, volume_mean_um3 and so on.

@@ -19,19 +19,19 @@ from dispr.cells.framing import Crop, frame_crops, plane_shown, shown
 from dispr.cells.prepare import condition_tensor
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
+from dispr.familiarity.reference import familiarity_of
+from dispr.familiarity.traits import describe_all
 from dispr.intervals.rules import intervals_of
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
+from dispr.model.shipped import shipped_remarks, shipped_weights
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.network.network import Network
-from dispr.prediction.appearance import describe_all
 from dispr.prediction.draw import draw_occupancy, sampling_process
-from dispr.prediction.familiarity import familiarity_of
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
-from dispr.prediction.shipped import shipped_remarks, shipped_weights
 
 if TYPE_CHECKING:
     pass

@@ -34,7 +34,7 @@ class Source:
     truth : Path or None
         The true shape, where it is known.
     familiarity : float or None
-        Share of training cells that are more unusual; see `dispr.prediction.familiarity`.
+        Share of training cells that are more unusual; see `dispr.familiarity.statistics`.
     warning : str
         What is odd about the cell, or about its place in a field of view.
     pixels : float or None

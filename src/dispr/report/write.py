@@ -11,10 +11,10 @@ from typing import Any
 from dispr._version import __version__
 from dispr.cells.groups import with_groups
 from dispr.errors import FileError
+from dispr.familiarity.statistics import ALARM
 from dispr.files import atomic_path
 from dispr.measurements.columns import OF_SHAPES
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, UNITS
-from dispr.prediction.familiarity import ALARM
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
 from dispr.report.cell import CellReport, report_cell

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
+from dispr.model.seen import seen_cells
 from dispr.prediction.files import SETTINGS, PredictionFolder
-from dispr.prediction.seen import seen_cells
 from dispr.study.folds import Fold, Split
 
 

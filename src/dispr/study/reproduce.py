@@ -13,10 +13,10 @@ from dispr.cells.folder import CellFiles, find_cells
 from dispr.errors import ConfigError
 from dispr.files import write_csv
 from dispr.model.device import check_precision, find_device
+from dispr.model.seen import seen_cells
 from dispr.model.weights import Weights, load_weights
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
-from dispr.prediction.seen import seen_cells
 from dispr.prediction.settings import PredictionSettings
 from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
@@ -73,7 +73,7 @@ def reproduce(
         cell of the study.
     unrelated : sequence of str
         Data sets that these weights were trained on and that share no cell with the study, see
-        `dispr.prediction.seen.seen_cells`.
+        `dispr.model.seen.seen_cells`.
     origin : str
         What the report says of where the cells are from.
     device : str

@@ -23,12 +23,12 @@ from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError, FileError
+from dispr.familiarity.statistics import FEWEST, fit_familiarity
 from dispr.model.config import ModelConfig, to_dict
 from dispr.model.device import check_precision, find_device, plain_torch
 from dispr.model.frame import frame_of, frame_to_dict
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
 from dispr.prediction.draw import sampling_process
-from dispr.prediction.familiarity import FEWEST, fit_familiarity
 from dispr.prediction.model import cell_digest
 from dispr.training.checkpoint import NAME as CHECKPOINT
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dispr.errors import ConfigError
-from dispr.prediction.familiarity import digest_of
 
 SIMULATED_EXTRA = "3e4d2bf38ca1a41a"
 """Checksum of the training cells of the first shipped weights. Their 3,000 extra cells, which are
@@ -66,3 +66,8 @@ def seen_cells(
             seen.update(named)
         link = link.get("started_from")
     return frozenset(seen), tuple(remarks)
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """Give a checksum of the names of cells, in any order."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dispr.prediction.appearance import TRAITS, describe, describe_all
+from dispr.familiarity.traits import TRAITS, describe, describe_all
 
 Y, X = np.mgrid[:64, :64] - 31.5
 

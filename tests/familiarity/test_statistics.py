@@ -8,20 +8,17 @@ from sklearn.covariance import ledoit_wolf
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.prediction.appearance import TRAITS, describe_all
-from dispr.prediction.familiarity import (
-    ALARM,
-    digest_of,
+from dispr.familiarity.reference import (
     familiarity_of,
-    fit_familiarity,
-    from_dict,
     load_familiarity,
     save_familiarity,
     score_inputs,
-    shrunk_covariance,
     warning,
 )
-from dispr.prediction.shipped import shipped_weights
+from dispr.familiarity.statistics import ALARM, fit_familiarity, from_dict, shrunk_covariance
+from dispr.familiarity.traits import TRAITS, describe_all
+from dispr.model.seen import digest_of
+from dispr.model.shipped import shipped_weights
 from dispr.simulate.cell import simulate
 from dispr.simulate.wrong import wrong_inputs
 

@@ -1,0 +1,1 @@
+"""How like the training cells a cell is."""
