@@ -5,7 +5,8 @@ import pytest
 
 import dispr
 from dispr.errors import FileError
-from dispr.prediction import model, shipped
+from dispr.model import shipped
+from dispr.prediction import model
 
 
 def test_index_names_the_checksums_of_the_files():

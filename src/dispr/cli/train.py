@@ -187,7 +187,7 @@ def run_with_progress(trainer: Any, out: Path) -> None:
     def stopping() -> None:
         bar.write("Stopping after this step; a second Ctrl-C stops at once, without saving it.")
 
-    finished = trainer.fit(show, stopping if main else None)
+    finished = trainer.fit(show, on_stop=stopping if main else None)
     bar.close()
     score, step = trainer.best
     if main and finished and step:

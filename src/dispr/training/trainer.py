@@ -190,14 +190,15 @@ class Trainer:
         return self.step >= self.training.steps
 
     @plain_torch()
-    def fit(self, on_step: OnStep | None = None, on_stop: Callable[[], Any] | None = None) -> bool:
+    def fit(self, *on_step: OnStep, on_stop: Callable[[], Any] | None = None) -> bool:
         """Train to the last step, or until Ctrl-C or SIGTERM, which save a checkpoint first.
 
         Parameters
         ----------
-        on_step : callable, optional
-            Called after each step with the number of steps done and the numbers of this step
-            that were logged, if any.
+        *on_step : callable
+            Called after each step with the number of steps done and all numbers that were logged
+            at it (means of the losses since the last log, learning rate, cells per second; at a
+            validation its scores): empty where none were. Each process calls its own.
         on_stop : callable, optional
             Called when a signal asks to stop; the step under way is finished first.
 
@@ -229,8 +230,8 @@ class Trainer:
                 if judge:
                     values |= self._validate()
                     began, seen = time.monotonic(), 0
-                if on_step:
-                    on_step(self.step, values)
+                for told in on_step:
+                    told(self.step, values)
             if self.means:
                 self._log(seen / (time.monotonic() - began))
             if saved != self.step:
@@ -379,10 +380,10 @@ class Trainer:
         """Write a line of means since the last; refuse to go on with what has diverged."""
         means = self.means.take(lambda values: self.accelerator.reduce(values, "sum"))
         self._check_finite(means.get("loss"))
+        rates = {"lr": self.training.learning_rate(self.step - 1), "cells_per_second": speed}
         if self.log:
-            rates = {"lr": self.training.learning_rate(self.step - 1), "cells_per_second": speed}
             self.log.add("train", self.step, {**means, **rates})
-        return {key: value for key, value in means.items() if value is not None}
+        return {key: value for key, value in (means | rates).items() if value is not None}
 
     def _backward(self, samples: Samples, *, is_last: bool) -> dict[str, Tensor]:
         """Add the gradients of a microbatch; processes exchange theirs after the last."""
