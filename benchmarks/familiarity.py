@@ -22,8 +22,8 @@ from dispr.familiarity.reference import load_familiarity
 from dispr.familiarity.statistics import ALARM
 from dispr.model.shipped import shipped_weights
 from dispr.model.weights import load_weights
-from dispr.simulate.cell import simulate
-from dispr.simulate.wrong import wrong_inputs
+from dispr.simulation.cell import simulate
+from dispr.simulation.wrong import wrong_inputs
 
 
 @click.command()

@@ -22,7 +22,7 @@ import tifffile
 from scipy import ndimage
 
 from dispr.files import write_tiff
-from dispr.simulate.field import VOXEL, simulate_field
+from dispr.simulation.field import VOXEL, simulate_field
 
 TYPES = ["0.00_discocyte", "-1.00_spherocyte", "-0.67_stomatocyte_II", "0.33_echinocyte_I"]
 

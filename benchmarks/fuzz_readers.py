@@ -50,7 +50,7 @@ from dispr.report.fieldmap import field_map
 from dispr.report.sources import find_sources
 from dispr.scores.intervals import stated_intervals
 from dispr.scores.shape import METRICS
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.study.feature_table import read_table
 from dispr.study.folds import read_split
 from dispr.study.shape_tables import over_folds, read_scores

@@ -20,7 +20,7 @@ from dispr.measurements.inputs import find_items
 from dispr.morphology import shape, voxels
 from dispr.morphology.thickness import local_thickness
 from dispr.prediction.files import PredictionFolder
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 from dispr.surface.box import bounding_box
 from dispr.surface.surface import surface_of
 

@@ -22,7 +22,7 @@ from dispr.cli.train import change_preset, run_with_progress
 from dispr.model.weights import Weights, load_weights
 from dispr.prediction.model import load
 from dispr.scores.shape import score
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.training.presets import get_preset
 from dispr.training.trainer import Trainer
 

@@ -23,7 +23,7 @@ import dispr
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.prediction.model import Model
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 from dispr.training.presets import get_preset
 
 PUBLISHED_STEPS = 1000

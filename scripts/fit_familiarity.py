@@ -47,7 +47,7 @@ def command(data: Path, weights: Path | None, out: Path | None, simulated: int) 
     from dispr.familiarity.statistics import fit_familiarity
     from dispr.model.shipped import shipped_weights
     from dispr.model.weights import load_weights
-    from dispr.simulate.cell import simulate
+    from dispr.simulation.cell import simulate
 
     wanted = set(load_weights(weights or shipped_weights()[0]).about.get("training_cells", ()))
     files = [file for file in find_cells(data) if file.name in wanted]

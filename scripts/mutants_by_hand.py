@@ -362,9 +362,13 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("study/oversampling.py", "rng.random((missing, 1)) *", "2 *"),
     ("study/classifier.py", "max_iter=100", "max_iter=10"),
     # The simulator.
-    ("simulate/imaging.py", "PLANE = 32", "PLANE = 20"),
-    ("simulate/imaging.py", "deviation * rng", "0 * rng"),
-    ("simulate/grid.py", "[[c, -s, 0], [s, c, 0], [0, 0, 1]]", "[[c, s, 0], [s, c, 0], [0, 0, 1]]"),
+    ("simulation/imaging.py", "PLANE = 32", "PLANE = 20"),
+    ("simulation/imaging.py", "deviation * rng", "0 * rng"),
+    (
+        "simulation/grid.py",
+        "[[c, -s, 0], [s, c, 0], [0, 0, 1]]",
+        "[[c, s, 0], [s, c, 0], [0, 0, 1]]",
+    ),
     # The command line.
     ("cli/main.py", "_end(STOPPED, 130)", "_end(STOPPED, 0)"),
     ("cli/main.py", '_end(f"Error: {error}", 2)', '_end(f"Error: {error}", 1)'),

@@ -142,7 +142,7 @@ SIMULATED = 1000
 
 def simulate_one(task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Simulate a cell from a seed and its number: image, mask and obj."""
-    from dispr.simulate.cell import check_types, simulate_cell
+    from dispr.simulation.cell import check_types, simulate_cell
 
     seed, index = task
     types = check_types(None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dispr.prediction.model import Model, load
     from dispr.prediction.prediction import Prediction
     from dispr.scores.shape import score
-    from dispr.simulate.cell import simulate
+    from dispr.simulation.cell import simulate
 
 __all__ = [
     "DisprError",
@@ -41,13 +41,13 @@ __all__ = [
 _HOMES = {
     "DisprError": "dispr.errors",
     "Model": "dispr.prediction.model",
-    "Prediction": "dispr.prediction.model",
+    "Prediction": "dispr.prediction.prediction",
     "load": "dispr.prediction.model",
     "measure": "dispr.morphology.shape",
     "measure_section": "dispr.morphology.section",
     "predict_field": "dispr.labelled.field.predict",
     "score": "dispr.scores.shape",
-    "simulate": "dispr.simulate.cell",
+    "simulate": "dispr.simulation.cell",
 }
 
 

@@ -11,7 +11,7 @@ from dispr.cells.groups import read_groups, told_groups, with_groups
 from dispr.cli.main import cli
 from dispr.errors import FileError
 from dispr.files import write_tiff
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 
 
 def write(root, group, names):

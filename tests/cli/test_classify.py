@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from dispr.cli.classify import FEATURES, command
 from dispr.cli.main import main
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.study.settings import SOURCES
 
 

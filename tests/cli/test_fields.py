@@ -15,7 +15,7 @@ from dispr.files import write_tiff
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
 from dispr.network.config import UNetConfig
-from dispr.simulate.field import simulate_field
+from dispr.simulation.field import simulate_field
 
 
 @pytest.fixture(scope="module")

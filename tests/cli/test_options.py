@@ -180,8 +180,8 @@ def test_mesh(called, predicted):
 
 
 def test_simulate(called):
-    called["patch"]("dispr.simulate.folder.simulate_folder")
-    called["patch"]("dispr.simulate.field_folder.simulate_fields")
+    called["patch"]("dispr.simulation.folder.simulate_folder")
+    called["patch"]("dispr.simulation.field_folder.simulate_fields")
     types = "B_keratocytes, 0.00_discocyte"
     run("simulate", "-o", "d", "-n", 7, "--seed", 5, "--types", types, "--test-fraction", 0.25)
     names = ["B_keratocytes", "0.00_discocyte"]

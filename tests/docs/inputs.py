@@ -15,9 +15,9 @@ import dispr
 from dispr.cli.main import cli
 from dispr.files import write_tiff
 from dispr.model.shipped import shipped_weights
-from dispr.simulate.cell import simulate_cell
-from dispr.simulate.field import simulate_field
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.cell import simulate_cell
+from dispr.simulation.field import simulate_field
+from dispr.simulation.folder import simulate_folder
 
 VOXEL = 0.172
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 
 SOURCE = Path(__file__).parents[2] / "src"
 MODULES = sorted(

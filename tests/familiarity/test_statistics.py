@@ -19,8 +19,8 @@ from dispr.familiarity.statistics import ALARM, fit_familiarity, from_dict, shru
 from dispr.familiarity.traits import TRAITS, describe_all
 from dispr.model.seen import digest_of
 from dispr.model.shipped import shipped_weights
-from dispr.simulate.cell import simulate
-from dispr.simulate.wrong import wrong_inputs
+from dispr.simulation.cell import simulate
+from dispr.simulation.wrong import wrong_inputs
 
 TYPES = ("0.00_discocyte", "-1.00_spherocyte", "0.33_echinocyte_I")
 

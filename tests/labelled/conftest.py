@@ -9,7 +9,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import UNetConfig
 from dispr.prediction.model import Model
-from dispr.simulate.field import SimulatedField, simulate_field
+from dispr.simulation.field import SimulatedField, simulate_field
 
 ROUND = ["0.00_discocyte", "-1.00_spherocyte"]
 

@@ -18,7 +18,7 @@ from dispr.morphology.published import (
     gabor_sum,
     hull_voxels,
 )
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 
 
 def body_of(kind, seed=3):

@@ -19,7 +19,7 @@ from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, load
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 
 CONFIG = ModelConfig(
     UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic"),

@@ -20,7 +20,7 @@ from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, cell_digest
 from dispr.prediction.settings import PredictionSettings
-from dispr.simulate.cell import simulate
+from dispr.simulation.cell import simulate
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
 

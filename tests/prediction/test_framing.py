@@ -17,7 +17,7 @@ from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
 from dispr.prediction.settings import PredictionSettings
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 
 PIXEL = 0.172
 

@@ -11,7 +11,7 @@ import dispr
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.prediction.settings import PredictionSettings
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 
 SPHERE = ("-1.00_spherocyte", 1)
 CUPS = [("-0.67_stomatocyte_II", 2), ("-0.33_stomatocyte_I", 1)]

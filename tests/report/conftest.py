@@ -7,7 +7,7 @@ from dispr.prediction.files import PredictionFolder
 from dispr.records import write_json
 from dispr.report.write import write_report
 from dispr.scores.shape import binarise
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 
 EDGE = 0.172
 RULES = {name: Rule(2.0, 0.1, log=True) for name in ("volume", "boundary")}

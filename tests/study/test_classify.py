@@ -11,7 +11,7 @@ from dispr.cells.folder import find_cells
 from dispr.cells.read import read_obj
 from dispr.errors import ConfigError, DisprError, FileError
 from dispr.prediction.files import PredictionFolder
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.study import measure_cells
 from dispr.study.classify import classify
 from dispr.study.feature_sources import Sources

@@ -21,7 +21,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.network.config import UNetConfig
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.study import fold_models, measure_cells
 from dispr.study.folds import Fold, class_of, read_split
 from dispr.study.places import Places, begin

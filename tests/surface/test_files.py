@@ -6,7 +6,7 @@ import trimesh
 from dispr.cli.main import cli
 from dispr.errors import ConfigError, FileError
 from dispr.prediction.files import PredictionFolder
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 from dispr.surface.files import FORMATS
 from dispr.surface.mesh import mesh_of
 

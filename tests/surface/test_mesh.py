@@ -5,7 +5,7 @@ import pytest
 
 from dispr.errors import ArrayError, ConfigError
 from dispr.prediction.prediction import Prediction
-from dispr.simulate.cell import simulate_cell
+from dispr.simulation.cell import simulate_cell
 from dispr.surface.mesh import mesh_of
 
 

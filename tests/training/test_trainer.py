@@ -22,7 +22,7 @@ from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.network.planes import UNKNOWN
 from dispr.network.shape_decoder import ShapeDecoderConfig
 from dispr.prediction.model import load
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.training.config import TrainingConfig
 from dispr.training.samples import cell_of, make_samples
 from dispr.training.trainer import Trainer

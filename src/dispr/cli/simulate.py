@@ -52,14 +52,14 @@ def command(
     """
     names = None if types is None else [name.strip() for name in types.split(",") if name.strip()]
     if fields is not None:
-        from dispr.simulate.field_folder import simulate_fields
+        from dispr.simulation.field_folder import simulate_fields
 
         refuse_given(("test_fraction",), "fields have no parts")
         images = simulate_fields(out, fields, number, seed, (field_size, field_size), names)
         text = f"{out}: {len(images)} fields of {number} cells."
         result(text, fields=len(images), cells=number * len(images), out=out)
         return
-    from dispr.simulate.folder import simulate_folder
+    from dispr.simulation.folder import simulate_folder
 
     refuse_given(("field_size",), "it is for --fields")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dispr.napari_plugin.layers import LayerData, World
-from dispr.simulate.field import VOXEL, SimulatedField, simulate_field
+from dispr.simulation.field import VOXEL, SimulatedField, simulate_field
 
 CELLS = 8
 SHAPE = (224, 256)

@@ -11,7 +11,7 @@ from dispr.cells.folder import CellFiles, find_cells
 from dispr.model.weights import Weights, load_weights, save_weights
 from dispr.prediction.calibrate import calibrate, with_intervals
 from dispr.prediction.model import load
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.study.places import Places
 from dispr.study.progress import Progress, counted
 from dispr.study.settings import Plan

@@ -20,7 +20,7 @@ from dispr.prediction.model import load
 from dispr.prediction.settings import PredictionSettings
 from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
-from dispr.simulate.folder import simulate_folder
+from dispr.simulation.folder import simulate_folder
 from dispr.study.classify import classify, refuse_without_objects
 from dispr.study.fold_models import SIMULATED, FoldModels
 from dispr.study.folds import Fold, make_split, write_split

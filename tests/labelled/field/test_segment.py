@@ -4,7 +4,7 @@ from scipy.optimize import linear_sum_assignment
 
 from dispr.errors import ArrayError, NoCellsError
 from dispr.labelled.field.segment import segment
-from dispr.simulate.field import simulate_field
+from dispr.simulation.field import simulate_field
 
 
 def agreement(found, true):

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from dispr.files import write_tiff
-from dispr.simulate.field import VOXEL, simulate_field
+from dispr.simulation.field import VOXEL, simulate_field
 
 STEP = 3
 """Voxels between the planes of a stack."""

@@ -19,7 +19,7 @@ from dispr.labelled.stack import folder as stacks_folder
 from dispr.labelled.stack.folder import prepare_stacks
 from dispr.labelled.stack.manifest import summary
 from dispr.labelled.stack.plan import StackSettings
-from dispr.simulate.field import VOXEL
+from dispr.simulation.field import VOXEL
 
 FRAME = 64 * VOXEL
 STEP = 3

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dispr.simulate.grid import Points
+from dispr.simulation.grid import Points
 
 Triple = Sequence[float] | np.ndarray
 """Values for x, y and z."""

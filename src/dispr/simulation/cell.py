@@ -10,11 +10,11 @@ import numpy as np
 from dispr.arguments import as_whole
 from dispr.cells.classes import TYPES
 from dispr.errors import ConfigError
-from dispr.simulate.grid import Grid, Pose, random_rotation, random_waves
-from dispr.simulate.imaging import PLANE, SIZE, Microscope, confocal_section, occupancy
-from dispr.simulate.parameters import LYING_FLAT, PARAMETERS, TypeParameters
-from dispr.simulate.shapes import SHAPES, Shape
-from dispr.simulate.solids import cut
+from dispr.simulation.grid import Grid, Pose, random_rotation, random_waves
+from dispr.simulation.imaging import PLANE, SIZE, Microscope, confocal_section, occupancy
+from dispr.simulation.parameters import LYING_FLAT, PARAMETERS, TypeParameters
+from dispr.simulation.shapes import SHAPES, Shape
+from dispr.simulation.solids import cut
 
 _LARGEST = 60.0
 """Extent in voxels that leaves two empty planes on every side of the box."""

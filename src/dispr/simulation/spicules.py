@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispr.simulate.grid import Grid, Points
-from dispr.simulate.solids import join
+from dispr.simulation.grid import Grid, Points
+from dispr.simulation.solids import join
 
 _RAY = np.arange(2, 40, 0.5, dtype=np.float32)
 

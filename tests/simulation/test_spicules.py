@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dispr.simulate.grid import Grid, Pose
-from dispr.simulate.solids import ellipsoid
-from dispr.simulate.spicules import Spicule, even_directions, grow, surface_points
+from dispr.simulation.grid import Grid, Pose
+from dispr.simulation.solids import ellipsoid
+from dispr.simulation.spicules import Spicule, even_directions, grow, surface_points
 
 AXIS = np.arange(64, dtype=np.float32) - 31.5
 

@@ -4,10 +4,9 @@ from scipy.spatial import ConvexHull
 
 from dispr.cells.classes import TYPES, parse_name
 from dispr.errors import ConfigError
-from dispr.simulate import simulate, simulate_cell
-from dispr.simulate.cell import SimulatedCell
-from dispr.simulate.parameters import PARAMETERS
-from dispr.simulate.shapes import SHAPES
+from dispr.simulation.cell import SimulatedCell, simulate, simulate_cell
+from dispr.simulation.parameters import PARAMETERS
+from dispr.simulation.shapes import SHAPES
 
 # Medians of the published cells: volume, and extents along z, y and x, in voxels.
 PUBLISHED = {
@@ -106,7 +105,7 @@ def test_cells_do_not_depend_on_their_number():
         assert np.array_equal(a.obj, b.obj)
 
 
-def test_the_function_and_its_package_bear_one_name():
+def test_the_public_function():
     import dispr
 
     for _ in range(2):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dispr.simulate.grid import Grid, Pose
-from dispr.simulate.imaging import Microscope, confocal_section, occupancy
-from dispr.simulate.solids import ellipsoid
+from dispr.simulation.grid import Grid, Pose
+from dispr.simulation.imaging import Microscope, confocal_section, occupancy
+from dispr.simulation.solids import ellipsoid
 
 AXIS = np.arange(64, dtype=np.float32) - 32
 SPHERE = ellipsoid(Grid((AXIS, AXIS, AXIS), Pose(np.eye(3))).points, (20, 20, 20))

@@ -12,7 +12,7 @@ from dispr.cells.folder import KINDS, SPLITS, parts, tiff_files
 from dispr.errors import ConfigError, FileError
 from dispr.files import make_folder, write_tiff
 from dispr.records import begin, taken_up
-from dispr.simulate.cell import check_numbers, check_types, simulate_cell
+from dispr.simulation.cell import check_numbers, check_types, simulate_cell
 
 SIMULATOR_VERSION = 2
 """To be raised whenever a seed gives other cells than before."""

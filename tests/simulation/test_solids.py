@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dispr.simulate.grid import Grid, Pose, random_rotation, random_waves
-from dispr.simulate.solids import biconcave, bowl, cut, ellipsoid, join
+from dispr.simulation.grid import Grid, Pose, random_rotation, random_waves
+from dispr.simulation.solids import biconcave, bowl, cut, ellipsoid, join
 
 AXIS = np.arange(64, dtype=np.float32) - 31.5
 BOX = Grid((AXIS, AXIS, AXIS), Pose(np.eye(3)))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispr.simulate.grid import Grid, Points, random_rotation
-from dispr.simulate.solids import biconcave, blade, bowl, cut, ellipsoid, join, moved, plate
-from dispr.simulate.spicules import Spicule, even_directions, grow, surface_points
+from dispr.simulation.grid import Grid, Points, random_rotation
+from dispr.simulation.solids import biconcave, blade, bowl, cut, ellipsoid, join, moved, plate
+from dispr.simulation.spicules import Spicule, even_directions, grow, surface_points
 
 Body = Callable[[Points], np.ndarray]
 

@@ -6,8 +6,8 @@ import pytest
 from dispr.cells.folder import find_cells
 from dispr.errors import ConfigError, FileError
 from dispr.files import read_tiff
-from dispr.simulate import folder, simulate_folder
-from dispr.simulate.folder import split_of
+from dispr.simulation import folder
+from dispr.simulation.folder import simulate_folder, split_of
 
 TYPES = ("0.00_discocyte", "-1.00_spherocyte", "B_keratocytes")
 

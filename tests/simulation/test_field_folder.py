@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from dispr.cli.simulate import command
 from dispr.errors import ConfigError, FileError
 from dispr.labelled.find import find_fields
-from dispr.simulate.field import simulate_field
-from dispr.simulate.field_folder import simulate_fields
+from dispr.simulation.field import simulate_field
+from dispr.simulation.field_folder import simulate_fields
 
 SPHERES = ["-1.00_spherocyte"]
 

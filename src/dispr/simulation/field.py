@@ -9,8 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.errors import ConfigError
-from dispr.simulate.cell import SimulatedCell, check_types, simulate_cell
-from dispr.simulate.imaging import PLANE, SIZE, Microscope
+from dispr.simulation.cell import SimulatedCell, check_types, simulate_cell
+from dispr.simulation.imaging import PLANE, SIZE, Microscope
 
 VOXEL = 0.172
 """Edge of a pixel and of a voxel in um."""

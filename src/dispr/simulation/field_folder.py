@@ -9,8 +9,8 @@ from typing import Any
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
 from dispr.records import begin, taken_up
-from dispr.simulate.cell import check_numbers, check_types
-from dispr.simulate.field import VOXEL, simulate_field
+from dispr.simulation.cell import check_numbers, check_types
+from dispr.simulation.field import VOXEL, simulate_field
 
 RECORD = "simulation.json"
 
@@ -36,7 +36,7 @@ def simulate_fields(
     fields, cells : int
         Number of fields, and of cells in each.
     seed, shape, types
-        As for `dispr.simulate.field.simulate_field`.
+        As for `dispr.simulation.field.simulate_field`.
     on_field : callable, optional
         Called after each field.
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from dispr.errors import ConfigError
-from dispr.simulate.field import simulate_field
+from dispr.simulation.field import simulate_field
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 
-from dispr.simulate.cell import simulate
-from dispr.simulate.wrong import resized, wrong_inputs
+from dispr.simulation.cell import simulate
+from dispr.simulation.wrong import resized, wrong_inputs
 
 
 def pairs():

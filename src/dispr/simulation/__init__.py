@@ -1,0 +1,1 @@
+"""Simulated cells: analytic shapes, seen through a simulated microscope."""
