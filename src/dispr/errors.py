@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class DisprError(Exception):
     """A problem in the user's input or surroundings, stated in one sentence.
@@ -25,3 +28,12 @@ class NoCellsError(ArrayError):
 
 class ConfigError(DisprError):
     """A setting is invalid, or settings contradict one another."""
+
+
+@contextlib.contextmanager
+def as_file_errors() -> Iterator[None]:
+    """Turn errors of an array that was read from a file into errors of the file."""
+    try:
+        yield
+    except ArrayError as error:
+        raise FileError(str(error)) from error

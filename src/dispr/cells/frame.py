@@ -80,11 +80,11 @@ class Frame:
 PUBLISHED = Frame(PIXEL_UM, "red blood cells")
 """Frame of the published data set."""
 
-Rule = Literal["auto", "field", "cell"] | float
+Word = Literal["auto", "field", "cell"]
+Rule = Word | float
 """How frames are chosen; a number is their edge in um."""
 
-
-_WORDS: tuple[Literal["auto", "field", "cell"], ...] = ("auto", "field", "cell")
+WORDS: tuple[Word, ...] = ("auto", "field", "cell")
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,15 @@ class Frames:
     enlarged: tuple[bool, ...]
 
 
-def as_rule(text: str | float) -> Rule:
-    """Check a rule: "auto", "field", "cell", or a number of um.
+def as_rule(text: str | float, words: Sequence[Word] = WORDS) -> Rule:
+    """Check a rule: "auto", "field", "cell" (or only some of these words), or a number of um.
 
     Raises
     ------
     ConfigError
         If it is none of these.
     """
-    for word in _WORDS:
+    for word in words:
         if isinstance(text, str) and text == word:
             return word
     try:
@@ -125,7 +125,8 @@ def as_rule(text: str | float) -> Rule:
     except ValueError:
         edge = math.nan
     if not (math.isfinite(edge) and edge > 0):
-        raise ConfigError(f'the frame is "auto", "field", "cell" or a number of um, not "{text}".')
+        known = ", ".join(f'"{word}"' for word in words)
+        raise ConfigError(f'the frame is {known} or a number of um, not "{text}".')
     return edge
 
 

@@ -15,7 +15,7 @@ from dispr.cells.framing import Crop, shown
 from dispr.cells.metadata import stated_pixel_size
 from dispr.cells.spacing import as_pixel_size, resized_pixel_size
 from dispr.cells.square import Grid, Square, whole_square
-from dispr.errors import ArrayError, FileError
+from dispr.errors import as_file_errors
 from dispr.images.read import look, read_greys, read_numbers
 
 
@@ -93,10 +93,8 @@ def read_crop(files: CellFiles, pixel_size: float | None = None) -> Crop:
 def _crop(files: CellFiles, pixel_size: float | None) -> Crop:
     image, mask = read_greys(files.image), read_numbers(files.mask)
     names = str(files.image), str(files.mask)
-    try:
+    with as_file_errors():
         same_shape(image, mask, *names)
-    except ArrayError as error:
-        raise FileError(str(error)) from error
     cluster = parse_name(files.name).cell_class == "cell_clusters"
     return Crop(image, mask, pixel_size, *names, cluster)
 
@@ -110,10 +108,8 @@ def read_framed(files: CellFiles, square: Square | None) -> Cell:
         If a file cannot be read or is refused.
     """
     crop = _crop(files, None)
-    try:
+    with as_file_errors():
         return Cell(files.name, *shown(crop, square or whole_square(crop.shape)))
-    except ArrayError as error:
-        raise FileError(str(error)) from error
 
 
 def read_framed_obj(path: str | os.PathLike[str], grid: Grid | None) -> np.ndarray:
@@ -155,10 +151,8 @@ def read_cell(files: CellFiles) -> Cell:
     raw_image, raw_mask = read_greys(files.image), read_numbers(files.mask)
     image = _checked(as_image, raw_image, files.image)
     mask = _checked(as_mask, raw_mask, files.mask)
-    try:
+    with as_file_errors():
         same_shape(raw_image, raw_mask, str(files.image), str(files.mask))
-    except ArrayError as error:
-        raise FileError(str(error)) from error
     obj = None if files.obj is None else read_obj(files.obj)
     return Cell(files.name, image, mask, obj)
 
@@ -199,7 +193,5 @@ def read_original_pixel_size(files: CellFiles, pixel_size: float | None = None) 
 
 
 def _checked(check: Any, array: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
-    try:
+    with as_file_errors():
         return check(array, os.fspath(path))
-    except ArrayError as error:
-        raise FileError(str(error)) from error

@@ -43,7 +43,7 @@ def one_channel(
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give an image of real numbers.")
-    array, axes = _without_ones(array, axes or "?" * array.ndim)
+    array, axes = without_ones(array, axes)
     if array.ndim == 2:
         if channel not in (None, 0):
             raise ConfigError(f"{name} has one channel; leave --channel out.")
@@ -99,7 +99,7 @@ def one_label_image(array: np.ndarray, axes: str = "", name: str = "labels") -> 
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; labels are whole numbers.")
-    array, axes = _without_ones(array, axes or "?" * array.ndim)
+    array, axes = without_ones(array, axes)
     if array.ndim == 3 and "S" in axes:
         raise ArrayError(
             f"{name} is a picture in colours; save the labels themselves, one whole number a cell."
@@ -137,9 +137,10 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
     return array
 
 
-def _without_ones(array: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
-    """Drop axes of length 1, but not of an image that is itself so narrow."""
-    keep = [k for k, n in enumerate(array.shape) if n > 1 or axes[k] in "YX" or array.ndim <= 2]
+def without_ones(array: np.ndarray, axes: str, least: int = 2) -> tuple[np.ndarray, str]:
+    """Drop axes of length 1, but not of an array that has only `least`, nor rows and columns."""
+    axes = axes if len(axes) == array.ndim else "?" * array.ndim
+    keep = [k for k, n in enumerate(array.shape) if n > 1 or axes[k] in "YX" or array.ndim <= least]
     return array.reshape([array.shape[k] for k in keep]), "".join(axes[k] for k in keep)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from dispr.cells.metadata import stated_pixel_size
 from dispr.cells.spacing import as_pixel_size
-from dispr.errors import ArrayError, FileError
+from dispr.errors import FileError, as_file_errors
 from dispr.images.read import existing, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
 from dispr.labelled.channels import one_channel, one_label_image
@@ -40,10 +40,8 @@ def read_field(path: Path, channel: int | None = None) -> np.ndarray:
         If there is no such channel, or a choice must be made.
     """
     array, axes = read_array(path, "img")
-    try:
+    with as_file_errors():
         return one_channel(array, axes, channel, str(path))
-    except ArrayError as error:
-        raise FileError(str(error)) from error
 
 
 def read_labels(path: Path) -> np.ndarray:
@@ -65,10 +63,8 @@ def read_labels(path: Path) -> np.ndarray:
         If the file cannot be read, or does not hold labels.
     """
     array, axes = read_array(path, "masks")
-    try:
+    with as_file_errors():
         return one_label_image(array, axes, str(path))
-    except ArrayError as error:
-        raise FileError(str(error)) from error
 
 
 def read_field_pixel_size(

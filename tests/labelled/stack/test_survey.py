@@ -9,6 +9,6 @@ from dispr.labelled.stack.survey import label_file
 
 def test_a_stack_without_labels_is_refused():
     files = FieldFiles("a", Path("a.tif"), Path("labels/a.tif"))
-    assert label_file(files) is files
+    assert label_file(files) is files.labels
     with pytest.raises(FileError, match=r"a\.tif has no labels beside it; name them by --labels"):
         label_file(FieldFiles("a", Path("a.tif"), None))

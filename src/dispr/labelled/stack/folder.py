@@ -113,8 +113,7 @@ def _prepare_stack(
     names: Names,
 ) -> list[Row]:
     """Write the cells of one stack; give the manifest's rows of its labels."""
-    path = label_file(files).labels
-    assert path is not None
+    path = label_file(files)
     array = read_label_stack(path)
     if not array.any():
         return []

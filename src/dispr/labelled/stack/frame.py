@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from dispr.cells.arrays import SIZE
-from dispr.cells.frame import FRAME_UM, LEAST, MOST, TYPICAL
-from dispr.errors import ConfigError
+from dispr.cells.frame import FRAME_UM, LEAST, MOST, TYPICAL, as_rule
 
 FITTING = 0.95
 """Share of the cells that a frame must hold to be chosen."""
@@ -29,15 +27,8 @@ def as_frame(text: str | float) -> float | None:
     ConfigError
         If it is neither.
     """
-    if text == "auto":
-        return None
-    try:
-        edge = float(text)
-    except (TypeError, ValueError):
-        edge = math.nan
-    if not (math.isfinite(edge) and edge > 0):
-        raise ConfigError(f'the frame is "auto" or a number of um, not "{text}".')
-    return edge
+    rule = as_rule(text, ("auto",))
+    return None if isinstance(rule, str) else rule
 
 
 def choose_frame(extents: Sequence[Extent]) -> float:

@@ -111,7 +111,7 @@ def make_plan(
         "version": VERSION,
         "settings": json.loads(json.dumps(asdict(settings))),
         "classes": [[*key, kind] for key, kind in sorted(classes.items())],
-        "stacks": {files.name: files_digest(_files_of(files)) for files in stacks},
+        "stacks": {files.name: files_digest([files.image, label_file(files)]) for files in stacks},
     }
     before = taken_up(out / RECORD, "cells of stacks", run)
     if before is not None:
@@ -162,10 +162,6 @@ def _decide(
     if len(set(splits.values())) == 1 and 0 < settings.test_fraction < 1:
         note("cells of one stack stay together, so all are for training; none are for testing.")
     return Plan(frame, splits)
-
-
-def _files_of(files: FieldFiles) -> list[Path]:
-    return [path for path in (files.image, label_file(files).labels) if path is not None]
 
 
 def _plan_of(record: Mapping[str, Any], path: Path) -> Plan:

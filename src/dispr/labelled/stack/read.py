@@ -9,9 +9,9 @@ import numpy as np
 
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing, VoxelSize, as_spacing, close
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.errors import ArrayError, ConfigError, FileError, as_file_errors
 from dispr.images.read import look
-from dispr.labelled.channels import MOST_CHANNELS, whole_numbers
+from dispr.labelled.channels import MOST_CHANNELS, whole_numbers, without_ones
 from dispr.labelled.read import read_array
 from dispr.names import TIFF
 
@@ -42,10 +42,8 @@ def read_stack(path: Path, channel: int | None = None) -> np.ndarray:
         If there is no such channel, or a choice must be made.
     """
     array, axes = read_array(path, "img")
-    try:
+    with as_file_errors():
         stack = one_stack(array, axes, channel, str(path))
-    except ArrayError as error:
-        raise FileError(str(error)) from error
     if stack.dtype.kind == "b":
         raise FileError(f"{path} is boolean, as masks are; give the stack of grey values.")
     if stack.dtype.kind == "f" and not np.isfinite(stack).all():
@@ -63,10 +61,8 @@ def stack_shape(path: Path, channel: int | None = None) -> tuple[int, ...]:
     """
     shape, dtype, axes = _about(path)
     nothing = np.broadcast_to(np.zeros((), dtype), shape)
-    try:
+    with as_file_errors():
         return one_stack(nothing, axes, channel, str(path)).shape
-    except ArrayError as error:
-        raise FileError(str(error)) from error
 
 
 def _about(path: Path) -> tuple[tuple[int, ...], np.dtype, str]:
@@ -96,10 +92,8 @@ def read_label_stack(path: Path) -> np.ndarray:
         If the file cannot be read, or does not hold labels in 3D.
     """
     array, axes = read_array(path, "masks")
-    try:
+    with as_file_errors():
         return whole_numbers(one_stack(array, axes, None, str(path), labels=True), str(path))
-    except ArrayError as error:
-        raise FileError(str(error)) from error
 
 
 def one_stack(
@@ -141,8 +135,7 @@ def one_stack(
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give a stack of real numbers.")
-    letters = axes if len(axes) == array.ndim else "?" * array.ndim
-    array, letters = _without_ones(array, letters)
+    array, letters = without_ones(array, axes, 3)
     if array.ndim == 3 and letters[0] in CALLED and channel is None:
         letters = "Z" + letters[1:]
     if "T" in letters:
@@ -243,12 +236,6 @@ def read_spacing(
     except ConfigError as error:
         raise FileError(str(error)) from error
     return found[0], found[1], found[2]
-
-
-def _without_ones(array: np.ndarray, letters: str) -> tuple[np.ndarray, str]:
-    """Drop axes of length 1, but not those of rows and columns, nor of an array of three axes."""
-    keep = [k for k, n in enumerate(array.shape) if n > 1 or letters[k] in "YX" or array.ndim <= 3]
-    return array.reshape([array.shape[k] for k in keep]), "".join(letters[k] for k in keep)
 
 
 def _channel_axis(array: np.ndarray, letters: str, name: str) -> int | None:

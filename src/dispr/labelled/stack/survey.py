@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
@@ -40,8 +41,8 @@ class Survey:
     notes: tuple[str, ...] = ()
 
 
-def label_file(files: FieldFiles) -> FieldFiles:
-    """Make sure that a stack has labels.
+def label_file(files: FieldFiles) -> Path:
+    """Give the labels of a stack.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def label_file(files: FieldFiles) -> FieldFiles:
             f"{files.image} has no labels beside it; name them by --labels, with * for the name of "
             "the stack where there are several."
         )
-    return files
+    return files.labels
 
 
 def survey_stack(
@@ -85,8 +86,7 @@ def survey_stack(
     ConfigError
         If there is no such channel, or a choice must be made.
     """
-    labels = label_file(files).labels
-    assert labels is not None
+    labels = label_file(files)
     array = read_label_stack(labels)
     shape = stack_shape(files.image, channel)
     if shape != array.shape:
