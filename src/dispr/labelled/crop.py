@@ -7,10 +7,18 @@ from scipy import ndimage
 
 from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square, cut, overlap, square_about
-from dispr.labelled.locate import LocatedCell
+from dispr.labelled.locate import LEAST_PIXELS, LocatedCell
+
+LEAST_AREA = 64
+"""Pixels of 64 x 64 that a cell must cover to be predicted."""
 
 HALO = 8
 """Pixels of 64 about a neighbour that its light may still reach."""
+
+
+def too_small(cell: LocatedCell, edge: int) -> bool:
+    """Tell whether a cell has too few pixels, of the field or of a square of an edge in pixels."""
+    return cell.area < LEAST_PIXELS or cell.area * (SIZE / edge) ** 2 < LEAST_AREA
 
 
 def crop_cell(

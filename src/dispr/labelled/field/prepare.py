@@ -17,11 +17,10 @@ from dispr.cells.square import Square, background_level, cut, square_about, whol
 from dispr.errors import ArrayError, NoCellsError
 from dispr.images.given import as_array
 from dispr.labelled.channels import one_label_image
-from dispr.labelled.crop import crop_cell
+from dispr.labelled.crop import crop_cell, too_small
 from dispr.labelled.field.segment import segment
 from dispr.labelled.grey import as_grey
 from dispr.labelled.locate import (
-    LEAST_PIXELS,
     LocatedCell,
     as_labels,
     background_note,
@@ -29,9 +28,6 @@ from dispr.labelled.locate import (
     locate_cells,
     refuse_greys,
 )
-
-LEAST_AREA = 64
-"""Pixels of 64 x 64 that a cell must cover to be predicted."""
 
 BORDER = "It touches the border of the field, so a part of it may be missing."
 
@@ -266,18 +262,16 @@ def prepare_single(
     same_shape(grey, section, image_name, mask_name)
     as_mask(section, mask_name)  # which refuses what is not a mask of one cell
     inside = section if section.dtype == bool else section > section.max() / 2
-    (located,) = locate_cells(inside.astype(np.int32))
+    numbers = inside.astype(np.int32)
+    (located,) = locate_cells(numbers)
     crop = Crop(grey, section, edge, name)
     framing = frame_crops([crop], trained, frame)
     (square,), (odd,) = framing.squares, framing.warnings
     cell = FieldCell(name, located, square, odd)
     rule = "whole" if square == whole_square(grey.shape) else "um"
-    level = background_level(grey, inside.astype(np.int32))
-    mask_kept = _writable(section)
-    numbers = inside.astype(np.int32)
-    return PreparedField(
-        grey, numbers, (cell,), edge, rule, framing.notes, background=level, mask=mask_kept
-    )
+    level = background_level(grey, numbers)
+    kept = _writable(section)
+    return PreparedField(grey, numbers, (cell,), edge, rule, framing.notes, level, kept)
 
 
 def _field_cells(
@@ -310,7 +304,7 @@ def _field_cells(
 
 def _refusal(cell: LocatedCell, edge: int) -> str:
     """Say why a cell cannot be predicted; nothing if it can."""
-    if cell.area < LEAST_PIXELS or cell.area * (SIZE / edge) ** 2 < LEAST_AREA:
+    if too_small(cell, edge):
         return "It was not predicted: it is too small to be a cell."
     mask = np.zeros((edge, edge), bool)
     height, width = cell.inside.shape

@@ -11,10 +11,8 @@ from dispr.cells.read import Cell
 from dispr.cells.spacing import Spacing
 from dispr.cells.square import Square, background_level, square_about
 from dispr.errors import ArrayError, ConfigError
-from dispr.labelled.crop import crop_cell
-from dispr.labelled.field.prepare import LEAST_AREA
+from dispr.labelled.crop import crop_cell, too_small
 from dispr.labelled.grey import as_grey
-from dispr.labelled.locate import LEAST_PIXELS
 from dispr.labelled.stack.locate import StackCell
 from dispr.labelled.stack.resample import resample_shape
 
@@ -83,9 +81,8 @@ def refusal(cell: StackCell, frame: Frame, least_volume: float = 0.0) -> str:
     volume = cell.volume(frame.spacing)
     if volume < least_volume:
         return f"too small: {volume:.6g} um3"
-    area = cell.section.area
-    if area < LEAST_PIXELS or area * (SIZE / frame.edge) ** 2 < LEAST_AREA:
-        return f"too small: its section has {area} pixels"
+    if too_small(cell.section, frame.edge):
+        return f"too small: its section has {cell.section.area} pixels"
     return _misfit(cell, frame)
 
 
