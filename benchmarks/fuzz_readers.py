@@ -177,7 +177,7 @@ def readers(room: Path) -> dict[str, Reader]:
         "simulation": Reader(
             "simulation.json",
             held("one/simulation.json"),
-            lambda path: simulate_folder(path.parent, 1, 3, progress=False),
+            lambda path: simulate_folder(path.parent, 1, 3),
             "one",
         ),
         "stacks record": Reader("stacks.json", [_json(STACKS)], _of(_plan)),

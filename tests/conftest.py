@@ -6,6 +6,35 @@ import numpy as np
 import pytest
 
 from dispr.files import write_tiff
+from dispr.progress import Progress
+
+
+class Told(Progress):
+    """Remembers what it is told of long work, and stops it beyond a number of cells."""
+
+    def __init__(self, stop_beyond: float = float("inf")) -> None:
+        self.stop_beyond = stop_beyond
+        self.lines: list[tuple[str, float, float]] = []
+        self.notes: list[str] = []
+
+    def show(self, line: str, done: float, total: float) -> None:
+        self.lines.append((line, done, total))
+        if done > self.stop_beyond:
+            raise KeyboardInterrupt
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def done(self) -> list[float]:
+        """Give how much was done each time that something was."""
+        return [done for _, done, _ in self.lines if done]
+
+
+@pytest.fixture(scope="session")
+def told() -> type[Told]:
+    """What remembers what it is told."""
+    return Told
+
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -15,7 +15,7 @@ from dispr.study.settings import SOURCES
 def cells(tmp_path_factory):
     root = tmp_path_factory.mktemp("cells")
     types = ("0.00_discocyte", "B_keratocytes")
-    simulate_folder(root, 12, seed=1, types=types, test_fraction=0.5, progress=False)
+    simulate_folder(root, 12, seed=1, types=types, test_fraction=0.5)
     return root
 
 

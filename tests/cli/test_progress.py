@@ -13,14 +13,14 @@ def terminal(monkeypatch):
 
 
 def test_figures_are_whole_and_never_above_the_total(capsys, terminal):
-    with warnings.catch_warnings(), Bars("cells") as bars:
+    with warnings.catch_warnings(), Bars() as bars:
         warnings.simplefilter("error")
-        count = bars.counter(3)
+        count = bars.counter("Predicting", 3)
         for _ in range(90):
             count(1 / 30)  # adds up to 2.9999999999999996 or so
         count(1e-3)  # more than there is
     text = capsys.readouterr().err
-    figures = re.findall(r"\| (\S+)/3 cells \[", text)
+    figures = re.findall(r"\| (\S+)/3 \[", text)
     assert figures[0] == "0"
     assert figures[-1] == "3"
     assert set(figures) <= {"0", "1", "2", "3"}
@@ -39,13 +39,13 @@ def test_lines_of_work_follow_one_another(capsys, terminal):
 def test_lines_instead_of_bars_where_there_is_no_terminal(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    for _ in counted(range(5), "cells"):
+    for _ in counted(range(5), "Making"):
         now[0] += 20
     assert capsys.readouterr().err.splitlines() == [
-        "cells: 2 of 5",
-        "cells: 4 of 5",
-        "cells: 5 of 5",
+        "Making: 2 of 5",
+        "Making: 4 of 5",
+        "Making: 5 of 5",
     ]
     now[0] = 0.0
-    assert list(counted(range(5), "cells")) == [0, 1, 2, 3, 4]
+    assert list(counted(range(5), "Making")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().err == ""

@@ -39,18 +39,18 @@ def predictions(folder: Path) -> None:
 
 def data(folder: Path) -> None:
     """Cells to train on and two to test."""
-    simulate_folder(folder / "data", 10, types=["0.00_discocyte"], progress=False)
+    simulate_folder(folder / "data", 10, types=["0.00_discocyte"])
 
 
 def red_blood_cells(folder: Path) -> None:
     """A data set as the published one: several classes, and two cells to test."""
     types = ["0.00_discocyte", "B_keratocytes"]
-    simulate_folder(folder / "red_blood_cells", 8, types=types, test_fraction=0.2, progress=False)
+    simulate_folder(folder / "red_blood_cells", 8, types=types, test_fraction=0.2)
 
 
 def known(folder: Path) -> None:
     """Cells with known shapes that a model, mine.safetensors, has not seen."""
-    simulate_folder(folder / "known", 10, seed=9, types=["0.00_discocyte"], progress=False)
+    simulate_folder(folder / "known", 10, seed=9, types=["0.00_discocyte"])
     shutil.copy(shipped_weights()[0], folder / "mine.safetensors")
 
 

@@ -189,17 +189,10 @@ def test_processes_give_the_same_table(predictions, tmp_path):
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
 
 
-def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch):
+def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch, told):
     items, out = find_items(predictions), tmp_path / "cells.csv"
-    seen = []
-
-    def interrupt():
-        seen.append(1)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        measure_items(items, out, jobs=1, on_cell=interrupt)
+        measure_items(items, out, jobs=1, progress=told(1))
     assert not out.exists()
     part = tmp_path / "cells.csv.part"
     lines = [line.partition("\t")[0] for line in part.read_text().splitlines()]

@@ -137,7 +137,7 @@ def test_deterministic(cells_folder):
         calibrate(Model(config, build_network(config)), find_cells(cells_folder, split="test"))
 
 
-def test_errors_are_those_of_the_volumes_that_this_seed_draws(weights, cells_folder, monkeypatch):
+def test_errors_are_of_the_volumes_that_this_seed_draws(weights, cells_folder, monkeypatch, told):
     model = load(weights, "cpu")
     files = find_cells(cells_folder, split="train", need_obj=True) * 2
     errors, asked = [], {}
@@ -152,10 +152,10 @@ def test_errors_are_those_of_the_volumes_that_this_seed_draws(weights, cells_fol
             yield Prediction(np.stack([sample] * 5), sample.astype(np.float32))
 
     monkeypatch.setattr(model, "predict_each", draw)
-    seen = []
-    found = calibrate(model, files, seed=7, on_progress=seen.append)
+    seen = told()
+    found = calibrate(model, files, seed=7, progress=seen)
     assert asked["seed"] == 7
-    assert seen == [1] * len(files)
+    assert seen.done() == list(range(1, len(files) + 1))
     assert found.cells == len(files)
     # Of 12 cells whose samples agree, the interval of 90 % reaches to the largest error.
     rule = found.rules[5]["volume"]

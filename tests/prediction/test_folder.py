@@ -89,16 +89,11 @@ def test_grey_volumes_are_what_samples_are_decided_from(model, cells_folder, tmp
     assert left == {f"{file.name}_{k}.tif" for file in files[1:] for k in (0, 1)}
 
 
-def test_a_record_of_no_shape_is_taken_over(model, cells_folder, tmp_path):
+def test_a_record_of_no_shape_is_taken_over(model, cells_folder, tmp_path, told):
     files = find_cells(cells_folder, split="test")[:1]
 
-    def interrupt(cells):
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        predict_folder(
-            model, files, tmp_path, PredictionSettings(ensemble=2), on_progress=interrupt
-        )
+        predict_folder(model, files, tmp_path, PredictionSettings(ensemble=2), progress=told(0))
     assert not predicted(tmp_path)
     predict_folder(model, files, tmp_path, PredictionSettings(ensemble=1))
     assert predicted(tmp_path) == [f"{files[0].name}_0.tif"]
@@ -132,27 +127,19 @@ def test_needs_no_objects(model, cells_folder, tmp_path):
     assert len(PredictionFolder(tmp_path / "out").names()) == 2
 
 
-def test_interrupted_run_goes_on(model, cells_folder, tmp_path):
+def test_interrupted_run_goes_on(model, cells_folder, tmp_path, told):
     files = find_cells(cells_folder, split="train")
     predict_folder(model, files, tmp_path / "whole", PredictionSettings(ensemble=2, batch_size=2))
-    done = 0.0
-
-    def interrupt(cells):
-        nonlocal done
-        done += cells
-        if done > 2.5:
-            raise KeyboardInterrupt
-
     settings = PredictionSettings(ensemble=2, batch_size=2)
     with pytest.raises(KeyboardInterrupt):
-        predict_folder(model, files, tmp_path / "cut", settings, on_progress=interrupt)
+        predict_folder(model, files, tmp_path / "cut", settings, progress=told(2.5))
     assert len(PredictionFolder(tmp_path / "cut").names()) == 2
     with open(tmp_path / "cut" / "predictions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 2
-    seen = []
-    predict_folder(model, files, tmp_path / "cut", settings, on_progress=seen.append)
-    assert sum(seen) == pytest.approx(len(files))
-    assert seen[:2] == [1.0, 1.0]
+    seen = told()
+    predict_folder(model, files, tmp_path / "cut", settings, progress=seen)
+    assert seen.done()[-1] == pytest.approx(len(files))
+    assert seen.done()[:2] == [1.0, 2.0]
     for kind in ("samples", "probability"):
         for path in (tmp_path / "whole" / kind).iterdir():
             assert path.read_bytes() == (tmp_path / "cut" / kind / path.name).read_bytes()

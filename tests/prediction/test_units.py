@@ -110,18 +110,18 @@ def test_files_and_tables(model, cells, tmp_path):
     assert "volume_um3" not in measured[1]
 
 
-def test_size_that_is_given_later(model, tmp_path):
+def test_size_that_is_given_later(model, tmp_path, told):
     """A size at which a crop is the frame itself changes no shape; another one does."""
     out, root = tmp_path / "out", tmp_path / "small"
     write_section(root, "b", 40, shape=(64, 64))
     files = find_cells(root)
     predict_folder(model, files, out, PredictionSettings(ensemble=2))
     before = PredictionFolder(out).samples("b")
-    seen = []
+    seen = told()
     predict_folder(
-        model, files, out, PredictionSettings(ensemble=2, pixel_size=0.15), on_progress=seen.append
+        model, files, out, PredictionSettings(ensemble=2, pixel_size=0.15), progress=seen
     )
-    assert seen == [1.0]  # nothing was predicted anew
+    assert seen.done() == [1.0]  # nothing was predicted anew
     assert PredictionFolder(out).spacing("b") == pytest.approx((0.15,) * 3, rel=1e-6)
     assert (PredictionFolder(out).samples("b") == before).all()
     assert float(rows_of(out)["b"]["voxel_size_um"]) == pytest.approx(0.15)
@@ -134,16 +134,16 @@ def test_size_that_is_given_later(model, tmp_path):
     assert (PredictionFolder(out).samples("b") != before).any()
 
 
-def test_predictions_of_earlier_versions_go_on(model, cells, tmp_path):
+def test_predictions_of_earlier_versions_go_on(model, cells, tmp_path, told):
     out, files = tmp_path / "out", find_cells(cells)[1:]
     predict_folder(model, files, out, PredictionSettings(ensemble=1))
     settings = json.loads((out / "prediction.json").read_text())
     del settings["voxel_sizes_um"]
     (out / "prediction.json").write_text(json.dumps(settings))
     (out / "dispr_checksums.txt").unlink()
-    seen = []
-    predict_folder(model, files, out, PredictionSettings(ensemble=1), on_progress=seen.append)
-    assert seen == [1.0]
+    seen = told()
+    predict_folder(model, files, out, PredictionSettings(ensemble=1), progress=seen)
+    assert seen.done() == [1.0]
 
 
 def test_arrays(model):

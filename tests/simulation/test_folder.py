@@ -13,7 +13,11 @@ TYPES = ("0.00_discocyte", "-1.00_spherocyte", "B_keratocytes")
 
 
 def make(out: Path, n: int = 6, **changes):
-    options = {"seed": 1, "types": TYPES, "test_fraction": 0.34, "progress": False}
+    options = {
+        "seed": 1,
+        "types": TYPES,
+        "test_fraction": 0.34,
+    }
     return simulate_folder(out, n, **(options | changes))
 
 

@@ -45,7 +45,7 @@ def quick():
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     root = tmp_path_factory.mktemp("cells")
-    simulate_folder(root, 24, seed=1, types=TYPES, test_fraction=0.5, progress=False)
+    simulate_folder(root, 24, seed=1, types=TYPES, test_fraction=0.5)
     return find_cells(root)
 
 
@@ -168,7 +168,7 @@ def test_predictions_that_leak_are_refused(cells, predictions, split):
         Sources(cells, ClassifySettings()).data("3d", fold)
 
 
-def test_measured_features_are_kept(cells, tmp_path, monkeypatch):
+def test_measured_features_are_kept(cells, tmp_path, monkeypatch, told):
     tasks = tasks_of(SECTION, cells[:4])
     first = measure_all(tasks, tmp_path / "section.csv", jobs=1)
     measured = []
@@ -183,10 +183,10 @@ def test_measured_features_are_kept(cells, tmp_path, monkeypatch):
     measure_all([other, *tasks[1:]], tmp_path / "section.csv", jobs=1)
     assert measured == [tasks[0].name]
     (tmp_path / "section.csv").write_text("damaged")
-    notes = []
-    measure_all(tasks, tmp_path / "section.csv", jobs=1, on_note=notes.append)
+    seen = told()
+    measure_all(tasks, tmp_path / "section.csv", jobs=1, progress=seen)
     assert len(measured) == 1 + len(tasks)
-    (note,) = notes
+    (note,) = seen.notes
     assert "section.csv is damaged" in note
     assert "measured again" in note
 
@@ -267,7 +267,7 @@ def test_study(cells, tmp_path, monkeypatch):
         classify(cells, tmp_path, dataclasses.replace(study, seed=1), jobs=1, pictures=False)
 
 
-def test_a_damaged_result_is_computed_again(cells, tmp_path):
+def test_a_damaged_result_is_computed_again(cells, tmp_path, told):
     study = ClassifySettings(folds=2, classifiers=("forest", "boosting"), trees=20)
     results = classify(cells, tmp_path, study, jobs=1, pictures=False, audit="none")
     paths = sorted((tmp_path / "results").glob("*.json"))
@@ -277,8 +277,9 @@ def test_a_damaged_result_is_computed_again(cells, tmp_path):
     key = json.loads(paths[2].read_text())["key"]
     paths[2].write_text(json.dumps({"key": key, "names": 3}))
     (tmp_path / "dispr_checksums.txt").unlink()  # with which all are found to be changed
-    notes = []
-    settings = {"pictures": False, "audit": "none", "on_note": notes.append}
+    seen = told()
+    notes = seen.notes
+    settings = {"pictures": False, "audit": "none", "progress": seen}
     assert classify(cells, tmp_path, study, jobs=1, **settings) == results
     # The first is one of other settings, and the forest comes before boosting.
     assert len(notes) == 2

@@ -71,12 +71,12 @@ def quick():
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, told):
     out = tmp_path_factory.mktemp("study")
     files = simulated_cells(out, 22, seed=5)
-    lines = []
-    report = reproduce(files, out, make_plan(), jobs=1, progress=lambda *line: lines.append(line))
-    return files, out, report, lines
+    seen = told()
+    report = reproduce(files, out, make_plan(), jobs=1, progress=seen)
+    return files, out, report, seen.lines
 
 
 def rows_of(path):
@@ -138,7 +138,7 @@ def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path, monkeypat
     measures = {feature.name: 1.0 for feature in SHAPE_FEATURES}
     monkeypatch.setattr("dispr.prediction.calibrate.shape_values", lambda body: measures)
     types = ("0.00_discocyte", "B_keratocytes")
-    simulate_folder(tmp_path / "cells", 100, types=types, test_fraction=0, progress=False)
+    simulate_folder(tmp_path / "cells", 100, types=types, test_fraction=0)
     files = find_cells(tmp_path / "cells")
     run, weights = tmp_path / "fold_0", tmp_path / "fold_0.safetensors"
     models = fold_models.FoldModels(make_plan(steps=1), method, "cpu", lambda *_: None)

@@ -59,7 +59,7 @@ def command(
     masks = [read_mask(file.mask) for file in files]
     library = training_cells(data, train) if kind == "nearest" else None
     rows = []
-    for file, mask in zip(counted(files, "cells"), masks, strict=True):
+    for file, mask in zip(counted(files, "Making"), masks, strict=True):
         if library is not None:
             similar = library.most_similar(file.mask)
             if similar is None:

@@ -73,9 +73,8 @@ def command(
     for remark in remarks:
         note(remark)
     if predictions is None:
-        with Bars("cells") as bars:
-            count = bars.counter(len(files))
-            found = calibrate(model, files, ensemble=ensemble, seed=seed, on_progress=count)
+        with Bars() as bars:
+            found = calibrate(model, files, ensemble=ensemble, seed=seed, progress=bars)
     else:
         if PredictionFolder(predictions).settings.get("model") != fingerprint(model.network):
             raise ConfigError(
@@ -84,9 +83,8 @@ def command(
         objects = {file.name: file.obj for file in files if file.obj is not None}
         drawn = [name for name in PredictionFolder(predictions).names() if name in objects]
         chosen = {name: objects[name] for name in drawn}
-        with Bars("cells") as bars:
-            count = bars.counter(len(drawn))
-            found = calibrate_folder(predictions, chosen, jobs=jobs, on_cell=count)
+        with Bars() as bars:
+            found = calibrate_folder(predictions, chosen, jobs=jobs, progress=bars)
     written = out or weights
     save_weights(written, with_intervals(load_weights(weights), found))
     measures = len(next(iter(found.rules.values())))

@@ -151,8 +151,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
             pictures=options["pictures"],
             audit=options["audit"],
             jobs=options["jobs"],
-            progress=bars.show,
-            on_note=bars.note,
+            progress=bars,
         )
     result(score_table(results), report=out / "report.md", scores=out / "summary.csv")
     result(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")

@@ -53,12 +53,11 @@ def command(
     """
     from dispr.errors import FileError
     from dispr.files import write_csv
-    from dispr.prediction.files import PredictionFolder
     from dispr.scores.evaluate import evaluate
 
     if out is not None and out.suffix.lower() != ".csv":
         raise FileError(f"{out} is not the name of a table; end it in .csv.")
-    with Bars("cells") as bars:
+    with Bars() as bars:
         scores = evaluate(
             predictions,
             truth,
@@ -66,7 +65,7 @@ def command(
             train=train,
             baselines=baselines,
             jobs=jobs,
-            on_cell=bars.counter(len(PredictionFolder(predictions).names())),
+            progress=bars,
         )
     summary = scores.summary()
     named = {row["class"] for row in scores.rows} - {""}

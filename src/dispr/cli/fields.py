@@ -47,11 +47,7 @@ def predict_fields_view(
     from dispr.labelled.field.folder import predict_field_files, predict_fields
 
     with Bars() as bars:
-        told: dict[str, Any] = {
-            "on_progress": bars.show,
-            "on_note": bars.note,
-            "command": typed_command(),
-        }
+        told: dict[str, Any] = {"progress": bars, "command": typed_command()}
         if data.is_dir():
             rows = predict_fields(model, fields, out, settings, **told)
         else:

@@ -108,9 +108,8 @@ def command(
     elif weights is not None:
         raise ConfigError(f"{folder} is not a prediction; leave --weights out.")
     items = with_groups(items, groups)
-    with Bars("cells") as bars:
-        count = bars.counter(len(items))
-        rows = measure_items(items, out, wide=wide, jobs=jobs, on_cell=count)
+    with Bars() as bars:
+        rows = measure_items(items, out, wide=wide, jobs=jobs, progress=bars)
     if items[0].kind == "predictions" and out.resolve() == (folder / TABLE).resolve():
         write_record(folder, items)
     text = f"{len(rows)} cells, {len(rows[0])} columns: {out}"

@@ -34,16 +34,14 @@ def command(
     say which. Ends with exit code 3 where a shape is empty.
     """
     from dispr.cells.spacing import as_spacing
-    from dispr.prediction.files import PredictionFolder
     from dispr.prediction.meshes import write_meshes
     from dispr.surface.files import check_format
 
     check_format(form)
     spacing = as_spacing(voxel_size)
-    with Bars("cells") as bars:
-        count = bars.counter(len(PredictionFolder(predictions).names()))
+    with Bars() as bars:
         done = write_meshes(
-            predictions, out, form, with_samples=samples, spacing=spacing, on_cell=count
+            predictions, out, form, with_samples=samples, spacing=spacing, progress=bars
         )
     result(
         f"{done.files} meshes of {done.cells} cells in {' and '.join(done.units)}: {out}",

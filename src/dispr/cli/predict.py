@@ -212,7 +212,7 @@ def predict_cells(
     """Predict a folder of cells and say what came of it."""
     from dispr.prediction.folder import predict_folder
 
-    with Bars("cells") as bars:
+    with Bars() as bars:
         rows = predict_folder(
             model,
             files,
@@ -220,8 +220,7 @@ def predict_cells(
             settings,
             save_grey=save_grey,
             command=typed_command(),
-            on_progress=bars.counter(len(files)),
-            on_note=bars.note,
+            progress=bars,
         )
     shapes = sum(row["samples"] for row in rows)
     unlike = [row["name"] for row in rows if "training" in row["warning"]]

@@ -89,8 +89,7 @@ def command(
             out,
             settings,
             table,
-            on_progress=bars.show,
-            on_note=bars.note,
+            progress=bars,
         )
     refuse_empty(rows, out)
     first, *others = summary(rows, plan)

@@ -193,14 +193,14 @@ def sample(
     precision = "fp16" if flags.use_fp16 else "fp32"
     model = Model(config, network, {"checkpoint": model_path.name}, place, precision)
 
-    with Bars("cells") as bars:
+    with Bars() as bars:
         rows = predict_folder(
             model,
             files,
             out,
             PredictionSettings(num_ensemble, seed, batch_size=flags.batch_size),
             save_grey=save_grey,
-            on_progress=bars.counter(len(files)),
+            progress=bars,
         )
     click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
 

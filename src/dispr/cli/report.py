@@ -56,10 +56,9 @@ def write(
     jobs: int | None = None,
 ) -> WrittenReport:
     """Write a report, and say so."""
-    from dispr.prediction.files import PredictionFolder
     from dispr.report.write import write_report
 
-    with Bars("cells") as bars:
+    with Bars() as bars:
         done = write_report(
             predictions,
             data,
@@ -68,7 +67,7 @@ def write(
             evaluation=evaluation,
             groups=groups,
             jobs=jobs,
-            on_cell=bars.counter(len(PredictionFolder(predictions).names())),
+            progress=bars,
         )
     pages = f", {len(done.pages)} files" if len(done.pages) > 1 else ""
     result(f"Report of {done.cells} cells{pages}: {out}", report=out)

@@ -91,8 +91,7 @@ def command(
             origin=origin,
             device=device,
             jobs=jobs,
-            progress=bars.show,
-            on_note=bars.note,
+            progress=bars,
         )
     text = f"{len(files)} cells, {len(plan.schemes)} x {plan.folds} folds: {report}"
     result(text, cells=len(files), schemes=plan.schemes, folds=plan.folds, report=report)

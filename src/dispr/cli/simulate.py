@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dispr.cli.options import out_option, refuse_given
+from dispr.cli.progress import Bars
 from dispr.cli.say import result
 
 
@@ -55,7 +56,9 @@ def command(
         from dispr.simulation.field_folder import simulate_fields
 
         refuse_given(("test_fraction",), "fields have no parts")
-        images = simulate_fields(out, fields, number, seed, (field_size, field_size), names)
+        shape = (field_size, field_size)
+        with Bars() as bars:
+            images = simulate_fields(out, fields, number, seed, shape, names, progress=bars)
         text = f"{out}: {len(images)} fields of {number} cells."
         result(text, fields=len(images), cells=number * len(images), out=out)
         return
@@ -63,6 +66,7 @@ def command(
 
     refuse_given(("field_size",), "it is for --fields")
 
-    counts = simulate_folder(out, number, seed, names, test_fraction)
+    with Bars() as bars:
+        counts = simulate_folder(out, number, seed, names, test_fraction, progress=bars)
     text = f"{out}: {counts['train']} training cells, {counts['test']} test cells."
     result(text, **counts, out=out)

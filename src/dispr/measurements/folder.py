@@ -26,6 +26,7 @@ from dispr.measurements.inputs import Item
 from dispr.morphology.features import UNITS
 from dispr.morphology.published_features import PUBLISHED_SHAPE
 from dispr.processes import map_in_processes
+from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
 
 Row = dict[str, Any]
@@ -61,7 +62,7 @@ def measure_items(
     *,
     wide: bool = True,
     jobs: int | None = None,
-    on_cell: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> list[Row]:
     """Measure cells and write a table.
 
@@ -79,8 +80,8 @@ def measure_items(
         `dispr.measurements.columns`. Published features are written in any case.
     jobs : int, optional
         Processes; as many as cores if not given.
-    on_cell : callable, optional
-        Called after each cell.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Returns
     -------
@@ -97,13 +98,13 @@ def measure_items(
     make_folder(out.parent)
     part = out.with_name(out.name + ".part")
     known = read_part(part)
+    count = progress.counter("Measuring", len(items))
     done: dict[int, Row] = {}
     for i, item in enumerate(items):
         before = known.get(_key(item))
         if before is not None and before.digest == digest(item):
             done[i] = before.row
-            if on_cell:
-                on_cell()
+            count()
     todo = [i for i in range(len(items)) if i not in done]
     try:
         file = open(part, "a", encoding="utf-8")  # noqa: SIM115 - closed below
@@ -116,8 +117,7 @@ def measure_items(
                 done[i] = result.row
                 file.write(kept_line(_key(items[i]), result) + "\n")
                 file.flush()
-                if on_cell:
-                    on_cell()
+                count()
     finally:
         if not part.stat().st_size:
             part.unlink()

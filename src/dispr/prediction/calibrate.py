@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model
 from dispr.prediction.settings import PredictionSettings
 from dispr.processes import map_in_processes
+from dispr.progress import SILENT, Progress
 
 ENSEMBLE = 5
 """Samples of the ensembles that intervals are fitted to, as many as are drawn if not told."""
@@ -39,7 +39,7 @@ def calibrate(
     *,
     ensemble: int = ENSEMBLE,
     seed: int = 0,
-    on_progress: Callable[[int], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> Intervals:
     """Predict cells with known shapes and fit the intervals of all measures to them.
 
@@ -53,8 +53,8 @@ def calibrate(
         Shapes to draw of each; the intervals are for ensembles of two to so many.
     seed : int
         Of the samples.
-    on_progress : callable, optional
-        Called with 1 after each cell.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Raises
     ------
@@ -72,13 +72,13 @@ def calibrate(
         np.stack([cell.mask for cell in cells]),
         PredictionSettings(ensemble, seed),
     )
+    count = progress.counter("Predicting", len(cells))
     samples, truth = [], []
     for cell, prediction in zip(cells, predictions, strict=True):
         assert cell.obj is not None  # read_cell has refused a cell without
         samples.append([shape_values(sample) for sample in prediction.samples])
         truth.append(shape_values(occupancy(cell.obj)[0, 0].numpy() > 0.5))
-        if on_progress:
-            on_progress(1)
+        count()
     return fit_intervals(samples, truth)
 
 
@@ -87,7 +87,7 @@ def calibrate_folder(
     objects: Mapping[str, Path],
     *,
     jobs: int | None = None,
-    on_cell: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> Intervals:
     """Fit the intervals of all measures to cells whose shapes the model has drawn already.
 
@@ -99,8 +99,8 @@ def calibrate_folder(
         3D shapes of predicted cells, by name, which the model was not trained on.
     jobs : int, optional
         Processes; as many as cores if not given.
-    on_cell : callable, optional
-        Called after each cell.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Raises
     ------
@@ -114,12 +114,12 @@ def calibrate_folder(
         (paths[name], path, PredictionFolder(predictions).grid(name))
         for name, path in objects.items()
     ]
+    count = progress.counter("Measuring", len(tasks))
     samples, truth = [], []
     for drawn, true in map_in_processes(_measure, tasks, jobs):
         samples.append(drawn)
         truth.append(true)
-        if on_cell:
-            on_cell()
+        count()
     return fit_intervals(samples, truth)
 
 

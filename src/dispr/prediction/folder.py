@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from dispr.prediction.model import Model, cell_digest
 from dispr.prediction.planes import numbered_planes
 from dispr.prediction.prediction import COUNTS, Prediction
 from dispr.prediction.settings import PredictionSettings
+from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
 
 DRAWING = 1
@@ -55,8 +56,7 @@ def predict_folder(
     save_grey: bool = False,
     remarks: Mapping[str, str] | None = None,
     command: str = "",
-    on_progress: Callable[[float], Any] | None = None,
-    on_note: Callable[[str], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
     """Predict cells and write their shapes, probabilities and a table.
 
@@ -83,10 +83,9 @@ def predict_folder(
         By name, what else to beware of in a cell; part of its warning.
     command : str
         The command that was run, for the record of the prediction.
-    on_progress : callable, optional
-        Called with the number of cells, or part of one, done since the last call.
-    on_note : callable, optional
-        Called with what was assumed of the cells.
+    progress : Progress
+        Told of the cells, or parts of one, that are done, and of what was assumed
+        (`dispr.progress`).
 
     Returns
     -------
@@ -119,7 +118,7 @@ def predict_folder(
     settings = settings or PredictionSettings()
     settings.check(model.config)
     _refuse_namesakes(files)
-    cells, known, squares, told, sizes, shapes = _read(model, files, settings, framed, on_note)
+    cells, known, squares, told, sizes, shapes = _read(model, files, settings, framed, progress)
     sampler = settings.sampler or model.config.sampler
     steps = str(settings.steps or model.config.sampling_steps)
     drawing = {
@@ -155,7 +154,7 @@ def predict_folder(
     rows: dict[str, dict[str, Any]] = {}
     todo: list[int] = []
 
-    report = on_progress or (lambda cells: None)
+    report = progress.counter("Predicting", len(files))
 
     def finish(i: int, prediction: Prediction) -> None:
         name = files[i].name
@@ -238,7 +237,7 @@ def _read(
     files: Sequence[CellFiles],
     settings: PredictionSettings,
     framed: bool,
-    on_note: Callable[[str], Any] | None,
+    progress: Progress,
 ) -> tuple[
     list[Cell],
     list[dict[int, np.ndarray]],
@@ -279,8 +278,7 @@ def _read(
     except ArrayError as error:
         raise FileError(str(error)) from error
     for note in framing.notes:
-        if on_note:
-            on_note(note)
+        progress.note(note)
     names = [file.name for file in files]
     found = list(zip(names, crops, framing.squares, strict=True))
     return (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dispr.cells.spacing import Spacing
 from dispr.prediction.files import PredictionFolder
+from dispr.progress import SILENT, Progress
 from dispr.surface.files import COLOURED
 from dispr.surface.mesh import mesh_of
 
@@ -42,7 +41,7 @@ def write_meshes(
     *,
     with_samples: bool = False,
     spacing: Spacing | None = None,
-    on_cell: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> Written:
     """Write the meshes of all cells of a folder.
 
@@ -58,8 +57,8 @@ def write_meshes(
         Write the samples beside the consensus.
     spacing : (float, float, float), optional
         Edges of a voxel along Z, Y and X in um, instead of what the files state.
-    on_cell : callable, optional
-        Called after each cell.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Raises
     ------
@@ -68,6 +67,7 @@ def write_meshes(
     """
     drawn = PredictionFolder(predictions)
     names = drawn.names()
+    count = progress.counter("Meshing", len(names))
     units: list[str] = []
     empty: list[str] = []
     files = 0
@@ -85,6 +85,5 @@ def write_meshes(
             mesh.save(out / f"{stem}.{form}")
             files += 1
         units.append("voxels" if edges is None else "um")
-        if on_cell:
-            on_cell()
+        count()
     return Written(len(names), files, tuple(sorted(set(units))), tuple(empty))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dispr.measurements.columns import OF_SHAPES
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, UNITS
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
+from dispr.progress import SILENT, Progress
 from dispr.report.cell import CellReport, report_cell
 from dispr.report.fieldmap import field_map
 from dispr.report.page import deal, page
@@ -97,7 +98,7 @@ def write_report(
     groups: Path | None = None,
     jobs: int | None = None,
     page_bytes: int = PAGE_BYTES,
-    on_cell: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> WrittenReport:
     """Write predictions as pages to look at, which work without a network.
 
@@ -122,8 +123,8 @@ def write_report(
         Processes; as many as cores if not given.
     page_bytes : int
         Most bytes of cells on a page.
-    on_cell : callable, optional
-        Called after each cell.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Raises
     ------
@@ -134,11 +135,11 @@ def write_report(
     sources = find_sources(predictions, data, split)
     items = with_groups([source.item for source in sources], groups)
     sources = [replace(source, item=item) for source, item in zip(sources, items, strict=True)]
+    count = progress.counter("Reporting", len(sources))
     cells: list[CellReport] = []
     for cell in map_in_processes(report_cell, sources, jobs):
         cells.append(cell)
-        if on_cell:
-            on_cell()
+        count()
     scores = _scores(predictions, sources, evaluation, jobs)
     dealt = deal([len(json.dumps(cell.body)) for cell in cells], page_bytes)
     paths = [

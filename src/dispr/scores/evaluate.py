@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from dispr.errors import FileError
 from dispr.morphology.voxels import surface, volume
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
+from dispr.progress import SILENT, Progress
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.intervals import interval_scores, stated_intervals
 from dispr.scores.library import Library, training_cells
@@ -105,7 +106,7 @@ def evaluate(
     train: Path | None = None,
     baselines: bool = True,
     jobs: int | None = None,
-    on_cell: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Score the predictions of a folder.
 
@@ -124,8 +125,8 @@ def evaluate(
         Score the baselines on the same cells too. They need the masks of a data set.
     jobs : int, optional
         Processes; as many as cores if not given.
-    on_cell : callable, optional
-        Called after each cell.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Raises
     ------
@@ -151,7 +152,7 @@ def evaluate(
     if not baselines:
         truths = {name: dataclasses.replace(truths[name], mask=None) for name in names}
     library = training_cells(truth, train) if baselines else None
-    rows = score_cells(predictions, names, truths, library, jobs=jobs, on_cell=on_cell)
+    rows = score_cells(predictions, names, truths, library, jobs=jobs, progress=progress)
     intervals = interval_scores(
         [row for row in rows if row["shape"] == SAMPLES], stated_intervals(predictions)
     )
@@ -165,7 +166,7 @@ def score_cells(
     library: Library | None = None,
     *,
     jobs: int | None = None,
-    on_cell: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
     """Score the predicted shapes of cells, and the baselines, against the truth.
 
@@ -179,7 +180,7 @@ def score_cells(
         Their true shapes, and the masks that the baselines need.
     library : Library, optional
         Training cells that the baseline "nearest" chooses from.
-    jobs, on_cell
+    jobs, progress
         As for `evaluate`.
 
     Returns
@@ -199,11 +200,11 @@ def score_cells(
         mask = truths[name].mask
         similar = library.most_similar(mask) if library and mask else None
         tasks.append((predictions, name, truths[name].obj, mask, similar))
+    count = progress.counter("Scoring", len(tasks))
     rows: list[dict[str, Any]] = []
     for found in map_in_processes(_score_cell, tasks, jobs):
         rows += found
-        if on_cell:
-            on_cell()
+        count()
     return rows
 
 

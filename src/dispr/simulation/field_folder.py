@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
+from dispr.progress import SILENT, Progress
 from dispr.records import begin, taken_up
 from dispr.simulation.cell import check_numbers, check_types
 from dispr.simulation.field import VOXEL, simulate_field
@@ -22,7 +22,7 @@ def simulate_fields(
     seed: int = 0,
     shape: tuple[int, int] = (512, 512),
     types: Sequence[str] | None = None,
-    on_field: Callable[[], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> list[Path]:
     """Write fields of touching cells with their labels and their true 3D labels.
 
@@ -37,8 +37,8 @@ def simulate_fields(
         Number of fields, and of cells in each.
     seed, shape, types
         As for `dispr.simulation.field.simulate_field`.
-    on_field : callable, optional
-        Called after each field.
+    progress : Progress
+        Told of each field (`dispr.progress`).
 
     Returns
     -------
@@ -59,6 +59,7 @@ def simulate_fields(
     before = taken_up(out / RECORD, "simulated fields", record)
     if before is None and out.is_dir() and any(out.iterdir()):
         raise FileError(f"{out} holds something else than these fields; name another folder.")
+    count = progress.counter("Simulating", fields)
     images = []
     for i in range(fields):
         name = f"field_{i:03d}.tif"
@@ -72,6 +73,5 @@ def simulate_fields(
             for path, array in zip(paths, arrays, strict=True):
                 write_tiff(path, array, (VOXEL,) * 3)
         images.append(paths[-1])
-        if on_field:
-            on_field()
+        count()
     return images

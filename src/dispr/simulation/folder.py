@@ -11,6 +11,7 @@ from typing import Any
 from dispr.cells.folder import KINDS, SPLITS, parts, tiff_files
 from dispr.errors import ConfigError, FileError
 from dispr.files import make_folder, write_tiff
+from dispr.progress import SILENT, Progress
 from dispr.records import begin, taken_up
 from dispr.simulation.cell import check_numbers, check_types, simulate_cell
 
@@ -26,7 +27,7 @@ def simulate_folder(
     seed: int = 0,
     types: Sequence[str] | None = None,
     test_fraction: float = 0.2,
-    progress: bool = True,
+    progress: Progress = SILENT,
 ) -> dict[str, int]:
     """Write `n` simulated cells to `out`/{train,test}/{obj,image,mask}/NAME.tif.
 
@@ -45,8 +46,8 @@ def simulate_folder(
         The types, in turn; all published types if None.
     test_fraction : float
         Share of the cells of each type that go to `test`, 0 to 1.
-    progress : bool
-        Whether to show a progress bar on standard error, if that is a terminal.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Returns
     -------
@@ -79,17 +80,14 @@ def simulate_folder(
         for kind in KINDS:
             make_folder(folder / split / kind)
 
-    from tqdm import tqdm
-
-    for index, cell_type, split in tqdm(
-        plan, "Simulating", unit="cell", disable=None if progress else True
-    ):
+    count = progress.counter("Simulating", n)
+    for index, cell_type, split in plan:
         paths = {kind: folder / split / kind / f"{cell_type}{index:06d}.tif" for kind in KINDS}
-        if all(path.is_file() for path in paths.values()):
-            continue
-        cell = simulate_cell(cell_type, seed, index)
-        for kind, path in paths.items():
-            write_tiff(path, getattr(cell, kind))
+        if not all(path.is_file() for path in paths.values()):
+            cell = simulate_cell(cell_type, seed, index)
+            for kind, path in paths.items():
+                write_tiff(path, getattr(cell, kind))
+        count()
     return {name: sum(split == name for _, _, split in plan) for name in SPLITS}
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dispr._version import __version__
 from dispr.cells.folder import CellFiles
 from dispr.checksums import guard
 from dispr.errors import ConfigError
+from dispr.progress import SILENT, Progress
 from dispr.study.classifier import recipe_of
 from dispr.study.cross_validation import FoldResult, classify_folds
 from dispr.study.feature_sources import Sources
@@ -24,7 +23,6 @@ from dispr.study.folds import (
     write_split,
 )
 from dispr.study.packages import need
-from dispr.study.progress import Progress, silent
 from dispr.study.provenance import leave_out_seen, predictions_by_fold, read_predictions
 from dispr.study.report import write_classification
 from dispr.study.settings import OF_PREDICTIONS, ClassifySettings
@@ -41,8 +39,7 @@ def classify(
     pictures: bool = True,
     audit: str = "first",
     jobs: int | None = None,
-    progress: Progress = silent,
-    on_note: Callable[[str], Any] = warnings.warn,
+    progress: Progress = SILENT,
 ) -> list[FoldResult]:
     """Compare sources of features by how well they tell the classes of cells apart.
 
@@ -68,9 +65,7 @@ def classify(
     jobs : int, optional
         Processes to measure in; as many as cores if not given.
     progress : Progress
-        Told of the cells that are measured and the folds.
-    on_note : callable
-        Called with a sentence where what an earlier call kept is damaged, and computed again.
+        Told of lines of work, and of damaged results that are computed again.
 
     Returns
     -------
@@ -126,12 +121,8 @@ def classify(
     remarks += dict.fromkeys(text for of in found.values() for text in of.remarks)
     guard(out)
     write_split(out / "folds.csv", drawn)
-    sources = Sources(
-        files, settings, found, out / "features", jobs=jobs, progress=progress, on_note=on_note
-    )
-    results = classify_folds(
-        sources, drawn, out / "results", audit=audit, progress=progress, on_note=on_note
-    )
+    sources = Sources(files, settings, found, out / "features", jobs=jobs, progress=progress)
+    results = classify_folds(sources, drawn, out / "results", audit=audit, progress=progress)
     remarks = [*_remarks(settings, drawn, split), *remarks, *rare_classes(drawn)]
     write_classification(out, results, remarks)
     if pictures:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from dispr.errors import FileError
+from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
 from dispr.study.class_scores import Told
 from dispr.study.classifier import Fit, Recipe, fit_fold, recipe_of
@@ -20,7 +19,6 @@ from dispr.study.fold_data import FoldData, held_out_rows, training_rows
 from dispr.study.folds import Split
 from dispr.study.importances import importances
 from dispr.study.leaks import check_fold, check_rows
-from dispr.study.progress import Progress, counted, silent
 
 RESULTS_VERSION = 2
 """To be raised whenever the same rows and recipe give other results."""
@@ -80,8 +78,7 @@ def classify_folds(
     results: Path,
     *,
     audit: str = "first",
-    progress: Progress = silent,
-    on_note: Callable[[str], Any] = warnings.warn,
+    progress: Progress = SILENT,
 ) -> list[FoldResult]:
     """Classify the test cells of every fold, as the settings of the sources say.
 
@@ -99,9 +96,7 @@ def classify_folds(
         training notices (`leaks.check_fold`): the first fold of all, every fold, or none. That no
         row of a test cell is trained on is checked for every fold in any case.
     progress : Progress
-        Told of the folds.
-    on_note : callable
-        Called with a sentence for each result that was kept, but is damaged, and computed again.
+        Told of lines of work, and of damaged results that are computed again.
 
     Returns
     -------
@@ -115,7 +110,7 @@ def classify_folds(
     """
     settings, folds = sources.settings, list(split)
     todo = list(product(settings.classifiers, settings.features, folds))
-    count = counted(progress, "Classifying", len(todo))
+    count = progress.counter("Classifying", len(todo))
     found: list[FoldResult] = []
     for classifier, source, fold in todo:
         # Boosting has no impurities.
@@ -125,7 +120,7 @@ def classify_folds(
         check = audit == "all" or (audit == "first" and (fold.repeat, fold.number) == (0, 0))
         path = results / f"{source}_{classifier}_{fold.key}.json"
         key = _digest(data, recipe, kind)
-        known = _read(path, key, on_note)
+        known = _read(path, key, progress)
         if known is None or (check and not known.audited):
             known = classify_fold(source, data, recipe, kind, audit=check)
             write_json(path, {"key": key, **dataclasses.asdict(known)}, sealed=True)
@@ -179,7 +174,7 @@ def _digest(data: FoldData, recipe: Recipe, importance: str) -> str:
     return found.hexdigest()[:32]
 
 
-def _read(path: Path, key: str, on_note: Callable[[str], Any]) -> FoldResult | None:
+def _read(path: Path, key: str, progress: Progress) -> FoldResult | None:
     """Read the result of a fold; None if there is none, or one of other rows or settings."""
     if not path.is_file():
         return None
@@ -192,7 +187,7 @@ def _read(path: Path, key: str, on_note: Callable[[str], Any]) -> FoldResult | N
             record[name] = tuple(record[name])
         return FoldResult(**record)
     except FileError as error:
-        on_note(str(error))
+        progress.note(str(error))
     except (ValueError, KeyError, TypeError):
-        on_note(f"{path} is damaged; it is computed again.")
+        progress.note(f"{path} is damaged; it is computed again.")
     return None

@@ -32,20 +32,18 @@ judged by its one row.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from dispr.cells.folder import CellFiles
 from dispr.errors import ConfigError
+from dispr.progress import SILENT, Progress
 from dispr.scores.baselines import GEOMETRIC
 from dispr.study.feature_table import FeatureTable
 from dispr.study.fold_data import FoldData
 from dispr.study.folds import Fold, class_of
 from dispr.study.measure_cells import CONSENSUS, SAMPLES, SECTION, TRUTH, measure_all, tasks_of
-from dispr.study.progress import Progress, counted, silent
 from dispr.study.provenance import Predictions
 from dispr.study.settings import OF_PREDICTIONS, SOURCES, ClassifySettings
 
@@ -67,9 +65,7 @@ class Sources:
     jobs : int, optional
         Processes; as many as cores if not given.
     progress : Progress
-        Told of the cells that are measured.
-    on_note : callable
-        Called with a sentence where what was kept is damaged.
+        Told of lines of work, and of damaged results that are computed again.
     """
 
     def __init__(
@@ -80,8 +76,7 @@ class Sources:
         folder: Path | None = None,
         *,
         jobs: int | None = None,
-        progress: Progress = silent,
-        on_note: Callable[[str], Any] = warnings.warn,
+        progress: Progress = SILENT,
     ) -> None:
         self.files = list(files)
         self.settings = settings
@@ -89,7 +84,6 @@ class Sources:
         self.folder = folder
         self.jobs = jobs
         self._progress = progress
-        self._on_note = on_note
         self._several = len({found.folder for found in self.predictions.values()}) > 1
         self._tables: dict[tuple[str, Path | None], FeatureTable] = {}
 
@@ -166,8 +160,7 @@ class Sources:
             # Predictions of several folds have folders of different names.
             name = f"{folder.name}_{kind}" if folder is not None and self._several else kind
             cache = None if self.folder is None else self.folder / f"{name}.csv"
-            count = counted(self._progress, f"Measuring {name}", len(tasks))
             self._tables[key] = measure_all(
-                tasks, cache, jobs=self.jobs, on_cell=count, on_note=self._on_note
+                tasks, cache, jobs=self.jobs, progress=self._progress.within(name)
             )
         return self._tables[key]

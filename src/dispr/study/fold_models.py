@@ -11,9 +11,9 @@ from dispr.cells.folder import CellFiles, find_cells
 from dispr.model.weights import Weights, load_weights, save_weights
 from dispr.prediction.calibrate import calibrate, with_intervals
 from dispr.prediction.model import load
+from dispr.progress import Progress
 from dispr.simulation.folder import simulate_folder
 from dispr.study.places import Places
-from dispr.study.progress import Progress, counted
 from dispr.study.settings import Plan
 from dispr.training.presets import get_preset
 from dispr.training.trainer import WEIGHTS, Trainer
@@ -89,8 +89,8 @@ class FoldModels:
             known = set(trained.about["training_cells"])
             held = [file for file in files if file.name not in known]
             if len(held) >= FEWEST_TO_CALIBRATE:
-                one = counted(self.progress, f"{line}: intervals", len(held))
-                found = calibrate(model, held, seed=self.plan.seed, on_progress=one)
+                told = self.progress.within(f"{line}, intervals")
+                found = calibrate(model, held, seed=self.plan.seed, progress=told)
                 trained = with_intervals(trained, found)
         save_weights(weights, trained)
         for checkpoint in run.glob("checkpoint.pt"):  # as large as eight models, and done with
@@ -120,5 +120,5 @@ class FoldModels:
         trainer = Trainer(
             files, run, preset.model, training, device=self.device, initial=initial, about=about
         )
-        if not trainer.fit(lambda step, _: self.progress(f"{line}: training", step, steps)):
+        if not trainer.fit(lambda step, _: self.progress.show(f"{line}: training", step, steps)):
             raise KeyboardInterrupt

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from dispr.checksums import files_digest
 from dispr.errors import FileError
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
+from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.shape import binarise
@@ -95,8 +94,7 @@ def measure_all(
     cache: Path | None = None,
     *,
     jobs: int | None = None,
-    on_cell: Callable[[], Any] = lambda: None,
-    on_note: Callable[[str], Any] = warnings.warn,
+    progress: Progress = SILENT,
 ) -> FeatureTable:
     """Measure cells, each by itself, in parallel processes.
 
@@ -109,10 +107,8 @@ def measure_all(
         is not measured again, and an interrupted run goes on from it.
     jobs : int, optional
         Processes; as many as cores if not given.
-    on_cell : callable
-        Called after each cell.
-    on_note : callable
-        Called with a sentence if the cache is damaged, and everything is measured again.
+    progress : Progress
+        Told of each cell, and if the cache is damaged, so that everything is measured again.
 
     Returns
     -------
@@ -125,9 +121,9 @@ def measure_all(
         If a file cannot be read, or is not a volume, image or mask.
     """
     digests = {task.name: task.digest() for task in tasks}
-    done = {} if cache is None else _read_cache(cache, digests, on_note)
-    for _ in done:
-        on_cell()
+    done = {} if cache is None else _read_cache(cache, digests, progress)
+    count = progress.counter("Measuring", len(tasks))
+    count(len(done))
     todo = [task for task in tasks if task.name not in done]
 
     def table() -> FeatureTable:
@@ -146,7 +142,7 @@ def measure_all(
             if cache is not None and unsaved == SAVE_EVERY:
                 _write_cache(cache, table(), digests)
                 unsaved = 0
-            on_cell()
+            count()
     finally:
         if cache is not None and unsaved:
             _write_cache(cache, table(), digests)
@@ -183,7 +179,7 @@ def _record(cache: Path) -> Path:
 
 
 def _read_cache(
-    cache: Path, digests: Mapping[str, str], on_note: Callable[[str], Any]
+    cache: Path, digests: Mapping[str, str], progress: Progress
 ) -> dict[str, list[dict[str, float]]]:
     """Read the features of cells whose files have not changed since they were measured."""
     if not (cache.is_file() and _record(cache).is_file()):
@@ -192,7 +188,7 @@ def _read_cache(
         known = read_json(_record(cache), remedy=ANEW)
         table = read_table(cache, ANEW)
     except FileError as error:
-        on_note(f"{error} All cells of {cache.name} are measured again.")
+        progress.note(f"{error} All cells of {cache.name} are measured again.")
         return {}
     found: dict[str, list[dict[str, float]]] = {}
     for name, row in zip(table.names, table.values, strict=True):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -18,6 +17,7 @@ from dispr.model.weights import Weights, load_weights
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import load
 from dispr.prediction.settings import PredictionSettings
+from dispr.progress import SILENT, Progress
 from dispr.scores.evaluate import Truth, score_cells
 from dispr.scores.library import Library
 from dispr.simulation.folder import simulate_folder
@@ -27,7 +27,6 @@ from dispr.study.folds import Fold, make_split, write_split
 from dispr.study.measure_cells import obj_of
 from dispr.study.packages import PACKAGES, need
 from dispr.study.places import Places, begin
-from dispr.study.progress import Progress, counted, silent
 from dispr.study.report import SchemeResult, write_report
 from dispr.study.settings import Plan
 from dispr.study.shape_tables import label, read_scores
@@ -50,8 +49,7 @@ def reproduce(
     origin: str = "",
     device: str = "auto",
     jobs: int | None = None,
-    progress: Progress = silent,
-    on_note: Callable[[str], Any] = warnings.warn,
+    progress: Progress = SILENT,
 ) -> Path:
     """Repeat the published study on these cells.
 
@@ -81,9 +79,7 @@ def reproduce(
     jobs : int, optional
         Processes to score and measure in; as many as cores if not given.
     progress : Progress
-        Told of all work.
-    on_note : callable
-        As for `classify`.
+        Told of lines of work, and of damaged results that are computed again.
 
     Returns
     -------
@@ -138,7 +134,6 @@ def reproduce(
                 split=places.split(scheme),
                 jobs=jobs,
                 progress=progress,
-                on_note=on_note,
             )
         folders = [shapes / f"fold_{fold.number}" for fold in split]
         results.append(SchemeResult(scheme, rows, folders, classified))
@@ -179,7 +174,7 @@ class _Part:
             wanted,
             self.shapes,
             PredictionSettings(self.plan.ensemble, self.plan.seed),
-            on_progress=counted(self.progress, f"{self.line}: shapes", len(wanted)),
+            progress=self.progress.within(self.line),
         )
 
     def scores(self) -> list[dict[str, Any]]:
@@ -193,7 +188,7 @@ class _Part:
                 {f.name: Truth(obj_of(f), f.mask if baselines else None) for f in self.files},
                 Library(self._of(self.fold.train)) if baselines else None,
                 jobs=self.jobs,
-                on_cell=counted(self.progress, f"{self.line}: scores", len(self.fold.test)),
+                progress=self.progress.within(self.line),
             )
             number = self.fold.number
             write_csv(path, [{**row, "fold": number} for row in label(self.method, rows)])

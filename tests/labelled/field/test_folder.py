@@ -125,27 +125,17 @@ def test_same_answer_as_from_single_crops(model, files, tmp_path):
     )
 
 
-def test_interrupted_run_goes_on(model, files, tmp_path):
+def test_interrupted_run_goes_on(model, files, tmp_path, told):
     settings = {"ensemble": 1, "batch_size": 2}
-
-    def interrupt(work, done, total):
-        if done > 2.5:
-            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         predict_field_files(
-            model, files, tmp_path / "cut", replace(PLAIN, **settings), on_progress=interrupt
+            model, files, tmp_path / "cut", replace(PLAIN, **settings), progress=told(2.5)
         )
     assert not (tmp_path / "cut" / "cells.csv").exists()
-    seen = []
-    predict_field_files(
-        model,
-        files,
-        tmp_path / "cut",
-        replace(PLAIN, **settings),
-        on_progress=lambda work, done, total: seen.append(done),
-    )
-    assert seen[:2] == [1, 2]  # finished cells are kept: each is done at once
+    seen = told()
+    predict_field_files(model, files, tmp_path / "cut", replace(PLAIN, **settings), progress=seen)
+    assert seen.done()[:2] == [1, 2]  # finished cells are kept: each is done at once
     predict_field_files(model, files, tmp_path / "whole", replace(PLAIN, **settings))
     for name in ("cells.csv", "labels.ome.tif"):
         assert (tmp_path / "cut" / name).stat().st_size > 0
@@ -156,22 +146,23 @@ def test_interrupted_run_goes_on(model, files, tmp_path):
     )
 
 
-def test_measures_are_taken_once(extruder, files, tmp_path):
+def test_measures_are_taken_once(extruder, files, tmp_path, told):
     settings = FieldSettings(pixel_size=SIZE, volume="none")
     works = []
     for _ in range(2):
+        seen = told()
         predict_field_files(
             extruder,
             files,
             tmp_path / "out",
             replace(settings, ensemble=1),
             jobs=1,
-            on_progress=lambda work, done, total: works.append((work, done)),
+            progress=seen,
         )
-        works.append("end")
-    first, second = works[: works.index("end")], works[works.index("end") + 1 :]
+        works.append([(work, done) for work, done, _ in seen.lines])
+    first, second = works
     assert ("Measuring", 6) in first
-    assert not any(work == "Measuring" for work, _ in second[:-1])
+    assert not any(work == "Measuring" for work, _ in second)
     before = table(tmp_path / "out" / "cells.csv")
     # A shape that changed is measured anew, and with it all.
     (tmp_path / "out" / "measurements.csv").unlink()
@@ -245,20 +236,22 @@ def test_folder_of_fields(extruder, files, tmp_path):
     assert len(table(tmp_path / "out" / "cells.csv")) == 12
 
 
-def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path):
+def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path, told):
     write_tiff(tmp_path / "in" / "none.tif", field.labels * 0)
     empty = FieldFiles("g", files.image, tmp_path / "in" / "none.tif")
     settings = dataclasses.replace(PLAIN, volume="none", meshes="none")
-    notes = []
+    seen = told()
     rows = predict_fields(
         extruder,
         [empty, files],
         tmp_path / "out",
         replace(settings, ensemble=1),
-        on_note=notes.append,
+        progress=seen,
     )
     assert {row["field"] for row in rows} == {"f"}
-    assert [note for note in notes if "g is left out" in note and "no cell is labelled" in note]
+    assert [
+        note for note in seen.notes if "g is left out" in note and "no cell is labelled" in note
+    ]
     assert not (tmp_path / "out" / "g").exists()
     with pytest.raises(FileError, match="none of the 1 fields has a cell"):
         predict_fields(extruder, [empty], tmp_path / "none", replace(settings, ensemble=1))

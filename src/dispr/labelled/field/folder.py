@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,18 +36,13 @@ from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
 from dispr.prediction.settings import PredictionSettings
+from dispr.progress import SILENT, Progress
 from dispr.records import begin, read_csv, taken_up
 
 RECORD = "field.json"
 LABELS = "labels.tif"
 TABLE = "cells.csv"
 CROPS = "cells"
-
-Report = Callable[[str, float, float], Any]
-"""Called with what is done at present, how much of it is done, and of how much: cells or planes."""
-
-Note = Callable[[str], Any]
-"""Called with what a user must know of a field."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +134,7 @@ def predict_field_files(
     *,
     command: str = "",
     jobs: int | None = None,
-    on_progress: Report | None = None,
-    on_note: Note | None = None,
+    progress: Progress = SILENT,
 ) -> list[Row]:
     """Predict the cells of a field and write all there is to say of them.
 
@@ -160,10 +154,8 @@ def predict_field_files(
         As for `predict_folder`.
     jobs : int, optional
         Processes that measure and mesh; as many as cores if not given.
-    on_progress : callable, optional
-        See `Report`.
-    on_note : callable, optional
-        See `Note`.
+    progress : Progress
+        Told of cells and planes, and of what a user must know of the field (`dispr.progress`).
 
     Returns
     -------
@@ -178,22 +170,13 @@ def predict_field_files(
         If a setting cannot be used, or `out` holds another field or other settings.
     """
     settings = settings or FieldSettings()
-    report = on_progress or (lambda work, done, total: None)
     field = read_prepared(files, settings, model.frame)
     for note in field.notes:
-        if on_note:
-            on_note(note)
+        progress.note(note)
     _claim(out, field, _relative(files.image, out), settings.channel)
     write_labels(out / LABELS, field)
     crops = write_crops(field, out / CROPS)
     cells = [dataclasses.replace(crop, group=files.group) for crop in crops]
-    done = 0.0
-
-    def predicted(share: float) -> None:
-        nonlocal done
-        done += share
-        report("Predicting", done, len(cells))
-
     predictions = predict_folder(
         model,
         cells,
@@ -202,15 +185,15 @@ def predict_field_files(
         framed=True,
         remarks={cell.name: cell.warning for cell in field.predictable},
         command=command,
-        on_progress=predicted,
+        progress=progress,
     )
     about = {row["name"]: row for row in predictions}
-    measures = measure_field(field, out, jobs, report) if settings.measures else {}
+    measures = measure_field(field, out, jobs, progress) if settings.measures else {}
     overlaps = None
     if settings.volume != "none":
-        overlaps = write_field_volume(field, out, settings.volume, report)
+        overlaps = write_field_volume(field, out, settings.volume, progress)
     if settings.meshes != "none":
-        write_field_meshes(field, out, settings.meshes, jobs, report)
+        write_field_meshes(field, out, settings.meshes, jobs, progress)
     unit = unit_of(field.pixel_size)
     found = {}
     for cell in field.predictable:
@@ -250,7 +233,7 @@ def write_crops(field: PreparedField, folder: Path) -> list[CellFiles]:
 
 
 def measure_field(
-    field: PreparedField, out: Path, jobs: int | None, report: Report
+    field: PreparedField, out: Path, jobs: int | None, progress: Progress
 ) -> dict[str, Row]:
     """Measure the predicted shapes of a field, by name; `measurements.csv` keeps them.
 
@@ -265,14 +248,7 @@ def measure_field(
     before = _measured_before(out, items)
     if before is not None:
         return before
-    done = 0
-
-    def one() -> None:
-        nonlocal done
-        done += 1
-        report("Measuring", done, len(items))
-
-    rows = measure_items(items, out / MEASURED, jobs=jobs, on_cell=one)
+    rows = measure_items(items, out / MEASURED, jobs=jobs, progress=progress)
     write_record(out, items)
     return {row["name"]: row for row in rows}
 
@@ -289,7 +265,7 @@ def _measured_before(out: Path, items: Sequence[Item]) -> dict[str, Row] | None:
 
 
 def write_field_volume(
-    field: PreparedField, out: Path, form: str, report: Report
+    field: PreparedField, out: Path, form: str, progress: Progress
 ) -> dict[int, float]:
     """Write the label volume from the predicted files; give the overlap of each cell by label."""
     shapes = [
@@ -298,14 +274,8 @@ def write_field_volume(
     ]
     height, width = field.image.shape
     volume = FieldVolume(shapes, (height, width))
-    done = 0
-
-    def one() -> None:
-        nonlocal done
-        done += 1
-        report("Placing", done, volume.shape[0])
-
-    write_volume(out, volume, form, field.pixel_size, one)
+    count = progress.counter("Placing", volume.shape[0])
+    write_volume(out, volume, form, field.pixel_size, count)
     return volume.overlaps()
 
 
@@ -315,7 +285,7 @@ def predict_fields(
     out: Path,
     settings: FieldSettings | None = None,
     *,
-    on_note: Note | None = None,
+    progress: Progress = SILENT,
     **options: Any,
 ) -> list[Row]:
     """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
@@ -324,7 +294,7 @@ def predict_fields(
 
     Parameters
     ----------
-    model, fields, out, settings, on_note
+    model, fields, out, settings, progress
         As for `predict_field_files`.
     **options
         Its other arguments.
@@ -334,22 +304,21 @@ def predict_fields(
     list of dict
         The rows of all fields, each with the name of its field.
     """
-    note = on_note or (lambda text: None)
     kept = []
     for files in fields:
         try:
-            prepared = read_prepared(files, settings or FieldSettings(), model.frame)
+            read_prepared(files, settings or FieldSettings(), model.frame)
         except NoCellsError as error:
-            note(f"{files.name} is left out. {error}")
+            progress.note(f"{files.name} is left out. {error}")
             continue
         kept.append(files)
-        for text in prepared.notes:
-            note(text)
     if not kept:
         raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
     rows: list[Row] = []
     for files in kept:
-        found = predict_field_files(model, files, out / files.name, settings, **options)
+        found = predict_field_files(
+            model, files, out / files.name, settings, progress=progress, **options
+        )
         rows += [{"field": files.name, **row} for row in found]
     write_csv(out / TABLE, rows)
     return rows

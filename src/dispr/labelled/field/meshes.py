@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
@@ -14,6 +12,7 @@ from dispr.errors import ConfigError
 from dispr.labelled.field.prepare import PreparedField
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
+from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
 from dispr.surface.files import COLOURED, FORMATS
 from dispr.surface.mesh import Mesh, mesh_of
@@ -66,7 +65,7 @@ def write_field_meshes(
     out: Path,
     form: str = "glb",
     jobs: int | None = None,
-    report: Callable[[str, float, float], Any] | None = None,
+    progress: Progress = SILENT,
 ) -> list[Path]:
     """Write the mesh of each predicted cell to `OUT/meshes/NAME.FORMAT`.
 
@@ -84,8 +83,8 @@ def write_field_meshes(
         Format; the first two hold the spread of the samples.
     jobs : int, optional
         Processes; as many as cores if not given.
-    report : callable, optional
-        Called with "Meshing", how many cells are done, and of how many.
+    progress : Progress
+        Told of each cell (`dispr.progress`).
 
     Raises
     ------
@@ -109,9 +108,9 @@ def write_field_meshes(
         for cell in cells
         if before.get(cell.name) != marks[cell.name] or not paths[cell.name].is_file()
     ]
-    for done, _ in enumerate(map_in_processes(_write, tasks, jobs), 1):
-        if report:
-            report("Meshing", done, len(tasks))
+    count = progress.counter("Meshing", len(tasks))
+    for _ in map_in_processes(_write, tasks, jobs):
+        count()
     write_json(record, marks)
     return [path for path in paths.values() if path.is_file()]
 

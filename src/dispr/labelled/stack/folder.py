@@ -22,9 +22,10 @@ from dispr.labelled.stack.classes import Classes, Names
 from dispr.labelled.stack.cut import Sections, cut_cell, frame_of, refusal
 from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.manifest import MANIFEST, Row, cell_paths, label_row, reasons, rows_before
-from dispr.labelled.stack.plan import RECORD, Note, Plan, Report, StackSettings, make_plan
+from dispr.labelled.stack.plan import RECORD, Plan, StackSettings, make_plan
 from dispr.labelled.stack.read import read_label_stack, read_spacing, read_stack
 from dispr.labelled.stack.survey import label_file
+from dispr.progress import SILENT, Progress
 
 
 def prepare_stacks(
@@ -33,8 +34,7 @@ def prepare_stacks(
     settings: StackSettings | None = None,
     classes: Classes | None = None,
     *,
-    on_progress: Report | None = None,
-    on_note: Note | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[list[Row], Plan]:
     """Write the cells of stacks as a data set to train on.
 
@@ -50,10 +50,8 @@ def prepare_stacks(
         What is chosen.
     classes : mapping, optional
         Types of cells by (stack, label) (`dispr.labelled.stack.classes.read_classes`).
-    on_progress : callable, optional
-        See `Report`.
-    on_note : callable, optional
-        See `Note`.
+    progress : Progress
+        Told of the stacks, and of what a user must know of them (`dispr.progress`).
 
     Returns
     -------
@@ -70,17 +68,16 @@ def prepare_stacks(
         If a setting cannot be used, or `out` holds other cells.
     """
     settings, classes = settings or StackSettings(), classes or {}
-    report = on_progress or (lambda work, done, total: None)
-    note = on_note or (lambda text: None)
-    plan = make_plan(stacks, out, settings, classes, report, note)
+    plan = make_plan(stacks, out, settings, classes, progress)
     rows = rows_before(out, [files.name for files in stacks])
     names = Names(row["name"] for row in rows if row["name"])
     finished = {row["stack"] for row in rows}
-    for done, files in enumerate(stacks):
+    count = progress.counter("Cutting", len(stacks))
+    for files in stacks:
         if files.name not in finished:
             rows += _prepare_stack(files, out, settings, plan, classes, names)
             write_csv(out / MANIFEST, rows)
-        report("Cutting", done + 1, len(stacks))
+        count()
     return rows, plan
 
 

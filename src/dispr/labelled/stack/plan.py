@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,13 @@ from dispr.labelled.stack.cut import frame_of
 from dispr.labelled.stack.frame import FRAME_UM, as_frame, choose_frame
 from dispr.labelled.stack.split import split_stacks
 from dispr.labelled.stack.survey import Survey, label_file, survey_stack
+from dispr.progress import Progress
 from dispr.records import begin, taken_up
 
 RECORD = "stacks.json"
 
 VERSION = 2
 """To be raised whenever the same stacks give other cells than before."""
-
-Report = Callable[[str, int, int], Any]
-"""Called with what is done at present, how many of it are done, and of how many."""
-
-Note = Callable[[str], Any]
-"""Called with what a user must know of a stack."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +83,7 @@ def make_plan(
     out: Path,
     settings: StackSettings,
     classes: Classes,
-    report: Report,
-    note: Note,
+    progress: Progress,
 ) -> Plan:
     """Decide on frame and split, or take up what an earlier run decided.
 
@@ -97,8 +91,8 @@ def make_plan(
     ----------
     stacks, out, settings, classes
         As for `dispr.labelled.stack.folder.prepare_stacks`.
-    report, note : callable
-        See `Report` and `Note`.
+    progress : Progress
+        Told of the stacks, and of what a user must know of them.
 
     Raises
     ------
@@ -119,12 +113,13 @@ def make_plan(
     if out.exists() and parts(out):
         raise FileError(f"{out} is not a new folder; name one for the cells of these stacks.")
     surveys = {}
-    for done, files in enumerate(stacks):
+    count = progress.counter("Looking", len(stacks))
+    for files in stacks:
         surveys[files.name] = survey_stack(
             files, settings.voxel_size, settings.least_volume, settings.channel
         )
-        report("Looking", done + 1, len(stacks))
-    plan = _decide(surveys, settings, classes, note)
+        count()
+    plan = _decide(surveys, settings, classes, progress)
     for files in stacks:
         frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
     begin(out / RECORD, {**run, "frame_um": plan.frame, "splits": dict(plan.splits)})
@@ -132,15 +127,17 @@ def make_plan(
 
 
 def _decide(
-    surveys: Mapping[str, Survey], settings: StackSettings, classes: Classes, note: Note
+    surveys: Mapping[str, Survey], settings: StackSettings, classes: Classes, progress: Progress
 ) -> Plan:
     for name, survey in surveys.items():
         for told in survey.notes:
-            note(told)
+            progress.note(told)
         if not survey.labels:
-            note(f"{name} has no labelled cell.")
+            progress.note(f"{name} has no labelled cell.")
         if survey.from_mask:
-            note(f"the labels of {name} are one mask; its separate pieces are taken for cells.")
+            progress.note(
+                f"the labels of {name} are one mask; its separate pieces are taken for cells."
+            )
     for stack, label in classes:
         if label not in surveys[stack].labels:
             raise FileError(f"the table of classes has label {label} of {stack}, which has none.")
@@ -152,7 +149,7 @@ def _decide(
         frame = choose_frame(whole)
         if frame != FRAME_UM:
             usual = float(np.median([max(extent[1:]) for extent in whole]))
-            note(
+            progress.note(
                 f"the median cell is {usual:.3g} um long, unlike the red blood cells that the "
                 f"shipped model was trained on, so the frame is {frame:g} um instead of "
                 f"{FRAME_UM:g}; check the voxel size."
@@ -160,7 +157,9 @@ def _decide(
     counts = {name: len(survey.whole) for name, survey in surveys.items()}
     splits = split_stacks(counts, settings.test_fraction, settings.seed)
     if len(set(splits.values())) == 1 and 0 < settings.test_fraction < 1:
-        note("cells of one stack stay together, so all are for training; none are for testing.")
+        progress.note(
+            "cells of one stack stay together, so all are for training; none are for testing."
+        )
     return Plan(frame, splits)
 
 
