@@ -1,1 +1,0 @@
-"""The former name of `dispr.labelled.field`, kept so that old imports work."""
