@@ -80,7 +80,7 @@ def test_interrupted_training_is_taken_up(cells_folder, tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "repeat the command to go on" in errors
+    assert "re-run the same command to resume" in errors
     assert "Traceback" not in errors
     assert {p.name for p in run.iterdir()} == {
         "checkpoint.pt",

@@ -187,8 +187,8 @@ def test_classes(sections):
         ({"steps": "²"}, "is not a respacing"),
         ({"steps": 51}, "51 steps cannot be kept"),
         ({"steps": "fast"}, "is not a respacing"),
-        ({"cell_class": "SDE"}, "not told of classes"),
-        ({"cell_class": 1}, "not told of classes"),
+        ({"cell_class": "SDE"}, "takes no class labels"),
+        ({"cell_class": 1}, "takes no class labels"),
     ],
 )
 def test_bad_settings(model, sections, settings, message):

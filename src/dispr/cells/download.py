@@ -160,7 +160,7 @@ def _clear_errors(url: str) -> Iterator[None]:
         ) from error
     except requests.exceptions.ChunkedEncodingError as error:
         raise FileError(
-            f"The download of {url} broke off; run again to go on from there."
+            f"The download of {url} broke off; run the command again to resume."
         ) from error
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
         raise FileError(f"{host} cannot be reached; check the connection and run again.") from error

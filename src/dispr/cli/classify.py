@@ -123,9 +123,9 @@ FEATURES = (
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw PNG files.")
 @jobs_option()
 def command(data: Path, out: Path, **options: Any) -> None:
-    """Tell the cells of DATA apart by class, and compare what their features come from.
+    """Classify the cells of DATA, and compare sources of features.
 
-    The names of the cells tell their classes. Scaling, selection of features and oversampling see
+    Classes are read from the names of the cells. Scaling, selection of features and oversampling see
     the training cells of a fold alone. Predicted shapes are refused where their model was trained
     on a test cell. OUT receives report.md, tables (CSV), pictures, and folds.csv, the folds;
     interrupt with Ctrl-C and re-run the same command to resume.

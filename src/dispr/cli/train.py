@@ -200,7 +200,7 @@ def run_with_progress(trainer: Any, out: Path) -> None:
     if main and finished:
         click.echo(f"Done: {out / 'weights.safetensors'}")
     elif main:
-        click.echo(f"Stopped at step {trainer.step}; repeat the command to go on.", err=True)
+        click.echo(f"Stopped at step {trainer.step}; re-run the same command to resume.", err=True)
     if not finished:
         sys.exit(130)
 

@@ -71,7 +71,7 @@ class ModelConfig:
         if self.diffusion is not None and self.sampling_steps:
             respacing(self.diffusion.steps, self.sampling_steps)
         if self.diffusion is None and self.num_classes:
-            raise ConfigError("a deterministic model is not told of classes.")
+            raise ConfigError("a deterministic model takes no class labels.")
         prediction = self.diffusion.prediction if self.diffusion else None
         self.network.check(prediction, self.diffusion.out_channels if self.diffusion else 1)
 
@@ -88,7 +88,7 @@ class ModelConfig:
 
     @property
     def num_classes(self) -> int:
-        """Classes that the network is told of; 0 for none."""
+        """Number of class labels that the network takes; 0 for none."""
         return self.network.num_classes
 
 

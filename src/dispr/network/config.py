@@ -42,7 +42,7 @@ class UNetConfig(NetworkConfig):
     new_attention_order : bool
         Split queries, keys and values before the heads.
     num_classes : int
-        Classes the network is told of; 0 for none.
+        Number of class labels; 0 for none.
     dropout : float
         Share of features dropped in training, in each residual block.
     checkpoint : bool

@@ -41,7 +41,7 @@ class NetworkConfig:
     size: int = 64
 
     num_classes = 0
-    """Classes that the network is told of."""
+    """Number of class labels that it takes."""
 
     planes = False
     """Whether it sees known planes other than that of the section."""
@@ -84,7 +84,7 @@ class NetworkConfig:
             If the network is not told of classes.
         """
         if classes:
-            raise ConfigError("this network is not told of classes; leave --class-cond out.")
+            raise ConfigError("this network takes no class labels; leave --class-cond out.")
         return self
 
 
@@ -136,7 +136,7 @@ class Network(nn.Module):
         condition : Tensor
             Mask and masked image, (N, 2, size, size), 0 to 1.
         y : Tensor, optional
-            Classes, (N,) long, for a network that is told of them.
+            Classes, (N,) long, for a network with class labels.
         known : Tensor, optional
             Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees
             them: by default the mask of the section.

@@ -111,7 +111,7 @@ class Model:
             Steps to sample in, instead of the model's default: a number, or a respacing such as
             "10,20,30" or "ddim25".
         cell_class : str or sequence of str, optional
-            Classes of the cells, for a model that is told of them.
+            Classes of the cells, for a model with class labels.
         batch_size : int
             Shapes to compute at once: more memory, not another result.
         pixel_size : float, optional
@@ -299,7 +299,7 @@ class Model:
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:
             if classes is not None and any(classes):
-                raise ConfigError("this model is not told of classes; leave the class out.")
+                raise ConfigError("this model takes no class labels; leave the class out.")
             return None
         if classes is None or len(classes) != count or any(c not in CLASSES for c in classes):
             raise ConfigError(
