@@ -143,7 +143,7 @@ def test_a_transfer_that_breaks_off_again_and_again_is_completed(server, cells_z
 
 def test_another_run_resumes(server, cells_zip, tmp_path):
     server.files, server.ranges, server.cut = {"cells.zip": cells_zip}, False, 1000
-    with pytest.raises(FileError, match="broke off; run again"):
+    with pytest.raises(FileError, match="broke off; run the command again"):
         fetch(tmp_path / "out", base_url=server.api)
     server.asked.clear()
     server.ranges, server.cut = True, None

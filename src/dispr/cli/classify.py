@@ -125,10 +125,10 @@ FEATURES = (
 def command(data: Path, out: Path, **options: Any) -> None:
     """Classify the cells of DATA, and compare sources of features.
 
-    Classes are read from the names of the cells. Scaling, selection of features and oversampling see
-    the training cells of a fold alone. Predicted shapes are refused where their model was trained
-    on a test cell. OUT receives report.md, tables (CSV), pictures, and folds.csv, the folds;
-    interrupt with Ctrl-C and re-run the same command to resume.
+    Classes are read from the names of the cells. Scaling, selection of features and oversampling
+    see the training cells of a fold alone. Predicted shapes are refused where their model was
+    trained on a test cell. OUT receives report.md, tables (CSV), pictures, and folds.csv, the
+    folds. Interrupt with Ctrl-C; re-run the same command to resume.
     """
     from dispr.cells.folder import find_cells
     from dispr.study.classify import classify
