@@ -154,7 +154,7 @@ def command(
     are groups of cells; or --groups names them. Tables and the report tell the groups apart.
 
     DATA may also be a field of view with many cells and --labels, an image of one cell with
-    --mask, or a folder of fields, whose images and labels are told by --images and --labels. OUT
+    --mask, or a folder of fields, whose images and labels are given by --images and --labels. OUT
     then receives the cropped cells too, a table of the cells, cells.csv, and a label volume and
     meshes in which each cell stands at its place.
     """
