@@ -6,7 +6,7 @@ from dispr.cli.options import attribute_help
 from dispr.cli.train import change_preset
 from dispr.cli.train import command as train
 from dispr.errors import ConfigError
-from dispr.network.config import UNetConfig
+from dispr.network.registry import NETWORKS
 from dispr.training.config import TrainingConfig
 from dispr.training.presets import PRESETS
 
@@ -51,7 +51,7 @@ def test_decay_follows_the_length_of_the_run():
 
 @pytest.mark.parametrize(
     ("preset", "options"),
-    [("regression", {"diffusion_steps": 10}), ("shapr", {"network_channels": 32})],
+    [("regression", {"diffusion_steps": 10}), ("shapr", {"network_patch": 2})],
 )
 def test_options_that_do_not_apply(preset, options):
     with pytest.raises(ConfigError, match="do not apply"):
@@ -60,7 +60,8 @@ def test_options_that_do_not_apply(preset, options):
 
 def test_every_hyper_parameter_is_an_option_with_help():
     options = {option.name: option for option in train.params}
-    for cls, prefix in ((TrainingConfig, ""), (UNetConfig, "network_")):
+    networks = [(config, "network_") for config in NETWORKS]
+    for cls, prefix in ((TrainingConfig, ""), *networks):
         for item in dataclasses.fields(cls):
             if item.name in ("augment", "size", "in_channels", "out_channels", "num_classes"):
                 continue

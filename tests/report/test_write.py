@@ -185,7 +185,7 @@ def run(*arguments):
 
 def test_command(study, tmp_path, capsys):
     run(study / "predictions", "-o", tmp_path / "r.html", "--jobs", 1)
-    told = capsys.readouterr().out
+    told = "".join(capsys.readouterr())
     assert "Report of 3 cells" in told
     assert "Name the data set" in told
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]

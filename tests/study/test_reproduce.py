@@ -21,6 +21,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.weights import load_weights
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.network.config import UNetConfig
+from dispr.progress import SILENT
 from dispr.simulation.folder import simulate_folder
 from dispr.study import fold_models, measure_cells
 from dispr.study.folds import Fold, class_of, read_split
@@ -141,7 +142,7 @@ def test_intervals_are_fitted_to_the_cells_set_aside(method, tmp_path, monkeypat
     simulate_folder(tmp_path / "cells", 100, types=types, test_fraction=0)
     files = find_cells(tmp_path / "cells")
     run, weights = tmp_path / "fold_0", tmp_path / "fold_0.safetensors"
-    models = fold_models.FoldModels(make_plan(steps=1), method, "cpu", lambda *_: None)
+    models = fold_models.FoldModels(make_plan(steps=1), method, "cpu", SILENT)
     for _ in range(2):  # the second time, everything is there
         models.train_fold(files, weights, None)
     found = load_weights(weights)
