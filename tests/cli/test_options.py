@@ -97,6 +97,14 @@ def test_predict_a_folder(called, cells_folder):
     assert found["save_grey"]
 
 
+def test_earlier_names_of_options_are_taken(called, cells_folder):
+    called["patch"]("dispr.prediction.model.load", MODEL)
+    called["patch"]("dispr.prediction.folder.predict_folder")
+    run("predict", cells_folder, "--output", "out", "--steps", "7", "--no-report")
+    found = called["predict_folder"]
+    assert (found["out"], found["settings"].steps) == (Path("out"), "7")
+
+
 def test_predict_a_field(called, tmp_path):
     (tmp_path / "f.tif").write_bytes(b"")
     (tmp_path / "l.tif").write_bytes(b"")

@@ -48,6 +48,7 @@ def check(folder: Path) -> None:
 @click.option(
     "-o",
     "--out",
+    "--output",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("red_blood_cells"),

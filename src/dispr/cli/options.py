@@ -28,7 +28,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 def out_option(text: str = "Folder to write.", *, required: bool = True) -> Decorator:
     """Add `-o/--out`, a folder or file to write."""
-    return click.option("-o", "--out", type=Name, required=required, help=text)
+    return click.option("-o", "--out", "--output", "out", type=Name, required=required, help=text)
 
 
 def split_option(text: str = "Part of the data. Default: all cells.", **more: Any) -> Decorator:

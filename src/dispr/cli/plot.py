@@ -16,7 +16,13 @@ from dispr.cli.say import result
 @out_option("Picture (.png, .svg).")
 @split_option()
 @click.option(
-    "--max-cells", default=12, show_default=True, type=click.IntRange(1), help="Most cells to show."
+    "--max-cells",
+    "--cells",
+    "max_cells",
+    default=12,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Most cells to show.",
 )
 @groups_option(
     "CSV with the columns cell and group; cells are drawn group by group. Default: as they "

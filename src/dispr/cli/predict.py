@@ -57,6 +57,7 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
 )
 @click.option(
     "--sampling-steps",
+    "--steps",
     "steps",
     default=None,
     help='Steps to sample in, such as "10" or "ddim25". Default: as the weights say.',
