@@ -329,8 +329,8 @@ BY_HAND: list[tuple[str, str, str]] = [
     ),
     (
         "scores/evaluate.py",
-        "PredictionFolder(predictions).probability(name) > 0.5",
-        "PredictionFolder(predictions).probability(name) > 0",
+        "drawn.probability(name) > 0.5",
+        "drawn.probability(name) > 0",
     ),
     ("scores/baselines.py", "bottom = SECTION - height // 2", "bottom = SECTION"),
     ("scores/intervals.py", "width.append((high - low) / true)", "width.append(high - low)"),

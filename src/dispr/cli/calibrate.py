@@ -76,13 +76,13 @@ def command(
         with Bars() as bars:
             found = calibrate(model, files, ensemble=ensemble, seed=seed, progress=bars)
     else:
-        if PredictionFolder(predictions).settings.get("model") != fingerprint(model.network):
+        folder = PredictionFolder(predictions)
+        if folder.settings.get("model") != fingerprint(model.network):
             raise ConfigError(
                 f"the shapes in {predictions} were drawn with other weights than {weights}."
             )
         objects = {file.name: file.obj for file in files if file.obj is not None}
-        drawn = [name for name in PredictionFolder(predictions).names() if name in objects]
-        chosen = {name: objects[name] for name in drawn}
+        chosen = {name: objects[name] for name in folder.names() if name in objects}
         with Bars() as bars:
             found = calibrate_folder(predictions, chosen, jobs=jobs, progress=bars)
     written = out or weights

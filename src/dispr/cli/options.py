@@ -207,26 +207,14 @@ def config_options(
                     "multiple": True,
                     "callback": _all_given,
                 }
-            elif choices := _choices(hint):
-                arguments["type"] = click.Choice(choices)
+            elif typing.get_origin(hint) is typing.Literal:
+                arguments["type"] = click.Choice(typing.get_args(hint))
             else:
                 arguments["type"] = hint
             command = click.option(name, variable, **arguments)(command)
         return command
 
     return decorate
-
-
-def _choices(hint: Any) -> tuple[str, ...]:
-    """Give the words of a `Literal`, also where it may be None; none for other types."""
-    return next(
-        (
-            typing.get_args(part)
-            for part in (hint, *typing.get_args(hint))
-            if typing.get_origin(part) is typing.Literal
-        ),
-        (),
-    )
 
 
 def refuse_given(names: Sequence[str], reason: str) -> None:

@@ -64,11 +64,12 @@ def command(
     kind = out.suffix.lower()
     if kind not in (".png", ".svg"):
         raise FileError(f"{out} is not the name of a PNG or SVG picture; end it in .png or .svg.")
-    names = set(PredictionFolder(predictions).names())
+    drawn = PredictionFolder(predictions)
+    names = set(drawn.names())
     files = [file for file in find_cells(data, split=split) if file.name in names]
     if not files:
         raise FileError(f"{data} holds none of the cells of {predictions}; name their data set.")
-    rows_of = {row["name"]: row for row in PredictionFolder(predictions).rows()}
+    rows_of = {row["name"]: row for row in drawn.rows()}
     files = [replace(file, group=rows_of.get(file.name, {}).get("group") or "") for file in files]
     files = sorted(with_groups(files, groups), key=lambda file: file.group)
     # Evenly chosen, so that cells of all classes are among them.

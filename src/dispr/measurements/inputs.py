@@ -102,9 +102,10 @@ def find_items(
                 f"{folder} is a prediction, which has neither parts nor sections; measure the "
                 "data set, or leave --split and --sections out."
             )
-        samples = PredictionFolder(folder).sample_paths(PredictionFolder(folder).names())
+        drawn = PredictionFolder(folder)
+        samples = drawn.sample_paths(drawn.names())
         return [
-            make("predictions", name, "", (PredictionFolder(folder).probability_path(name), *paths))
+            make("predictions", name, "", (drawn.probability_path(name), *paths))
             for name, paths in samples.items()
         ]
     loose = tiff_files(folder)

@@ -109,11 +109,9 @@ def calibrate_folder(
     ConfigError
         If there are too few cells, or their ensembles are of several sizes.
     """
-    paths = PredictionFolder(predictions).sample_paths(objects)
-    tasks = [
-        (paths[name], path, PredictionFolder(predictions).grid(name))
-        for name, path in objects.items()
-    ]
+    folder = PredictionFolder(predictions)  # whose record is read once
+    paths = folder.sample_paths(objects)
+    tasks = [(paths[name], path, folder.grid(name)) for name, path in objects.items()]
     count = progress.counter("Measuring", len(tasks))
     samples, truth = [], []
     for drawn, true in map_in_processes(_measure, tasks, jobs):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,9 +32,6 @@ from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
-
-if TYPE_CHECKING:
-    pass
 
 
 class Model:

@@ -65,17 +65,17 @@ def report_cell(source: Source) -> CellReport:
     FileError
         If a file is missing or cannot be read.
     """
-    samples = PredictionFolder(source.folder).samples(source.name)
-    probability = PredictionFolder(source.folder).probability(source.name)
-    spacing = PredictionFolder(source.folder).spacing(source.name)
+    drawn = PredictionFolder(source.folder)
+    samples = drawn.samples(source.name)
+    probability = drawn.probability(source.name)
+    spacing = drawn.spacing(source.name)
     unit: Unit = "voxel" if spacing is None else "um"
     if spacing is None and source.pixels is not None:
         # Cells of a field have voxels of several sizes; its pixels are of one.
         spacing, unit = (source.pixels,) * 3, "px"
     truth = None
     if source.truth is not None:
-        grid = PredictionFolder(source.folder).grid(source.name)
-        truth = binarise(read_framed_obj(source.truth, grid))
+        truth = binarise(read_framed_obj(source.truth, drawn.grid(source.name)))
     spread = surface_spread(samples)
     row = _measured(source, len(samples), spacing, unit)
     fitted = _calibrated(source, row is not None)

@@ -231,7 +231,8 @@ def _score_cell(
     task: tuple[Path, str, Path, Path | None, Path | None],
 ) -> list[dict[str, Any]]:
     predictions, name, obj, mask, similar = task
-    truth = binarise(read_framed_obj(obj, PredictionFolder(predictions).grid(name)))
+    drawn = PredictionFolder(predictions)
+    truth = binarise(read_framed_obj(obj, drawn.grid(name)))
     known: Measures = measure(truth)  # once for all shapes: it is half of the work
 
     def row(shape: str, sample: int | str, body: np.ndarray) -> dict[str, Any]:
@@ -247,10 +248,10 @@ def _score_cell(
             "true_boundary_voxels": known.surface,
         }
 
-    samples = PredictionFolder(predictions).samples(name)
+    samples = drawn.samples(name)
     scored = [row(SAMPLES, k, sample) for k, sample in enumerate(samples)]
     best = max(scored, key=lambda row: row["iou"])
-    scored.append(row(CONSENSUS, "", PredictionFolder(predictions).probability(name) > 0.5))
+    scored.append(row(CONSENSUS, "", drawn.probability(name) > 0.5))
     scored.append({**best, "shape": BEST})
     if mask is not None:
         section = read_mask(mask)

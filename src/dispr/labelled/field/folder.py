@@ -268,8 +268,9 @@ def write_field_volume(
     field: PreparedField, out: Path, form: str, progress: Progress
 ) -> dict[int, float]:
     """Write the label volume from the predicted files; give the overlap of each cell by label."""
+    drawn = PredictionFolder(out)
     shapes = [
-        placed_shape(cell.label, cell.square, PredictionFolder(out).probability(cell.name))
+        placed_shape(cell.label, cell.square, drawn.probability(cell.name))
         for cell in field.predictable
     ]
     height, width = field.image.shape
