@@ -30,6 +30,10 @@ class ConfigError(DisprError):
     """A setting is invalid, or settings contradict one another."""
 
 
+class DisprWarning(UserWarning):
+    """What a user must know of a result that is there; the command line prints it as a line."""
+
+
 @contextlib.contextmanager
 def as_file_errors() -> Iterator[None]:
     """Turn errors of an array that was read from a file into errors of the file."""

@@ -1,10 +1,11 @@
 import signal
+import warnings
 
 import click
 import pytest
 
 from dispr.cli.main import STOPPED, run
-from dispr.errors import ConfigError
+from dispr.errors import ConfigError, DisprWarning
 
 
 class OutOfMemoryError(RuntimeError):
@@ -64,10 +65,21 @@ def test_wrong_options(capsys):
     assert "No such option: --od" in said
 
 
-def test_a_full_gpu(capsys):
-    code, said = ended(OutOfMemoryError("CUDA out of memory"), capsys)
+@pytest.mark.parametrize("error", [OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_full_memory(error, capsys):
+    code, said = ended(error, capsys)
     assert code == 2
     assert "lower --batch-size" in said
+
+
+def test_warnings_are_lines(capsys):
+    @click.command()
+    def warned():
+        warnings.warn("Fewer at once.", DisprWarning, stacklevel=1)
+
+    with pytest.raises(SystemExit):
+        run(warned, "dispr")
+    assert capsys.readouterr().err == "Warning: Fewer at once.\n"
 
 
 def test_what_is_a_fault_of_the_program_is_not_hidden(capsys):

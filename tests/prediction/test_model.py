@@ -1,4 +1,5 @@
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -7,13 +8,14 @@ import torch
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
 from dispr.diffusion.config import DiffusionConfig
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.errors import ArrayError, ConfigError, DisprError, DisprWarning, FileError
 from dispr.intervals.rules import ANY, Intervals, Rule
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
 from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.prediction.draw import sampling_process
 from dispr.prediction.model import Model, load
+from dispr.prediction.settings import PredictionSettings
 
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
 DIFFUSION = DiffusionConfig(steps=50)
@@ -287,3 +289,54 @@ def test_automatic_precision_is_settled_and_recorded(monkeypatch):
     monkeypatch.setattr("dispr.model.device.best_precision", lambda device: "bf16")
     assert load(device="cpu", precision="auto").precision == "bf16"
     assert load(device="cpu").precision == "fp32"
+
+
+class Small:
+    """A memory in which the network computes at most so many shapes at once."""
+
+    def __init__(self, network, most, at_step=1):
+        self.most, self.at_step, self.seen = most, at_step, []
+        self.hook = network.register_forward_pre_hook(self)
+        self.evaluations = 0
+
+    def __call__(self, module, args):
+        count = len(args[0])
+        self.evaluations += 1
+        if count > self.most and self.evaluations >= self.at_step:
+            self.evaluations = 0
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.seen.append(count)
+
+
+@pytest.mark.parametrize("at_step", [1, 3], ids=["at once", "on the way"])
+def test_fewer_shapes_at_once_where_the_memory_is_full(sections, at_step):
+    config = ModelConfig(NETWORK, DIFFUSION, sampling_steps="4")
+    model = Model(config, random_network(config))
+    images, masks = (array[:3] for array in sections)
+    settings = PredictionSettings(ensemble=3, seed=2, batch_size=9)
+    whole, parted = (
+        list(model.predict_each(images, masks, chosen, keep_grey=True))
+        for chosen in (settings, dataclasses.replace(settings, batch_size=2))
+    )
+    small, told = Small(model.network, 2, at_step), []
+    with pytest.warns(DisprWarning, match="9 shapes at once; 2 or fewer") as warned:
+        found = list(
+            model.predict_each(images, masks, settings, keep_grey=True, on_step=told.append)
+        )
+    assert len(warned) == 1
+    assert sum(told) == 9 * 4
+    for one, same, close in zip(found, parted, whole, strict=True):
+        np.testing.assert_array_equal(one.grey, same.grey)
+        np.testing.assert_allclose(one.grey, close.grey, atol=1e-3)  # sums in another order
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        next(model.predict_each(images, masks, settings))  # what was found is kept
+    small.hook.remove()
+
+
+def test_a_memory_too_small_for_one_shape(sections):
+    config = ModelConfig(NETWORK, DIFFUSION, sampling_steps="4")
+    model = Model(config, random_network(config))
+    Small(model.network, 0)
+    with pytest.raises(DisprError, match="suffice for 1 of the shapes"):
+        model.predict(sections[0][0], sections[1][0])

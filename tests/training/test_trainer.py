@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
 from dispr.cells.prepare import occupancy
 from dispr.diffusion.config import DiffusionConfig
-from dispr.errors import ConfigError, DisprError, FileError
+from dispr.errors import ConfigError, DisprError, DisprWarning, FileError
 from dispr.familiarity.reference import familiarity_of
 from dispr.model.config import ModelConfig
 from dispr.model.seen import digest_of, seen_cells
@@ -21,11 +22,12 @@ from dispr.model.weights import load_weights
 from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.network.planes import UNKNOWN
 from dispr.network.shape_decoder import ShapeDecoderConfig
+from dispr.network.shapr import ShaprConfig
 from dispr.prediction.model import load
 from dispr.simulation.folder import simulate_folder
 from dispr.training.config import TrainingConfig
 from dispr.training.samples import cell_of, make_samples
-from dispr.training.trainer import Trainer
+from dispr.training.trainer import Trainer, _room_of
 
 # Folded by 8, a network of 8^3 voxels: a step takes milliseconds.
 NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
@@ -120,6 +122,64 @@ def test_microbatches_do_not_change_the_result(cells_folder, tmp_path, model):
     # Adam takes steps of full length even where a gradient is but rounding, such as that of a bias
     # which normalisation takes away.
     assert torch.cat(close).float().mean() > 0.999
+
+
+class Full:
+    """A memory in which a network takes at most so many cells at once."""
+
+    def __init__(self, trainer, most):
+        self.most = most
+        trainer.network.register_forward_hook(self)
+
+    def __call__(self, module, given, output):
+        output.register_hook(self.back)
+
+    def back(self, gradient):
+        if len(gradient) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_a_step_in_parts_where_the_memory_is_full(cells_folder, tmp_path):
+    training = dataclasses.replace(TRAINING, batch_size=4, validation_interval=0, steps=1)
+    gradients = []
+    for most in (4, 1):
+        trainer = make_trainer(cells_folder, tmp_path / str(most), training)
+        Full(trainer, most)
+        for parameter in trainer.network.parameters():  # what a failed try left is not counted
+            parameter.grad = torch.ones_like(parameter)
+        if most == 1:
+            with pytest.warns(DisprWarning, match="4 cells at once; 1 or fewer") as warned:
+                trainer._room.fit(4, trainer._gradients)
+            assert [one.category for one in warned].count(DisprWarning) == 1
+        else:
+            trainer._room.fit(4, trainer._gradients)
+        gradients.append([p.grad.clone() for p in trainer.network.parameters()])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DisprWarning)
+            assert trainer.fit()
+    for one, other in zip(*gradients, strict=True):
+        scale = float(one.abs().max())
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * max(scale, 1e-3))
+
+
+def test_batch_normalisation_is_not_parted(cells_folder, tmp_path):
+    training = dataclasses.replace(TRAINING, validation_interval=0)
+    model = ModelConfig(ShaprConfig(), None)
+    trainer = make_trainer(cells_folder, tmp_path, training, model)
+    Full(trainer, 1)
+    with pytest.raises(DisprError, match=r"2 of the cells at once, and its batch normalisation"):
+        trainer.fit()
+
+
+def test_processes_do_not_part_steps_on_their_own():
+    room = _room_of(torch.nn.Linear(1, 1), 2)
+    with pytest.raises(DisprError, match="lower --microbatch"):
+        room.fit(2, lambda count: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+
+
+def test_parts_of_a_step_draw_their_own_dropout():
+    assert _room_of(torch.nn.Dropout(0.1), 1).result.endswith("but for dropout")
+    assert _room_of(torch.nn.Dropout(0.0), 1).result == "with the same result"
 
 
 PAPER = ["--preset", "paper", "--network-patch", 8, "--network-pooling", "isotropic"]

@@ -12,8 +12,9 @@ from typing import NoReturn
 import click
 
 from dispr._version import __version__
-from dispr.cli.say import with_output_options
+from dispr.cli.say import warnings_as_lines, with_output_options
 from dispr.errors import DisprError
+from dispr.memory import is_out_of_memory
 
 # command: (module that defines it, its line in `dispr --help`). The module is imported only when
 # its command runs, so that `dispr --help` answers at once.
@@ -82,7 +83,9 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
+        with warnings_as_lines():
+            code = command.main(prog_name=name, standalone_mode=False)
+        sys.exit(code or 0)
     except (click.Abort, KeyboardInterrupt):
         _end(STOPPED, 130)
     except click.ClickException as error:
@@ -90,10 +93,14 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
         sys.exit(2)
     except DisprError as error:
         _end(f"Error: {error}", 2)
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, without importing it
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
             raise
-        _end("Error: the GPU's memory is full; lower --batch-size, or --microbatch to train.", 2)
+        _end(
+            "Error: the memory does not suffice; close other programs, or give smaller images, or "
+            "lower --batch-size or --jobs.",
+            2,
+        )
     except OSError as error:
         # What no module foresaw of the file system: still a sentence that names the file.
         _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)

@@ -63,7 +63,10 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
     help='Steps to sample in, such as "10" or "ddim25". Default: as the weights say.',
 )
 @click.option(
-    "--batch-size", default=5, show_default=True, help="Shapes to compute at once (memory)."
+    "--batch-size",
+    default=5,
+    show_default=True,
+    help="Shapes to compute at once; fewer where the memory is full.",
 )
 @device_options()
 @click.option(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import click
+
+from dispr.errors import DisprWarning
 
 PARTLY = 3
 """Exit code of a command that is done, but for some cells. Others are 0, done; 2, bad input or
@@ -58,6 +64,25 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Say what a user must know."""
     click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print a `DisprWarning` as a line of text, above a progress bar if there is one."""
+    with warnings.catch_warnings():
+        before = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *more: Any) -> None:
+            if not issubclass(category, DisprWarning):
+                before(message, category, *more)
+            elif "tqdm" in sys.modules:
+                sys.modules["tqdm"].tqdm.write(f"Warning: {message}", file=sys.stderr)
+            else:
+                warn(f"Warning: {message}")
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.simplefilter("always", DisprWarning)
+        yield
 
 
 def is_quiet() -> bool:

@@ -22,6 +22,7 @@ from dispr.errors import ConfigError
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.traits import describe_all
 from dispr.intervals.rules import intervals_of
+from dispr.memory import Room
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
@@ -67,6 +68,7 @@ class Model:
         self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.intervals = None if config.deterministic else intervals_of(self.about)
+        self._room = Room("shapes", "close other programs, or use another device (cpu)")
 
     def predict(
         self,
@@ -110,7 +112,8 @@ class Model:
         cell_class : str or sequence of str, optional
             Classes of the cells, for a model with class labels.
         batch_size : int
-            Shapes to compute at once: more memory, not another result.
+            Shapes to compute at once: more memory, not another result. Where the memory does not
+            suffice, fewer are, with a warning.
         pixel_size : float, optional
             Edge of a pixel of the sections as they are given, in um; the prediction then knows
             the size of its voxels (`Prediction.voxel_size`), which are cubes.
@@ -231,25 +234,15 @@ class Model:
         waiting: list[np.ndarray] = []
         done = 0
         sizes = iter(voxel_sizes or [None] * len(images))
-        for start in range(0, len(todo), settings.batch_size):
-            part = todo[start : start + settings.batch_size]
-            rows = [cell for cell, _ in part]
-            condition = condition_tensor(images[rows], masks[rows]).to(self.device)
-            with autocast(self.device, self.precision):
-                drawn = draw_occupancy(
-                    self.network,
-                    self.config,
-                    condition,
-                    [self._stream(settings.seed, images[cell], masks[cell], k) for cell, k in part],
-                    sampler=settings.sampler,
-                    steps=settings.steps,
-                    labels=None if labels is None else labels[rows].to(self.device),
-                    known=known_volumes(condition, [planes[cell] for cell in rows])
-                    if self.sees_planes
-                    else None,
-                    on_step=on_step,
-                )
-            waiting += list(drawn.cpu().numpy())
+        told = _Told(on_step)
+
+        def draw(start: int, stop: int) -> np.ndarray:
+            told.begin()
+            return self._draw(todo[start:stop], images, masks, settings, labels, planes, told)
+
+        for drawn in self._room.parts(len(todo), settings.batch_size, draw):
+            told.keep()
+            waiting += list(drawn)
             while len(waiting) >= shapes:
                 held = planes[done]
                 if held or self.config.network.keeps_section:
@@ -259,6 +252,35 @@ class Model:
                 yield replace(prediction, grey=grey) if keep_grey else prediction
                 del waiting[:shapes]
                 done += 1
+
+    def _draw(
+        self,
+        part: Sequence[tuple[int, int]],
+        images: np.ndarray,
+        masks: np.ndarray,
+        settings: PredictionSettings,
+        labels: torch.Tensor | None,
+        planes: Sequence[Planes],
+        on_step: Callable[[int], None],
+    ) -> np.ndarray:
+        """Draw the occupancies of samples, each given by its cell and its number, at once."""
+        rows = [cell for cell, _ in part]
+        condition = condition_tensor(images[rows], masks[rows]).to(self.device)
+        with autocast(self.device, self.precision):
+            drawn = draw_occupancy(
+                self.network,
+                self.config,
+                condition,
+                [self._stream(settings.seed, images[cell], masks[cell], k) for cell, k in part],
+                sampler=settings.sampler,
+                steps=settings.steps,
+                labels=None if labels is None else labels[rows].to(self.device),
+                known=known_volumes(condition, [planes[cell] for cell in rows])
+                if self.sees_planes
+                else None,
+                on_step=on_step,
+            )
+        return drawn.cpu().numpy()
 
     @property
     def frame(self) -> Frame | None:
@@ -319,6 +341,29 @@ class Model:
             return Prediction(samples, occupancy[0], voxel_size=voxel_size)
         probability = samples.mean(axis=0, dtype=np.float32)
         return Prediction(samples, probability, self.intervals, voxel_size)
+
+
+class _Told:
+    """Tells of evaluations of the network, but not again of those that are computed anew."""
+
+    def __init__(self, on_step: Callable[[int], None] | None) -> None:
+        self._on_step = on_step
+        self._told = self._done = self._kept = 0
+
+    def begin(self) -> None:
+        """Take note that a part begins, for the first time or anew."""
+        self._done = self._kept
+
+    def keep(self) -> None:
+        """Take note that a part is done."""
+        self._kept = self._done
+
+    def __call__(self, shapes: int) -> None:
+        self._done += shapes
+        more = max(self._done - self._told, 0)
+        self._told += more
+        if self._on_step:
+            self._on_step(more)
 
 
 def _of_each(given: Any, count: int, single: bool, name: str) -> list[Any]:

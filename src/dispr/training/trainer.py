@@ -24,6 +24,7 @@ from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError, DisprError, FileError
 from dispr.familiarity.statistics import FEWEST, fit_familiarity
+from dispr.memory import Room
 from dispr.model.config import ModelConfig, to_dict
 from dispr.model.device import check_precision, find_device, plain_torch
 from dispr.model.frame import frame_of, frame_to_dict
@@ -169,6 +170,8 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=training.precision == "fp16")
         self.means = Means(model.diffusion.steps if model.diffusion else 0)
         self.overflows = 0
+        self._room = _room_of(self.network, world)
+        self._shapes = Room("shapes", "train on another device, or with --validation-interval 0")
         self.step = 0
         if state is not None:
             try:
@@ -323,32 +326,11 @@ class Trainer:
 
     def _one_step(self) -> Tensor:
         """Make a step; give the norm of its gradient."""
-        training, accelerator = self.training, self.accelerator
+        training = self.training
         for group in self.optimizer.param_groups:
             group["lr"] = training.learning_rate(self.step)
-        rank, world = accelerator.process_index, accelerator.num_processes
-        # Dropout is all that still draws from the global generator.
-        torch.manual_seed(generator("dropout", training.seed, self.step, rank).initial_seed())
-        # Samples are dealt out in turn: process r takes places r, r + world, ...
-        first = self.step * training.batch_size
-        numbers = range(first + rank, first + training.batch_size, world)
         micro = min(training.microbatch or self.local, self.local)
-        parts, steps, weights = [], [], []
-        for start in range(0, self.local, micro):
-            samples = make_samples(
-                self.cells,
-                numbers[start : start + micro],
-                self.model,
-                training,
-                self.timesteps,
-                self.device,
-                self.extra,
-            )
-            parts.append(self._backward(samples, is_last=start + micro >= self.local))
-            steps.append(samples.t)
-            weights.append(samples.weight)
-        t = torch.cat(steps)
-        terms = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+        t, weight, terms = self._room.fit(micro, self._gradients)
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), training.grad_clip or math.inf)
         scale = self.scaler.get_scale()
@@ -364,7 +346,6 @@ class Trainer:
             if self.timesteps.learns:
                 self.timesteps.update(self._gather(t), self._gather(terms["loss"]))
             # As in the published log, of what is minimised.
-            weight = torch.cat(weights)
             self.means.add({key: value * weight for key, value in terms.items()}, t)
             self.means.add_value("gradient_norm", norm)
         self.step += 1
@@ -375,6 +356,41 @@ class Trainer:
                 "learning rate, or in bf16 or fp32."
             )
         return norm
+
+    def _gradients(self, micro: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Compute the gradients of a step, so many samples at a time.
+
+        Returns
+        -------
+        t, weight : Tensor
+            Diffusion steps and weights of the samples, (local,).
+        terms : dict of str to Tensor
+            Terms of their losses, (local,) each.
+        """
+        training, accelerator = self.training, self.accelerator
+        rank, world = accelerator.process_index, accelerator.num_processes
+        self.optimizer.zero_grad()  # of a try that ran out of memory
+        # Dropout is all that still draws from the global generator.
+        torch.manual_seed(generator("dropout", training.seed, self.step, rank).initial_seed())
+        # Samples are dealt out in turn: process r takes places r, r + world, ...
+        first = self.step * training.batch_size
+        numbers = range(first + rank, first + training.batch_size, world)
+        parts, steps, weights = [], [], []
+        for start in range(0, self.local, micro):
+            samples = make_samples(
+                self.cells,
+                numbers[start : start + micro],
+                self.model,
+                training,
+                self.timesteps,
+                self.device,
+                self.extra,
+            )
+            parts.append(self._backward(samples, is_last=start + micro >= self.local))
+            steps.append(samples.t)
+            weights.append(samples.weight)
+        terms = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+        return torch.cat(steps), torch.cat(weights), terms
 
     def _log(self, speed: float) -> dict[str, float]:
         """Write a line of means since the last; refuse to go on with what has diverged."""
@@ -440,12 +456,29 @@ class Trainer:
             sampler=self.training.validation_sampler,
             steps=self.training.validation_steps,
             precision=self.training.precision,
+            room=self._shapes,
         )
         if scores["score"] > self.best[0]:
             self.best = (scores["score"], self.step)
             self._write(BEST, self.averages[0], validation=scores)
         self.log.add("validation", self.step, scores)
         return {f"validation_{key}": value for key, value in scores.items()}
+
+
+def _room_of(network: nn.Module, processes: int) -> Room:
+    """Make what a step is computed in: in parts where the memory is full and the result allows."""
+    modules = list(network.modules())
+    # The class that batch normalisations of all dimensions share.
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules):
+        whole = "its batch normalisation would give another result in parts"
+        return Room("cells", "lower --batch-size, or train on another device", whole=whole)
+    if processes > 1:
+        whole = "processes cannot change that on their own"
+        return Room("cells", "lower --microbatch or --batch-size", whole=whole)
+    result = "with the same result"
+    if any(isinstance(module, nn.Dropout) and module.p > 0 for module in modules):
+        result += " but for dropout"
+    return Room("cells", "train a smaller network, or on another device", result)
 
 
 def make_accelerator(device: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from dispr.cells.augment import SECTION
 from dispr.cells.dataset import CellDataset
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import BalancedStream, Stream
+from dispr.memory import Room
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast
 from dispr.model.weights import build_network
@@ -33,6 +35,7 @@ def validate(
     sampler: str = "",
     steps: str = "",
     precision: str = "fp32",
+    room: Room | None = None,
 ) -> dict[str, float]:
     """Draw an ensemble for each validation cell and compare it with the truth.
 
@@ -54,6 +57,8 @@ def validate(
         Empty for the model's defaults.
     precision : str
         Arithmetic inside the network.
+    room : Room, optional
+        Keeps from one call to the next how many shapes fit the memory.
 
     Returns
     -------
@@ -71,22 +76,33 @@ def validate(
     coarse = config.network.noise_edge < config.network.size
     at_once = 5 * SHAPES if coarse else SHAPES
     each = max(1, at_once // samples)
+    room = room or Room("shapes", "use another device")
+
+    def draw(batch: Mapping[str, Any]) -> Tensor:
+        condition = condition_tensor(batch["image"], batch["mask"]).to(device)
+        labels = batch["label"].to(device) if config.num_classes else None
+        shapes = [(i, k) for i in range(len(condition)) for k in range(samples)]
+
+        def part(first: int, last: int) -> Tensor:
+            cells = [i for i, _ in shapes[first:last]]
+            with autocast(device, precision):
+                return draw_occupancy(
+                    network,
+                    config,
+                    condition[cells],
+                    [_stream(config, batch["names"][i], k) for i, k in shapes[first:last]],
+                    sampler=sampler or None,
+                    steps=steps or None,
+                    labels=None if labels is None else labels[cells],
+                )
+
+        return torch.cat(list(room.parts(len(shapes), len(shapes), part)))
+
     rows: dict[str, list[Tensor]] = {}
     for start in range(0, count, each):
         batch = cells.batch(chosen[start : start + each])
-        condition = condition_tensor(batch["image"], batch["mask"]).to(device)
-        labels = batch["label"].to(device) if config.num_classes else None
         names = batch["names"]
-        with autocast(device, precision):
-            drawn = draw_occupancy(
-                network,
-                config,
-                condition.repeat_interleave(samples, 0),
-                [_stream(config, name, k) for name in names for k in range(samples)],
-                sampler=sampler or None,
-                steps=steps or None,
-                labels=None if labels is None else labels.repeat_interleave(samples, 0),
-            )
+        drawn = draw(batch)
         ours = (drawn > 0.5).view(len(names), samples, *drawn.shape[1:])
         truth = (occupancy(batch["obj"]) > 0.5).to(device)
         consensus = ours.float().mean(1, keepdim=True) > 0.5
