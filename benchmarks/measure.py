@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dispr.cells.box import bounding_box
 from dispr.cells.classes import TYPES
 from dispr.measurements.folder import measure_items
 from dispr.measurements.inputs import find_items
@@ -21,7 +22,6 @@ from dispr.morphology import shape, voxels
 from dispr.morphology.thickness import local_thickness
 from dispr.prediction.files import PredictionFolder
 from dispr.simulation.cell import simulate_cell
-from dispr.surface.box import bounding_box
 from dispr.surface.surface import surface_of
 
 ENSEMBLE = 5

@@ -242,8 +242,8 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("labelled/field/place.py", "likely > HALF + 0.5", "likely > HALF + 50"),
     (
         "labelled/locate.py",
-        "return float(y.mean()) + self.box[0], float(x.mean()) + self.box[2]",
-        "return float(x.mean()) + self.box[2], float(y.mean()) + self.box[0]",
+        "tuple(float(k.mean()) + part.start for k, part in places)",
+        "tuple(float(k.mean()) - part.start for k, part in places)",
     ),
     (
         "labelled/field/meshes.py",
@@ -252,7 +252,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ),
     (
         "labelled/field/prepare.py",
-        "if cell.touches_border:\n            told.append(BORDER)",
+        "if cell.border:\n            told.append(BORDER)",
         "if False:\n            told.append(BORDER)",
     ),
     # Stacks.

@@ -5,10 +5,10 @@ from dispr.cells.square import Square, background_level, cut, overlap, square_ab
 
 
 def test_squares_about_a_box():
-    assert square_about((10, 20, 30, 50), 24) == Square(3, 28, 24)
+    assert square_about(np.s_[10:20, 30:50], 24) == Square(3, 28, 24)
     # Where the middle falls between pixels, the cell lies half a pixel further down and right.
-    assert square_about((10, 20, 30, 50), 25) == Square(2, 27, 25)
-    assert square_about((0, 3, 0, 4), 9) == Square(-3, -3, 9)
+    assert square_about(np.s_[10:20, 30:50], 25) == Square(2, 27, 25)
+    assert square_about(np.s_[0:3, 0:4], 9) == Square(-3, -3, 9)
 
 
 def test_whole_squares():

@@ -11,7 +11,7 @@ from dispr.labelled.locate import locate_cells
 def test_cell_stands_in_the_middle_as_training_cells_do(extent):
     labels = np.zeros((100, 120), np.int32)
     labels[10 : 10 + extent, 30 : 30 + extent] = 1
-    square = square_about(locate_cells(labels)[0].box, 64)
+    square = square_about(next(locate_cells(labels)).box, 64)
     rows = np.nonzero(cut(labels, square).any(axis=1))[0]
     assert (rows[0] + rows[-1]) / 2 in (31.5, 32)
 
@@ -33,7 +33,7 @@ def test_neighbours_disappear_and_the_cell_stays():
     light = 200 * np.exp(-np.clip(near - 20, 0, None) / 2)
     alone = np.rint(10 + light).astype(np.uint16)
     both = np.rint(10 + light + 1000 * np.exp(-np.clip(far - 20, 0, None))).astype(np.uint16)
-    cell = locate_cells(labels)[0]
+    cell = next(locate_cells(labels))
     image, mask, square = crop_cell(both, labels, cell, 80, 10)
     true = cut(alone, square, 10)
     np.testing.assert_array_equal(mask > 0, cut(labels, square) == 1)
@@ -48,7 +48,7 @@ def test_single_cells_of_a_simulated_field_are_cut_out_pixel_by_pixel(field):
         image, mask = prepared.crop(cell)
         assert image.shape == (64, 64)
         inside = mask > 0
-        assert inside.sum() == cell.located.area
+        assert inside.sum() == cell.located.size
         np.testing.assert_array_equal(image[inside], field.image[field.labels == cell.label])
 
 
@@ -59,6 +59,6 @@ def test_light_is_not_taken_from_the_neighbour():
     around = (away > 9) & (away < 20) & ~((y > 0) & (x > 0))
     labels = np.where(away <= 7, 1, np.where(around, 2, 0))
     image = np.where(labels == 1, 200, np.where(labels == 2, 150, 10)).astype(np.uint8)
-    crop, mask, _ = crop_cell(image, labels, locate_cells(labels)[0], 64, 90)
+    crop, mask, _ = crop_cell(image, labels, next(locate_cells(labels)), 64, 90)
     assert set(np.unique(crop[mask > 0])) == {200}
     assert set(np.unique(crop[mask == 0])) == {10}

@@ -11,12 +11,12 @@ def test_boxes_borders_and_pieces():
     labels[0:5, 20:24] = 2
     labels[12:16, 12:14] = 5
     labels[18, 18] = 5
-    cells = locate_cells(labels)
+    cells = list(locate_cells(labels))
     assert [cell.label for cell in cells] == [2, 5, 7]
-    assert [cell.touches_border for cell in cells] == [True, False, False]
+    assert [bool(cell.border) for cell in cells] == [True, False, False]
     assert [cell.pieces for cell in cells] == [1, 2, 1]
-    assert cells[1].box == (12, 16, 12, 14)
-    assert cells[1].area == 8
+    assert cells[1].box == np.s_[12:16, 12:14]
+    assert cells[1].size == 8
     assert cells[2].centre == (5.0, 6.5)
     assert cells[2].extent == 6
 
@@ -25,9 +25,9 @@ def test_boxes_borders_and_pieces():
 def test_huge_labels(background):
     labels = np.full((10, 10), 0 if background else 3, np.int64)
     labels[2:4, 2:4] = 2**40
-    cells = locate_cells(labels)
+    cells = list(locate_cells(labels))
     assert cells[-1].label == 2**40
-    assert cells[-1].box == (2, 4, 2, 4)
+    assert cells[-1].box == np.s_[2:4, 2:4]
     assert [cell.label for cell in cells[:-1]] == ([] if background else [3])
 
 
@@ -53,7 +53,7 @@ def test_a_stray_pixel_takes_no_number_from_a_cell():
     for value in (1, 5, 255, 65535):
         numbered, from_mask = as_labels(np.where(labels > 0, value, 0).astype(np.uint16))
         (cell,) = locate_cells(numbered)
-        assert (cell.label, cell.pieces, cell.area, from_mask) == (value, 2, 100, False)
+        assert (cell.label, cell.pieces, cell.size, from_mask) == (value, 2, 100, False)
     labels[16:20, 16:20] = 5  # a second large piece: a mask only by its value
     assert [as_labels(labels)[1], as_labels((labels > 0) * 1)[1]] == [False, True]
 

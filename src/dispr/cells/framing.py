@@ -22,8 +22,9 @@ from dispr.cells.arrays import (
     same_shape,
     section_of,
 )
+from dispr.cells.box import Box, at_border, bounding_box, longer_side
 from dispr.cells.frame import Frame, choose_frames, enlarge
-from dispr.cells.square import Box, Square, background_level, cut, square_about, whole_square
+from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 
 SMALLER = "It is too large for the frame, so it was shown smaller."
 
@@ -120,7 +121,7 @@ def frame_crops(
     bodies = [body_of(crop.inside) for crop in crops]
     boxes = [box for box, _ in bodies]
     squares = [whole_square(crop.shape) for crop in crops]
-    border = [touches_border(box, crop.shape) for box, crop in zip(boxes, crops, strict=True)]
+    border = [bool(at_border(box, crop.shape)) for box, crop in zip(boxes, crops, strict=True)]
     warnings = [_first_warning(*one) for one in zip(crops, bodies, border, strict=True)]
     notes: list[str] = []
     known = [i for i, crop in enumerate(crops) if crop.pixel_size is not None]
@@ -270,11 +271,6 @@ def size_warning(extent: int, pixel_size: float, trained: Frame) -> str:
     )
 
 
-def touches_border(box: Box, shape: tuple[int, int]) -> bool:
-    """Tell whether a cell reaches the outermost pixels of its image."""
-    return box[0] == 0 or box[2] == 0 or box[1] == shape[0] or box[3] == shape[1]
-
-
 def body_of(inside: np.ndarray) -> tuple[Box, int]:
     """Give the box about a cell and the number of its pieces.
 
@@ -290,12 +286,6 @@ def body_of(inside: np.ndarray) -> tuple[Box, int]:
         areas[0] = 0
         large = areas >= SPECK * areas.max()
         inside, count = large[pieces], int(large.sum())
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows):
-        return (0, inside.shape[0], 0, inside.shape[1]), 0
-    return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1), count
-
-
-def longer_side(box: Box) -> int:
-    """Give the longer side of a box."""
-    return max(box[1] - box[0], box[3] - box[2])
+    if not count:
+        return tuple(slice(0, length) for length in inside.shape), 0
+    return bounding_box(inside), count

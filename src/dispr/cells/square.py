@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dispr.cells.box import Box
+
 Window = tuple[slice, slice]
 """Rows and columns."""
-
-Box = tuple[int, int, int, int]
-"""First row, row after the last, first column, column after the last."""
-
 
 Grid = tuple[float, float, float]
 """First row, first column and edge of a square in voxels of another grid."""
@@ -40,8 +38,8 @@ def square_about(box: Box, edge: int) -> Square:
     Where that is not possible to the pixel, the cell lies half a pixel further down or right, as
     the training cells do.
     """
-    y0, y1, x0, x1 = box
-    return Square(y0 - (edge - (y1 - y0) + 1) // 2, x0 - (edge - (x1 - x0) + 1) // 2, edge)
+    y, x = (part.start - (edge - (part.stop - part.start) + 1) // 2 for part in box)
+    return Square(y, x, edge)
 
 
 def whole_square(shape: tuple[int, ...]) -> Square:

@@ -18,7 +18,7 @@ HALO = 8
 
 def too_small(cell: LocatedCell, edge: int) -> bool:
     """Tell whether a cell has too few pixels, of the field or of a square of an edge in pixels."""
-    return cell.area < LEAST_PIXELS or cell.area * (SIZE / edge) ** 2 < LEAST_AREA
+    return cell.size < LEAST_PIXELS or cell.size * (SIZE / edge) ** 2 < LEAST_AREA
 
 
 def crop_cell(
@@ -53,7 +53,7 @@ def crop_cell(
     square = square_about(cell.box, edge)
     grey = cut(image, square, background)
     mask = np.zeros((edge, edge), bool)
-    y, x = cell.box[0] - square.y, cell.box[2] - square.x
+    y, x = cell.box[0].start - square.y, cell.box[1].start - square.x
     mask[y : y + cell.inside.shape[0], x : x + cell.inside.shape[1]] = cell.inside
     away = _away_from_others(labels, mask, square)
     if away is not None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from dispr.cells.box import Box, at_border, bounding_box, longer_side, within
+from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, NoCellsError
-
-Box = tuple[int, int, int, int]
-"""First and behind-last row, first and behind-last column: (y0, y1, x0, x1)."""
 
 LEAST_PIXELS = 16
 """Pixels of the field that a cell must cover; smaller pieces of a mask are specks."""
@@ -21,18 +21,19 @@ _MANY = 10**7
 
 @dataclass(frozen=True, eq=False)
 class LocatedCell:
-    """One labelled cell.
+    """One labelled cell of a field or stack.
 
     Attributes
     ----------
     label : int
-        Its number in the label image.
-    box : (y0, y1, x0, x1)
-        The rows and columns that its pixels span, ends excluded.
+        Its number.
+    box : tuple of slice
+        The rows and columns that it spans; of a stack first the planes.
     inside : ndarray
-        bool, of the size of the box: its pixels, those of its largest piece.
-    touches_border : bool
-        Whether it reaches the outermost pixels of the field, so that a part may be missing.
+        bool, of the size of the box: its pixels or voxels, those of its largest piece.
+    border : str
+        The axes along which it reaches the ends of the array, such as "ZX", so that a part may be
+        missing.
     pieces : int
         Separate pieces that the label has.
     """
@@ -40,25 +41,48 @@ class LocatedCell:
     label: int
     box: Box
     inside: np.ndarray
-    touches_border: bool
+    border: str
     pieces: int
 
     @property
-    def area(self) -> int:
-        """Number of pixels."""
+    def size(self) -> int:
+        """Number of pixels or voxels."""
         return int(self.inside.sum())
 
     @property
-    def centre(self) -> tuple[float, float]:
-        """Centroid, (y, x) in pixels; (0, 0) is the middle of the first pixel."""
-        y, x = np.nonzero(self.inside)
-        return float(y.mean()) + self.box[0], float(x.mean()) + self.box[2]
+    def centre(self) -> tuple[float, ...]:
+        """Centroid, (y, x) or (z, y, x); 0 is the middle of the first pixel."""
+        places = zip(np.nonzero(self.inside), self.box, strict=True)
+        return tuple(float(k.mean()) + part.start for k, part in places)
 
     @property
     def extent(self) -> int:
-        """Longer side of the box in pixels."""
-        y0, y1, x0, x1 = self.box
-        return max(y1 - y0, x1 - x0)
+        """Longest side of the box in pixels."""
+        return longer_side(self.box)
+
+    def lengths(self, spacing: Spacing) -> tuple[float, ...]:
+        """Give the sides of the box in um."""
+        return tuple(n * edge for n, edge in zip(self.inside.shape, spacing, strict=True))
+
+    def volume(self, spacing: Spacing) -> float:
+        """Give the volume of its voxels in um3."""
+        return math.prod(spacing, start=float(self.size))
+
+    @property
+    def middle(self) -> int:
+        """Of a stack, the plane through the middle of the cell: of n planes number n // 2.
+
+        So plane 32 is in the published cells: as many planes of the cell lie below it as above, or
+        one more.
+        """
+        return int(self.box[0].start) + self.inside.shape[0] // 2
+
+    @property
+    def section(self) -> LocatedCell:
+        """The cell in its middle plane."""
+        plane = self.inside[self.inside.shape[0] // 2]
+        part = bounding_box(plane)
+        return LocatedCell(self.label, within(self.box[1:], part), plane[part], "", 1)
 
 
 def as_labels(array: np.ndarray, name: str = "labels") -> tuple[np.ndarray, bool]:
@@ -227,42 +251,13 @@ def background_note(labels: np.ndarray, name: str) -> str:
     return ""
 
 
-def locate_cells(labels: np.ndarray) -> list[LocatedCell]:
-    """List the cells of a label image, in order of their labels.
+def locate_cells(labels: np.ndarray) -> Iterator[LocatedCell]:
+    """Give the cells of a field or stack one by one, in order of their labels.
 
     Parameters
     ----------
     labels : ndarray
-        (Y, X), integers, 0 for the background.
-    """
-    found = []
-    for label, (y, x), inside, count in largest_pieces(labels):
-        box = (y.start, y.stop, x.start, x.stop)
-        border = bool(at_border((y, x), labels.shape))
-        found.append(LocatedCell(label, box, inside.copy(), border, count))
-    return found
-
-
-def largest_pieces(
-    labels: np.ndarray,
-) -> Iterator[tuple[int, tuple[slice, ...], np.ndarray, int]]:
-    """Find the largest piece of each label, in order of the labels.
-
-    Parameters
-    ----------
-    labels : ndarray
-        Integers, 0 for the background; of any number of axes.
-
-    Yields
-    ------
-    label : int
-        Its number.
-    box : tuple of slice
-        What the piece spans.
-    inside : ndarray
-        bool, of the size of the box.
-    count : int
-        Separate pieces of the label.
+        (Y, X) or (Z, Y, X), integers, 0 for the background.
     """
     numbers = None
     if int(labels.max()) > min(labels.size, _MANY):  # few numbers, some of them huge
@@ -278,15 +273,6 @@ def largest_pieces(
         if count > 1:
             largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
             part = ndimage.find_objects(pieces)[largest - 1]
-            inside = pieces[part] == largest
-            box = tuple(
-                slice(whole.start + one.start, whole.start + one.stop)
-                for whole, one in zip(box, part, strict=True)
-            )
-        yield k if numbers is None else int(numbers[k - 1]), box, inside, count
-
-
-def at_border(box: Sequence[slice], shape: Sequence[int]) -> str:
-    """Name the axes, of Z, Y and X, along which a box reaches the ends of an array."""
-    axes = zip("ZYX"[-len(box) :], box, shape, strict=True)
-    return "".join(axis for axis, span, n in axes if span.start == 0 or span.stop == n)
+            inside, box = pieces[part] == largest, within(box, part)
+        label = k if numbers is None else int(numbers[k - 1])
+        yield LocatedCell(label, box, inside, at_border(box, labels.shape), count)

@@ -33,9 +33,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
+from dispr.cells.box import bounding_box
 from dispr.morphology import voxels
 from dispr.morphology.published_features import PUBLISHED_SECTION, PUBLISHED_SHAPE, SIZE
-from dispr.surface.box import bounding_box
 from dispr.surface.humphrey import humphrey
 
 SHAPE_NAMES = tuple(feature.name for feature in PUBLISHED_SHAPE)

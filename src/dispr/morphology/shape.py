@@ -10,11 +10,11 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.cells.arrays import as_body
+from dispr.cells.box import bounding_box, widened
 from dispr.cells.spacing import Spacing, as_spacing
 from dispr.morphology import voxels
 from dispr.morphology.features import SHAPE_FEATURES, Unit
 from dispr.morphology.thickness import local_thickness
-from dispr.surface.box import bounding_box, widened
 from dispr.surface.surface import Surface, surface_of
 
 UNIT: Spacing = (1.0, 1.0, 1.0)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from dispr.cells.box import bounding_box
 from dispr.cells.spacing import Spacing
-from dispr.surface.box import bounding_box
 
 SMOOTHING = 0.85
 """Standard deviation in voxels of the Gaussian before marching cubes. Measured on balls, tori,

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dispr.cells.box import bounding_box
 from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError
-from dispr.surface.box import bounding_box
 from dispr.surface.files import write_mesh
 from dispr.surface.isosurface import MARGIN, isosurface
 from dispr.surface.spread import spread_at, surface_spread

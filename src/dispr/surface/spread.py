@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from dispr.cells.box import bounding_box
 from dispr.cells.spacing import Spacing
-from dispr.surface.box import bounding_box
 from dispr.surface.distance import signed_distance
 
 REACH = 4

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.box import longer_side
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PIXEL_UM, PUBLISHED, Frame
-from dispr.cells.framing import body_of, longer_side
+from dispr.cells.framing import body_of
 from dispr.cells.read import Cell, read_pixel_size
 from dispr.cells.spacing import as_pixel_size, close
 from dispr.errors import ConfigError

@@ -15,7 +15,7 @@ def test_a_cell_keeps_its_number_beside_a_stray_pixel():
     speck = LABELS.copy()
     speck[2, 2] = 5
     (cell,) = prepare_field(IMAGE, speck, name="a").cells
-    assert (cell.name, cell.label, cell.located.area) == ("a_0005", 5, 25 * 30)
+    assert (cell.name, cell.label, cell.located.size) == ("a_0005", 5, 25 * 30)
     assert "Its label has 2 pieces" in cell.warning
     speck[8:14, 2:9] = speck[50:58, 50:60] = 5
     (note,) = prepare_field(IMAGE, speck, labels_name="l.tif").notes
@@ -39,7 +39,7 @@ def test_pictures_of_pillow():
     picture = Image.frombytes("P", (70, 60), (LABELS == 0).astype(np.uint8).tobytes())
     picture.putpalette([255, 255, 255, 0, 0, 0])
     (cell,) = prepare_field(Image.fromarray(IMAGE), picture).cells
-    assert (cell.label, cell.located.area) == (255, 25 * 30)
+    assert (cell.label, cell.located.size) == (255, 25 * 30)
     np.testing.assert_array_equal(
         prepare_single(Image.fromarray(IMAGE), picture).mask, np.where(LABELS > 0, 255, 0)
     )

@@ -8,7 +8,7 @@ from dispr.labelled.locate import LocatedCell
 
 CELL = FieldCell(
     "f_0007",
-    LocatedCell(7, (10, 14, 20, 30), np.ones((4, 10), bool), True, 1),
+    LocatedCell(7, np.s_[10:14, 20:30], np.ones((4, 10), bool), "Y", 1),
     Square(-20, -7, 32),
     warning="Odd.",
 )

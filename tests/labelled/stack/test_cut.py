@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dispr.errors import ConfigError
+from dispr.labelled.locate import locate_cells
 from dispr.labelled.stack.cut import Frame, Sections, cut_cell, frame_of, refusal
-from dispr.labelled.stack.locate import locate_cells
 
 SPACING = (0.4, 0.2, 0.2)
 BOX = (slice(5, 12), slice(30, 48), slice(40, 50))  # of 7 planes, of which plane 8 is the middle

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import ArrayError
-from dispr.labelled.locate import as_labels
-from dispr.labelled.stack.locate import locate_cells
+from dispr.labelled.locate import as_labels, locate_cells
 
 
 def brick(z, y, x, value=1, shape=(12, 20, 30)):
@@ -16,12 +15,12 @@ def brick(z, y, x, value=1, shape=(12, 20, 30)):
 def test_of_n_planes_the_middle_is_n_half(planes, middle):
     (cell,) = locate_cells(brick(planes, (4, 9), (5, 12)))
     assert cell.middle == middle
-    assert cell.section.box == (4, 9, 5, 12)
-    assert cell.section.area == 35
+    assert cell.section.box == np.s_[4:9, 5:12]
+    assert cell.section.size == 35
     assert cell.centre == pytest.approx(((sum(planes) - 1) / 2, 6, 8))
     assert cell.border == ""
     count = planes[1] - planes[0]
-    assert cell.extent((0.5, 0.2, 0.1)) == pytest.approx((0.5 * count, 1.0, 0.7))
+    assert cell.lengths((0.5, 0.2, 0.1)) == pytest.approx((0.5 * count, 1.0, 0.7))
     assert cell.volume((0.5, 0.2, 0.1)) == pytest.approx(count * 35 * 0.01)
 
 
@@ -31,7 +30,7 @@ def test_the_section_may_be_smaller_than_the_cell():
     labels[5, :, 13:] = 0
     (cell,) = locate_cells(labels)
     assert cell.middle == 5
-    assert cell.section.box == (6, 12, 5, 13)
+    assert cell.section.box == np.s_[6:12, 5:13]
 
 
 @pytest.mark.parametrize(

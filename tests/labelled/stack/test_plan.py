@@ -5,11 +5,10 @@ import pytest
 
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import read_tiff
-from dispr.labelled.locate import as_labels
+from dispr.labelled.locate import as_labels, locate_cells
 from dispr.labelled.stack.classes import Names, as_type, check_stacks, read_classes
 from dispr.labelled.stack.cut import frame_of, refusal
 from dispr.labelled.stack.frame import as_frame, choose_frame
-from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.split import split_stacks
 
 
@@ -30,7 +29,7 @@ def test_cells_are_located():
     assert cells[3].inside.shape == (5, 10, 12)
     assert cells[3].middle == 4  # the third of five planes
     assert cells[7].middle == 6  # of an even number, the one that has more planes below
-    assert cells[3].section.box == (10, 20, 12, 24)
+    assert cells[3].section.box == np.s_[10:20, 12:24]
     assert cells[3].centre == (4, 14.5, 17.5)
     assert cells[3].volume((2, 0.5, 0.5)) == 5 * 120 * 0.5
     assert cells[8].border == "ZY"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.box import bounding_box
 from dispr.cells.square import Square, Window, overlap
 
 HALF = 127
@@ -74,13 +75,9 @@ def _kept(label: int, square: Square, grey: np.ndarray, kept: np.ndarray) -> Pla
     """Cut out what is to be kept, with a margin."""
     if not kept.any():
         return PlacedShape(label, square, (0, 0, 0), np.zeros((0, 0, 0), np.uint8))
-    part = []
-    for axis in range(3):
-        others = tuple(k for k in range(3) if k != axis)
-        found = kept.any(axis=others).nonzero()[0]
-        part.append(slice(max(int(found[0]) - MARGIN, 0), int(found[-1]) + 1 + MARGIN))
+    part = bounding_box(kept, MARGIN)
     corner = (part[0].start, part[1].start, part[2].start)
-    return PlacedShape(label, square, corner, grey[tuple(part)].copy())
+    return PlacedShape(label, square, corner, grey[part].copy())
 
 
 class FieldVolume:

@@ -194,7 +194,7 @@ def prepare_field(
             )
         around = background_note(numbers, labels_name)
         notes += [around] if around else []
-    located = locate_cells(numbers)
+    located = list(locate_cells(numbers))
     check_whole([cell.pieces for cell in located], labels_name)
     if len(located) == 1 and located[0].pieces > 2:
         notes.append(
@@ -204,7 +204,7 @@ def prepare_field(
         )
     frames = choose_frames(
         [cell.extent for cell in located],
-        [not cell.touches_border for cell in located],
+        [not cell.border for cell in located],
         edge,
         frame,
         trained,
@@ -284,7 +284,7 @@ def _field_cells(
     cells = []
     for cell, edge, enlarged in zip(located, frames.edges, frames.enlarged, strict=True):
         told = []
-        if cell.touches_border:
+        if cell.border:
             told.append(BORDER)
         if cell.pieces > 1:
             told.append(f"Its label has {cell.pieces} pieces; the largest was predicted.")

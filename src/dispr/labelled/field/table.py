@@ -31,16 +31,16 @@ def place_columns(cell: FieldCell, pixel_size: float | None) -> Row:
         "label": cell.label,
         "y_px": round(y, 2),
         "x_px": round(x, 2),
-        "area_px": cell.located.area,
+        "area_px": cell.located.size,
     }
     if pixel_size is not None:
         row |= {
             "y_um": _digits(y * pixel_size),
             "x_um": _digits(x * pixel_size),
-            "area_um2": _digits(cell.located.area * pixel_size**2),
+            "area_um2": _digits(cell.located.size * pixel_size**2),
         }
     return row | {
-        "touches_border": int(cell.located.touches_border),
+        "touches_border": int(bool(cell.located.border)),
         "frame_px": cell.square.edge,
     }
 

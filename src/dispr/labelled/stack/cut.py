@@ -13,7 +13,7 @@ from dispr.cells.square import Square, background_level, square_about
 from dispr.errors import ArrayError, ConfigError
 from dispr.labelled.crop import crop_cell, too_small
 from dispr.labelled.grey import as_grey
-from dispr.labelled.stack.locate import StackCell
+from dispr.labelled.locate import LocatedCell
 from dispr.labelled.stack.resample import resample_shape
 
 PLANE = SIZE // 2
@@ -61,12 +61,12 @@ def frame_of(edge: float, spacing: Spacing, name: str) -> Frame:
     return Frame(pixels, spacing)
 
 
-def refusal(cell: StackCell, frame: Frame, least_volume: float = 0.0) -> str:
+def refusal(cell: LocatedCell, frame: Frame, least_volume: float = 0.0) -> str:
     """Say why a cell cannot be used; empty if it can.
 
     Parameters
     ----------
-    cell : StackCell
+    cell : LocatedCell
         The cell.
     frame : Frame
         What it must fit into.
@@ -82,11 +82,11 @@ def refusal(cell: StackCell, frame: Frame, least_volume: float = 0.0) -> str:
     if volume < least_volume:
         return f"too small: {volume:.6g} um3"
     if too_small(cell.section, frame.edge):
-        return f"too small: its section has {cell.section.area} pixels"
+        return f"too small: its section has {cell.section.size} pixels"
     return _misfit(cell, frame)
 
 
-def _misfit(cell: StackCell, frame: Frame) -> str:
+def _misfit(cell: LocatedCell, frame: Frame) -> str:
     """Say along which axis a cell reaches beyond its frame."""
     square = square_about(cell.section.box, frame.edge)
     edge, plane = frame.edge * frame.spacing[1], frame.spacing[0]
@@ -151,7 +151,7 @@ class Sections:
         return ""
 
 
-def cut_cell(name: str, sections: Sections, cell: StackCell, frame: Frame) -> Cell:
+def cut_cell(name: str, sections: Sections, cell: LocatedCell, frame: Frame) -> Cell:
     """Cut out one cell.
 
     The image is the plane of the stack through the middle of the cell as it was taken, not
@@ -164,7 +164,7 @@ def cut_cell(name: str, sections: Sections, cell: StackCell, frame: Frame) -> Ce
         Name of the cell.
     sections : Sections
         The stack.
-    cell : StackCell
+    cell : LocatedCell
         Where it is.
     frame : Frame
         What it is shown in.
@@ -187,7 +187,7 @@ def cut_cell(name: str, sections: Sections, cell: StackCell, frame: Frame) -> Ce
     return Cell(name, as_image(image, name), obj[PLANE].copy(), obj)
 
 
-def _origin(cell: StackCell, square: Square, frame: Frame) -> tuple[float, float, float]:
+def _origin(cell: LocatedCell, square: Square, frame: Frame) -> tuple[float, float, float]:
     """Give the middle of the frame's first voxel in um from the middle of the box's first voxel."""
     depth, pixel, voxel = frame.spacing[0], frame.spacing[1], frame.voxel
     z = (cell.middle - cell.box[0].start) * depth - PLANE * voxel

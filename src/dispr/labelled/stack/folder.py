@@ -17,10 +17,9 @@ from dispr.cells.square import square_about
 from dispr.errors import FileError
 from dispr.files import write_csv, write_tiff
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.locate import as_labels
+from dispr.labelled.locate import as_labels, locate_cells
 from dispr.labelled.stack.classes import Classes, Names
 from dispr.labelled.stack.cut import Sections, cut_cell, frame_of, refusal
-from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.manifest import MANIFEST, Row, cell_paths, label_row, reasons, rows_before
 from dispr.labelled.stack.plan import RECORD, Plan, StackSettings, make_plan
 from dispr.labelled.stack.read import read_label_stack, read_spacing, read_stack

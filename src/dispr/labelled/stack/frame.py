@@ -15,7 +15,7 @@ FITTING = 0.95
 SPAN = 60
 """Voxels of 64 that the largest of these cells may span."""
 
-Extent = tuple[float, float, float]
+Extent = tuple[float, ...]
 """Edges of a cell's box along Z, Y and X in um."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from dispr.cells.folder import KINDS, SPLITS
 from dispr.errors import FileError
+from dispr.labelled.locate import LocatedCell
 from dispr.labelled.stack.cut import Frame
-from dispr.labelled.stack.locate import StackCell
 from dispr.labelled.stack.plan import Plan
 from dispr.records import read_csv
 
@@ -26,14 +26,14 @@ Row = dict[str, Any]
 """Its columns are described in docs/stacks.md."""
 
 
-def label_row(stack: str, cell: StackCell, frame: Frame, kind: str | None) -> Row:
+def label_row(stack: str, cell: LocatedCell, frame: Frame, kind: str | None) -> Row:
     """Give the row of a label that is not written, or not yet.
 
     Parameters
     ----------
     stack : str
         Name of the stack.
-    cell : StackCell
+    cell : LocatedCell
         What is labelled.
     frame : Frame
         What cells of the stack are shown in.

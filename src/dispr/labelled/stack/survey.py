@@ -9,10 +9,9 @@ from pathlib import Path
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.locate import as_labels, check_whole, refuse_greys
+from dispr.labelled.locate import as_labels, check_whole, locate_cells, refuse_greys
 from dispr.labelled.stack.cut import LEAST_PLANES
 from dispr.labelled.stack.frame import Extent
-from dispr.labelled.stack.locate import locate_cells
 from dispr.labelled.stack.read import planes_note, read_label_stack, read_spacing, stack_shape
 
 
@@ -107,6 +106,6 @@ def survey_stack(
         pieces.append(cell.pieces)
         usable = not cell.border and cell.inside.shape[0] >= LEAST_PLANES
         if usable and cell.volume(spacing) >= least_volume:
-            whole.append(cell.extent(spacing))
+            whole.append(cell.lengths(spacing))
     check_whole(pieces, str(labels))
     return Survey(tuple(found), tuple(whole), spacing, from_mask, notes)
