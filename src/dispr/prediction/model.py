@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,29 @@ from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """What a network sees of one cell.
+
+    Attributes
+    ----------
+    image, mask : ndarray
+        (64, 64), uint8.
+    cell_class : str or None
+        Its class, for a model with class labels.
+    voxel_size : float or None
+        Edge of a voxel of its shapes in um: that of a pixel at 64 x 64.
+    planes : mapping of int to ndarray
+        Its masks in further planes, (64, 64) uint8, by their numbers, 0 to 63.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    cell_class: str | None = None
+    voxel_size: float | None = None
+    planes: Planes = field(default_factory=dict)
 
 
 class Model:
@@ -225,59 +249,94 @@ class Model:
         """
         settings = settings or PredictionSettings()
         settings.check(self.config)
-        labels = self._labels(classes, len(images))
-        planes = [dict(one) for one in known or [{}] * len(images)]
-        if len(planes) != len(images):
-            raise ConfigError(f"known planes are given of {len(planes)} cells, not {len(images)}.")
+        self._labels(classes, len(images))
+        count = len(images)
+        columns = (classes or [None] * count, voxel_sizes or [None] * count, known or [{}] * count)
+        if len(columns[2]) != count:
+            raise ConfigError(f"known planes are given of {len(columns[2])} cells, not {count}.")
+        sections = (Section(*one) for one in zip(images, masks, *columns, strict=True))
+        yield from self.predict_stream(sections, settings, keep_grey=keep_grey, on_step=on_step)
+
+    def predict_stream(
+        self,
+        sections: Iterable[Section],
+        settings: PredictionSettings | None = None,
+        *,
+        keep_grey: bool = False,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Iterator[Prediction]:
+        """Predict cell after cell of any number, which are taken as they are needed.
+
+        Batches of shapes are filled across cells.
+
+        Parameters
+        ----------
+        sections : iterable of Section
+            What the network sees of each cell. No more are taken than a batch needs.
+        settings, keep_grey, on_step
+            As for `predict_each`.
+
+        Yields
+        ------
+        Prediction
+            One for each cell, in order.
+        """
+        settings = settings or PredictionSettings()
+        settings.check(self.config)
         shapes = self.samples_of(settings.ensemble)
-        todo = [(cell, k) for cell in range(len(images)) for k in range(shapes)]
-        waiting: list[np.ndarray] = []
-        done = 0
-        sizes = iter(voxel_sizes or [None] * len(images))
+        todo = ((section, k) for section in sections for k in range(shapes))
+        taken: list[tuple[Section, int]] = []
+        waiting: list[tuple[Section, np.ndarray]] = []
         told = _Told(on_step)
 
-        def draw(start: int, stop: int) -> np.ndarray:
+        def draw(count: int) -> tuple[list[Section], np.ndarray]:
             told.begin()
-            return self._draw(todo[start:stop], images, masks, settings, labels, planes, told)
+            seen = [section for section, _ in taken[:count]]
+            return seen, self._draw(seen, [k for _, k in taken[:count]], settings, told)
 
-        for drawn in self._room.parts(len(todo), settings.batch_size, draw):
+        while taken := [*taken, *itertools.islice(todo, settings.batch_size - len(taken))]:
+            seen, drawn = self._room.fit(len(taken), draw)
             told.keep()
-            waiting += list(drawn)
+            del taken[: len(seen)]
+            waiting += zip(seen, drawn, strict=True)
             while len(waiting) >= shapes:
-                held = planes[done]
-                if held or self.config.network.keeps_section:
-                    held = {SECTION: masks[done], **held}
-                grey = np.stack(waiting[:shapes])
-                prediction = self._prediction(grey, held, next(sizes))
-                yield replace(prediction, grey=grey) if keep_grey else prediction
+                section = waiting[0][0]
+                grey = np.stack([one for _, one in waiting[:shapes]])
                 del waiting[:shapes]
-                done += 1
+                held = dict(section.planes)
+                if held or self.config.network.keeps_section:
+                    held = {SECTION: section.mask, **held}
+                prediction = self._prediction(grey, held, section.voxel_size)
+                yield replace(prediction, grey=grey) if keep_grey else prediction
 
     def _draw(
         self,
-        part: Sequence[tuple[int, int]],
-        images: np.ndarray,
-        masks: np.ndarray,
+        sections: Sequence[Section],
+        numbers: Sequence[int],
         settings: PredictionSettings,
-        labels: torch.Tensor | None,
-        planes: Sequence[Planes],
         on_step: Callable[[int], None],
     ) -> np.ndarray:
-        """Draw the occupancies of samples, each given by its cell and its number, at once."""
-        rows = [cell for cell, _ in part]
-        condition = condition_tensor(images[rows], masks[rows]).to(self.device)
+        """Draw a sample of each section, (N, 64, 64, 64) float32, by their numbers."""
+        images = np.stack([section.image for section in sections])
+        masks = np.stack([section.mask for section in sections])
+        labels = self._labels([section.cell_class for section in sections], len(sections))
+        condition = condition_tensor(images, masks).to(self.device)
+        known = None
+        if self.sees_planes:
+            known = known_volumes(condition, [section.planes for section in sections])
         with autocast(self.device, self.precision):
             drawn = draw_occupancy(
                 self.network,
                 self.config,
                 condition,
-                [self._stream(settings.seed, images[cell], masks[cell], k) for cell, k in part],
+                [
+                    self._stream(settings.seed, section.image, section.mask, k)
+                    for section, k in zip(sections, numbers, strict=True)
+                ],
                 sampler=settings.sampler,
                 steps=settings.steps,
-                labels=None if labels is None else labels[rows].to(self.device),
-                known=known_volumes(condition, [planes[cell] for cell in rows])
-                if self.sees_planes
-                else None,
+                labels=None if labels is None else labels.to(self.device),
+                known=known,
                 on_step=on_step,
             )
         return drawn.cpu().numpy()
