@@ -56,9 +56,9 @@ def test_interpolated_shapes_hold_planes_of_their_objects(cells_folder, tmp_path
     [
         (["cube", "DATA"], "Invalid value"),
         (["cylinder", "nowhere"], "nowhere does not exist"),
-        (["nearest", "DATA/test"], "name a data set with --train"),
+        (["nearest", "DATA/test"], "give a data set by --train"),
         (["nearest", "DATA", "--train", "nowhere"], "nowhere does not exist"),
-        (["nearest", "DATA", "--planes", "3"], "--planes is of the baseline interpolate"),
+        (["nearest", "DATA", "--planes", "3"], "--planes applies only to the baseline interpolate"),
     ],
 )
 def test_bad_input_is_one_sentence(

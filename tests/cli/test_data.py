@@ -53,7 +53,9 @@ def test_check_prints_each_fault_on_its_line_and_ends_with_2(cells, monkeypatch,
     faults = [line for line in out.splitlines() if line.startswith("fault: ")]
     assert len(faults) == 2
     assert "No faults" not in out
-    assert err.splitlines()[-1] == f"Error: {cells} has 2 faults; mend and check again."
+    assert (
+        err.splitlines()[-1] == f"Error: {cells} has 2 faults; correct the files and check again."
+    )
 
 
 def test_check_of_nothing_is_one_sentence(tmp_path, monkeypatch, capsys):

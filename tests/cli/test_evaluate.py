@@ -53,7 +53,7 @@ def test_rows_that_cannot_be_are_left_out_with_a_note(cells_folder, tmp_path):
     scored = ["single samples", "consensus", "best of N"]
     output = run(evaluate, tmp_path, cells_folder / "test")
     assert shown(output) == [*scored, "cylinder", "ellipsoid"]
-    assert "needs training cells" in output
+    assert "nearest needs training cells" in output
     output = run(evaluate, tmp_path, cells_folder / "test" / "obj")
     assert shown(output) == scored
     assert "Baselines need masks" in output

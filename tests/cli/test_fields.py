@@ -47,8 +47,8 @@ def run(*arguments):
     ("arguments", "sentence"),
     [
         (["FIELDS"], "predict them with their labels"),
-        (["CELLS", "--channel", "0"], "leave --channel out"),
-        (["CELLS", "--no-measures"], "leave --measures out"),
+        (["CELLS", "--channel", "0"], "--channel does not apply"),
+        (["CELLS", "--no-measures"], "--measures does not apply"),
     ],
 )
 def test_options_that_mean_nothing_here(arguments, sentence, fields, cells_folder, tmp_path):

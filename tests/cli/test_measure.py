@@ -45,7 +45,7 @@ def test_predictions(tmp_path):
     write_predictions(tmp_path / "out", 2, 0.2)
     printed = run(tmp_path / "out", "-o", tmp_path / "cells.csv", "--jobs", 1)
     assert "2 cells" in printed
-    assert "2 cells have no 90 % intervals, for nothing was calibrated" in printed
+    assert "2 cells have no 90 % intervals, because the model was not calibrated" in printed
     assert "voxel size" not in printed
     for row in read(tmp_path / "cells.csv"):
         assert float(row["volume_min_um3"]) <= float(row["volume_um3"])
@@ -82,15 +82,15 @@ def test_objects_and_sections(cells_folder, tmp_path):
     ("arguments", "sentence"),
     [
         (["nowhere", "-o", "a.csv"], "nowhere does not exist"),
-        (["DATA", "-o", "a.txt"], "end it in .csv"),
+        (["DATA", "-o", "a.txt"], "must end in .csv"),
         (["DATA", "-o", "a.csv", "--voxel-size", "0"], "one positive number of um"),
         (["DATA", "-o", "a.csv", "--voxel-size", "1", "--pixel-size", "1"], "give one"),
         (["DATA", "-o", "a.csv", "--voxel-size", "1,-1,1"], "three (Z, Y, X)"),
-        (["DATA", "-o", "a.csv", "--voxel-size", "1,2"], "neither one number nor three"),
-        (["DATA", "-o", "a.csv", "--pixel-size", "1"], "with --voxel-size"),
+        (["DATA", "-o", "a.csv", "--voxel-size", "1,2"], "is not one number or three"),
+        (["DATA", "-o", "a.csv", "--pixel-size", "1"], "use --voxel-size"),
         (["DATA", "-o", "a.csv", "--split", "half"], "not one of 'train'"),
         (["DATA", "-o", "a.csv", "--jobs", "0"], "Invalid value for '--jobs'"),
-        (["DATA", "-o", "a.csv", "--sections", "--voxel-size", "1,1,2"], "with --pixel-size"),
+        (["DATA", "-o", "a.csv", "--sections", "--voxel-size", "1,1,2"], "use --pixel-size"),
     ],
 )
 def test_bad_input_is_one_sentence(
@@ -194,12 +194,15 @@ def test_faults_of_intervals(cells_folder, tmp_path, monkeypatch, capsys):
         (["measure", "out", "-o", "a.csv", "--weights", "none.safetensors"], "does not exist"),
         (
             ["measure", str(cells_folder), "-o", "a.csv", "--weights", weights],
-            "is not a prediction",
+            "is not a folder of predictions",
         ),
-        (["measure", "out", "-o", "a.csv", "--weights", weights], "drawn with other weights"),
+        (
+            ["measure", "out", "-o", "a.csv", "--weights", weights],
+            "not predicted with the weights",
+        ),
         (
             ["calibrate", weights, str(cells_folder), "-o", "a.st", "--predictions", "out"],
-            "drawn with other weights",
+            "not predicted with the weights",
         ),
     ):
         monkeypatch.chdir(tmp_path)

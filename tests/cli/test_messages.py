@@ -45,7 +45,7 @@ def test_predicted_cells_are_counted(say):
 def test_cells_unlike_the_training_cells(say):
     names = ["a", "b", "c", "d"]
     said = say([*(row(name, UNLIKE, voxel_size_um=0.2) for name in names), row("e")])
-    assert "4 cells (a, b, c, ...) are unlike those that the model was trained on" in said
+    assert "4 cells (a, b, c, ...) are unlike the training cells of the model" in said
     assert "1 cells do not state the size of its pixels" in said
     said = say([row("a", "Its label has 2 pieces.", voxel_size_um=0.2)])
     assert "1 cells (a) have a warning for another reason" in said
@@ -72,13 +72,15 @@ def test_fields():
     ]
     said = summary(rows, Path("out"), 2)
     assert said[0].startswith("3 cells of 2 fields: ")
-    assert "1 labels were not predicted: too small or too thin." in said
-    assert any(line.startswith("1 cells touch the border of their field") for line in said)
-    assert any(line.startswith("1 cells are unlike those that the model was") for line in said)
+    assert "1 labels were not predicted because they are too small or too thin." in said
+    assert any(line.startswith("1 cells touch the border of the image") for line in said)
+    assert any(
+        line.startswith("1 cells are unlike the training cells of the model") for line in said
+    )
     assert not any("pixel size" in line for line in said)
     (first, last) = summary([cell()], Path("out"), 1)
     assert first.startswith("1 cells: ")
-    assert last.startswith("The pixel size is not known")
+    assert last.startswith("The pixel size is unknown")
 
 
 def test_measures_without_sizes_or_calibration():
@@ -87,7 +89,7 @@ def test_measures_without_sizes_or_calibration():
     (line,) = notes([{"calibrated": "all"}], "predictions", False)
     assert line.startswith("No file states the voxel size")
     said = " ".join(notes([known, known | {"calibrated": "none"}], "predictions", False))
-    assert "1 cells have no 90 % intervals, for nothing was calibrated" in said
+    assert "1 cells have no 90 % intervals, because the model was not calibrated" in said
     odd = known | {"calibrated": "none", "warning": "Odd."}
     (line,) = notes([known, odd], "predictions", False)
-    assert line.startswith("1 cells have a warning, and no 90 % intervals")
+    assert line.startswith("1 cells have a warning and no 90 % intervals")

@@ -74,7 +74,7 @@ def test_vector_picture(predictions, cells_folder, tmp_path):
 
 
 def test_bad_input(predictions, cells_folder, tmp_path):
-    with pytest.raises(FileError, match="holds none of the cells"):
+    with pytest.raises(FileError, match="contains none of the cells"):
         plot(predictions, cells_folder, "--split", "train", "-o", tmp_path / "p.png")
-    with pytest.raises(FileError, match="end it in"):
+    with pytest.raises(FileError, match="must end in"):
         plot(predictions, cells_folder, "-o", tmp_path / "p.jpg")

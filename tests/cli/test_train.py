@@ -70,5 +70,6 @@ def test_every_hyper_parameter_is_an_option_with_help():
 
 def test_help_is_that_of_the_docstring():
     described = attribute_help(TrainingConfig)
-    assert described["lr"] == described["weight_decay"] == "Of AdamW."
+    assert described["lr"] == "Learning rate of AdamW."
+    assert described["weight_decay"] == "Weight decay of AdamW."
     assert described["steps"] == "Optimiser steps."

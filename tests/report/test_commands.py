@@ -47,7 +47,7 @@ def test_what_keeps_a_report_is_no_error(prediction, study, tmp_path, capsys):
         path.write_bytes(b"no TIFF")
     report_prediction(prediction, tmp_path / "cells")
     told = capsys.readouterr().err
-    assert "There is no report" in told
+    assert "No report was written" in told
     assert "cannot be read as TIFF" in told
     assert not (prediction / "report.html").exists()
 

@@ -187,7 +187,7 @@ def test_command(study, tmp_path, capsys):
     run(study / "predictions", "-o", tmp_path / "r.html", "--jobs", 1)
     told = "".join(capsys.readouterr())
     assert "Report of 3 cells" in told
-    assert "Name the data set" in told
+    assert "give the data set that was predicted" in told
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
 
 

@@ -126,7 +126,7 @@ def test_help_has_the_published_spellings(monkeypatch, capsys, script):
         (TRAIN, "--num_layers 3", "--num_layers"),
         (TRAIN, "--num_chan 32", "--num_chan"),
         (TRAIN, "--use_ddim True", "--use_ddim"),
-        (TRAIN, "--use_kl maybe", "'maybe' is neither True nor False"),
+        (TRAIN, "--use_kl maybe", "'maybe' is not True or False"),
         (TRAIN, "--batch_size many", "'many' is not a valid integer"),
         (TRAIN, "--data_dir nowhere", "nowhere does not exist"),
         (TRAIN, "--image_size 32", "image_size must be 64"),

@@ -26,29 +26,29 @@ class AugmentConfig:
     Attributes
     ----------
     flip : bool
-        Mirror in Y and in X, each with probability 1/2.
+        Mirror along Y and along X, each with probability 1/2.
     flip_z : bool
-        Mirror in Z about the section, with probability 1/2; image and mask stay.
+        Mirror along Z about the section, with probability 1/2; image and mask do not change.
     rotate : bool
-        Rotate in the plane by any angle.
+        Rotate in the plane by a random angle.
     scale : float
-        Enlarge along all three axes by a factor from 1 - scale to 1 + scale.
+        Scale all three axes by a random factor from 1 - scale to 1 + scale.
     shift : float
-        Shift in Y and in X by up to so many voxels.
+        Largest random shift along Y and X, in voxels.
     intensity : float
-        Multiply the image by a gain, and raise it (as 0 to 1) to a power, each from
-        exp(-intensity) to exp(intensity).
+        Multiply the image by a random gain and raise it (scaled to 0 to 1) to a random power, each
+        from exp(-intensity) to exp(intensity).
     noise : float
-        Standard deviation of Gaussian noise on the image, as a share of 255.
+        Standard deviation of the Gaussian noise added to the image, as a fraction of 255.
     elastic : float
-        Largest shift, in voxels, of the knots of a smooth deformation in Y and in X: a grid of
-        4 x 4 knots, the same in all planes.
+        Largest shift, in voxels, of the control points of a smooth deformation in Y and X: a grid
+        of 4 x 4 points, the same in all planes.
     exact : float
-        Share of the training cells that are not interpolated: rotated by quarter turns, shifted by
-        even numbers of voxels, not scaled or deformed. From these a network learns the grain of the
-        volumes (the published ones were resampled from a grid half as fine again, so that every
-        second step between their planes is larger), which interpolation smooths away; the refiner
-        of a cascade learns from no others.
+        Fraction of the training cells that are augmented without interpolation: rotated by
+        multiples of 90 degrees, shifted by even numbers of voxels, not scaled or deformed. They
+        preserve the fine structure of the volumes, which interpolation would smooth (the published
+        volumes were resampled from a grid with 1.5 times finer spacing, so that every second step
+        between their planes is larger). The refiner of a cascade is trained only on these.
     """
 
     flip: bool = False

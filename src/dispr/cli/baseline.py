@@ -20,23 +20,23 @@ from dispr.cli.say import result
     "--train",
     type=click.Path(path_type=Path),
     default=None,
-    help="Data set with training cells for nearest. Default: that of DATA.",
+    help="Data set with the training cells for nearest. Default: DATA.",
 )
 @click.option(
     "--planes",
     type=click.IntRange(1),
     default=None,
-    help="For interpolate: planes to take from each object, evenly over the cell. Default: 3.",
+    help="For interpolate: number of planes to use of each object, evenly spaced. Default: 3.",
 )
 def command(
     kind: str, data: Path, out: Path, split: str | None, train: Path | None, planes: int | None
 ) -> None:
-    """Make one shape for each cell of DATA without a network, as a baseline.
+    """Make one baseline shape for each cell of DATA, without a neural network.
 
-    cylinder extrudes the mask, ellipsoid turns its ellipse into a body, nearest takes the object
-    of the training cell with the most similar mask. These know the mask alone; interpolate knows
-    the masks of some planes of the cell's own object and interpolates their signed distances. OUT
-    is laid out as by dispr predict.
+    cylinder extrudes the mask; ellipsoid fits an ellipsoid to it; nearest copies the object of the
+    training cell with the most similar mask. These use only the mask. interpolate takes a few
+    planes of the true object of the cell and interpolates their signed distances. OUT has the same
+    layout as the output of dispr predict.
     """
     import numpy as np
 
@@ -51,11 +51,11 @@ def command(
 
     between = kind == "interpolate"
     if planes is not None and not between:
-        raise ConfigError("--planes is of the baseline interpolate; leave it out.")
+        raise ConfigError("--planes applies only to the baseline interpolate.")
     files = find_cells(data, split=split, need_obj=between)
     if (out / SETTINGS).exists():
         # The other samples of a model's ensembles would stay, and be scored as the baseline's.
-        raise FileError(f"{out} holds the predictions of a model; name another folder.")
+        raise FileError(f"{out} already contains predictions of a model; choose another folder.")
     masks = [read_mask(file.mask) for file in files]
     library = training_cells(data, train) if kind == "nearest" else None
     rows = []
@@ -63,7 +63,7 @@ def command(
         if library is not None:
             similar = library.most_similar(file.mask)
             if similar is None:
-                raise FileError(f"{data} has no training cells; name a data set with --train.")
+                raise FileError(f"{data} has no training cells; give a data set by --train.")
             body = binarise(read_obj(similar))
         elif between:
             assert file.obj is not None

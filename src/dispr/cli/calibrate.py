@@ -14,30 +14,31 @@ from dispr.cli.say import note, result
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@out_option("File to write instead of changing WEIGHTS.", required=False)
-@split_option("Part of the data.", default="train", show_default=True)
+@out_option("Output file. Default: update WEIGHTS.", required=False)
+@split_option("Part of the data set.", default="train", show_default=True)
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
     default=None,
-    help="Shapes of these cells that the model has drawn already (dispr predict), instead of new "
-    "ones.",
+    help="Existing predictions of these cells by this model (dispr predict), to use instead of "
+    "new ones.",
 )
 @click.option(
     "--ensemble",
     default=5,
     show_default=True,
     type=click.IntRange(2),
-    help="Shapes to draw of each cell; the intervals are for ensembles of two to so many.",
+    help="Number of shapes to draw for each cell; the intervals are valid for ensembles of 2 up "
+    "to this number.",
 )
 @click.option(
     "--unrelated",
     multiple=True,
     metavar="DATA",
-    help="Data that the model was trained on, under the name that its training was given, and "
-    "which shares no cell with these, such as simulated ones. Can be repeated.",
+    help="Training data set of the model that shares no cells with DATA, such as simulated "
+    "cells, by the name recorded in training. Can be repeated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the samples.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of the shapes.")
 @jobs_option()
 @device_options()
 def command(
@@ -53,11 +54,11 @@ def command(
     device: str,
     precision: str,
 ) -> None:
-    """Fit the 90 % intervals of the model WEIGHTS to the cells of DATA that it was not trained on.
+    """Calibrate the 90 % intervals of the model WEIGHTS on cells of DATA not used in training.
 
-    dispr train sets such cells aside for validation: name the weights of a run and its data. The
-    intervals, of all measures, are kept in the weights; predictions and tables of measures then
-    state them.
+    dispr train sets such cells aside for validation, so DATA can be the training data of the model.
+    The intervals of all measures are stored in the weights; predictions and tables of measures then
+    include them.
     """
     from dispr.cells.folder import find_cells
     from dispr.cli.train import training_split
@@ -79,7 +80,7 @@ def command(
         folder = PredictionFolder(predictions)
         if folder.settings.get("model") != fingerprint(model.network):
             raise ConfigError(
-                f"the shapes in {predictions} were drawn with other weights than {weights}."
+                f"the shapes in {predictions} were not predicted with the weights {weights}."
             )
         objects = {file.name: file.obj for file in files if file.obj is not None}
         chosen = {name: objects[name] for name in folder.names() if name in objects}

@@ -38,97 +38,110 @@ FEATURES = (
     "features",
     FEATURES,
     show_default="2d",
-    help="What to compare: 2d (image and mask); and beside it: truth (the true "
-    "shape), predicted (consensus, mean and spread of the predicted shapes), augmented (truth, "
-    "and predicted shapes of the rare classes' training cells as further rows), single (one "
-    "predicted shape), single-augmented, cylinder, ellipsoid.",
+    help="Sources of features to compare: 2d (image and mask); and, each added to 2d: truth (the "
+    "true shape), predicted (consensus, mean and spread of the predicted shapes), augmented "
+    "(truth, plus predicted shapes of training cells of rare classes as additional rows), single "
+    "(one predicted shape), single-augmented, cylinder, ellipsoid.",
 )
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder that dispr predict wrote, or one that holds a folder for each fold (fold_0, ...).",
+    help="Output folder of dispr predict, or a folder with one of these per fold (fold_0, ...).",
 )
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     default=None,
-    help="Weights of the predictions' model, which name its training cells; or a folder of runs, "
-    "fold_0/weights.safetensors, ... Default: the shipped ones.",
+    help="Weights of the model that made the predictions, which record its training cells; or a "
+    "folder of runs, fold_0/weights.safetensors, ... Default: the shipped weights.",
 )
-@click.option("--unseen", is_flag=True, help="Only cells that the model was not trained on.")
+@click.option("--unseen", is_flag=True, help="Use only cells that the model was not trained on.")
 @click.option(
     "--unrelated",
     multiple=True,
     metavar="NAME",
-    help="Name of a data set that the model was trained on and that shares no cell with DATA, "
-    "such as a simulated one: equal names mean nothing there.",
+    help="Name of a training data set of the model that shares no cells with DATA, such as "
+    "simulated cells; cells with the same names are then different cells.",
 )
 @split_option()
 @click.option(
     "--folds-file",
     type=click.Path(path_type=Path),
     default=None,
-    help="CSV file of folds (name, repeat, fold) to use instead of drawing them.",
+    help="CSV file with existing folds (columns name, repeat, fold) to use.",
 )
 @click.option(
     "--scheme",
     type=click.Choice(["runs", "random"]),
     default="runs",
     show_default=True,
-    help="Keep runs of consecutive numbers together, or draw cells at random as published.",
+    help="How to draw folds: keep blocks of consecutively numbered cells together (runs), or "
+    "draw cells at random as published (random).",
 )
-@click.option("--folds", default=5, show_default=True, help="Folds in a repeat.")
-@click.option("--repeats", default=1, show_default=True, help="Times that folds are drawn anew.")
-@click.option("--block", default=8, show_default=True, help="Most cells that stay together.")
+@click.option("--folds", default=5, show_default=True, help="Number of folds.")
+@click.option(
+    "--repeats", default=1, show_default=True, help="Number of repeats, each with new folds."
+)
+@click.option("--block", default=8, show_default=True, help="Largest number of cells in a block.")
 @list_option(
     "classifiers",
     ("forest", "boosting"),
     show_default="forest",
-    help="Random forest, gradient boosting.",
+    help="Classifiers: random forest, gradient boosting.",
 )
-@click.option("--trees", default=0, help="Of the forest. Default: 500; published: 2000.")
+@click.option(
+    "--trees",
+    default=0,
+    help="Number of trees of the random forest. Default: 500, or 2000 with --published.",
+)
 @click.option(
     "--oversampling",
     type=click.Choice(["smote", "random", "none"]),
     default="smote",
     show_default=True,
-    help="How rare classes are brought to the size of the largest, in training.",
+    help="How to oversample rare classes in training, up to the size of the largest class.",
 )
 @click.option(
     "--minority",
     type=NumberList(str),
     default="knizocytes,keratocytes,multilobate",
     show_default=True,
-    help="Classes that are augmented, separated by commas.",
+    help="Rare classes to augment, separated by commas.",
 )
 @click.option(
     "--importances",
     "importance",
     type=click.Choice(["impurity", "permutation"]),
     default=None,
-    help="Of features. Default: impurity for forests, permutation for boosting.",
+    help="How to compute feature importances. Default: impurity for forest, permutation for "
+    "boosting.",
 )
 @click.option(
-    "--published", is_flag=True, help="The published features, trees and threshold of importance."
+    "--published",
+    is_flag=True,
+    help="Use the published features, number of trees and importance threshold.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of folds and classifiers.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of folds and classifiers.")
 @click.option(
     "--audit",
     type=click.Choice(["first", "all", "none"]),
     default="first",
     show_default=True,
-    help="Folds that are fitted with spoiled test cells too, to see whether training notices.",
+    help="Folds to check for leaks: they are trained again with altered test cells, which must "
+    "not change the classifier.",
 )
-@click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw PNG files.")
+@click.option(
+    "--pictures/--no-pictures", default=True, show_default=True, help="Write figures (PNG)."
+)
 @jobs_option()
 def command(data: Path, out: Path, **options: Any) -> None:
-    """Classify the cells of DATA, and compare sources of features.
+    """Classify the cells of DATA and compare sources of features.
 
-    Classes are read from the names of the cells. Scaling, selection of features and oversampling
-    see the training cells of a fold alone. Predicted shapes are refused where their model was
-    trained on a test cell. OUT receives report.md, tables (CSV), pictures, and folds.csv, the
-    folds. Interrupt with Ctrl-C; re-run the same command to resume.
+    Classes are read from the cell names. Scaling, feature selection and oversampling use only the
+    training cells of a fold. Predictions of a model that was trained on a test cell are rejected.
+    OUT receives report.md, tables (CSV), figures, and the folds (folds.csv). Press Ctrl-C to
+    interrupt; re-run the same command to resume.
     """
     from dispr.cells.folder import find_cells
     from dispr.study.classify import classify
@@ -137,7 +150,7 @@ def command(data: Path, out: Path, **options: Any) -> None:
 
     if options["folds_file"] is not None:
         drawing = ("scheme", "folds", "repeats", "block")
-        refuse_given(drawing, "--folds-file names folds that are drawn already")
+        refuse_given(drawing, "--folds-file gives existing folds")
     settings = ClassifySettings(**given(options, "", ClassifySettings))
     files = find_cells(data, split=options["split"])
     with Bars() as bars:
@@ -154,4 +167,4 @@ def command(data: Path, out: Path, **options: Any) -> None:
             progress=bars,
         )
     result(score_table(results), report=out / "report.md", scores=out / "summary.csv")
-    result(f"\nF1 in per cent, mean ± standard deviation over folds; see {out / 'report.md'}")
+    result(f"\nF1 score in percent, mean ± standard deviation over folds; see {out / 'report.md'}")

@@ -22,32 +22,32 @@ from dispr.model.published import MODEL_FLAGS, UNTOLD_FLAGS, as_typed
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="Weights to write (.safetensors).",
+    help="Output file (.safetensors).",
 )
 @click.option(
     "--trained_with",
     type=Word(["published", "defaults"]),
     default=None,
-    help="Flags that are not given here were as in the published command lines, or as the program "
-    "has them where none is given.",
+    help="Values of the flags that are not given here: those of the published command lines, or "
+    "the defaults of the published program.",
 )
 @published_options((*MODEL_FLAGS, "use_ddim", "clip_denoised"), defaults=False)
 def command(file: Path, out: Path, trained_with: Any, **options: Any) -> None:
-    """Turn FILE, a checkpoint (.pt) of the published program, into weights for `dispr predict`.
+    """Convert FILE, a checkpoint (.pt) of the published program, to weights for `dispr predict`.
 
-    Repeat the flags that it was trained with, in either spelling (--num_heads 4 or --num-heads 4).
-    Those that the names and shapes of the parameters tell can be left out, and are checked
-    otherwise. Those that leave no trace must be given: num_heads, num_heads_upsample,
-    num_head_channels, use_new_attention_order, learn_sigma, diffusion_steps, noise_schedule,
-    predict_xstart and rescale_timesteps; or --trained-with, which says that they were as published.
-    No code in the file is run.
+    Give the flags that it was trained with, in either spelling (--num_heads 4 or --num-heads 4).
+    Flags that can be inferred from the names and shapes of the parameters are optional; if given,
+    they are checked. The others are required: num_heads, num_heads_upsample, num_head_channels,
+    use_new_attention_order, learn_sigma, diffusion_steps, noise_schedule, predict_xstart and
+    rescale_timesteps; or --trained-with, which sets them to the published values. Code in the file
+    is never executed.
     """
     from dispr.model.published import model_config
     from dispr.model.published_checkpoint import complete_flags, load_published
     from dispr.model.weights import Weights, save_weights
 
     if out.resolve() == file.resolve():
-        raise ConfigError(f"{out} would replace the checkpoint; name another file to write.")
+        raise ConfigError(f"{out} is the checkpoint itself; choose another output file.")
     given = {name: value for name, value in options.items() if value is not None}
     flags = flags_for_cells(complete_flags(file, given, trained_with))
     config = model_config(flags)

@@ -12,16 +12,16 @@ from dispr.errors import FileError
 
 @click.group()
 def command() -> None:
-    """Check a data set, or fetch the published one."""
+    """Check a data set, or download the published one."""
 
 
 @command.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def check(folder: Path) -> None:
-    """List every fault of the data set in DIR, and count its cells.
+    """List all faults of the data set DIR and count its cells.
 
-    DIR holds the folders image, mask and perhaps obj, or train and test with these. Ends with
-    exit code 2 if there are faults; warnings do not count.
+    DIR contains the folders image, mask and optionally obj, or train and test with these. The exit
+    code is 2 if there are faults; warnings do not count.
     """
     from tqdm import tqdm
 
@@ -39,7 +39,8 @@ def check(folder: Path) -> None:
     if report.faults:
         number = len(report.faults)
         raise FileError(
-            f"{folder} has {number} fault{'s' if number > 1 else ''}; mend and check again."
+            f"{folder} has {number} fault{'s' if number > 1 else ''}; correct the files and check "
+            "again."
         )
     result("No faults.", faults=[])
 
@@ -53,12 +54,13 @@ def check(folder: Path) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("red_blood_cells"),
     show_default=True,
-    help="Folder to put the data set in.",
+    help="Folder for the data set.",
 )
 def fetch(out: Path) -> None:
     """Download the published red blood cells (Zenodo, doi 10.5281/zenodo.7031924).
 
-    Run it again to resume a download that broke off. Prints the folder that holds the cells.
+    Re-run the same command to resume an interrupted download. Prints the folder that contains the
+    cells.
     """
     from dispr.cells.fetch import fetch as fetch_cells
 

@@ -16,22 +16,22 @@ from dispr.cli.say import note, result, warn
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("truth", type=click.Path(path_type=Path))
-@out_option("CSV file for the scores of each cell; a summary is written beside it.", required=False)
-@split_option("Part of the truth. Default: all.")
+@out_option("CSV file for the scores of each cell; a summary is saved next to it.", required=False)
+@split_option("Part of the data set. Default: all.")
 @click.option(
-    "--baselines/--no-baselines", default=True, show_default=True, help="Score baselines beside."
+    "--baselines/--no-baselines", default=True, show_default=True, help="Score baselines too."
 )
 @click.option(
     "--train",
     type=click.Path(path_type=Path),
     default=None,
-    help="Data set with training cells for the baseline nearest. Default: that of TRUTH.",
+    help="Data set with the training cells for the baseline nearest. Default: TRUTH.",
 )
 @click.option(
     "--report/--no-report",
     default=True,
     show_default=True,
-    help="With --out, write a report to look at in a browser beside it.",
+    help="With --out, also write a report to open in a browser.",
 )
 @jobs_option()
 def command(
@@ -44,19 +44,20 @@ def command(
     report: bool,
     jobs: int | None,
 ) -> None:
-    """Score the shapes in PREDICTIONS against the objects of the data set TRUTH.
+    """Score the shapes in PREDICTIONS against the true shapes (obj) of the data set TRUTH.
 
-    Prints mean, standard deviation and median over the cells of: IoU (higher is better), and the
-    relative errors of volume, surface, roughness and convexity (lower is better). "single samples"
-    is over all samples of all cells, "consensus" the shape that most samples agree on, and "best of
-    N" each cell's sample with the highest IoU, which needs the truth to be chosen.
+    Prints mean, standard deviation and median over the cells of the IoU (higher is better) and of
+    the relative errors of volume, surface, roughness and convexity (lower is better). "single
+    samples" are all samples of all cells; "consensus" contains the voxels that more than half of
+    the samples contain; "best of N" is the sample of each cell with the highest IoU, which can be
+    selected only with the true shape.
     """
     from dispr.errors import FileError
     from dispr.files import write_csv
     from dispr.scores.evaluate import evaluate
 
     if out is not None and out.suffix.lower() != ".csv":
-        raise FileError(f"{out} is not the name of a table; end it in .csv.")
+        raise FileError(f"{out} must end in .csv.")
     with Bars() as bars:
         scores = evaluate(
             predictions,
@@ -77,18 +78,18 @@ def command(
             write_csv(out.with_name(f"{out.stem}_intervals{out.suffix}"), scores.intervals)
     facts = {"scores": summary, "by_class": classes, "intervals": scores.intervals}
     result(table(summary), **facts, not_predicted=scores.not_predicted, table=out)
-    result("Over the cells: mean, standard deviation behind the ±, median in brackets.")
+    result("Values are the mean, standard deviation (±) and median (in brackets) over the cells.")
     if len(named) > 1:
-        result("\nThe consensus by class:\n")
+        result("\nConsensus by class:\n")
         result(table([row for row in classes if row["shape"] == "consensus"], by="class"))
     if scores.intervals:
-        result("\nThe stated intervals, and the CRPS of the samples over the true value:\n")
+        result("\nIntervals, and the CRPS of the samples divided by the true value:\n")
         result(interval_table(scores.intervals))
     shapes = {row["shape"] for row in summary}
     if baselines and "cylinder" not in shapes:
-        note("\nBaselines need masks: name a data set instead of a folder of objects.")
+        note("\nBaselines need masks; give a data set instead of a folder of objects.")
     elif baselines and "nearest" not in shapes:
-        note("\nThe baseline nearest needs training cells: name a data set with --train.")
+        note("\nThe baseline nearest needs training cells; give a data set by --train.")
     if scores.not_predicted:
         warn(f"\n{scores.not_predicted} cells of {truth} have no prediction.")
     if out is not None:

@@ -36,7 +36,7 @@ def find(
     if labels is None:
         for files in fields:
             if files.labels is not None:
-                note(f"The labels of {files.image} are those of {files.labels}.")
+                note(f"Labels of {files.image}: {files.labels}")
     return fields
 
 
@@ -72,14 +72,16 @@ def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:
         + f": {out / 'cells.csv'}"
     ]
     if refused:
-        lines.append(f"{refused} labels were not predicted: too small or too thin.")
+        lines.append(f"{refused} labels were not predicted because they are too small or too thin.")
     if border:
-        lines.append(f"{border} cells touch the border of their field; parts may be missing.")
+        lines.append(
+            f"{border} cells touch the border of the image, so parts of them may be missing."
+        )
     if odd:
         lines.append(
-            f"{odd} cells are unlike those that the model was trained on; the column warning says "
-            "how. Do not trust their shapes."
+            f"{odd} cells are unlike the training cells of the model; see the column warning. Do "
+            "not trust their shapes."
         )
     if not any("voxel_um" in row for row in rows):
-        lines.append("The pixel size is not known, so results are in pixels; see --pixel-size.")
+        lines.append("The pixel size is unknown, so results are in pixels; see --pixel-size.")
     return lines

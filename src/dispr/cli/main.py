@@ -20,20 +20,26 @@ from dispr.memory import is_out_of_memory
 # its command runs, so that `dispr --help` answers at once.
 COMMANDS = {
     "predict": ("dispr.cli.predict", "Predict 3D shapes for a folder of 2D cells."),
-    "measure": ("dispr.cli.measure", "Measure cells: volume, surface, curvature, thickness, ..."),
-    "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the truth."),
+    "measure": (
+        "dispr.cli.measure",
+        "Measure cells: volume, surface area, curvature, thickness, ...",
+    ),
+    "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the true shapes."),
     "classify": ("dispr.cli.classify", "Classify cells by features of sections and shapes."),
-    "reproduce": ("dispr.cli.reproduce", "Repeat the published study: train, predict, classify."),
-    "report": ("dispr.cli.report", "Write predictions as a report for the browser."),
+    "reproduce": (
+        "dispr.cli.reproduce",
+        "Reproduce the published study: train, predict, classify.",
+    ),
+    "report": ("dispr.cli.report", "Write a report of predictions to open in a browser."),
     "mesh": ("dispr.cli.mesh", "Write predicted shapes as meshes: STL, PLY, OBJ, GLB."),
-    "plot": ("dispr.cli.plot", "Draw predicted cells: sections and shapes."),
-    "baseline": ("dispr.cli.baseline", "Make baseline shapes without a network."),
+    "plot": ("dispr.cli.plot", "Make a figure of predicted cells: sections and shapes."),
+    "baseline": ("dispr.cli.baseline", "Make baseline shapes without a neural network."),
     "prepare": ("dispr.cli.prepare", "Turn z-stacks and 3D labels into training data."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),
-    "calibrate": ("dispr.cli.calibrate", "Fit the intervals of a model's measures."),
+    "calibrate": ("dispr.cli.calibrate", "Calibrate a model's 90 % intervals."),
     "convert": ("dispr.cli.convert", "Convert a checkpoint of the published program."),
-    "data": ("dispr.cli.data", "Check a data set, or fetch the published one."),
-    "simulate": ("dispr.cli.simulate", "Make a data set of simulated cells."),
+    "data": ("dispr.cli.data", "Check a data set, or download the published one."),
+    "simulate": ("dispr.cli.simulate", "Simulate a data set of cells."),
 }
 
 
@@ -61,11 +67,12 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Predict plausible 3D cell shapes from one 2D microscopy image and its mask.
 
-    Exit codes: 0 done; 2 bad input or settings; 3 done, but for some cells; 130 stopped.
+    Exit codes: 0 success; 2 invalid input or settings; 3 finished, but some cells failed; 130
+    interrupted.
     """
 
 
-STOPPED = "Stopped; files that were finished are kept."
+STOPPED = "Stopped; finished files are kept."
 
 
 def main() -> None:
@@ -97,8 +104,8 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
         if not is_out_of_memory(error):
             raise
         _end(
-            "Error: the memory does not suffice; close other programs, or give smaller images, or "
-            "lower --batch-size or --jobs.",
+            "Error: out of memory; close other programs, use smaller images, or lower "
+            "--batch-size or --jobs.",
             2,
         )
     except OSError as error:

@@ -23,31 +23,33 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", metavar="IN", type=click.Path(path_type=Path))
-@out_option("CSV file to write.")
-@voxel_size_option("Edges of a voxel in um. Default: what the files say.")
+@out_option("Output CSV file.")
+@voxel_size_option("Voxel size in um. Default: from the file metadata.")
 @click.option(
     "--pixel-size",
     type=float,
     default=None,
-    help="Edge of a pixel of sections in um. Default: what the files say.",
+    help="Pixel size of sections in um. Default: from the file metadata.",
 )
-@click.option("--sections", is_flag=True, help="Measure images and masks where objects are, too.")
+@click.option(
+    "--sections", is_flag=True, help="Measure the sections of a data set instead of its 3D objects."
+)
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     default=None,
-    help="Weights of the model that drew the shapes, to take its intervals from, if it was "
-    "calibrated since. Default: the intervals that it had.",
+    help="Weights of the model that predicted the shapes, to use its intervals if it was "
+    "calibrated after the prediction. Default: the intervals at the time of prediction.",
 )
-@groups_option("CSV with the columns cell and group. Default: as they were predicted.")
+@groups_option("CSV with the columns cell and group. Default: the groups of the prediction.")
 @click.option(
     "--all",
     "wide",
     is_flag=True,
     help="Write all measures, with mean and standard deviation of the samples. Default: the main "
-    "ones, with their intervals.",
+    "measures with their intervals.",
 )
-@click.option("--published", is_flag=True, help="Measure the published features, in voxels.")
+@click.option("--published", is_flag=True, help="Compute the published features, in voxels.")
 @split_option("Part of a data set. Default: all.")
 @jobs_option()
 def command(
@@ -63,21 +65,21 @@ def command(
     split: str | None,
     jobs: int | None,
 ) -> None:
-    """Measure the cells of IN: volume, surface, curvature, thickness and more.
+    """Measure the cells of IN: volume, surface area, curvature, thickness and more.
 
-    IN is a folder that dispr predict wrote; a data set with obj, or a folder of 3D objects; or a
-    data set with image and mask alone, whose sections are measured. Columns end in their units: um
-    where the size of the voxels is known, by the files' metadata or an option, and else voxels or
-    pixels.
+    IN is the output folder of dispr predict, a data set with obj, a folder of 3D objects, or a data
+    set with only image and mask, whose sections are measured. Column names end in the unit: um
+    where the voxel size is known (from file metadata or an option), else voxels or pixels.
 
-    For predictions, NAME_UNIT is of the shape that most samples agree on, and NAME_low_UNIT to
-    NAME_high_UNIT is the 90 % interval, where one was fitted to known cells, as the column
-    calibrated tells (all, volume, none); cells with a warning have none. Where a cell has none,
-    NAME_min_UNIT to NAME_max_UNIT gives the range of samples and consensus. Beside the volume is
-    that of the ellipsoid on the outline: what the mask alone says. --all adds the other measures,
-    and mean (NAME_mean_UNIT), standard deviation (NAME_sd_UNIT) and range of the samples.
+    For predictions, NAME_UNIT is the value of the consensus shape, and NAME_low_UNIT to
+    NAME_high_UNIT is its 90 % interval, if the model was calibrated. The column calibrated states
+    which measures have intervals (all, volume, none); cells with a warning have none. Measures
+    without an interval have NAME_min_UNIT to NAME_max_UNIT, the range over samples and consensus.
+    For comparison, the table also contains the volume of the ellipsoid fitted to the mask. --all
+    adds the other measures, and the mean (NAME_mean_UNIT), standard deviation (NAME_sd_UNIT) and
+    range of the samples.
 
-    Interrupt with Ctrl-C; re-run the same command to resume.
+    Press Ctrl-C to interrupt; re-run the same command to resume.
     """
     from dispr.cells.groups import with_groups
     from dispr.cells.spacing import as_spacing
@@ -91,13 +93,13 @@ def command(
             "--voxel-size is for shapes, --pixel-size for sections; give one of them."
         )
     if out.suffix.lower() != ".csv":
-        raise FileError(f"{out} is not the name of a table; end it in .csv.")
+        raise FileError(f"{out} must end in .csv.")
     edges = as_spacing(voxel_size or pixel_size)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
     if items[0].kind == "sections" and voxel_size is not None:
-        raise ConfigError(f"{folder} holds sections; give the edge of a pixel with --pixel-size.")
+        raise ConfigError(f"{folder} contains sections; use --pixel-size instead of --voxel-size.")
     if items[0].kind != "sections" and pixel_size is not None:
-        raise ConfigError(f"{folder} holds shapes; give the edges of a voxel with --voxel-size.")
+        raise ConfigError(f"{folder} contains 3D shapes; use --voxel-size instead of --pixel-size.")
     if items[0].kind == "predictions":
         intervals = (
             PredictionFolder(folder).intervals()
@@ -106,7 +108,7 @@ def command(
         )
         items = with_intervals(items, folder, intervals)
     elif weights is not None:
-        raise ConfigError(f"{folder} is not a prediction; leave --weights out.")
+        raise ConfigError(f"{folder} is not a folder of predictions, so --weights does not apply.")
     items = with_groups(items, groups)
     with Bars() as bars:
         rows = measure_items(items, out, wide=wide, jobs=jobs, progress=bars)
@@ -127,7 +129,7 @@ def intervals_from(weights: Path, folder: Path) -> Intervals | None:
 
     model = load(weights, "cpu")
     if fingerprint(model.network) != PredictionFolder(folder).settings.get("model"):
-        raise ConfigError(f"the shapes in {folder} were drawn with other weights than {weights}.")
+        raise ConfigError(f"the shapes in {folder} were not predicted with the weights {weights}.")
     return model.intervals
 
 
@@ -151,20 +153,23 @@ def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
                 "volume and boundary" if published else "volume, equivalent diameter and boundary"
             )
             found.append(
-                f"There are 90 % intervals of {which}; of other measures only the range of samples."
+                f"There are 90 % intervals for {which}; other measures have only the range of the "
+                "samples."
             )
         warned = sum(bool(row.get("warning")) for row in rows)
         if warned:
             found.append(
-                f"{warned} cells have a warning, and no 90 % intervals: they are unlike the cells "
-                "that intervals were fitted to. Their columns min and max are the range of samples."
+                f"{warned} cells have a warning and no 90 % intervals, because they are unlike "
+                "the calibration cells. Their columns min and max give the range of the samples."
             )
         if kinds.count("none") > warned:
             found.append(
-                f"{kinds.count('none') - warned} cells have no 90 % intervals, for nothing was "
-                "calibrated; their columns min and max are the range of samples."
+                f"{kinds.count('none') - warned} cells have no 90 % intervals, because the model "
+                "was not calibrated; their columns min and max give the range of the samples."
             )
         empty = sum(row.get("volume_um3", row.get("volume_voxels")) == 0 for row in rows)
         if empty:
-            found.append(f"{empty} cells have an empty consensus, of which little can be said.")
+            found.append(
+                f"{empty} cells have an empty consensus, so most of their measures are missing."
+            )
     return found

@@ -20,18 +20,18 @@ from dispr.cli.say import PARTLY, note, result, warn
     type=click.Choice(["stl", "ply", "obj", "glb"]),
     default="stl",
     show_default=True,
-    help="ply and glb hold the uncertainty as colours.",
+    help="Mesh format; ply and glb include the uncertainty as colours.",
 )
-@click.option("--samples", is_flag=True, help="Write each sample, too, as NAME_K.")
-@voxel_size_option("Edges of a voxel in um. Default: what the files say.")
+@click.option("--samples", is_flag=True, help="Also write each sample as NAME_K.")
+@voxel_size_option("Voxel size in um. Default: from the file metadata.")
 def command(
     predictions: Path, out: Path, form: str, samples: bool, voxel_size: tuple[float, ...] | None
 ) -> int:
     """Write the shapes of PREDICTIONS as smooth, watertight meshes.
 
-    OUT receives for each cell the shape that most samples agree on, as NAME.stl. Lengths are in um
-    where the files state the size of their voxels or --voxel-size does, else in voxels; the files
-    say which. Ends with exit code 3 where a shape is empty.
+    OUT receives the consensus shape of each cell as NAME.stl. Lengths are in um where the voxel
+    size is known (from file metadata or --voxel-size), else in voxels; the files state the unit.
+    The exit code is 3 if a shape is empty.
     """
     from dispr.cells.spacing import as_spacing
     from dispr.prediction.meshes import write_meshes
@@ -52,7 +52,10 @@ def command(
         out=out,
     )
     if "voxels" in done.units:
-        note("Where no file states the size of its voxels, see --voxel-size.")
+        note(
+            "The voxel size of some shapes is unknown, so their meshes are in voxels; see "
+            "--voxel-size."
+        )
     if done.empty:
-        warn(f"{len(done.empty)} shapes ({', '.join(done.empty[:3])}) are empty: no mesh.")
+        warn(f"{len(done.empty)} shapes ({', '.join(done.empty[:3])}) are empty and have no mesh.")
     return PARTLY if done.empty else 0

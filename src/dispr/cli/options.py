@@ -26,12 +26,12 @@ def typed_command() -> str:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def out_option(text: str = "Folder to write.", *, required: bool = True) -> Decorator:
+def out_option(text: str = "Output folder.", *, required: bool = True) -> Decorator:
     """Add `-o/--out`, a folder or file to write."""
     return click.option("-o", "--out", "--output", "out", type=Name, required=required, help=text)
 
 
-def split_option(text: str = "Part of the data. Default: all cells.", **more: Any) -> Decorator:
+def split_option(text: str = "Part of the data set. Default: all cells.", **more: Any) -> Decorator:
     """Add `--split`, a part of a data set."""
     choice = click.Choice(["train", "test"])
     return click.option("--split", type=choice, help=text, **{"default": None, **more})
@@ -45,7 +45,12 @@ def groups_option(text: str) -> Decorator:
 def jobs_option() -> Decorator:
     """Add `--jobs`, how many processes work."""
     kind = click.IntRange(1)
-    return click.option("--jobs", type=kind, default=None, help="Processes. Default: all cores.")
+    return click.option(
+        "--jobs",
+        type=kind,
+        default=None,
+        help="Number of parallel processes. Default: one per CPU core.",
+    )
 
 
 def device_options(precision: bool = True) -> Decorator:
@@ -58,15 +63,15 @@ def device_options(precision: bool = True) -> Decorator:
                 type=click.Choice(["fp32", "bf16", "fp16", "auto"]),
                 default="fp32",
                 show_default=True,
-                help="bf16 for GPUs and CPUs with AMX or AVX512-BF16; fp16 for GPUs; auto: bf16 "
-                "there, fp32 elsewhere.",
+                help="Floating-point precision. bf16 is for GPUs and for CPUs with AMX or "
+                "AVX512-BF16, fp16 for GPUs; auto uses bf16 where it is supported, else fp32.",
             )(command)
         return click.option(
             "--device",
             type=Device(),
             default="auto",
             show_default=True,
-            help="CUDA where present (auto), or as told.",
+            help="Device to compute on; auto uses a CUDA GPU if there is one.",
         )(command)
 
     return decorate
@@ -160,7 +165,7 @@ class VoxelSize(NumberList):
         """Turn "0.2" into (0.2, 0.2, 0.2)."""
         found = super().convert(value, param, ctx)
         if len(found) not in (1, 3):
-            self.fail(f"{value!r} is neither one number nor three, Z,Y,X.", param, ctx)
+            self.fail(f"{value!r} is not one number or three (Z,Y,X).", param, ctx)
         return found * 3 if len(found) == 1 else found
 
 
@@ -229,7 +234,7 @@ def refuse_given(names: Sequence[str], reason: str) -> None:
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
         if option.name in names and source is click.core.ParameterSource.COMMANDLINE:
-            raise ConfigError(f"leave {option.opts[0]} out: {reason}.")
+            raise ConfigError(f"{option.opts[0]} does not apply: {reason}.")
 
 
 def _as_text(default: Any) -> str:

@@ -13,7 +13,7 @@ from dispr.cli.say import result
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@out_option("Picture (.png, .svg).")
+@out_option("Output figure (.png, .svg).")
 @split_option()
 @click.option(
     "--max-cells",
@@ -22,18 +22,18 @@ from dispr.cli.say import result
     default=12,
     show_default=True,
     type=click.IntRange(1),
-    help="Most cells to show.",
+    help="Maximum number of cells to show.",
 )
 @groups_option(
-    "CSV with the columns cell and group; cells are drawn group by group. Default: as they "
-    "were predicted."
+    "CSV with the columns cell and group; cells are sorted by group. Default: the groups of the "
+    "prediction."
 )
 @click.option(
     "--scale",
     default=2,
     show_default=True,
     type=click.IntRange(1, 8),
-    help="Pixels of the pictures for one on a plain screen.",
+    help="Resolution: pixels of the figure per pixel of a standard screen.",
 )
 def command(
     predictions: Path,
@@ -44,11 +44,11 @@ def command(
     groups: Path | None,
     scale: int,
 ) -> None:
-    """Draw the cells of PREDICTIONS with their sections from DATA, and the truth where it is there.
+    """Make a figure of the cells of PREDICTIONS, with their sections and true shapes from DATA.
 
-    Each row shows the section with its mask, the probability from the side with the true outline,
-    the true shape and the samples. Where the files state the size of their voxels, there is a scale
-    bar, and volumes are in um3. In an SVG file, texts and scale bars can be edited.
+    Each row shows the section with its mask, the probability seen from the side with the true
+    outline, the true shape (if DATA has it) and the samples. If the files state the voxel size, the
+    figure has a scale bar and volumes in um3. Text and scale bars of SVG files can be edited.
     """
     from dataclasses import replace
 
@@ -63,12 +63,15 @@ def command(
 
     kind = out.suffix.lower()
     if kind not in (".png", ".svg"):
-        raise FileError(f"{out} is not the name of a PNG or SVG picture; end it in .png or .svg.")
+        raise FileError(f"{out} must end in .png or .svg.")
     drawn = PredictionFolder(predictions)
     names = set(drawn.names())
     files = [file for file in find_cells(data, split=split) if file.name in names]
     if not files:
-        raise FileError(f"{data} holds none of the cells of {predictions}; name their data set.")
+        raise FileError(
+            f"{data} contains none of the cells of {predictions}; give the data set "
+            "that was predicted."
+        )
     rows_of = {row["name"]: row for row in drawn.rows()}
     files = [replace(file, group=rows_of.get(file.name, {}).get("group") or "") for file in files]
     files = sorted(with_groups(files, groups), key=lambda file: file.group)

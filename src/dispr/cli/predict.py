@@ -35,101 +35,111 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
     "--weights",
     type=click.Path(path_type=Path),
     default=None,
-    help="Weights (.safetensors) to use instead of those shipped with dispr.",
+    help="Weights to use (.safetensors). Default: the weights shipped with dispr.",
 )
 @split_option()
 @groups_option(
     "CSV with the columns cell and group; for fields of view, cell is the name of the field. "
-    "Default: sub-folders of DATA that each hold image and mask."
+    "Default: the sub-folders of DATA that each contain image and mask."
 )
 @click.option(
     "--ensemble",
     default=5,
     show_default=True,
-    help="Shapes to draw for each cell; best an odd number, so that there are no ties.",
+    help="Number of shapes to draw for each cell; an odd number avoids ties.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another seed draws other shapes.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Random seed; a different seed gives different shapes.",
+)
 @click.option(
     "--sampler",
     type=click.Choice(["ddpm", "ddim", "dpm-solver"]),
     default=None,
-    help="How to sample. Default: as the weights say.",
+    help="Diffusion sampler. Default: as stored in the weights.",
 )
 @click.option(
     "--sampling-steps",
     "--steps",
     "steps",
     default=None,
-    help='Steps to sample in, such as "10" or "ddim25". Default: as the weights say.',
+    help='Sampling steps, such as "10" or "ddim25". Default: as stored in the weights.',
 )
 @click.option(
     "--batch-size",
     default=5,
     show_default=True,
-    help="Shapes to compute at once; fewer where the memory is full.",
+    help="Number of shapes to compute at once; lowered automatically if memory runs out.",
 )
 @device_options()
 @click.option(
     "--pixel-size",
     type=float,
     default=None,
-    help="Edge of a pixel of the images, as they are, in um. Default: what the files say.",
+    help="Pixel size of the images in um. Default: from the file metadata.",
 )
 @click.option(
     "--frame",
     default="auto",
     show_default=True,
     metavar="auto|field|cell|UM",
-    help="How much of its image each cell is seen in: as the training cells (auto), so that the "
-    "median cell fits (field), each cell fits (cell), or a square with this edge in um.",
+    help="Size of the square around each cell that the model sees: that of the training cells "
+    "(auto), fitted to the median cell of the field (field), fitted to each cell (cell), or an "
+    "edge length in um.",
 )
 @click.option(
     "--labels",
     default=None,
-    help="Labels of the cells of a field: a file, or for a folder a path with * for the name.",
+    help="Label image of the field; for a folder of fields, a path with * in place of the "
+    "field's name.",
 )
 @click.option(
     "--mask",
     type=click.Path(path_type=Path),
     default=None,
-    help="Mask of a single cell that fills the image DATA.",
+    help="Mask of the cell, if the image DATA shows a single cell.",
 )
 @click.option(
     "--images",
     default=None,
-    help='Fields of a folder, by their names with one *, such as "*_membrane.tif".',
+    help='Pattern with one * that selects the images of a folder, such as "*_membrane.tif".',
 )
-@click.option("--channel", type=int, default=None, help="Channel of a field to use, from 0.")
+@click.option(
+    "--channel", type=int, default=None, help="Channel of the field to use, counted from 0."
+)
 @click.option(
     "--volume",
     type=click.Choice(["tif", "zarr", "none"]),
     default="tif",
     show_default=True,
-    help="Label volume of a field: OME-TIFF, OME-Zarr or none.",
+    help="Format of the 3D label volume of a field: OME-TIFF, OME-Zarr or none.",
 )
 @click.option(
     "--meshes",
     type=click.Choice(["glb", "ply", "obj", "stl", "none"]),
     default="glb",
     show_default=True,
-    help="Meshes of a field's cells, each at its place.",
+    help="Format of the meshes of a field's cells, each at its position in the field.",
 )
 @click.option(
     "--measures/--no-measures",
     default=True,
     show_default=True,
-    help="Measure the cells of a field, beyond their volumes.",
+    help="Measure the cells of a field; otherwise only their volumes are given.",
 )
 @click.option(
     "--save-grey",
     is_flag=True,
-    help="Write what the shapes were decided from too: grey/NAME_K.tif, 0 to 1. Folders of cells.",
+    help="Also write the network output before thresholding, grey/NAME_K.tif, 0 to 1. Only for "
+    "folders of cells.",
 )
 @click.option(
     "--report/--no-report",
     default=True,
     show_default=True,
-    help="Write OUT/report.html, to look at in a browser.",
+    help="Write OUT/report.html, to open in a browser.",
 )
 def command(
     data: Path,
@@ -148,19 +158,19 @@ def command(
 ) -> None:
     """Predict 3D shapes for the cells of DATA.
 
-    DATA holds the folders image and mask, or train/ and test/ with these. OUT receives for each
-    cell NAME its shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
-    predictions.csv, with a warning beside cells that are unlike those of the training. Where the
-    size of the pixels is known, the files state the size of their voxels, and the table volumes in
-    um3. Interrupt with Ctrl-C; re-run the same command to resume.
+    DATA contains the folders image and mask, or train/ and test/ with these. For each cell NAME,
+    OUT receives the shapes samples/NAME_K.tif, their mean probability/NAME.tif, and a row of
+    predictions.csv, with a warning for cells that are unlike the training cells. If the pixel size
+    is known, the files state their voxel size, and the table gives volumes in um3. Press Ctrl-C to
+    interrupt; re-run the same command to resume.
 
-    Where DATA has several folders that each hold image and mask, such as control and treated, these
-    are groups of cells; or --groups names them. Tables and the report tell the groups apart.
+    If DATA has several folders that each contain image and mask, such as control and treated, they
+    are groups of cells; or give the groups by --groups. Tables and the report include the groups.
 
-    DATA may also be a field of view with many cells and --labels, an image of one cell with
-    --mask, or a folder of fields, whose images and labels are given by --images and --labels. OUT
-    then receives the cropped cells too, a table of the cells, cells.csv, and a label volume and
-    meshes in which each cell stands at its place.
+    DATA can also be a field of view with many cells (with --labels), an image of one cell (with
+    --mask), or a folder of fields (with --images and --labels). OUT then also receives the cropped
+    cells, a table of the cells (cells.csv), and a 3D label volume and meshes with each cell at its
+    position in the field.
     """
     from dispr.cli.fields import find, is_of_fields, predict_fields_view
     from dispr.labelled.field.folder import FieldSettings
@@ -172,11 +182,11 @@ def command(
     found: Any
     settings: Any
     if of_fields:
-        refuse_given(OF_CELLS, "it is for folders of cells, and these are fields of view")
+        refuse_given(OF_CELLS, "it is for folders of cells, and DATA is a field of view")
         settings = FieldSettings(**options)
         found = find(data, images, labels, mask, groups)
     else:
-        refuse_given(OF_FIELDS, "DATA is a folder of cells; it is for fields of view")
+        refuse_given(OF_FIELDS, "it is for fields of view, and DATA is a folder of cells")
         drawing = {name: value for name, value in options.items() if name not in OF_FIELDS}
         settings = PredictionSettings(**drawing)
         found = find_cells_of(data, split, groups)
@@ -239,13 +249,13 @@ def predict_cells(
     )
     if unlike:
         warn(
-            f"{len(unlike)} cells ({_some(unlike)}) are unlike those that the model was trained "
-            "on; predictions.csv says how, in the column warning. Do not trust their shapes."
+            f"{len(unlike)} cells ({_some(unlike)}) are unlike the training cells of the model; "
+            "see the column warning of predictions.csv. Do not trust their shapes."
         )
     if others:
         warn(
-            f"{len(others)} cells ({_some(others)}) have a warning for another reason; "
-            "predictions.csv says which, in the column warning."
+            f"{len(others)} cells ({_some(others)}) have a warning for another reason; see the "
+            "column warning of predictions.csv."
         )
     unknown = sum("voxel_size_um" not in row for row in rows)
     if unknown:

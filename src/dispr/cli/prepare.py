@@ -17,40 +17,44 @@ from dispr.cli.say import result, warn
 @click.option(
     "--labels",
     default=None,
-    help="3D labels of the cells: a file, or for a folder a path with * for the name of a stack.",
+    help="3D label stack; for a folder of stacks, a path with * in place of the stack's name.",
 )
 @click.option(
     "--images",
     default=None,
-    help='Stacks of a folder, by their names with one *, such as "*_membrane.tif".',
+    help='Pattern with one * that selects the stacks of a folder, such as "*_membrane.tif".',
 )
-@click.option("--channel", type=int, default=None, help="Channel of the stacks to use, from 0.")
-@voxel_size_option("Edges of the stacks' voxels in um. Default: what the files say.")
+@click.option(
+    "--channel", type=int, default=None, help="Channel of the stacks to use, counted from 0."
+)
+@voxel_size_option("Voxel size of the stacks in um. Default: from the file metadata.")
 @click.option(
     "--frame",
     default="auto",
     show_default=True,
     metavar="auto|UM",
-    help="Edge of the cube that each cell is shown in, in um; auto: 11, or what the cells need.",
+    help="Edge of the cube around each cell in um; auto: 11 um, or more if the cells need it.",
 )
 @click.option(
     "--classes",
     type=click.Path(path_type=Path),
     default=None,
-    help="CSV with the columns stack, label, and type or class: what the cells are called after.",
+    help="CSV with the columns stack, label, and type or class; the cells are named after these.",
 )
 @click.option(
     "--test-fraction",
     default=0.2,
     show_default=True,
-    help="Share of the cells that go to the folder test, by whole stacks.",
+    help="Fraction of the cells for testing; cells of a stack stay together.",
 )
-@click.option("--seed", default=0, show_default=True, help="Chooses the stacks for testing.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Random seed of the choice of stacks for testing."
+)
 @click.option(
     "--min-volume",
     default=0.0,
     show_default=True,
-    help="Smallest volume of a cell in um3; what is smaller is left out.",
+    help="Minimum volume of a cell in um3; smaller objects are left out.",
 )
 def command(
     stacks: Path,
@@ -65,11 +69,11 @@ def command(
     seed: int,
     min_volume: float,
 ) -> None:
-    """Turn STACKS, a z-stack or a folder of them, and their 3D labels into training data.
+    """Make training data from STACKS (a z-stack or a folder of z-stacks) and their 3D labels.
 
-    OUT receives {train,test}/{obj,image,mask}/NAME.tif, which `dispr train` takes, and
-    manifest.csv, which says what became of each label. Interrupt with Ctrl-C; re-run the same
-    command to resume.
+    OUT receives {train,test}/{obj,image,mask}/NAME.tif, the input of `dispr train`, and
+    manifest.csv, which lists for each label the cell made of it or why it was left out. Press
+    Ctrl-C to interrupt; re-run the same command to resume.
     """
     from dispr.labelled.find import find_fields
     from dispr.labelled.stack.classes import check_stacks, read_classes

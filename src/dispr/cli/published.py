@@ -36,7 +36,7 @@ class Truth(click.ParamType):
         if word in ("true", "t", "yes", "y", "1"):
             return True
         if word not in ("false", "f", "no", "n", "0"):
-            self.fail(f"{value!r} is neither True nor False.", param, ctx)
+            self.fail(f"{value!r} is not True or False.", param, ctx)
         return False
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
@@ -121,8 +121,8 @@ def flags_of_script(options: dict[str, Any]) -> PublishedFlags:
         ours = as_typed({name: options[name] for name in left_out})
         theirs = as_typed({name: PROGRAM_DEFAULTS[name] for name in left_out})
         click.echo(
-            f"Taken from the published command lines: {ours}; the published program itself takes "
-            f"{theirs} where these are left out.",
+            f"Using the values of the published command lines: {ours}. Without these flags, the "
+            f"published program itself would use {theirs}.",
             err=True,
         )
     return flags_for_cells(PublishedFlags(**options))
@@ -209,4 +209,4 @@ def _refuse_half_precision_on_cpu(flags: PublishedFlags, device: str) -> None:
     from dispr.model.device import find_device
 
     if flags.use_fp16 and find_device(device).type != "cuda":
-        raise ConfigError("use_fp16 needs a GPU, and this would run on a CPU; leave it False.")
+        raise ConfigError("use_fp16 needs a GPU, but the device is a CPU; set it to False.")

@@ -21,9 +21,11 @@ NAME = "report.html"
 @click.command()
 @click.argument("predictions", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-@out_option("File to write (.html); more of them beside it where there are hundreds of cells.")
+@out_option(
+    "Output file (.html); with hundreds of cells, more files are written to the same folder."
+)
 @split_option()
-@groups_option("CSV with the columns cell and group. Default: as they were predicted.")
+@groups_option("CSV with the columns cell and group. Default: the groups of the prediction.")
 @jobs_option()
 def command(
     predictions: Path,
@@ -33,16 +35,17 @@ def command(
     groups: Path | None,
     jobs: int | None,
 ) -> None:
-    """Write the cells of PREDICTIONS as a report that opens in any browser, without a network.
+    """Write a report of the cells in PREDICTIONS that opens in any browser, also offline.
 
-    For each cell: its section from DATA, interactive 3D shapes, the samples, where they differ,
-    sections, measures with 90 % intervals, warnings; and scores where DATA has the true shapes.
+    For each cell, it shows the section from DATA, interactive 3D shapes, the samples and where they
+    differ, sections through the shapes, measures with 90 % intervals, and warnings; and scores if
+    DATA has the true shapes.
     """
     from dispr.report.write import check_name
 
     check_name(out)
     if not write(predictions, data, out, split=split, groups=groups, jobs=jobs).sections:
-        note("Name the data set that was predicted, to see the sections in it.")
+        note("The report has no sections; give the data set that was predicted to include them.")
 
 
 def write(
@@ -85,7 +88,7 @@ def report_prediction(out: Path, data: Path | None = None, *, split: str | None 
     try:
         write(out, data, out / NAME, split=split)
     except DisprError as error:
-        warn(f"There is no report: {error}")
+        warn(f"No report was written: {error}")
 
 
 def report_fields(out: Path) -> None:

@@ -26,28 +26,28 @@ from dispr.study.settings import Plan
     "--data",
     type=click.Path(path_type=Path),
     default=None,
-    help="Data set with objects, named after their classes. Default: simulated cells.",
+    help="Data set with objects whose file names state the class. Default: simulated cells.",
 )
 @split_option()
 @click.option(
     "--simulated-cells",
     default=660,
     show_default=True,
-    help="Cells to simulate where there is no data set.",
+    help="Number of cells to simulate if --data is not given.",
 )
 @click.option(
     "--init",
     type=click.Path(path_type=Path),
     default=None,
-    help="Begin the first method with these weights, not with training on simulated cells. They "
-    "must not have seen a cell of the study.",
+    help="Weights to start the first method from, instead of pre-training on simulated cells. "
+    "They must not be trained on any cell of the study.",
 )
 @click.option(
     "--unrelated",
     multiple=True,
     metavar="NAME",
-    help="Name of a data set that the weights of --init were trained on and that shares no cell "
-    "with the study: equal names mean nothing there.",
+    help="Name of a training data set of the --init weights that shares no cells with the study; "
+    "cells with the same names are then different cells.",
 )
 @device_options(precision=False)
 @jobs_option()
@@ -63,13 +63,13 @@ def command(
     jobs: int | None,
     **options: Any,
 ) -> None:
-    """Repeat the published study: train a model for each fold, predict, score and classify.
+    """Reproduce the published study: train a model for each fold, predict, score and classify.
 
-    No shape comes from a model that saw the cell, or a test cell of the fold, in training. OUT
-    receives report.html, tables (CSV) and figures (PNG). Interrupt with Ctrl-C; re-run the
-    same command to resume. With --scheme runs and --scheme random in two commands, two machines can
-    share the work of one folder, once the pre-training is done; a last command with both writes
-    the report.
+    No model is trained on the cells that it predicts or on test cells of its fold. OUT receives
+    report.html, tables (CSV) and figures (PNG). Press Ctrl-C to interrupt; re-run the same command
+    to resume. To share the work between two machines, finish the pre-training, then run one command
+    with --scheme runs and one with --scheme random on the same folder; a final command with both
+    schemes writes the report.
     """
     from dispr.cells.folder import find_cells
     from dispr.study.reproduce import check, reproduce

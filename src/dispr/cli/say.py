@@ -28,8 +28,8 @@ def with_output_options(command: click.Command) -> click.Command:
             with_output_options(inner)
     elif not any(option.name == "quiet" for option in command.params):
         for name, callback, text in (
-            ("--quiet", _be_quiet, "Show neither notes nor progress; warnings and errors remain."),
-            ("--json", _collect, "Print what came of it as one JSON object, instead of text."),
+            ("--quiet", _be_quiet, "Hide notes and progress; still show warnings and errors."),
+            ("--json", _collect, "Print the results as one JSON object instead of text."),
         ):
             option = click.Option(
                 [name], is_flag=True, expose_value=False, callback=callback, help=text

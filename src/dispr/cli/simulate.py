@@ -12,32 +12,32 @@ from dispr.cli.say import result
 
 
 @click.command()
-@out_option("Folder to write {train,test}/{obj,image,mask}/NAME.tif to.")
+@out_option("Output folder, for {train,test}/{obj,image,mask}/NAME.tif.")
 @click.option(
-    "-n", "--number", default=120, show_default=True, help="Number of cells; of each field."
+    "-n", "--number", default=120, show_default=True, help="Number of cells, or of cells per field."
 )
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same cells.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Random seed; the same seed gives the same cells."
+)
 @click.option(
     "--types",
     metavar="TYPE,...",
-    help="Only these types of cells, separated by commas; all published types by default.",
+    help="Cell types to simulate, separated by commas. Default: all published types.",
 )
 @click.option(
     "--test-fraction",
     default=0.2,
     show_default=True,
-    help="Share of the cells of each type that go to the folder test.",
+    help="Fraction of the cells of each type for testing.",
 )
 @click.option(
     "--fields",
     type=int,
     default=None,
-    help="Make so many fields of touching cells instead: NAME.tif, labels/NAME.tif and, in 3D, "
-    "truth/NAME.tif.",
+    help="Simulate this number of fields of touching cells instead: NAME.tif, labels/NAME.tif "
+    "and, in 3D, truth/NAME.tif.",
 )
-@click.option(
-    "--field-size", default=1024, show_default=True, help="Rows and columns of a field, in pixels."
-)
+@click.option("--field-size", default=1024, show_default=True, help="Edge of a field in pixels.")
 def command(
     out: Path,
     number: int,
@@ -47,15 +47,15 @@ def command(
     fields: int | None,
     field_size: int,
 ) -> None:
-    """Make a data set of simulated red blood cells: section, mask and 3D shape.
+    """Simulate a data set of red blood cells: section, mask and 3D shape.
 
-    Interrupt with Ctrl-C; re-run the same command to resume.
+    Press Ctrl-C to interrupt; re-run the same command to resume.
     """
     names = None if types is None else [name.strip() for name in types.split(",") if name.strip()]
     if fields is not None:
         from dispr.simulation.field_folder import simulate_fields
 
-        refuse_given(("test_fraction",), "fields have no parts")
+        refuse_given(("test_fraction",), "simulated fields have no training and test parts")
         shape = (field_size, field_size)
         with Bars() as bars:
             images = simulate_fields(out, fields, number, seed, shape, names, progress=bars)
@@ -64,7 +64,7 @@ def command(
         return
     from dispr.simulation.folder import simulate_folder
 
-    refuse_given(("field_size",), "it is for --fields")
+    refuse_given(("field_size",), "it needs --fields")
 
     with Bars() as bars:
         counts = simulate_folder(out, number, seed, names, test_fraction, progress=bars)

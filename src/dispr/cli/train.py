@@ -37,61 +37,67 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(context_settings={"max_content_width": 100})
 @click.argument("data", type=click.Path(path_type=Path))
-@out_option("Folder of the run.")
+@out_option("Output folder of the run.")
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default="fast",
     show_default=True,
-    help="Recipe to begin with: "
+    help="Training recipe: "
     + "; ".join(f"{name}, {preset.about}" for name, preset in PRESETS.items())
-    + ". The options below change it.",
+    + ". Change it by the options below.",
 )
-@split_option("Part of the data to train on.", default="train", show_default=True)
+@split_option("Part of the data set to train on.", default="train", show_default=True)
 @click.option(
     "--extra",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder of more cells (simulated ones, say) to train on beside those of DATA.",
+    help="Additional data set to train on, such as simulated cells.",
 )
 @device_options(precision=False)
 @click.option(
-    "--init", type=click.Path(path_type=Path), default=None, help="Begin with these weights."
+    "--init", type=click.Path(path_type=Path), default=None, help="Weights to start from."
 )
 @click.option(
     "--frame",
     type=float,
     default=None,
-    help="Edge of the square that the cells are seen in, in um. Default: what their files say.",
+    help="Edge of the images of the cells in um. Default: from the file metadata.",
 )
-@click.option(
-    "--cell-type", default=None, help='What the cells are, such as "nuclei", for messages.'
-)
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard event files too.")
+@click.option("--cell-type", default=None, help='Name of the cells for messages, such as "nuclei".')
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard event files.")
 @click.option(
     "--target",
     type=click.Choice(["half", "any", "grey"]),
     default=None,
-    help="Occupied voxels: those above 127 (half) or 0 (any), or grey.",
+    help="Training target: voxels of obj above 127 (half), above 0 (any), or their grey values "
+    "(grey).",
 )
 @click.option(
     "--sampler",
     type=click.Choice(["ddpm", "ddim", "dpm-solver"]),
     default=None,
-    help="Default sampler.",
+    help="Default sampler, stored in the weights.",
 )
-@click.option("--sampling-steps", default=None, help="Default steps to sample in.")
-@click.option("--class-cond/--no-class-cond", default=None, help="Tell the network the class.")
+@click.option(
+    "--sampling-steps", default=None, help="Default sampling steps, stored in the weights."
+)
+@click.option(
+    "--class-cond/--no-class-cond",
+    default=None,
+    help="Give the network the class of each cell as an input.",
+)
 @config_options(TrainingConfig)
 @config_options(AugmentConfig, "augment")
 @network_options
 @config_options(DiffusionConfig, "diffusion")
 def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> None:
-    """Train a model on the cells of DATA; interrupt with Ctrl-C, repeat the command to resume.
+    """Train a model on the cells of DATA.
 
-    DATA holds train/ with the folders obj, image and mask (or these folders themselves). The
-    folder of the run receives weights.safetensors, checkpoint.pt and logs. Several GPUs or
-    machines: start the same command with torchrun or accelerate launch.
+    DATA contains train/ with the folders obj, image and mask (or these folders themselves). OUT
+    receives weights.safetensors, checkpoint.pt and logs. Press Ctrl-C to interrupt; re-run the same
+    command to resume. To use several GPUs or machines, start the same command with torchrun or
+    accelerate launch.
     """
     from dispr.cells.folder import find_cells
     from dispr.model.weights import load_weights
@@ -156,19 +162,20 @@ def run_with_progress(trainer: Any, out: Path) -> None:
 
         parameters = sum(p.numel() for p in trainer.network.parameters())
         click.echo(
-            f"{len(trainer.cells)} cells to train on, {len(trainer.validation_cells)} to validate "
-            f"on; {parameters:,} parameters; {trainer.accelerator.num_processes} x "
+            f"{len(trainer.cells)} training cells, {len(trainer.validation_cells)} validation "
+            f"cells; {parameters:,} parameters; {trainer.accelerator.num_processes} x "
             f"{trainer.device.type}, {trainer.training.precision}."
         )
         for line in too_few(len(trainer.cells), len(trainer.validation_cells)):
             click.echo(line)
         if trainer.frame is None:
             click.echo(
-                "No file states the size of its pixels, so the weights will not state the frame of "
-                "their training cells, and cells of known size cannot be shown alike; see --frame."
+                "No file states its pixel size, so the weights will not record the physical size "
+                "of the training images, and predicted cells cannot be scaled to match it; see "
+                "--frame."
             )
         if trainer.step:
-            click.echo(f"Taking up the run at step {trainer.step}.")
+            click.echo(f"Resuming the run at step {trainer.step}.")
     bar = tqdm(
         total=trainer.training.steps,
         initial=trainer.step,
@@ -185,7 +192,7 @@ def run_with_progress(trainer: Any, out: Path) -> None:
         bar.update(step - bar.n)
 
     def stopping() -> None:
-        bar.write("Stopping after this step; a second Ctrl-C stops at once, without saving it.")
+        bar.write("Stopping after this step; press Ctrl-C again to stop at once without saving it.")
 
     finished = trainer.fit(show, on_stop=stopping if main else None)
     bar.close()
@@ -243,7 +250,7 @@ def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
     if diffusion is not None:
         diffusion = dataclasses.replace(diffusion, **diffusion_options)
     elif diffusion_options:
-        raise ConfigError("the options --diffusion-... do not apply to a deterministic preset.")
+        raise ConfigError("--diffusion-... options do not apply to a deterministic preset.")
 
     network = preset.model.network
     chosen = {

@@ -23,25 +23,27 @@ class DiffusionConfig:
     steps : int
         Number of steps T.
     schedule : "linear" or "cosine"
-        Betas: linear (Ho et al., arXiv 2006.11239) or from a cosine (arXiv 2102.09672, eq. 17).
+        Noise schedule (betas): linear (Ho et al., arXiv 2006.11239) or cosine (arXiv 2102.09672,
+        eq. 17).
     prediction : "epsilon", "x0", "v" or "occupancy"
-        What the network's first channel means: the noise, the clean volume, the velocity
-        (arXiv 2202.00512, appendix D), or the logit of the occupancy.
+        What the first output channel of the network predicts: the noise, the clean volume, the
+        velocity (arXiv 2202.00512, appendix D), or the logit of the occupancy.
     variance : "learned-range", "fixed-small" or "fixed-large"
-        Variance of the reverse steps: the network's second channel interpolates between the
-        posterior's and beta (arXiv 2102.09672, eq. 15), or one of the two.
+        Variance of the reverse steps: interpolated between the posterior variance and beta by the
+        second output channel of the network (learned-range; arXiv 2102.09672, eq. 15), the
+        posterior variance (fixed-small), or beta (fixed-large).
     loss : "mse", "rescaled-mse", "kl", "rescaled-kl" or "overlap"
-        Mean squared error, joined by the variational bound in bits where the variance is learned
-        (the hybrid objective, eq. 16; "rescaled" multiplies the bound by T / 1000); the bound
-        alone ("rescaled" multiplies it by T); or cross-entropy + Dice of the occupancy.
+        Training loss: the mean squared error, plus the variational bound in bits if the variance is
+        learned (the hybrid objective, eq. 16; "rescaled" multiplies the bound by T / 1000); only
+        the bound ("rescaled" multiplies it by T); or cross-entropy + Dice of the occupancy.
     rescale_timesteps : bool
-        Tell the network the time on a scale of 0 to 1000 whatever the number of steps.
+        Give the network the time on a scale of 0 to 1000, regardless of the number of steps.
     low, high : float
-        Values that stand for empty and occupied in the noisy volume; published 0 and 1.
-        Volumes are so redundant that their global shape shows through much noise: values close
-        together (-0.15 and 0.15, say) spread its appearance over more of the steps.
+        Values that code empty and occupied voxels in the noisy volume; published: 0 and 1. The
+        global shape of a volume remains visible in strong noise; a smaller difference, such as
+        -0.15 and 0.15, spreads its emergence over more of the steps.
     clip : bool
-        Clamp the estimate of the clean volume to [-1, 1] when sampling.
+        Clip the estimate of the clean volume to [-1, 1] in sampling.
     """
 
     steps: int = 1000

@@ -35,85 +35,86 @@ class PublishedFlags:
     Attributes
     ----------
     image_size : int
-        Edge of the volume in voxels; those of cells have 64.
+        Edge of the volume in voxels; 64 for cells.
     num_channels : int
         Channels of the finest level.
     num_res_blocks : int
-        Residual blocks a level.
+        Residual blocks per level.
     num_heads : int
-        Attention heads.
+        Number of attention heads.
     num_heads_upsample : int
-        Attention heads of the upward path; -1 for as many as num_heads.
+        Number of attention heads of the upsampling path; -1 for num_heads.
     num_head_channels : int
-        Channels a head, instead of a number of heads; -1 to use the number.
+        Channels per attention head, which then determine the number of heads; -1 to use num_heads.
     attention_resolutions : str
-        Image resolutions with self-attention, such as "16" or "32,16"; those that the network does
-        not come to are passed over. The middle of the network always has attention.
+        Image resolutions with self-attention, such as "16" or "32,16"; resolutions that the network
+        does not have are ignored. The middle block always has attention.
     channel_mult : str
-        Channels of each level as multiples of num_channels, such as "1,2,3,4"; empty for those
-        that go with the image size.
+        Channels of each level as multiples of num_channels, such as "1,2,3,4"; empty for the
+        default of the image size.
     dropout : float
-        Share of features dropped in training.
+        Dropout rate.
     class_cond : bool
-        Tell the network the class of the cell, which its file name must tell.
+        Give the network the class of the cell, which its file name must state.
     use_checkpoint : bool
         Recompute features in the backward pass to save memory.
     use_scale_shift_norm : bool
-        Let the time scale and shift the normalised features.
+        Let the time embedding scale and shift the normalised features.
     resblock_updown : bool
         Resample inside residual blocks.
     use_fp16 : bool
-        Compute in half precision, which needs a GPU; weights stay in single precision.
+        Compute in half precision (needs a GPU); weights stay in single precision.
     use_new_attention_order : bool
-        Split queries, keys and values before the heads.
+        Split the channels into queries, keys and values before splitting them into heads.
     learn_sigma : bool
         Learn the variance of the reverse steps as a second output channel.
     sigma_small : bool
-        Without learn_sigma: the variance is the posterior's instead of beta.
+        Without learn_sigma: use the posterior variance instead of beta.
     diffusion_steps : int
-        Steps of the diffusion.
+        Number of diffusion steps.
     noise_schedule : "linear" or "cosine"
         Noise schedule.
     timestep_respacing : str
-        Steps to sample in: "250", "10,20,30" (in each of three sections), "ddim25" (at an integer
-        stride); empty for all. Training draws from all steps and keeps this with the weights.
+        Sampling steps: "250", "10,20,30" (in each of three sections), "ddim25" (at an integer
+        stride); empty for all. Training uses all steps and stores this value in the weights.
     use_kl : bool
-        Train with the variational bound alone, times the number of steps.
+        Train with only the variational bound, multiplied by the number of steps.
     predict_xstart : bool
         Predict the clean volume instead of the noise.
     rescale_timesteps : bool
-        Tell the network the time on a scale of 0 to 1000 whatever the number of steps.
+        Give the network the time on a scale of 0 to 1000, regardless of the number of steps.
     rescale_learned_sigmas : bool
-        Weigh the variational bound by the number of steps / 1000.
+        Weight the variational bound by the number of steps / 1000.
     use_ddim : bool
-        Sample by DDIM instead of ancestral sampling.
+        Use DDIM instead of ancestral sampling.
     clip_denoised : bool
-        Clamp the estimate of the clean volume to [-1, 1] in sampling.
+        Clip the estimate of the clean volume to [-1, 1] in sampling.
     batch_size : int
-        Cells a training step; shapes computed at once in sampling.
+        Cells per training step; shapes computed at once in sampling.
     microbatch : int
-        Most cells through the network at once in training; -1 for no limit.
+        Largest number of cells computed at once in training; -1 for no limit.
     lr : float
         Learning rate.
     weight_decay : float
         Weight decay of AdamW.
     lr_anneal_steps : int
-        Lower the learning rate linearly to 0 over so many steps, then end; 0 to keep it.
+        Number of steps over which the learning rate falls linearly to 0; training then ends. 0
+        keeps it constant.
     ema_rate : str
-        Rates of the moving averages of the weights, such as "0.9999" or "0.99,0.9999"; the first
-        is what is sampled with.
+        Rates of the exponential moving averages of the weights, such as "0.9999" or "0.99,0.9999";
+        sampling uses the first.
     schedule_sampler : "uniform" or "loss-second-moment"
-        How training draws diffusion steps.
+        How diffusion steps are drawn in training.
     fp16_scale_growth : float
-        With use_fp16: what each step without overflow adds to the base-2 logarithm of the loss
-        scale; an overflow takes 1 off.
+        With use_fp16: increase of the base-2 logarithm of the loss scale per step without overflow;
+        an overflow lowers it by 1.
     log_interval : int
         Steps between lines of the log.
     save_interval : int
-        Steps between checkpoints; one more is written at the end and on Ctrl-C.
+        Steps between checkpoints; another one is written at the end and on Ctrl-C.
     resume_checkpoint : str
-        Begin with the weights of this checkpoint (.pt); empty for fresh ones. An interrupted run
-        goes on without it when the command is repeated.
+        Checkpoint (.pt) whose weights to start from; empty for new weights. To resume an
+        interrupted run, re-run the same command.
     """
 
     image_size: int = 64

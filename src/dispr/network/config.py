@@ -28,34 +28,37 @@ class UNetConfig(NetworkConfig):
     channel_mult : tuple of int
         Channels of each level as multiples of `channels`, finest first.
     num_res_blocks : int
-        Residual blocks a level.
+        Residual blocks per level.
     attention_levels : tuple of int
-        Levels with self-attention, 0 being the finest.
-    num_heads, num_heads_upsample : int
-        Attention heads; those of the upward path, where -1 means the same.
+        Levels with self-attention; 0 is the finest.
+    num_heads : int
+        Number of attention heads.
+    num_heads_upsample : int
+        Number of attention heads of the upsampling path; -1 for num_heads.
     num_head_channels : int
-        Channels a head, instead of a number of heads; -1 to use the number.
+        Channels per attention head, which then determine the number of heads; -1 to use num_heads.
     scale_shift_norm : bool
-        Let the time scale and shift the normalised features (FiLM) instead of adding to them.
+        Let the time embedding scale and shift the normalised features (FiLM) instead of being
+        added.
     resblock_updown : bool
         Resample inside residual blocks instead of by a strided convolution.
     new_attention_order : bool
-        Split queries, keys and values before the heads.
+        Split the channels into queries, keys and values before splitting them into heads.
     num_classes : int
         Number of class labels; 0 for none.
     dropout : float
-        Share of features dropped in training, in each residual block.
+        Dropout rate in each residual block.
     checkpoint : bool
         Recompute blocks in the backward pass to save memory.
     pooling : "in-plane" or "isotropic"
-        Halve Y and X alone, as published, or Z too.
+        Downsample only Y and X, as published (in-plane), or also Z (isotropic).
     patch : int
-        Edge of the cubes that space-to-depth folds into channels; 1 for none.
+        Edge of the cubes that a space-to-depth step moves into channels; 1 for none.
     position : bool
-        Give the network each voxel's height above the section as one more channel.
+        Add an input channel with the height of each voxel above the section.
     convolve_coarse : bool
-        In upsampling, convolve before the resolution is doubled, not after as published: an
-        eighth of the arithmetic.
+        In upsampling, convolve before the resolution is doubled, not after it as published; this
+        takes an eighth of the operations.
     """
 
     in_channels: int = 3
@@ -152,26 +155,26 @@ class CascadeConfig(NetworkConfig):
     coarse : int
         Edge of the volume that is denoised.
     encoder_channels : int
-        Channels of the 2D encoder's finest level; they double twice.
+        Channels of the finest level of the 2D encoder; they double twice.
     features : int
-        Features of the cell on the coarse grid.
+        Number of features of the cell on the coarse grid.
     fine_channels : int
-        Features on half the full grid, of the cell and of the refiner.
+        Number of features at half resolution, of the cell and of the refiner.
     channels, channel_mult, num_res_blocks, attention_levels, num_head_channels, dropout : as there
         Of the denoiser: see `UNetConfig`.
     refine_share : float
-        Share of the training samples that the refiner is trained on.
+        Fraction of the training samples that the refiner is trained on.
     refine_noise : float
-        Largest standard deviation of the noise on the refiner's input in training.
+        Largest standard deviation of the noise added to the refiner's input in training.
     draw_noise : float
-        Standard deviation of the noise on the refiner's input when shapes are drawn. Without any,
-        they come out smoother than cells.
+        Standard deviation of the noise added to the refiner's input in sampling. Without noise,
+        shapes are smoother than real cells.
     planes : bool
-        Whether denoiser and refiner see the known planes of a shape (`dispr.network.planes`), which
-        the drawn shapes then contain voxel by voxel. The refiner is then a leaner one, with noise
-        of its own (`dispr.network.refiner.PlaneRefiner`).
+        Give denoiser and refiner the known planes of a shape (`dispr.network.planes`); the drawn
+        shapes then match them voxel by voxel. The refiner is then a smaller one with its own noise
+        input (`dispr.network.refiner.PlaneRefiner`).
     refiner_features, refiner_channels : int
-        Channels of that refiner on the coarse grid, and on half the full grid.
+        Channels of the smaller refiner on the coarse grid and at half resolution.
     """
 
     coarse: int = 16

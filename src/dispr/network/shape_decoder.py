@@ -11,7 +11,7 @@ from dispr.network.network import Network, NetworkConfig, require
 
 @dataclass(frozen=True)
 class ShapeDecoderConfig(NetworkConfig):
-    """A deterministic 2D encoder and 3D decoder, in the manner of SHAPR.
+    """A deterministic 2D encoder and 3D decoder, similar to SHAPR.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class ShapeDecoderConfig(NetworkConfig):
     channels : int
         Channels of the finest 2D level; they double at each coarser level.
     levels : int
-        Number of times that the image is halved, and the volume doubled.
+        Number of levels: how often the image is downsampled and the volume upsampled by 2.
     dropout : float
         Share of features dropped in training.
     """

@@ -44,15 +44,15 @@ class Settings:
     Attributes
     ----------
     features : tuple of str
-        Sources of features to classify by, of `SOURCES`.
+        Sources of features for the classification, of `SOURCES`.
     classifiers : tuple of str
         "forest", "boosting".
     folds : int
         Number of folds.
     seed : int
-        Of the folds, the training, the shapes and the classifiers.
+        Random seed of the folds, the training, the shapes and the classifiers.
     published : bool
-        Classify by the published features, trees and threshold of importance.
+        Use the published features, number of trees and importance threshold for classification.
     """
 
     features: tuple[str, ...] = ("2d",)
@@ -92,17 +92,18 @@ class ClassifySettings(Settings):
     repeats, block : int
         As for `make_split`.
     trees : int
-        Trees of the forest; 0 for the recipe's own number.
+        Number of trees of the random forest; 0 for the default.
     oversampling : "smote", "random" or "none"
-        How rare classes are brought to the size of the largest, inside the fold.
+        How rare classes are oversampled to the size of the largest, within the training cells of a
+        fold.
     minority : tuple of str
         Classes that are augmented.
     importance : str
-        "impurity" or "permutation"; empty for what suits the classifier.
+        "impurity" or "permutation"; empty for the default of the classifier.
     unseen : bool
-        Classify only cells that the predictions' model was not trained on.
+        Use only cells that the model of the predictions was not trained on.
     unrelated : tuple of str
-        Data sets that models were trained on and that share no cell with these, see `seen_cells`.
+        Training data sets of models that share no cells with these, see `seen_cells`.
     """
 
     scheme: str = "runs"
@@ -133,25 +134,25 @@ class Plan(Settings):
     Attributes
     ----------
     features : tuple of str
-        Sources of features to classify by, see `dispr.study.feature_sources`; none to leave the
-        classification out.
+        Sources of features for the classification, see `dispr.study.feature_sources`; none to skip
+        it.
     methods : tuple of str
-        Presets of `dispr train`, each trained for every fold. Cells are classified by the shapes of
-        the first; the others are there to compare shapes.
+        Presets of `dispr train` to train for each fold. The classification uses the shapes of the
+        first; the others are compared by shape only.
     schemes : tuple of str
         How folds are drawn, see `dispr.study.folds.make_split`: "runs", "random".
     ensemble : int
-        Shapes drawn of each cell.
+        Number of shapes to draw for each cell.
     pretraining_cells : int
-        Simulated cells to begin the training with.
+        Number of simulated cells for the pre-training.
     pretraining_steps : int
-        Steps of training on them, before the cells of the study; 0 for none.
+        Steps of the pre-training on simulated cells; 0 for none.
     steps : int
-        Steps of training on the cells of a fold.
+        Training steps on the cells of a fold.
     batch_size : int
-        Cells in a step.
+        Batch size: cells per training step.
     precision : "fp32", "bf16" or "fp16"
-        Of training and prediction.
+        Floating-point precision of training and prediction.
     """
 
     features: tuple[str, ...] = SOURCES[:6]

@@ -21,52 +21,56 @@ class TrainingConfig:
     steps : int
         Optimiser steps.
     batch_size : int
-        Cells a step, over all processes.
+        Batch size: cells per step, over all processes.
     microbatch : int
-        Most cells that a process takes through the network at once; 0 for no limit. The result
-        is the same (but for dropout), in less memory.
-    lr, weight_decay : float
-        Of AdamW.
+        Largest number of cells that a process computes at once; 0 for no limit. Saves memory; the
+        result is the same (except with dropout).
+    lr : float
+        Learning rate of AdamW.
+    weight_decay : float
+        Weight decay of AdamW.
     lr_anneal_steps : int
-        Lower the learning rate linearly to 0 over so many steps; 0 to keep it.
+        Number of steps over which the learning rate falls linearly to 0; 0 keeps it constant.
     warmup_steps : int
-        Raise the learning rate linearly from 0 over so many steps.
+        Number of steps over which the learning rate rises linearly from 0.
     grad_clip : float
-        Largest norm of the gradient; 0 for no limit.
+        Maximum norm of the gradient (clipping); 0 for no limit.
     ema_rates : tuple of float
-        Rates of the moving averages of the weights. The first is what is predicted with.
+        Rates of the exponential moving averages of the weights. Predictions use the first.
     ema_warmup : bool
-        Keep the rates below (1 + step) / (10 + step), so that a short run is not dominated by
-        its beginning.
+        Limit the rates to (1 + step) / (10 + step), so that the initial weights do not dominate
+        short runs.
     precision : "fp32", "bf16", "fp16" or "auto"
-        Arithmetic inside the network; the weights stay float32. auto: bf16 where the device has
-        instructions for it (GPUs, AMX, AVX512-BF16), fp32 elsewhere.
+        Floating-point precision of the network's computations; the weights stay float32. auto uses
+        bf16 where the device supports it (GPUs, AMX, AVX512-BF16), else fp32.
     schedule_sampler : str
-        How diffusion steps are drawn: "uniform", "low-noise" (T u^2 of a uniform u) or
+        How diffusion steps are drawn in training: "uniform", "low-noise" (T u^2 for a uniform u) or
         "loss-second-moment" (by their share of the loss).
     augment : AugmentConfig
         Random variation of the cells.
     seed : int
-        Of everything that is random in training.
+        Random seed of the training.
     extra_share : float
-        Share of the samples that are of extra cells, where there are any.
+        Fraction of the training samples that are extra cells, if there are any.
     validation_fraction : float
-        Share of the cells set aside to validate on.
+        Fraction of the cells set aside for validation.
     validation_interval : int
         Steps between validations; 0 for none.
     validation_cells : int
-        Most cells to validate on.
+        Maximum number of validation cells to use.
     validation_samples : int
-        Shapes to draw for each of them.
+        Number of shapes to draw for each validation cell.
     validation_steps : str
-        Sampling steps in validation; empty for the model's default.
+        Sampling steps in validation; empty for the default of the model.
     validation_sampler : str
-        Sampler in validation; empty for the model's default.
-    save_interval, log_interval : int
-        Steps between checkpoints, and between lines of the log.
+        Sampler in validation; empty for the default of the model.
+    save_interval : int
+        Steps between checkpoints.
+    log_interval : int
+        Steps between lines of the log.
     keep_every : int
-        Steps between numbered weights (`weights_005000.safetensors`) that are kept beside the
-        last; 0 for none.
+        Steps between numbered weights (`weights_005000.safetensors`) that are kept in addition to
+        the last; 0 for none.
     """
 
     steps: int = 60000

@@ -57,12 +57,12 @@ FAST_TRAINING = TrainingConfig(
 
 PRESETS = {
     "paper": Preset(
-        "the published method: 9.8 M parameters, 1000 steps to sample (hours on a CPU)",
+        "the published method: 9.8 M parameters, 1000 sampling steps (hours on a CPU)",
         ModelConfig(),
         TrainingConfig(validation_sampler="dpm-solver", validation_steps="10", validation_cells=8),
     ),
     "fast": Preset(
-        "diffusion of a coarse volume that is refined once: samples in seconds",
+        "diffusion of a coarse volume that is then refined once: samples in seconds",
         ModelConfig(
             network=CascadeConfig(planes=True),
             diffusion=DiffusionConfig(
@@ -81,7 +81,7 @@ PRESETS = {
         FAST_TRAINING,
     ),
     "regression": Preset(
-        "a deterministic 3D U-Net at half resolution: one answer a cell, no uncertainty",
+        "a deterministic 3D U-Net at half resolution: one shape per cell, no uncertainty",
         ModelConfig(
             network=UNetConfig(
                 in_channels=2,
@@ -100,12 +100,12 @@ PRESETS = {
         FAST_TRAINING,
     ),
     "decoder": Preset(
-        "a deterministic 2D encoder and 3D decoder in the manner of SHAPR: one answer a cell",
+        "a deterministic 2D encoder and 3D decoder similar to SHAPR: one shape per cell",
         ModelConfig(network=ShapeDecoderConfig(), diffusion=None),
         replace(FAST_TRAINING, lr=4e-3),  # a tenth of that learns ten times slower
     ),
     "shapr": Preset(
-        "SHAPR's network and loss, without its adversarial part: one answer a cell",
+        "SHAPR's network and loss, without its adversarial part: one shape per cell",
         ModelConfig(network=ShaprConfig(), diffusion=None),
         replace(FAST_TRAINING, lr=0.01, weight_decay=0.0),
     ),
