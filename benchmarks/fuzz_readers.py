@@ -27,7 +27,7 @@ from dispr.familiarity.reference import SHIPPED, load_familiarity
 from dispr.files import read_tiff, write_csv
 from dispr.images.read import look, read_greys, read_numbers, read_size
 from dispr.intervals.rules import intervals_of
-from dispr.labelled.read import read_field, read_labels
+from dispr.labelled.read import read_image, read_labels
 from dispr.labelled.stack import plan
 from dispr.labelled.stack.classes import read_classes
 from dispr.labelled.stack.manifest import rows_before, summary
@@ -130,8 +130,8 @@ def readers(room: Path) -> dict[str, Reader]:
     return {
         "TIFF": Reader("a.tif", _tiffs(), images),
         "PNG": Reader("a.png", _pngs(), every(look, read_greys, read_numbers)),
-        "NPY": Reader("a.npy", _npys(), every(read_field, read_labels)),
-        "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_field, read_labels)),
+        "NPY": Reader("a.npy", _npys(), every(read_image, read_labels)),
+        "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_image, read_labels)),
         "zip": Reader("a.zip", _zips(), _unpack),
         "weights": Reader("a.safetensors", [_unsealed_weights(*held("w.safetensors"))], _weights),
         "published checkpoint": Reader("a.pt", held("published.pt"), _convert),

@@ -9,7 +9,7 @@ import pytest
 
 from dispr.errors import FileError
 from dispr.labelled.cellpose import _from_buffer
-from dispr.labelled.read import read_field, read_labels
+from dispr.labelled.read import read_image, read_labels
 
 
 def save(path, content, protocol=None):
@@ -43,7 +43,7 @@ def test_reads_what_cellpose_writes(tmp_path, protocol):
     path = tmp_path / "field_seg.npy"
     save(path, CONTENT, protocol)
     np.testing.assert_array_equal(read_labels(path), CONTENT["masks"])
-    np.testing.assert_array_equal(read_field(path), CONTENT["img"][0])
+    np.testing.assert_array_equal(read_image(path), CONTENT["img"][0])
 
 
 class Harmful:
@@ -89,7 +89,7 @@ def test_damaged_and_incomplete_files(tmp_path):
     with pytest.raises(FileError, match="holds no masks"):
         read_labels(path)
     with pytest.raises(FileError, match="leave out"):
-        read_field(path)
+        read_image(path)
 
 
 def test_arrays_in_the_order_of_fortran():

@@ -5,7 +5,7 @@ from PIL import Image
 
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
-from dispr.labelled.read import read_field, read_field_pixel_size, read_labels
+from dispr.labelled.read import read_field_pixel_size, read_image, read_labels
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 COLOURS = np.stack([GREY, GREY + 1000, GREY * 0]).astype(np.uint16)
@@ -17,7 +17,7 @@ def test_formats_agree(tmp_path):
     np.save(tmp_path / "a.npy", GREY)
     Image.fromarray(GREY).save(tmp_path / "a.png")
     for name in ("a.tif", "a.ome.tif", "a.npy", "a.png"):
-        np.testing.assert_array_equal(read_field(tmp_path / name), GREY)
+        np.testing.assert_array_equal(read_image(tmp_path / name), GREY)
         np.testing.assert_array_equal(read_labels(tmp_path / name), GREY)
 
 
@@ -32,19 +32,19 @@ def test_channel(tmp_path, axes):
         path = tmp_path / "a.ome.tif"
         options = {"photometric": "rgb"} if last else {}
         tifffile.imwrite(path, array, metadata={"axes": axes}, **options)
-    np.testing.assert_array_equal(read_field(path, 1), GREY + 1000)
+    np.testing.assert_array_equal(read_image(path, 1), GREY + 1000)
     said = "3 planes, times or channels" if axes.startswith("?") else "3 channels"
     with pytest.raises(ConfigError, match=rf"has {said}.*0 to 2"):
-        read_field(path)
+        read_image(path)
     with pytest.raises(ConfigError, match="no channel 3"):
-        read_field(path, 3)
+        read_image(path, 3)
 
 
 def test_grey_saved_in_colours_needs_no_choice(tmp_path):
     grey = (GREY % 256).astype(np.uint8)
     opaque = np.dstack([grey] * 3 + [np.full_like(grey, 255)])
     Image.fromarray(opaque).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_field(tmp_path / "a.png"), grey)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), grey)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_stacks_are_refused(tmp_path, axes, words):
     array = COLOURS if len(axes) == 3 else np.stack([COLOURS] * 2)
     tifffile.imwrite(tmp_path / "a.ome.tif", array, metadata={"axes": axes})
     with pytest.raises(FileError, match=words):
-        read_field(tmp_path / "a.ome.tif")
+        read_image(tmp_path / "a.ome.tif")
 
 
 def test_palette_holds_labels(tmp_path):
@@ -80,13 +80,29 @@ def test_what_is_no_label_image(tmp_path, array, words):
         read_labels(tmp_path / "a.npy")
 
 
+def test_images_are_grey_and_labels_have_no_channels(tmp_path):
+    for name, array, words in (
+        ("mask", GREY > 9, "boolean"),
+        ("nan", np.where(GREY > 9, np.nan, 1), "NaN"),
+        ("long", np.stack([GREY] * 40, 1), "does not say which axis is which; give one section"),
+    ):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(FileError, match=rf"{name}\.npy .*{words}"):
+            read_image(tmp_path / f"{name}.npy")
+    Image.fromarray(np.dstack([GREY % 256, GREY % 7, GREY % 5]).astype(np.uint8)).save(
+        tmp_path / "a.png"
+    )
+    with pytest.raises(FileError, match="3 colours beside its rows and columns, and labels have"):
+        read_labels(tmp_path / "a.png")
+
+
 def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"x")
     (tmp_path / "b.png").write_bytes(b"x")
     (tmp_path / "c.npy").write_bytes(b"x")
     for name, words in (("a.jpg", "format"), ("b.png", "PNG"), ("c.npy", "NPY"), ("d.tif", "not")):
         with pytest.raises(FileError, match=f"{name}.*{words}"):
-            read_field(tmp_path / name)
+            read_image(tmp_path / name)
 
 
 def test_pixel_size(tmp_path):

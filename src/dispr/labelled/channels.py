@@ -1,4 +1,4 @@
-"""From an array of several axes to one section: which channel, and which axes there are."""
+"""From an array of several axes to one section or stack: its axes, and which channel."""
 
 from __future__ import annotations
 
@@ -6,91 +6,103 @@ import numpy as np
 
 from dispr.errors import ArrayError, ConfigError
 
+SECTION, STACK = "YX", "ZYX"
+"""The axes of a field and of a stack."""
+
 MOST_CHANNELS = 16
 """A longer axis that nobody names is not taken for channels."""
 
+CALLED = {"C": "channels", "T": "times"}
+"""What files call the planes of a stack that some programs write without the names of its axes."""
+
+_WORDS = {"Z": "planes", "S": "colours", **CALLED}
+
+_ONE = {
+    SECTION: "one section, (Y, X), that through the middle of the cells",
+    STACK: "a stack of planes, (Z, Y, X)",
+}
+
 
 def one_channel(
-    array: np.ndarray, axes: str = "", channel: int | None = None, name: str = "image"
+    array: np.ndarray,
+    axes: str = "",
+    channel: int | None = None,
+    name: str = "image",
+    wanted: str = SECTION,
 ) -> np.ndarray:
-    """Take one channel of an image.
+    """Take one channel of an image or stack.
 
     Parameters
     ----------
     array : ndarray
-        (Y, X), or with further axes.
+        (Y, X) or (Z, Y, X), or with channels; axes of length 1 do not matter.
     axes : str
-        A letter for each axis, as tifffile names them: Y, X, Z, T, C (channels), S (colours); "?"
-        or any other letter where it is not known.
+        A letter for each axis: Y, X, Z, T, C (channels), S (colours); "?" where it is not known.
+        Where there is one axis beside Y and X of a stack, it is that of planes, whatever the file
+        calls it: many programs write planes as channels or times.
     channel : int, optional
-        Which, from 0. Not needed where there is one channel, or where all are alike, as in a grey
-        picture that was saved in colours. An axis that nobody names is one of channels only where
-        this is given.
+        Which, from 0. Not needed where there is one channel, nor of an image in which all are
+        alike, as in a grey picture that was saved in colours. An axis that nobody names is one of
+        channels only where this is given.
     name : str
         What errors call the array.
+    wanted : "YX" or "ZYX"
+        Whether this is to be a section or a stack.
 
     Returns
     -------
     ndarray
-        (Y, X).
+        (Y, X) or (Z, Y, X).
 
     Raises
     ------
     ArrayError
-        If there are planes or times, too many axes, or no numbers.
+        If there are other axes, or no numbers.
     ConfigError
         If the channel must be chosen, or does not exist.
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give an image of real numbers.")
-    array, axes = without_ones(array, axes)
-    if array.ndim == 2:
+    array, axes = without_ones(array, axes, wanted)
+    axes = axes if channel is not None else with_planes(axes, wanted)
+    if _fits(axes, wanted):
         if channel not in (None, 0):
             raise ConfigError(f"{name} has one channel; leave --channel out.")
         return array
-    if array.ndim != 3:
-        words = {"Z": "planes", "T": "times", "C": "channels", "S": "colours"}
-        named = [f"{n} {words[a]}" for n, a in zip(array.shape, axes, strict=True) if a in words]
-        what = f"has {' and '.join(named)}" if named else f"has the shape {array.shape}"
-        raise ArrayError(
-            f"{name} {what}; save one section, (Y, X), with or without channels, as a file of its "
-            "own."
-        )
-    place = _channel_axis(array.shape, axes, name)
+    place = _channel_axis(array.shape, axes, name, wanted)
     channels = np.moveaxis(array, place, 0)
+    count, named = len(channels), axes[place] != "?"
     if channel is None:
-        if axes[place] not in "CS":
-            raise ConfigError(
-                f"{name} has {len(channels)} planes, times or channels, and does not say which; "
-                "save the section through the middle of the cells as a file of its own, or, if "
-                f"these are channels, choose one by --channel, 0 to {len(channels) - 1}."
-            )
-        if all((channels[0] == other).all() for other in channels[1:]):
+        if named and wanted == SECTION and all((channels[0] == one).all() for one in channels[1:]):
             return channels[0]
-        raise ConfigError(
-            f"{name} has {len(channels)} channels; choose the one that shows the cells by "
-            f"--channel, 0 to {len(channels) - 1}; if they are planes of a stack, save the section "
-            "through the middle of the cells instead."
-        )
-    if not 0 <= channel < len(channels):
-        raise ConfigError(f"{name} has no channel {channel}; choose 0 to {len(channels) - 1}.")
+        what = "channels" if named else "planes, times or channels, and does not say which"
+        told = f"{name} has {count} {what}; choose the channel that shows the cells by --channel, "
+        told += f"0 to {count - 1}"
+        if wanted == SECTION:
+            told += f"; if they are planes or times, give {_ONE[SECTION]}, instead"
+        raise ConfigError(f"{told}.")
+    if not 0 <= channel < count:
+        raise ConfigError(f"{name} has no channel {channel}; choose 0 to {count - 1}.")
     return channels[channel]
 
 
-def one_label_image(array: np.ndarray, axes: str = "", name: str = "labels") -> np.ndarray:
-    """Check the labels of a field: (Y, X), whole numbers of which 0 is the background.
+def only_labels(
+    array: np.ndarray, axes: str = "", name: str = "labels", wanted: str = SECTION
+) -> np.ndarray:
+    """Check labels: whole numbers of which 0 is the background.
 
     Parameters
     ----------
     array : ndarray
-        (Y, X); axes of length 1 do not matter. Floating point is taken where it is whole.
-    axes, name : str
+        (Y, X) or (Z, Y, X); axes of length 1 do not matter. Floating point is taken where it is
+        whole.
+    axes, name, wanted : str
         As for `one_channel`.
 
     Returns
     -------
     ndarray
-        (Y, X), bool or integers, none negative.
+        Bool or integers, none negative.
 
     Raises
     ------
@@ -99,15 +111,20 @@ def one_label_image(array: np.ndarray, axes: str = "", name: str = "labels") -> 
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; labels are whole numbers.")
-    array, axes = without_ones(array, axes)
-    if array.ndim == 3 and "S" in axes:
+    array, axes = without_ones(array, axes, wanted)
+    axes = with_planes(axes, wanted)
+    if not _fits(axes, wanted):
+        beyond = _beyond(array.shape, axes, wanted)
+        if beyond:
+            beside = "rows and columns" if wanted == SECTION else "planes"
+            why = f"{beyond} beside its {beside}, and labels have none"
+        else:
+            count = "two" if wanted == SECTION else "three"
+            why = f"the shape {array.shape}, and labels have {count} axes"
+        which = "section that is predicted" if wanted == SECTION else "stack"
         raise ArrayError(
-            f"{name} is a picture in colours; save the labels themselves, one whole number a cell."
-        )
-    if array.ndim != 2:
-        raise ArrayError(
-            f"{name} has the shape {array.shape}; labels have two axes, (Y, X): save those of the "
-            "one section that is predicted."
+            f"{name} has {why}; save the labels of the one {which}, ({', '.join(wanted)}), one "
+            "whole number a cell."
         )
     return whole_numbers(array, name)
 
@@ -137,28 +154,48 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
     return array
 
 
-def without_ones(array: np.ndarray, axes: str, least: int = 2) -> tuple[np.ndarray, str]:
-    """Drop axes of length 1, but not of an array that has only `least`, nor rows and columns."""
+def without_ones(array: np.ndarray, axes: str, wanted: str = SECTION) -> tuple[np.ndarray, str]:
+    """Drop axes of length 1 where there are more than are wanted, but not rows and columns."""
     axes = axes if len(axes) == array.ndim else "?" * array.ndim
-    keep = [k for k, n in enumerate(array.shape) if n > 1 or axes[k] in "YX" or array.ndim <= least]
-    return array.reshape([array.shape[k] for k in keep]), "".join(axes[k] for k in keep)
+    if array.ndim > len(wanted):
+        keep = [k for k, n in enumerate(array.shape) if n > 1 or axes[k] in "YX"]
+        array, axes = array.reshape([array.shape[k] for k in keep]), "".join(axes[k] for k in keep)
+    return array, axes
 
 
-def _channel_axis(shape: tuple[int, ...], axes: str, name: str) -> int:
-    for letter in "CS":
-        if letter in axes:
-            return axes.index(letter)
-    for letter, what in (("Z", "planes"), ("T", "times")):
-        if letter in axes:
-            count = shape[axes.index(letter)]
-            raise ArrayError(
-                f"{name} has {count} {what}; give one section, the one through the middle of the "
-                "cells."
-            )
-    # Nobody says which axis is which: channels are few, and stand first or last.
-    few = [k for k in (0, len(shape) - 1) if shape[k] <= MOST_CHANNELS]
-    if not few:
-        raise ArrayError(
-            f"{name} has the shape {shape}; give one section, (Y, X), with or without channels."
-        )
-    return min(few, key=lambda k: shape[k])
+def with_planes(axes: str, wanted: str) -> str:
+    """Take the one axis beside Y and X of a stack for that of planes, whatever it is called."""
+    called = wanted == STACK and len(axes) == 3 and axes[0] in CALLED
+    return "Z" + axes[1:] if called else axes
+
+
+def _fits(axes: str, wanted: str) -> bool:
+    """Tell whether axes are the wanted ones, as far as they are known."""
+    return len(axes) == len(wanted) and all(a in b + "?" for a, b in zip(axes, wanted, strict=True))
+
+
+def _beyond(shape: tuple[int, ...], axes: str, wanted: str) -> str:
+    """Name the axes that are not wanted, as far as they are known."""
+    named = zip(shape, axes, strict=True)
+    return " and ".join(f"{n} {_WORDS[a]}" for n, a in named if a not in wanted + "?")
+
+
+def _channel_axis(shape: tuple[int, ...], axes: str, name: str, wanted: str) -> int:
+    """Find the axis of channels beside those that are wanted."""
+    rest = [axes[:k] + axes[k + 1 :] for k in range(len(axes))]
+    beside = [k for k in range(len(axes)) if _fits(rest[k], wanted)]
+    for k in beside:
+        if axes[k] in "CS":
+            return k
+    # Nobody says which axis is which: channels are few, and do not stand between rows and columns.
+    unnamed = [k for k in beside if axes[k] == "?" and k != len(shape) - 2]
+    few = [k for k in unnamed if shape[k] <= MOST_CHANNELS]
+    if len(few) == 1 or (few and wanted == SECTION):
+        return min(few, key=lambda k: shape[k])
+    what, instead = _beyond(shape, axes, wanted), ""
+    if not what:
+        what = f"the shape {shape}"
+        if "?" in axes:
+            what += ", and does not say which axis is which"
+            instead = ", or save it as OME-TIFF, which does"
+    raise ArrayError(f"{name} has {what}; give {_ONE[wanted]}, as a file of its own{instead}.")

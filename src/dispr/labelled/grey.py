@@ -8,6 +8,7 @@ import numpy as np
 
 from dispr.errors import ArrayError
 from dispr.images.given import as_array
+from dispr.labelled.channels import without_ones
 
 
 def as_grey(array: Any, name: str = "image") -> np.ndarray:
@@ -35,9 +36,7 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
     ArrayError
         If this is not an image, or has no contrast.
     """
-    grey = as_array(array, name, "image")
-    while grey.ndim > 2 and 1 in grey.shape:
-        grey = grey.squeeze(grey.shape.index(1))
+    grey, _ = without_ones(as_array(array, name, "image"), "")
     if grey.dtype.kind not in "uif" or grey.ndim != 2:
         what = f"the type {grey.dtype}" if grey.ndim == 2 else f"the shape {grey.shape}"
         raise ArrayError(f"{name} has {what}; give one section of grey values, (Y, X).")

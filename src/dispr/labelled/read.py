@@ -1,4 +1,4 @@
-"""Read the image and the labels of a field of view from TIFF, PNG, NPY or Cellpose files."""
+"""Read the image and the labels of a field or stack from TIFF, PNG, NPY or Cellpose files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dispr.cells.spacing import as_pixel_size
 from dispr.errors import FileError, as_file_errors
 from dispr.images.read import existing, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
-from dispr.labelled.channels import one_channel, one_label_image
+from dispr.labelled.channels import SECTION, one_channel, only_labels
 from dispr.names import PNG, TIFF
 
 FORMATS = "TIFF, OME-TIFF, PNG or NPY"
 
 
-def read_field(path: Path, channel: int | None = None) -> np.ndarray:
-    """Read the image of a field.
+def read_image(path: Path, channel: int | None = None, wanted: str = SECTION) -> np.ndarray:
+    """Read one channel of a field or stack.
 
     Parameters
     ----------
@@ -26,36 +26,45 @@ def read_field(path: Path, channel: int | None = None) -> np.ndarray:
         TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose that holds its image.
     channel : int, optional
         Which channel, from 0, of an image that has several.
+    wanted : "YX" or "ZYX"
+        Whether this is to be a section or a stack.
 
     Returns
     -------
     ndarray
-        (Y, X), in the values of the file.
+        (Y, X) or (Z, Y, X), finite real numbers, in the values of the file.
 
     Raises
     ------
     FileError
-        If the file cannot be read, or does not hold one section.
+        If the file cannot be read, or does not hold one section or stack.
     ConfigError
         If there is no such channel, or a choice must be made.
     """
     array, axes = read_array(path, "img")
     with as_file_errors():
-        return one_channel(array, axes, channel, str(path))
+        image = one_channel(array, axes, channel, str(path), wanted)
+    if image.dtype.kind == "b":
+        raise FileError(f"{path} is boolean, as masks are; give the image, in grey values.")
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise FileError(f"{path} holds NaN or infinite values; replace them by numbers.")
+    return image
 
 
-def read_labels(path: Path) -> np.ndarray:
-    """Read the labels of a field, one whole number a cell, 0 for the background.
+def read_labels(path: Path, wanted: str = SECTION) -> np.ndarray:
+    """Read the labels of a field or stack, one whole number a cell, 0 for the background.
 
     Parameters
     ----------
     path : Path
         TIFF, PNG, NPY; or a `_seg.npy` of Cellpose.
+    wanted : "YX" or "ZYX"
+        Whether these are to be of a section or of a stack.
 
     Returns
     -------
     ndarray
-        (Y, X), integers or bool, in the values of the file.
+        (Y, X) or (Z, Y, X), integers or bool, in the values of the file.
 
     Raises
     ------
@@ -64,7 +73,7 @@ def read_labels(path: Path) -> np.ndarray:
     """
     array, axes = read_array(path, "masks")
     with as_file_errors():
-        return one_label_image(array, axes, str(path))
+        return only_labels(array, axes, str(path), wanted)
 
 
 def read_field_pixel_size(

@@ -14,7 +14,7 @@ from scipy import ndimage
 from dispr.errors import DisprError
 from dispr.labelled.field.folder import LABELS, RECORD
 from dispr.labelled.field.written import read_field_record, read_field_rows
-from dispr.labelled.read import read_field, read_labels
+from dispr.labelled.read import read_image, read_labels
 
 MOST_PIXELS = 1024
 """Longest side of the image that is shown, in its pixels."""
@@ -52,7 +52,7 @@ def field_map(predictions: Path) -> dict[str, Any] | None:
             cells[names[label]] = {"label": label, "outline": outline(labels, label, box, step)}
     picture = None
     try:
-        image = read_field(predictions / str(record.get("image")), record.get("channel"))
+        image = read_image(predictions / str(record.get("image")), record.get("channel"))
         if image.shape == labels.shape:
             picture = small_picture(image, step)
     except (DisprError, TypeError):

@@ -4,14 +4,10 @@ import tifffile
 
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import write_tiff
-from dispr.labelled.stack.read import (
-    one_stack,
-    planes_note,
-    read_label_stack,
-    read_spacing,
-    read_stack,
-    stack_shape,
-)
+from dispr.labelled.channels import STACK as WANTED
+from dispr.labelled.channels import one_channel, only_labels
+from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.stack.read import planes_note, read_spacing, stack_shape
 
 STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
 
@@ -21,18 +17,25 @@ STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
 )
 def test_channel_is_taken_by_the_name_of_its_axis(axes, order):
     both = np.stack([STACK, STACK // 2], -1).transpose(order)
-    np.testing.assert_array_equal(one_stack(both, axes, 1), STACK // 2)
-    np.testing.assert_array_equal(one_stack(both, "????", 0), STACK)
+    np.testing.assert_array_equal(one_channel(both, axes, 1, wanted=WANTED), STACK // 2)
+    np.testing.assert_array_equal(one_channel(both, "????", 0, wanted=WANTED), STACK)
     with pytest.raises(ConfigError, match="has 2 channels; choose"):
-        one_stack(both, axes)
+        one_channel(both, axes, wanted=WANTED)
     with pytest.raises(ConfigError, match="no channel 2"):
-        one_stack(both, axes, 2)
+        one_channel(both, axes, 2, wanted=WANTED)
+
+
+def test_channel_of_an_axis_without_a_name():
+    narrow = np.stack([STACK[..., :9]] * 3)  # the columns are as few as channels, but named
+    assert one_channel(narrow, "??YX", 1, wanted=WANTED).shape == (20, 30, 9)
+    with pytest.raises(ConfigError, match="3 planes, times or channels, and does not say which"):
+        one_channel(narrow, "??YX", wanted=WANTED)
 
 
 def test_stack_of_one_channel():
-    np.testing.assert_array_equal(one_stack(STACK[None, None], "TCZYX"), STACK)
+    np.testing.assert_array_equal(one_channel(STACK[None, None], "TCZYX", wanted=WANTED), STACK)
     with pytest.raises(ConfigError, match="one channel"):
-        one_stack(STACK, "ZYX", 1)
+        one_channel(STACK, "ZYX", 1, wanted=WANTED)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,7 @@ def test_stack_of_one_channel():
 )
 def test_what_is_no_stack(array, axes, words):
     with pytest.raises((ArrayError, ConfigError), match=words):
-        one_stack(array, axes, 0 if axes == "CYX" else None)
+        one_channel(array, axes, 0 if axes == "CYX" else None, wanted=WANTED)
 
 
 def test_formats(tmp_path):
@@ -55,14 +58,14 @@ def test_formats(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", STACK, metadata={"axes": "ZYX"})
     tifffile.imwrite(tmp_path / "plain.tif", STACK)
     for name in ("a.npy", "a.ome.tif", "plain.tif"):
-        np.testing.assert_array_equal(read_stack(tmp_path / name), STACK)
-        np.testing.assert_array_equal(read_label_stack(tmp_path / name), STACK)
+        np.testing.assert_array_equal(read_image(tmp_path / name, wanted=WANTED), STACK)
+        np.testing.assert_array_equal(read_labels(tmp_path / name, WANTED), STACK)
     np.save(tmp_path / "half.npy", STACK / 2)
     with pytest.raises(FileError, match=r"half.npy holds fractions"):
-        read_label_stack(tmp_path / "half.npy")
+        read_labels(tmp_path / "half.npy", WANTED)
     np.save(tmp_path / "nan.npy", np.full((4, 9, 9), np.nan))
     with pytest.raises(FileError, match=r"nan.npy holds NaN"):
-        read_stack(tmp_path / "nan.npy")
+        read_image(tmp_path / "nan.npy", wanted=WANTED)
 
 
 def test_voxel_size(tmp_path):
@@ -89,8 +92,8 @@ def test_planes_called_otherwise(tmp_path, called):
     tifffile.imwrite(
         path, STACK, imagej=True, metadata={"axes": called, "spacing": -0.5, "unit": "um"}
     )
-    np.testing.assert_array_equal(read_stack(path), STACK)
-    np.testing.assert_array_equal(read_label_stack(path), STACK)
+    np.testing.assert_array_equal(read_image(path, wanted=WANTED), STACK)
+    np.testing.assert_array_equal(read_labels(path, WANTED), STACK)
     assert stack_shape(path) == STACK.shape
     word = {"C": "channels", "T": "times"}[called[0]]
     assert f"a.tif calls its 20 planes {word}" in planes_note(path)
@@ -99,7 +102,7 @@ def test_planes_called_otherwise(tmp_path, called):
 
 def test_messages_that_can_be_followed(tmp_path):
     with pytest.raises(ArrayError, match=r"2 channels beside its planes, and labels have none"):
-        one_stack(np.stack([STACK] * 2), "CZYX", None, "a.tif", labels=True)
+        only_labels(np.stack([STACK] * 2), "CZYX", "a.tif", WANTED)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
     with pytest.raises(

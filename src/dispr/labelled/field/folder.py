@@ -26,7 +26,7 @@ from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_s
 from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import read_field, read_field_pixel_size, read_labels
+from dispr.labelled.read import read_field_pixel_size, read_image, read_labels
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
@@ -96,7 +96,7 @@ def read_prepared(
     ConfigError
         If a setting cannot be used.
     """
-    image = read_field(files.image, settings.channel)
+    image = read_image(files.image, settings.channel)
     size = read_field_pixel_size(files.image, settings.pixel_size, files.labels or files.mask)
     try:
         if files.mask is not None:

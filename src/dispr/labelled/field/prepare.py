@@ -16,7 +16,7 @@ from dispr.cells.spacing import as_pixel_size
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 from dispr.errors import ArrayError, NoCellsError
 from dispr.images.given import as_array
-from dispr.labelled.channels import one_label_image
+from dispr.labelled.channels import only_labels
 from dispr.labelled.crop import crop_cell, too_small
 from dispr.labelled.field.segment import segment
 from dispr.labelled.grey import as_grey
@@ -180,7 +180,7 @@ def prepare_field(
         )
     else:
         given = as_array(labels, labels_name)
-        checked = one_label_image(given, name=labels_name)
+        checked = only_labels(given, name=labels_name)
         same_shape(grey, checked, image_name, labels_name)
         refuse_greys(checked, labels_name)
         try:

@@ -16,13 +16,15 @@ from dispr.cells.read import Cell
 from dispr.cells.square import square_about
 from dispr.errors import FileError
 from dispr.files import write_csv, write_tiff
+from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import as_labels, locate_cells
+from dispr.labelled.read import read_image, read_labels
 from dispr.labelled.stack.classes import Classes, Names
 from dispr.labelled.stack.cut import Sections, cut_cell, frame_of, refusal
 from dispr.labelled.stack.manifest import MANIFEST, Row, cell_paths, label_row, reasons, rows_before
 from dispr.labelled.stack.plan import RECORD, Plan, StackSettings, make_plan
-from dispr.labelled.stack.read import read_label_stack, read_spacing, read_stack
+from dispr.labelled.stack.read import read_spacing
 from dispr.labelled.stack.survey import label_file
 from dispr.progress import SILENT, Progress
 
@@ -110,12 +112,12 @@ def _prepare_stack(
 ) -> list[Row]:
     """Write the cells of one stack; give the manifest's rows of its labels."""
     path = label_file(files)
-    array = read_label_stack(path)
+    array = read_labels(path, STACK)
     if not array.any():
         return []
     labels, _ = as_labels(array, str(path))
     del array
-    sections = Sections(read_stack(files.image, settings.channel), labels)
+    sections = Sections(read_image(files.image, settings.channel, STACK), labels)
     spacing = read_spacing(files.image, path, settings.voxel_size)
     frame = frame_of(plan.frame, spacing, str(files.image))
     split, rows = plan.splits[files.name], []

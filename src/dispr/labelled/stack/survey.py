@@ -8,11 +8,13 @@ from pathlib import Path
 
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
+from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import as_labels, check_whole, locate_cells, refuse_greys
+from dispr.labelled.read import read_labels
 from dispr.labelled.stack.cut import LEAST_PLANES
 from dispr.labelled.stack.frame import Extent
-from dispr.labelled.stack.read import planes_note, read_label_stack, read_spacing, stack_shape
+from dispr.labelled.stack.read import planes_note, read_spacing, stack_shape
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def survey_stack(
         If there is no such channel, or a choice must be made.
     """
     labels = label_file(files)
-    array = read_label_stack(labels)
+    array = read_labels(labels, STACK)
     shape = stack_shape(files.image, channel)
     if shape != array.shape:
         raise FileError(
