@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dispr.errors import FileError
+from dispr.limits import largest_table, raise_it
 
 NAME = "dispr_checksums.txt"
 
@@ -132,6 +133,8 @@ def _sums(path: Path) -> dict[str, list[str]]:
             before = _known.get(path)
         if before is not None and before[0] == state:
             return before[1]
+        if about.st_size > largest_table():
+            raise FileError(f"{path} is larger than any that dispr writes; {raise_it()}.")
         content = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -19,6 +19,8 @@ import numpy as np
 
 from dispr import checksums
 from dispr.errors import DisprError, FileError
+from dispr.expansion import check_expansion
+from dispr.limits import largest_image, largest_plane, raise_it
 
 
 @contextlib.contextmanager
@@ -90,23 +92,21 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
     """
     path = Path(path)
     checksums.check(path)
-    with opened_tiff(path) as tiff:
+    # Not as OME-TIFF, which may name other files.
+    with opened_tiff(path, is_ome=False, _multifile=False) as tiff:
         series = tiff.series[0]
         check_size(path, series.shape, np.dtype(series.dtype).itemsize)
+        for page in series.pages:
+            if page is not None:
+                check_expansion(path, page)
         array = series.asarray()
         if not array.size:
             raise damaged(path)
         return array
 
 
-LARGEST_PLANE = 2**28
-"""Pixels of the largest plane that is read: 16,384 x 16,384."""
-
 MOST_TAGS = 4096
 """Tags of a page of TIFF; tifffile takes more for the end of the file."""
-
-LARGEST = 2**32
-"""Bytes of the largest image or stack that is read, uncompressed: 4 GiB."""
 
 
 def check_size(path: Path, shape: Sequence[int], itemsize: int) -> None:
@@ -124,16 +124,18 @@ def check_size(path: Path, shape: Sequence[int], itemsize: int) -> None:
     Raises
     ------
     FileError
-        If there are more bytes than `LARGEST`, or more pixels in a plane than `LARGEST_PLANE`. The
-        plane is taken to be the two longest axes.
+        If there are more bytes or more pixels in a plane than are read (`dispr.limits`). The plane
+        is taken to be the two longest axes.
     """
     edges = sorted((int(n) for n in shape), reverse=True)[:2]
     bytes_ = math.prod(int(n) for n in shape) * itemsize
-    if bytes_ > LARGEST or math.prod(edges) > LARGEST_PLANE:
+    if bytes_ > largest_image() or math.prod(edges) > largest_plane():
         size = " x ".join(str(n) for n in shape)
+        most, edge = largest_image() / 2**30, math.isqrt(largest_plane())
         raise FileError(
-            f"{path} states {size} values, {bytes_ / 2**30:.3g} GiB; at most 4 GiB, and 16,384 x "
-            "16,384 pixels in a plane, are read: crop it, or save it in parts."
+            f"{path} states {size} values, {bytes_ / 2**30:.3g} GiB; at most {most:g} GiB, and "
+            f"{edge:,} x {edge:,} pixels in a plane, are read: crop it, or save it in parts; "
+            f"{raise_it()}."
         )
 
 

@@ -19,9 +19,7 @@ from typing import Any, NoReturn
 from dispr.checksums import check, guard
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path, make_folder
-
-LARGEST = 2**28
-"""Bytes of the largest record or table that is read: 256 MiB."""
+from dispr.limits import largest_table, largest_text, raise_it
 
 DEEPEST = 50
 """Levels of lists and objects in a record."""
@@ -162,7 +160,7 @@ def read_json(
         If it is missing, damaged, or holds something else.
     """
     path = Path(path)
-    text = _read(path, remedy)
+    text = _read(path, remedy, largest_text())
     try:
         record = parse_json(text)
     except ValueError as error:
@@ -256,7 +254,7 @@ def read_csv(
         If it is missing, damaged, or another table.
     """
     path = Path(path)
-    text = _read(path, remedy).removeprefix("\ufeff")
+    text = _read(path, remedy, largest_table()).removeprefix("\ufeff")
     if "\0" in text:
         raise FileError(f"{path} is damaged: it holds zero bytes; {remedy}.")
     try:
@@ -290,10 +288,12 @@ def read_csv(
     return rows
 
 
-def _read(path: Path, remedy: str) -> str:
+def _read(path: Path, remedy: str, largest: int) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise FileError(f"{path} is larger than any that dispr writes; {remedy}.")
+        if path.stat().st_size > largest:
+            raise FileError(
+                f"{path} is larger than any that dispr writes; {remedy}, or {raise_it()}."
+            )
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name.") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dispr.arguments import as_whole
 from dispr.errors import ConfigError, FileError
+from dispr.limits import largest_text, raise_it
 from dispr.names import missing
 
 SEPARATORS = ",;\t|"
@@ -17,9 +18,6 @@ SEPARATORS = ",;\t|"
 
 NO_VALUE = ("", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", "-")
 """What R, pandas and spreadsheets write where a value is missing, in small letters."""
-
-LARGEST = 2**26
-"""Bytes of the largest table that is read."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +124,8 @@ def _text(path: Path) -> str:
     if not path.exists():
         raise missing(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise FileError(f"{path} is too large for a table; name the table itself.")
+        if path.stat().st_size > largest_text():
+            raise FileError(f"{path} is too large for a table; name the table, or {raise_it()}.")
         raw = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -216,7 +216,7 @@ def test_unsafe_and_damaged_archives_are_not_unpacked(server, tmp_path, archive,
 
 
 def test_an_archive_that_explodes_is_not_unpacked(server, cells_zip, tmp_path, monkeypatch):
-    monkeypatch.setattr("dispr.cells.unpack.MOST_BYTES", 1000)
+    monkeypatch.setenv("DISPR_LARGEST_GIB", "1e-6")
     server.files = {"cells.zip": cells_zip}
     with pytest.raises(FileError, match="more than any cells need"):
         fetch(tmp_path / "out", base_url=server.api)

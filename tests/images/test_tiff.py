@@ -176,7 +176,7 @@ def test_sizes_are_checked_before_anything_is_expanded(tmp_path, monkeypatch):
     )
     with pytest.raises(FileError, match=r"a\.tif states 262144 x 131072 values, 32 GiB; at most"):
         read_pixels(path)
-    monkeypatch.setattr("dispr.images.segments.LARGEST", 2**24)
+    monkeypatch.setattr("dispr.expansion.FREELY", 2**24)
     # A strip that expands to far more than the page holds.
     maker = zlib.compressobj()
     bomb = b"".join(maker.compress(bytes(2**24)) for _ in range(3)) + maker.flush()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dispr.errors import FileError
-from dispr.labelled.cellpose import _from_buffer
+from dispr.labelled.cellpose import _from_buffer, _Type
 from dispr.labelled.read import read_image, read_labels
 
 
@@ -96,5 +96,5 @@ def test_arrays_in_the_order_of_fortran():
     array = np.arange(6, dtype=np.int16).reshape(2, 3)
     buffer = array.ravel(order="F").tobytes()
     for order, expected in (("F", array), ("C", array.ravel(order="F").reshape(2, 3))):
-        found = _from_buffer(buffer, np.dtype(np.int16), (2, 3), order)
+        found = _from_buffer(buffer, _Type("i2"), (2, 3), order).values
         np.testing.assert_array_equal(found, expected)

@@ -10,13 +10,14 @@ import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dispr.errors import FileError
+from dispr.limits import largest_archive, raise_it
 
 MOST_MEMBERS = 10**6
 DEEPEST = 32
 """Most members of an archive, and folders in one another."""
 
-MOST_BYTES = 8 * 2**30
-"""Most bytes that an archive may unpack to; the published cells are 0.25 GB."""
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions of which Python expands no more than is asked for."""
 
 
 def unzip(archive: Path, folder: Path) -> None:
@@ -27,8 +28,9 @@ def unzip(archive: Path, folder: Path) -> None:
     Raises
     ------
     FileError
-        If the archive is damaged, encrypted, larger than `MOST_BYTES` or than the free space, or
-        has members that are links or lie outside of it. Nothing is left in that case.
+        If the archive is damaged, encrypted, compressed otherwise than by Deflate, larger than is
+        unpacked (`dispr.limits`) or than the free space, or has members that are links or lie
+        outside of it. Nothing is left in that case.
     """
     try:
         with zipfile.ZipFile(archive) as file:
@@ -75,11 +77,21 @@ def _refuse_unsafe(archive: Path, members: list[zipfile.ZipInfo]) -> None:
             )
         if member.flag_bits & 1:
             raise FileError(f"{archive} is encrypted; unpack it by hand.")
+        if member.compress_type not in BOUNDED:
+            raise FileError(
+                f"{archive} is compressed otherwise than by Deflate; unpack it by hand, or pack it "
+                "anew."
+            )
     # zipfile unpacks no more of a member than it declares, so the sum is a bound.
     size = sum(member.file_size for member in members)
     free = shutil.disk_usage(archive.parent).free
-    if size > min(MOST_BYTES, free):
+    if size > free:
         raise FileError(
-            f"{archive} would unpack to {size / 1e9:.1f} GB, more than "
-            + (f"the {free / 1e9:.1f} GB that are free." if size > free else "any cells need.")
+            f"{archive} would unpack to {size / 1e9:.1f} GB, more than the {free / 1e9:.1f} GB "
+            "that are free."
+        )
+    if size > largest_archive():
+        raise FileError(
+            f"{archive} would unpack to {size / 1e9:.1f} GB, more than any cells need; "
+            f"{raise_it()}."
         )

@@ -79,20 +79,24 @@ def decoded(
 
 def _by_pillow(path: Path, numbers: Sequence[int], page: Any) -> np.ndarray | None:
     """Read pages as they are stored, (pages, *shape of a page); None where that fails."""
-    from PIL import Image
+    from PIL import TiffImagePlugin
 
     if not numbers:
         return None
     arrays = []
+    edges = tuple(page.shape[page.axes.index(axis)] for axis in "XY")
     try:
-        with Image.open(path) as picture:
+        # Not Image.open, which has a limit of its own.
+        with open(path, "rb") as file, TiffImagePlugin.TiffImageFile(file) as picture:
             for number in numbers:
                 picture.seek(number)
+                if picture.size != edges:  # before it is expanded
+                    return None
                 array = _stored(np.asarray(picture), picture.mode, page)
                 if array is None or array.shape != page.shape:
                     return None
                 arrays.append(array)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, EOFError):
         return None
     return np.stack(arrays)
 

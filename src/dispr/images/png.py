@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from dispr.errors import FileError
+from dispr.expansion import MOST_EXPANDED
 from dispr.files import check_size
 from dispr.images.kinds import PNG_BYTES
-from dispr.images.segments import MOST_EXPANDED
 from dispr.images.values import Use, by_palette, without_colour, without_opacity
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

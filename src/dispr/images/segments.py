@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import lzma
 import math
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dispr.errors import FileError
-from dispr.files import LARGEST, damaged
-
-DEFLATE = (8, 32946, 50013)
-LZMA = (34925,)
-"""Codes of compressions that can expand a thousand times."""
-
-MOST_EXPANDED = {1: 1, 5: 1500, 8: 1100, 32946: 1100, 50013: 1100, 32773: 64}
-"""Bytes that a byte can expand to: stored as it is, LZW, Deflate, PackBits."""
-
-_CHUNK = 2**24
+from dispr.expansion import MOST_EXPANDED, check_expansion
+from dispr.files import damaged
 
 
 def check_segments(path: Path, tiff: Any, pages: Sequence[Any]) -> None:
@@ -61,46 +47,4 @@ def check_segments(path: Path, tiff: Any, pages: Sequence[Any]) -> None:
         bits = math.prod(key.shape) * int(key.bitspersample)
         if most is not None and sum(counts) * most * 8 < bits:
             raise damaged(path)
-        if int(key.compression) in DEFLATE + LZMA:
-            largest = max(counts)
-            if largest * 7000 > LARGEST:
-                _check_expansion(path, handle, page)
-
-
-@contextlib.contextmanager
-def opened(handle: Any) -> Iterator[None]:
-    """Open the file of a page, if it is closed, for the time of the block."""
-    closed = handle.closed
-    if closed:
-        handle.open()
-    try:
-        yield
-    finally:
-        if closed:
-            handle.close()
-
-
-def _check_expansion(path: Path, handle: Any, page: Any) -> None:
-    """Expand large segments piece by piece, to see that they are no larger than the page."""
-    most = math.prod(page.keyframe.shape) * np.dtype(page.keyframe.dtype).itemsize + _CHUNK
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        with opened(handle):
-            handle.seek(offset)
-            left = handle.read(count)
-        kind: Any = (
-            lzma.LZMADecompressor()
-            if int(page.keyframe.compression) in LZMA
-            else zlib.decompressobj()
-        )
-        total = 0
-        while total <= most and not kind.eof:
-            piece = kind.decompress(left, _CHUNK)
-            left = getattr(kind, "unconsumed_tail", b"")
-            total += len(piece)
-            if not piece and not left:
-                break
-        if total > most:
-            raise FileError(
-                f"{path} expands to more than the pixels that it states; it is damaged: export it "
-                "again."
-            )
+        check_expansion(path, page)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import FileError
+from dispr.expansion import opened
 from dispr.files import check_size, damaged, opened_tiff
 from dispr.images.container import Container
 from dispr.images.ome import OmeImage, images_of, is_ome, metadata_file, root_of, uuid_of
 from dispr.images.pages import decoded
-from dispr.images.segments import check_segments, opened
+from dispr.images.segments import check_segments
 from dispr.images.sizes import StatedSize, stated_size
+from dispr.limits import largest_xml, raise_it
 
 
 @contextlib.contextmanager
@@ -155,6 +157,7 @@ def _sister(path: Path, name: str, image: OmeImage, numbers: Sequence[int]) -> d
 
 
 def _parsed(path: Path, text: str) -> Any:
+    _refuse_long(path, len(text))
     root = root_of(text)
     if root is None:
         raise FileError(
@@ -167,6 +170,8 @@ def _parsed(path: Path, text: str) -> Any:
 def _companion(path: Path, name: str) -> Any:
     file = path.with_name(name)
     try:
+        if file.is_file():
+            _refuse_long(file, file.stat().st_size)
         root = root_of(file.read_text(encoding="utf-8")) if file.is_file() else None
     except (OSError, ValueError):
         root = None
@@ -176,6 +181,15 @@ def _companion(path: Path, name: str) -> Any:
             "it into the same folder."
         )
     return root
+
+
+def _refuse_long(path: Path, length: int) -> None:
+    """Refuse an OME-XML that would take too much memory, before it is parsed."""
+    if length > largest_xml():
+        raise FileError(
+            f"{path} has {length / 2**20:.3g} MiB of OME-XML, at most {largest_xml() / 2**20:.3g} "
+            f"are read: export it again; {raise_it()}."
+        )
 
 
 def _is_preview(series: Any) -> bool:

@@ -81,10 +81,10 @@ def by_palette(indices: np.ndarray, palette: np.ndarray, name: str, use: Use) ->
     ArrayError
         If there are indices without a colour, or a mask may be meant either way.
     """
+    if not indices.size or indices.min() < 0 or indices.max() >= len(palette):
+        raise ArrayError(f"{name} has pixels without a colour in its palette; save it again.")
     indices = indices.astype(np.intp, copy=False)
     used = np.bincount(indices.ravel()).nonzero()[0]
-    if not len(used) or used[-1] >= len(palette):
-        raise ArrayError(f"{name} has pixels without a colour in its palette; save it again.")
     if _all_grey(palette):
         return palette[:, 0][indices]
     if use == "image":

@@ -2,7 +2,8 @@
 
 A pickle names functions that are called while it is read, so a file from elsewhere could run
 anything. Here only what rebuilds arrays, numbers, texts and plain containers is admitted, by name;
-any other name is refused before it is imported.
+any other name is refused before it is imported. Arrays and their types are rebuilt by code of this
+module: numpy itself takes what a pickle says of a type at its word, and reads memory by it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import math
 import pickle
 import pickletools
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -84,12 +86,14 @@ def read_cellpose(path: Path, key: str) -> np.ndarray:
         raise FileError(
             f"{path} cannot be read as a file of Cellpose: it is damaged; save it again."
         ) from error
-    if isinstance(content, np.ndarray) and content.shape == ():
-        content = content.item()
+    if isinstance(content, _Array) and content.objects:
+        (content,) = content.objects[:1]
     found = content.get(key) if isinstance(content, dict) else None
+    found = found.values if isinstance(found, _Array) else found
     if not isinstance(found, np.ndarray):
         what = "masks" if key == "masks" else "image, which new versions of Cellpose leave out"
         raise FileError(f"{path} holds no {what}; name the file that does, as {_OTHERS[key]}.")
+    check_size(path, found.shape, found.itemsize)
     return found
 
 
@@ -134,14 +138,13 @@ def _path(*parts: str) -> str:
 def _admitted() -> dict[tuple[str, str], Any]:
     names: dict[tuple[str, str], Any] = {
         ("numpy", "ndarray"): _Array,
-        ("numpy", "dtype"): np.dtype,
+        ("numpy", "dtype"): _Type,
         ("_codecs", "encode"): _encode,
     }
     # What numpy itself names in a pickle; these functions moved between its versions 1 and 2.
-    scalar = np.float64(0).__reduce__()[0]
     for package in ("numpy.core", "numpy._core"):
         names[f"{package}.multiarray", "_reconstruct"] = _empty
-        names[f"{package}.multiarray", "scalar"] = scalar
+        names[f"{package}.multiarray", "scalar"] = _scalar
         names[f"{package}.numeric", "_frombuffer"] = _from_buffer
     for module in ("pathlib", "pathlib._local"):
         for kind in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"):
@@ -149,21 +152,78 @@ def _admitted() -> dict[tuple[str, str], Any]:
     return names
 
 
+_SIMPLE = re.compile(r"b1|[iu][1248]|f[248]|[cSU]\d{1,6}|O8?")
+
+
+class _Type:
+    """Stands in for a type of numpy: plain numbers, texts, or objects."""
+
+    def __init__(self, name: str, *more: Any) -> None:
+        if not isinstance(name, str) or not _SIMPLE.fullmatch(name):
+            raise _RefusedError(f"arrays of the type {str(name)[:20]}")
+        self.name, self.order = name, "|"
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the order of bytes alone; the rest is that of types with fields."""
+        _, order, part, names, fields, *_ = state
+        if order not in ("<", ">", "=", "|") or (part, names, fields) != (None, None, None):
+            raise _RefusedError("arrays of types with fields")
+        self.order = order
+
+    @property
+    def objects(self) -> bool:
+        """Whether this is the type of Python objects."""
+        return self.name.startswith("O")
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of numpy."""
+        return np.dtype(self.name).newbyteorder(self.order)  # type: ignore[arg-type]
+
+
 class _Array:
-    """Stands in for the type of arrays, so that a pickle cannot make one of any size."""
+    """Stands in for an array: its values, or the objects that it holds."""
+
+    values: np.ndarray | None = None
+    objects: list[Any] | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Rebuild the array as numpy keeps it."""
+        _, shape, kind, by_columns, content = state
+        self._fill(shape, kind, "F" if by_columns else "C", content)
+
+    def _fill(self, shape: Any, kind: _Type, order: Literal["C", "F"], content: Any) -> None:
+        if not isinstance(kind, _Type):
+            raise TypeError("no type")
+        if kind.objects:
+            self.objects = list(content)
+            return
+        if isinstance(content, str):  # of Python 2
+            content = content.encode("latin1")
+        # Of its own memory, which can be written to.
+        values = np.frombuffer(bytearray(content), kind.dtype)
+        self.values = values.reshape(shape, order=order)
 
 
-def _empty(kind: Any, shape: Any, code: Any) -> np.ndarray:
+def _empty(kind: Any, shape: Any, code: Any) -> _Array:
     """Begin an array, which is filled by its state."""
     if kind is not _Array:
         raise _RefusedError(f"arrays of {kind}")
-    return np.ndarray((0,), np.int8)
+    return _Array()
 
 
-def _from_buffer(buffer: Any, dtype: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
+def _scalar(kind: _Type, content: Any = b"") -> Any:
+    """Rebuild one number."""
+    array = _Array()
+    array._fill((1,), kind, "C", content)
+    return None if array.values is None else array.values[0]
+
+
+def _from_buffer(buffer: Any, kind: _Type, shape: Any, order: str) -> _Array:
     """Rebuild an array as protocol 5 keeps it."""
-    array = np.frombuffer(buffer, dtype=dtype)
-    return array.reshape(shape, order="F" if order == "F" else "C")
+    array = _Array()
+    array._fill(shape, kind, "F" if order == "F" else "C", buffer)
+    return array
 
 
 class _Unpickler(pickle.Unpickler):

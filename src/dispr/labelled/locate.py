@@ -251,13 +251,13 @@ def background_note(labels: np.ndarray, name: str) -> str:
     return ""
 
 
-def locate_cells(labels: np.ndarray) -> Iterator[LocatedCell]:
-    """Give the cells of a field or stack one by one, in order of their labels.
+def label_boxes(labels: np.ndarray) -> Iterator[tuple[int, Box]]:
+    """Give each label and the box that it spans, in order, however large the numbers are.
 
     Parameters
     ----------
     labels : ndarray
-        (Y, X) or (Z, Y, X), integers, 0 for the background.
+        Integers, 0 for the background.
     """
     numbers = None
     if int(labels.max()) > min(labels.size, _MANY):  # few numbers, some of them huge
@@ -266,13 +266,23 @@ def locate_cells(labels: np.ndarray) -> Iterator[LocatedCell]:
         first = 0 if numbers[0] == 0 else 1
         labels, numbers = places.reshape(labels.shape) + first, numbers[1 - first :]
     for k, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
-        inside = labels[box] == k
+        if box is not None:
+            yield k if numbers is None else int(numbers[k - 1]), box
+
+
+def locate_cells(labels: np.ndarray) -> Iterator[LocatedCell]:
+    """Give the cells of a field or stack one by one, in order of their labels.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (Y, X) or (Z, Y, X), integers, 0 for the background.
+    """
+    for label, box in label_boxes(labels):
+        inside = labels[box] == label
         pieces, count = _pieces(inside)
         if count > 1:
             largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
             part = ndimage.find_objects(pieces)[largest - 1]
             inside, box = pieces[part] == largest, within(box, part)
-        label = k if numbers is None else int(numbers[k - 1])
         yield LocatedCell(label, box, inside, at_border(box, labels.shape), count)

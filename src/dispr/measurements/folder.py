@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -21,6 +22,7 @@ from dispr.files import make_folder, read_tiff, write_csv, write_error
 from dispr.images.read import read_greys, read_numbers
 from dispr.intervals.ensemble import measure_ensemble, summarise
 from dispr.intervals.rules import calibrated
+from dispr.limits import largest_table
 from dispr.measurements.columns import short_rows, written
 from dispr.measurements.inputs import Item
 from dispr.morphology.features import UNITS
@@ -280,12 +282,13 @@ def _key(item: Item) -> str:
 def read_part(path: Path) -> dict[str, Done]:
     """Read the rows of an interrupted run; lines that are damaged or cut short are left out."""
     found: dict[str, Done] = {}
-    if path.is_file():
+    if path.is_file() and path.stat().st_size <= largest_table():
         for line in path.read_bytes().decode("utf-8", "replace").split("\n"):
             content, _, digest = line.rpartition("\t")
             if digest and digest == _short_digest(content):
-                key, mark, row = json.loads(content)
-                found[key] = Done(mark, row)
+                with contextlib.suppress(ValueError, TypeError, RecursionError):
+                    key, mark, row = json.loads(content)
+                    found[str(key)] = Done(str(mark), dict(row))
     return found
 
 

@@ -6,12 +6,15 @@ import hashlib
 import io
 import json
 import os
+import pickle
+import pickletools
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +23,7 @@ from dispr.checksums import check
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
 from dispr.intervals.rules import from_calibration, intervals_of
+from dispr.limits import largest_weights, raise_it
 from dispr.model.config import ModelConfig, model_from_json, model_to_json, to_dict
 from dispr.model.device import plain_torch
 from dispr.network.network import Network
@@ -30,6 +34,13 @@ FORMAT = "1"
 
 LARGEST_HEADER = 10**8
 """Bytes of the largest header of safetensors."""
+
+ADMITTED = re.compile(
+    r"collections OrderedDict"
+    r"|torch\._utils _rebuild_(tensor|tensor_v2|parameter)"
+    r"|torch (\w+Storage|Size|float16|bfloat16|float32|float64|u?int8|int16|int32|int64|bool)"
+)
+"""What `torch.save` names of a state dict or a checkpoint of training."""
 
 MOST_STEPS = 10**5
 """Steps of the longest diffusion that is read."""
@@ -162,6 +173,7 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
     path = Path(path)
     if not path.is_file():
         raise FileError(f"{path} does not exist; name a weights file (.safetensors).")
+    _refuse_large_file(path)
     if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise FileError(f"{path} is not the file it should be (SHA-256 differs); install it again.")
     check(path)
@@ -195,9 +207,19 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
     return Weights(config, state, about, str(path))
 
 
+def _refuse_large_file(path: Path) -> None:
+    size = path.stat().st_size
+    if size > largest_weights():
+        raise FileError(
+            f"{path} is {size / 2**30:.3g} GiB, at most {largest_weights() / 2**30:g} are read; "
+            f"name the weights; {raise_it()}."
+        )
+
+
 def _refuse_large(config: ModelConfig, state: Mapping[str, Tensor], path: Path) -> None:
     """Refuse a network that is far larger than its parameters, before it is made."""
-    most = max([1024, *(edge for value in state.values() for edge in value.shape)])
+    edges = (edge for value in state.values() if value.numel() for edge in value.shape)
+    most = max([1024, *edges])
     for key, value in to_dict(config.network).items():
         limit = len(state) + 8 if "blocks" in key else most
         numbers = value if isinstance(value, list) else [value]
@@ -210,6 +232,13 @@ def _refuse_large(config: ModelConfig, state: Mapping[str, Tensor], path: Path) 
             f"{path} states a diffusion of {config.diffusion.steps} steps; at most "
             f"{MOST_STEPS} are read."
         )
+    held = sum(value.numel() for value in state.values())
+    with torch.device("meta"):  # which takes no memory
+        needed = sum(value.numel() for value in make_network(config.network).state_dict().values())
+    if needed > 2 * held + 2**20:
+        raise FileError(
+            f"{path} is damaged: its network has {needed} parameters, of which it holds {held}."
+        )
 
 
 def load_torch(path: Path) -> Any:
@@ -220,17 +249,64 @@ def load_torch(path: Path) -> Any:
     Exception
         Of many types, if the file is damaged, or holds anything but tensors and plain values.
     """
+    _refuse_large_file(path)
     if zipfile.is_zipfile(path):
         # torch compares no checksums, and expands what others compressed.
         with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+            members = archive.infolist()
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise zipfile.BadZipFile("compressed members")
+            if sum(member.file_size for member in members) > path.stat().st_size:
                 raise zipfile.BadZipFile("members larger than the file")
             damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(damaged)
+            if damaged is not None:
+                raise zipfile.BadZipFile(damaged)
+            for member in members:
+                if member.filename.endswith(".pkl"):
+                    _check_names(io.BytesIO(archive.read(member)))
+    else:
+        with open(path, "rb") as file:
+            for _ in range(LEGACY_PICKLES):
+                _check_names(file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # remarks on the pickle protocol
-        return torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    _check_tensors(found, path.stat().st_size)
+    return found
+
+
+LEGACY_PICKLES = 5
+"""At the beginning of a file that torch wrote before version 1.6: number, version, system, content,
+keys."""
+
+
+def _check_names(file: BinaryIO) -> None:
+    """Look at the names in a pickle, and admit no more than tensors need.
+
+    torch admits others too, among them bytearray, which takes as much memory as it is told.
+    """
+    for step, argument, _ in pickletools.genops(file):
+        named = step.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4")
+        if named or (step.name == "GLOBAL" and not ADMITTED.fullmatch(str(argument))):
+            raise pickle.UnpicklingError(f"Unsupported global {argument}")
+
+
+def _check_tensors(content: Any, size: int) -> None:
+    """Make sure that tensors have no more values than are stored, and those no more than a file."""
+    todo, stored = [content], {}
+    while todo:
+        value = todo.pop()
+        if isinstance(value, Mapping):
+            todo += value.values()
+        elif isinstance(value, (list, tuple)):
+            todo += value
+        elif isinstance(value, Tensor):
+            storage = value.untyped_storage()
+            stored[storage.data_ptr()] = storage.nbytes()
+            if value.numel() * value.element_size() > storage.nbytes():
+                raise ValueError("a tensor with more values than are stored")
+    if sum(stored.values()) > size:
+        raise ValueError("tensors larger than the file")
 
 
 def save_torch(path: str | os.PathLike[str], state: Any) -> None:

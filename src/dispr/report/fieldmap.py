@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from dispr.errors import DisprError
 from dispr.labelled.field.folder import LABELS, RECORD
 from dispr.labelled.field.written import read_field_record, read_field_rows
+from dispr.labelled.locate import label_boxes
 from dispr.labelled.read import read_image, read_labels
 
 MOST_PIXELS = 1024
@@ -47,8 +47,8 @@ def field_map(predictions: Path) -> dict[str, Any] | None:
     step = max(1, -(-max(labels.shape) // MOST_PIXELS))
     names = {int(row["label"]): row["name"] for row in read_field_rows(predictions)}
     cells = {}
-    for label, box in enumerate(ndimage.find_objects(labels), 1):
-        if box is not None and label in names:
+    for label, box in label_boxes(labels):
+        if label in names:
             cells[names[label]] = {"label": label, "outline": outline(labels, label, box, step)}
     picture = None
     try:

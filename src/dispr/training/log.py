@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from dispr import checksums
 from dispr.errors import ConfigError, FileError
 from dispr.files import make_folder, write_csv, write_error
+from dispr.limits import largest_table, raise_it
 
 
 class RunLog:
@@ -123,6 +125,8 @@ def read_log(path: Path) -> list[dict[str, str]]:
     """
     checksums.check(path)
     try:
+        if path.stat().st_size > largest_table():
+            raise ValueError(f"it is larger than any log; {raise_it()}")
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):
             lines.pop()
@@ -132,7 +136,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
         if heading[0] != "step" or len(set(heading)) < len(heading):
             raise ValueError("its heading")
         for number, row in enumerate(rows, 2):
-            if len(row) != len(heading) or not row[0].isascii() or not row[0].isdecimal():
+            if len(row) != len(heading) or not re.fullmatch("[0-9]{1,15}", row[0]):
                 raise ValueError(f"line {number}")
             for value in filter(None, row):
                 float(value)
