@@ -9,7 +9,7 @@ from dispr.cells.frame import PUBLISHED, Frame
 from dispr.cells.framing import CUT, SMALLER, Crop, frame_crops, shown
 from dispr.cells.square import Square, cut
 from dispr.labelled.field.predict import canonical_crops
-from dispr.labelled.field.prepare import prepare_field, prepare_single
+from dispr.labelled.field.prepare import prepare_field
 
 rng = np.random.default_rng(0)
 IMAGE = rng.integers(20, 250, (150, 170)).astype(np.uint8)
@@ -35,7 +35,9 @@ def test_a_crop_is_shown_as_the_same_cell_of_a_field_is(part):
     images, masks = canonical_crops(prepare_field(IMAGE, INSIDE * 1, pixel_size=0.172))
     np.testing.assert_array_equal(mask, masks[0])
     np.testing.assert_array_equal(image[mask > 0], images[0][mask > 0])
-    single = prepare_single(*(array[part] for array in (IMAGE, INSIDE)), pixel_size=0.172)
+    single = prepare_field(
+        *(array[part] for array in (IMAGE, INSIDE)), single=True, pixel_size=0.172
+    )
     images, masks = canonical_crops(single)
     np.testing.assert_array_equal(mask, masks[0])
     np.testing.assert_array_equal(image[mask > 0], images[0][mask > 0])

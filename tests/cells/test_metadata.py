@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from dispr.cells.metadata import read_voxel_size
+from dispr.cells.metadata import find_pixel_size, find_spacing, read_voxel_size
 from dispr.cells.spacing import VoxelSize, as_pixel_size, as_spacing, resized_pixel_size
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
@@ -127,3 +127,58 @@ def test_resizing_changes_the_pixel():
     assert resized_pixel_size(0.11, (100, 80)) == pytest.approx(0.11 * 100 / 64)
     assert resized_pixel_size(0.2, (1, 64, 64)) == 0.2
     assert resized_pixel_size(None, (100, 80)) is None
+
+
+def test_pixel_size(tmp_path):
+    size = {"axes": "YX", "PhysicalSizeX": 65, "PhysicalSizeY": 65}
+    units = {"PhysicalSizeXUnit": "nm", "PhysicalSizeYUnit": "nm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK[0], metadata=size | units)
+    assert find_pixel_size(tmp_path / "a.ome.tif") == pytest.approx(0.065)
+    assert find_pixel_size(tmp_path / "a.ome.tif", given=0.2) == 0.2
+    np.save(tmp_path / "a.npy", STACK[0])
+    assert find_pixel_size(tmp_path / "a.npy") is None
+
+
+def test_pixel_sizes_of_image_and_labels(tmp_path):
+    for name, size in (("a", 0.1), ("b", 0.172)):
+        write_tiff(tmp_path / f"{name}.tif", STACK[0], (1, size, size))
+    tifffile.imwrite(tmp_path / "plain.tif", STACK[0])
+    a, b, plain = (tmp_path / f"{name}.tif" for name in ("a", "b", "plain"))
+    assert find_pixel_size(plain, b) == pytest.approx(0.172, rel=1e-4)
+    assert find_pixel_size(a, plain) == pytest.approx(0.1, rel=1e-4)
+    with pytest.raises(FileError, match=r"a\.tif states pixels of 0\.1 um but .*b\.tif of 0\.172"):
+        find_pixel_size(a, b)
+    assert find_pixel_size(a, b, 0.3) == 0.3
+    about = {"axes": "YX", "PhysicalSizeX": -0.1, "PhysicalSizeY": 0.1}
+    tifffile.imwrite(tmp_path / "c.ome.tif", STACK[0], metadata=about)
+    with pytest.raises(
+        FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is not a size"
+    ):
+        find_pixel_size(tmp_path / "c.ome.tif")
+
+
+def test_voxel_size(tmp_path):
+    sized, other, plain = (tmp_path / f"{name}.tif" for name in ("sized", "other", "plain"))
+    write_tiff(sized, STACK, (0.5, 0.1, 0.1))
+    write_tiff(other, STACK, (0.3, 0.1, 0.1))
+    tifffile.imwrite(plain, STACK)
+    assert find_spacing(sized, plain) == pytest.approx((0.5, 0.1, 0.1), rel=1e-3)
+    assert find_spacing(plain, sized) == pytest.approx((0.5, 0.1, 0.1), rel=1e-3)
+    assert find_spacing(sized, other, (1, 0.2, 0.2)) == (1, 0.2, 0.2)
+    with pytest.raises(FileError, match=r"0.5 um along Z but .*other.tif of 0.3 um"):
+        find_spacing(sized, other)
+    with pytest.raises(FileError, match=r"plain.tif does not state .* --voxel-size Z,Y,X"):
+        find_spacing(plain, plain)
+    with pytest.raises(ConfigError, match=r"0.2 x 0.3 um"):
+        find_spacing(sized, sized, (1, 0.2, 0.3))
+    with pytest.raises(ConfigError, match="three"):
+        find_spacing(sized, sized, (1, 0.2))
+
+
+def test_a_voxel_size_in_a_unit_that_is_none(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
+    with pytest.raises(
+        FileError, match=r"2(\.0)? furlong along Z, which is not a size.*--voxel-size"
+    ):
+        find_spacing(path, path)

@@ -4,8 +4,7 @@ import tifffile
 from PIL import Image
 
 from dispr.errors import ConfigError, FileError
-from dispr.files import write_tiff
-from dispr.labelled.read import read_field_pixel_size, read_image, read_labels
+from dispr.labelled.read import read_image, read_labels
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 COLOURS = np.stack([GREY, GREY + 1000, GREY * 0]).astype(np.uint16)
@@ -103,31 +102,3 @@ def test_unreadable_files_are_named(tmp_path):
     for name, words in (("a.jpg", "format"), ("b.png", "PNG"), ("c.npy", "NPY"), ("d.tif", "not")):
         with pytest.raises(FileError, match=f"{name}.*{words}"):
             read_image(tmp_path / name)
-
-
-def test_pixel_size(tmp_path):
-    size = {"axes": "YX", "PhysicalSizeX": 65, "PhysicalSizeY": 65}
-    units = {"PhysicalSizeXUnit": "nm", "PhysicalSizeYUnit": "nm"}
-    tifffile.imwrite(tmp_path / "a.ome.tif", GREY, metadata=size | units)
-    assert read_field_pixel_size(tmp_path / "a.ome.tif") == pytest.approx(0.065)
-    assert read_field_pixel_size(tmp_path / "a.ome.tif", 0.2) == 0.2
-    np.save(tmp_path / "a.npy", GREY)
-    assert read_field_pixel_size(tmp_path / "a.npy") is None
-
-
-def test_pixel_sizes_of_image_and_labels(tmp_path):
-    for name, size in (("a", 0.1), ("b", 0.172)):
-        write_tiff(tmp_path / f"{name}.tif", GREY, (1, size, size))
-    tifffile.imwrite(tmp_path / "plain.tif", GREY)
-    a, b, plain = (tmp_path / f"{name}.tif" for name in ("a", "b", "plain"))
-    assert read_field_pixel_size(plain, labels=b) == pytest.approx(0.172, rel=1e-4)
-    assert read_field_pixel_size(a, labels=plain) == pytest.approx(0.1, rel=1e-4)
-    with pytest.raises(FileError, match=r"a\.tif states pixels of 0\.1 um but .*b\.tif of 0\.172"):
-        read_field_pixel_size(a, labels=b)
-    assert read_field_pixel_size(a, 0.3, b) == 0.3
-    about = {"axes": "YX", "PhysicalSizeX": -0.1, "PhysicalSizeY": 0.1}
-    tifffile.imwrite(tmp_path / "c.ome.tif", GREY, metadata=about)
-    with pytest.raises(
-        FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is not a size"
-    ):
-        read_field_pixel_size(tmp_path / "c.ome.tif")

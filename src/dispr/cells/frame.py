@@ -76,6 +76,18 @@ class Frame:
         """Smallest and largest longer side of a training cell in um."""
         return self.least * self.pixel_um, self.most * self.pixel_um
 
+    def holds(self, length: float, slack: float = 0.0) -> bool:
+        """Tell whether a cell of a length in um is as large as a training cell, give or take.
+
+        Parameters
+        ----------
+        length : float
+            Longer side of the cell in um.
+        slack : float
+            Pixels of 64 by which it may be smaller or larger.
+        """
+        return self.least - slack <= length / self.pixel_um <= self.most + slack
+
 
 PUBLISHED = Frame(PIXEL_UM, "red blood cells")
 """Frame of the published data set."""
@@ -172,10 +184,8 @@ def choose_frames(
                 f"a frame of {wanted:g} um needs the size of the pixels; give --pixel-size."
             )
         return _frames(wanted / sizes, extents, "um")
-    if wanted == "auto" and pixel_size is not None and trained is not None:
-        edge = trained.edge_um
-        if trained.least <= median * SIZE / edge <= trained.most:
-            return _frames(edge / sizes, extents, "um")
+    if wanted == "auto" and pixel_size is not None and trained and trained.holds(median):
+        return _frames(trained.edge_um / sizes, extents, "um")
     if wanted == "cell":
         return _frames(lengths / sizes * SIZE / typical, extents, "cell")
     return _frames(median * SIZE / typical / sizes, extents, "field")

@@ -262,7 +262,7 @@ def size_warning(extent: int, pixel_size: float, trained: Frame) -> str:
         The frame of the training cells.
     """
     # By one pixel of 64 the outline of a cell may be drawn otherwise.
-    if trained.least - 1 <= extent * pixel_size / trained.pixel_um <= trained.most + 1:
+    if trained.holds(extent * pixel_size, slack=1):
         return ""
     low, high = trained.span_um
     return (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from dispr.cells.spacing import VoxelSize, close
+from dispr.cells.spacing import Spacing, VoxelSize, as_pixel_size, as_spacing, close
 from dispr.errors import ConfigError, FileError
 from dispr.images.read import read_size
 
@@ -40,8 +41,10 @@ def read_voxel_size(path: str | os.PathLike[str]) -> VoxelSize:
     return VoxelSize(size.z, size.y, size.x, size.wrong)
 
 
-def stated_pixel_size(image: Path, other: Path | None = None) -> float | None:
-    """Give the edge of the pixels of a section in um, as its files state it; None if they do not.
+def find_pixel_size(
+    image: Path, other: Path | None = None, given: float | None = None
+) -> float | None:
+    """Find the edge of the pixels of a section in um; None if nobody knows.
 
     Parameters
     ----------
@@ -49,34 +52,80 @@ def stated_pixel_size(image: Path, other: Path | None = None) -> float | None:
         The image.
     other : Path, optional
         Its mask or labels, which are asked where the image does not say.
+    given : float, optional
+        The size, instead of what the files say.
 
     Raises
     ------
     FileError
         If a file cannot be read, states pixels that are not square or a size that is none, or the
         two state different sizes.
+    ConfigError
+        If the given size is not a positive number.
     """
-    found: dict[Path, float] = {}
-    for path in (image, other):
-        if path is None:
-            continue
-        size = read_voxel_size(path)
-        wrong = size.wrong.get("x") or size.wrong.get("y")
-        if wrong:
-            raise FileError(
-                f"{path} states pixels of {wrong}, which is not a size; correct the metadata, or "
-                "give --pixel-size in um."
-            )
-        try:
-            edge = size.pixel_size(str(path))
-        except ConfigError as error:
-            raise FileError(str(error)) from error
-        if edge is not None:
-            found[path] = edge
-    edges = list(found.values())
-    if len(edges) == 2 and not close(*edges):
+    edge = as_pixel_size(given)
+    return edge if edge is not None else _stated(image, other, "yx").pixel_size(str(image))
+
+
+def find_spacing(
+    image: Path, labels: Path, given: float | Sequence[float] | None = None
+) -> Spacing:
+    """Find the edges of a stack's voxels along Z, Y and X in um.
+
+    Parameters
+    ----------
+    image, labels : Path
+        The files; the metadata of the labels are asked where those of the image do not say.
+    given : float or (float, float, float), optional
+        The edges, instead of what the files say.
+
+    Raises
+    ------
+    FileError
+        If nobody states the size, the two files state different ones, or pixels are not square.
+    ConfigError
+        If the given edges are not positive numbers, or not square in Y and X.
+    """
+    edges = as_spacing(given)
+    if edges is not None:
+        VoxelSize(*edges).pixel_size("--voxel-size")
+        return edges
+    stated = _stated(image, labels, "zyx")
+    if stated.spacing is None:
+        lacking = next(axis for axis in "zyx" if getattr(stated, axis) is None)
         raise FileError(
-            f"{image} states pixels of {edges[0]:.6g} um but {other} of {edges[1]:.6g} um; correct "
-            "the metadata, or give --pixel-size in um."
+            f"{image} does not state the size of its voxels along {lacking.upper()}; give it by "
+            "--voxel-size Z,Y,X in um."
         )
-    return edges[0] if edges else None
+    return stated.spacing
+
+
+def _stated(image: Path, other: Path | None, axes: str) -> VoxelSize:
+    """Give what an image and its labels state of the size of their pixels or voxels."""
+    stated = {path: read_voxel_size(path) for path in (image, other) if path is not None}
+    what, option = "pixels", "--pixel-size in um"
+    if axes == "zyx":
+        what, option = "voxels", "--voxel-size Z,Y,X in um"
+    found: dict[str, float | None] = {}
+    for axis in axes:
+        along = f" along {axis.upper()}" if axes == "zyx" else ""
+        known = [edge for size in stated.values() if (edge := getattr(size, axis)) is not None]
+        wrong = [(path, size.wrong[axis]) for path, size in stated.items() if axis in size.wrong]
+        if wrong and not known:
+            raise FileError(
+                f"{wrong[0][0]} states {what} of {wrong[0][1]}{along}, which is not a size; "
+                f"correct the metadata, or give {option}."
+            )
+        if known and not close(known[0], known[-1]):
+            raise FileError(
+                f"{image} states {what} of {known[0]:.6g} um{along} but {other} of "
+                f"{known[-1]:.6g} um; correct the metadata, or give {option}."
+            )
+        found[axis] = known[0] if known else None
+    both = VoxelSize(found.get("z"), found["y"], found["x"])
+    try:
+        for path, size in (*stated.items(), (image, both)):
+            size.pixel_size(str(path))
+    except ConfigError as error:
+        raise FileError(str(error)) from error
+    return both

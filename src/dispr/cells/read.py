@@ -12,8 +12,8 @@ from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.cells.framing import Crop, shown
-from dispr.cells.metadata import stated_pixel_size
-from dispr.cells.spacing import as_pixel_size, resized_pixel_size
+from dispr.cells.metadata import find_pixel_size
+from dispr.cells.spacing import resized_pixel_size
 from dispr.cells.square import Grid, Square, whole_square
 from dispr.errors import as_file_errors
 from dispr.images.read import look, read_greys, read_numbers
@@ -186,10 +186,7 @@ def read_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float 
 
 def read_original_pixel_size(files: CellFiles, pixel_size: float | None = None) -> float | None:
     """Find the size of the pixels of a cell's section as it is in its file; see above."""
-    given = as_pixel_size(pixel_size)
-    if given is not None:
-        return given
-    return stated_pixel_size(files.image, files.mask)
+    return find_pixel_size(files.image, files.mask, pixel_size)
 
 
 def _checked(check: Any, array: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dispr.cells.metadata import stated_pixel_size
-from dispr.cells.spacing import as_pixel_size
 from dispr.errors import FileError, as_file_errors
 from dispr.images.read import existing, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
@@ -74,34 +72,6 @@ def read_labels(path: Path, wanted: str = SECTION) -> np.ndarray:
     array, axes = read_array(path, "masks")
     with as_file_errors():
         return only_labels(array, axes, str(path), wanted)
-
-
-def read_field_pixel_size(
-    path: Path, pixel_size: float | None = None, labels: Path | None = None
-) -> float | None:
-    """Give the edge of a field's pixels in um: the given one, or what a TIFF file states.
-
-    Parameters
-    ----------
-    path : Path
-        The image.
-    pixel_size : float, optional
-        The size, instead of what the files say.
-    labels : Path, optional
-        Its labels or mask, which are asked where the image does not say.
-
-    Raises
-    ------
-    FileError
-        If a file cannot be read, states pixels that are not square or a size that is none, or the
-        two state different sizes.
-    ConfigError
-        If the given size is not a positive number.
-    """
-    given = as_pixel_size(pixel_size)
-    if given is not None:
-        return given
-    return stated_pixel_size(path, labels)
 
 
 def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:

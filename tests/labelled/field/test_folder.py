@@ -12,8 +12,10 @@ from scipy import ndimage
 from dispr.cells.folder import find_cells
 from dispr.errors import ConfigError, FileError, NoCellsError
 from dispr.files import write_tiff
+from dispr.labelled.field import folder
 from dispr.labelled.field.folder import FieldSettings, predict_field_files, predict_fields
 from dispr.labelled.find import FieldFiles
+from dispr.labelled.read import read_image
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.settings import PredictionSettings
@@ -234,6 +236,19 @@ def test_folder_of_fields(extruder, files, tmp_path):
     assert [row["field"] for row in rows] == ["f"] * 6 + ["g"] * 6
     assert (tmp_path / "out" / "g" / "labels.ome.tif").is_file()
     assert len(table(tmp_path / "out" / "cells.csv")) == 12
+
+
+@pytest.mark.parametrize(("room", "times"), [(folder.KEPT, 2), (0, 4)])
+def test_fields_that_fit_the_memory_are_read_once(
+    extruder, files, tmp_path, monkeypatch, room, times
+):
+    read = []
+    monkeypatch.setattr(folder, "KEPT", room)
+    monkeypatch.setattr(folder, "read_image", lambda *a: read.append(a) or read_image(*a))
+    plain = replace(PLAIN, ensemble=1, volume="none", meshes="none")
+    fields = [files, FieldFiles("g", files.image, files.labels)]
+    rows = predict_fields(extruder, fields, tmp_path / "out", plain)
+    assert (len(rows), len(read)) == (12, times)
 
 
 def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path, told):

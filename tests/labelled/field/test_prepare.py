@@ -4,7 +4,7 @@ from PIL import Image
 from scipy import ndimage
 
 from dispr.errors import ArrayError
-from dispr.labelled.field.prepare import prepare_field, prepare_single
+from dispr.labelled.field.prepare import prepare_field
 
 LABELS = np.zeros((60, 70), np.uint16)
 LABELS[20:45, 20:50] = 5
@@ -32,7 +32,7 @@ def test_what_is_said_of_the_background():
     with pytest.raises(ArrayError, match=r"no pixel of l\.tif is 0"):
         prepare_field(IMAGE, np.where(LABELS > 0, 1, 2), labels_name="l.tif")
     with pytest.raises(ArrayError, match=r"m\.tif marks all four corners"):
-        prepare_single(IMAGE, turned, mask_name="m.tif")
+        prepare_field(IMAGE, turned, single=True, labels_name="m.tif")
 
 
 def test_pictures_of_pillow():
@@ -41,7 +41,8 @@ def test_pictures_of_pillow():
     (cell,) = prepare_field(Image.fromarray(IMAGE), picture).cells
     assert (cell.label, cell.located.size) == (255, 25 * 30)
     np.testing.assert_array_equal(
-        prepare_single(Image.fromarray(IMAGE), picture).mask, np.where(LABELS > 0, 255, 0)
+        prepare_field(Image.fromarray(IMAGE), picture, single=True).mask,
+        np.where(LABELS > 0, 255, 0),
     )
 
 
@@ -114,6 +115,6 @@ def test_grey_masks_of_single_cells_are_kept():
     edge = np.nonzero(grey)[0][0], np.nonzero(grey)[1][0]
     grey[edge] = 130
     for mask in (grey, grey / 255):
-        kept = prepare_single(IMAGE, mask).mask
+        kept = prepare_field(IMAGE, mask, single=True).mask
         assert kept.dtype == (np.uint8 if mask is grey else np.float32)
         np.testing.assert_allclose(kept, mask, atol=1e-6)

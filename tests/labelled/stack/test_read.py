@@ -3,11 +3,10 @@ import pytest
 import tifffile
 
 from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.files import write_tiff
 from dispr.labelled.channels import STACK as WANTED
 from dispr.labelled.channels import one_channel, only_labels
 from dispr.labelled.read import read_image, read_labels
-from dispr.labelled.stack.read import planes_note, read_spacing, stack_shape
+from dispr.labelled.stack.read import planes_note, stack_shape
 
 STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
 
@@ -68,24 +67,6 @@ def test_formats(tmp_path):
         read_image(tmp_path / "nan.npy", wanted=WANTED)
 
 
-def test_voxel_size(tmp_path):
-    sized, other, plain = (tmp_path / f"{name}.tif" for name in ("sized", "other", "plain"))
-    write_tiff(sized, STACK, (0.5, 0.1, 0.1))
-    write_tiff(other, STACK, (0.3, 0.1, 0.1))
-    tifffile.imwrite(plain, STACK)
-    assert read_spacing(sized, plain) == pytest.approx((0.5, 0.1, 0.1), rel=1e-3)
-    assert read_spacing(plain, sized) == pytest.approx((0.5, 0.1, 0.1), rel=1e-3)
-    assert read_spacing(sized, other, (1, 0.2, 0.2)) == (1, 0.2, 0.2)
-    with pytest.raises(FileError, match=r"0.5 um along Z but .*other.tif of 0.3 um"):
-        read_spacing(sized, other)
-    with pytest.raises(FileError, match=r"plain.tif does not state .* --voxel-size Z,Y,X"):
-        read_spacing(plain, plain)
-    with pytest.raises(ConfigError, match=r"0.2 x 0.3 um"):
-        read_spacing(sized, sized, (1, 0.2, 0.3))
-    with pytest.raises(ConfigError, match="three"):
-        read_spacing(sized, sized, (1, 0.2))
-
-
 @pytest.mark.parametrize("called", ["CYX", "TYX"])
 def test_planes_called_otherwise(tmp_path, called):
     path = tmp_path / "a.tif"
@@ -100,12 +81,6 @@ def test_planes_called_otherwise(tmp_path, called):
     assert planes_note(path, 1) == ""
 
 
-def test_messages_that_can_be_followed(tmp_path):
+def test_messages_that_can_be_followed():
     with pytest.raises(ArrayError, match=r"2 channels beside its planes, and labels have none"):
         only_labels(np.stack([STACK] * 2), "CZYX", "a.tif", WANTED)
-    path = tmp_path / "a.tif"
-    tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
-    with pytest.raises(
-        FileError, match=r"2(\.0)? furlong along Z, which is not a size.*--voxel-size"
-    ):
-        read_spacing(path, path)

@@ -18,15 +18,16 @@ import numpy as np
 
 from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PUBLISHED, Frame
+from dispr.cells.metadata import find_pixel_size
 from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.files import write_csv, write_tiff
 from dispr.labelled.field.meshes import check_meshes, write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
-from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_single
+from dispr.labelled.field.prepare import PreparedField, prepare_field
 from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import read_field_pixel_size, read_image, read_labels
+from dispr.labelled.read import read_image, read_labels
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
@@ -43,6 +44,9 @@ RECORD = "field.json"
 LABELS = "labels.tif"
 TABLE = "cells.csv"
 CROPS = "cells"
+
+KEPT = 2**30
+"""Bytes of fields that are kept from their check to their prediction; others are read again."""
 
 
 @dataclass(frozen=True)
@@ -96,29 +100,18 @@ def read_prepared(
     ConfigError
         If a setting cannot be used.
     """
-    image = read_image(files.image, settings.channel)
-    size = read_field_pixel_size(files.image, settings.pixel_size, files.labels or files.mask)
+    labels = files.mask or files.labels
     try:
-        if files.mask is not None:
-            return prepare_single(
-                image,
-                read_labels(files.mask),
-                pixel_size=size,
-                frame=settings.frame,
-                trained=trained,
-                name=files.name,
-                image_name=str(files.image),
-                mask_name=str(files.mask),
-            )
         return prepare_field(
-            image,
-            None if files.labels is None else read_labels(files.labels),
-            pixel_size=size,
+            read_image(files.image, settings.channel),
+            None if labels is None else read_labels(labels),
+            single=files.mask is not None,
+            pixel_size=find_pixel_size(files.image, labels, settings.pixel_size),
             frame=settings.frame,
             trained=trained,
             name=files.name,
             image_name=str(files.image),
-            labels_name=str(files.labels or files.image),
+            labels_name=str(labels or files.image),
         )
     except NoCellsError:
         raise
@@ -132,6 +125,7 @@ def predict_field_files(
     out: Path,
     settings: FieldSettings | None = None,
     *,
+    field: PreparedField | None = None,
     command: str = "",
     jobs: int | None = None,
     progress: Progress = SILENT,
@@ -150,6 +144,8 @@ def predict_field_files(
         `labels.ome.tif` and `meshes/`.
     settings : FieldSettings, optional
         How the field is taken apart, and what is drawn.
+    field : PreparedField, optional
+        The field as `read_prepared` gives it, where it was read before.
     command : str
         As for `predict_folder`.
     jobs : int, optional
@@ -170,7 +166,7 @@ def predict_field_files(
         If a setting cannot be used, or `out` holds another field or other settings.
     """
     settings = settings or FieldSettings()
-    field = read_prepared(files, settings, model.frame)
+    field = field or read_prepared(files, settings, model.frame)
     for note in field.notes:
         progress.note(note)
     _claim(out, field, _relative(files.image, out), settings.channel)
@@ -305,20 +301,22 @@ def predict_fields(
     list of dict
         The rows of all fields, each with the name of its field.
     """
-    kept = []
+    kept: list[tuple[FieldFiles, PreparedField | None]] = []
+    room = KEPT
     for files in fields:
         try:
-            read_prepared(files, settings or FieldSettings(), model.frame)
+            field = read_prepared(files, settings or FieldSettings(), model.frame)
         except NoCellsError as error:
             progress.note(f"{files.name} is left out. {error}")
             continue
-        kept.append(files)
+        room -= field.image.nbytes + field.labels.nbytes
+        kept.append((files, field if room >= 0 else None))
     if not kept:
         raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
     rows: list[Row] = []
-    for files in kept:
+    for files, known in kept:
         found = predict_field_files(
-            model, files, out / files.name, settings, progress=progress, **options
+            model, files, out / files.name, settings, field=known, progress=progress, **options
         )
         rows += [{"field": files.name, **row} for row in found]
     write_csv(out / TABLE, rows)

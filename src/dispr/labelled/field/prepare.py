@@ -64,7 +64,7 @@ class FieldCell:
 
 @dataclass(frozen=True, eq=False)
 class PreparedField:
-    """A field whose cells can be predicted; made by `prepare_field` or `prepare_single`.
+    """A field whose cells can be predicted; made by `prepare_field`.
 
     Attributes
     ----------
@@ -132,6 +132,7 @@ def prepare_field(
     image: Any,
     labels: Any = None,
     *,
+    single: bool = False,
     pixel_size: float | None = None,
     frame: str | float = "auto",
     trained: Frame | None = PUBLISHED,
@@ -148,6 +149,9 @@ def prepare_field(
     labels : array-like, optional
         (Y, X), whole numbers, 0 for the background. Without them the image is segmented in a
         simple way (`dispr.labelled.field.segment`).
+    single : bool
+        The image is a crop of one cell, and the labels are its mask. The cell is seen as by
+        `dispr.Model.predict` of the same two arrays (`dispr.cells.framing`).
     pixel_size : float, optional
         Edge of a pixel in um.
     frame : str or float
@@ -168,110 +172,93 @@ def prepare_field(
     """
     edge = as_pixel_size(pixel_size)
     grey = as_grey(image, image_name)
-    notes = []
+    mask: np.ndarray | None = None
+    if single:
+        mask = np.squeeze(as_array(labels, labels_name))
+        same_shape(grey, mask, image_name, labels_name)
+        as_mask(mask, labels_name)  # which refuses what is not a mask of one cell
+        numbers = (mask if mask.dtype == bool else mask > mask.max() / 2).astype(np.int32)
+        (located,) = locate_cells(numbers)
+        framing = frame_crops([Crop(grey, mask, edge, name)], trained, frame)
+        (square,), (odd,), notes = framing.squares, framing.warnings, list(framing.notes)
+        cells: tuple[FieldCell, ...] = (FieldCell(name, located, square, odd),)
+        rule = "whole" if square == whole_square(grey.shape) else "um"
+        mask = _writable(mask)
+    else:
+        numbers, notes = _numbered(grey, labels, edge, image_name, labels_name)
+        found = list(locate_cells(numbers))
+        notes += _pieces_note(found, labels_name)
+        whole = [not cell.border for cell in found]
+        frames = choose_frames([cell.extent for cell in found], whole, edge, frame, trained)
+        if edge is not None and frame == "auto" and frames.rule == "field":
+            notes.append(_scale_note(frames.edge * edge, trained, image_name))
+        cells, rule = _field_cells(found, frames, name, edge, trained), frames.rule
+        if all(cell.refused for cell in cells):
+            size = float(np.median([cell.extent for cell in found]))
+            raise NoCellsError(
+                f"{labels_name}: every cell is too small to be predicted: the median one is "
+                f"{size:g} pixels long in a frame of {frames.edge:.4g}; check the pixel size and "
+                "the frame."
+            )
+    level = background_level(grey, numbers)
+    return PreparedField(grey, numbers, cells, edge, rule, tuple(notes), level, mask)
+
+
+def _numbered(
+    grey: np.ndarray, labels: Any, pixel_size: float | None, image_name: str, labels_name: str
+) -> tuple[np.ndarray, list[str]]:
+    """Give each cell a number; say what a user must know of how."""
     if labels is None:
         try:
-            numbers = segment(grey, edge)
+            numbers = segment(grey, pixel_size)
         except ArrayError as error:
             raise type(error)(f"{image_name}: {error}") from error
-        notes.append(
+        return numbers, [
             f"{image_name} has no labels, so its cells were segmented by brightness only; look at "
             "them, and give labels of Cellpose, StarDist or the like for results to rely on."
-        )
-    else:
-        given = as_array(labels, labels_name)
-        checked = only_labels(given, name=labels_name)
-        same_shape(grey, checked, image_name, labels_name)
-        refuse_greys(checked, labels_name)
-        try:
-            numbers, from_mask = as_labels(checked)
-        except ArrayError as error:
-            raise type(error)(f"{labels_name}: {error}") from error
-        if from_mask:
-            notes.append(
-                f"{labels_name} is a mask of one value: its separate pieces were taken for the "
-                "cells, so cells that touch are one."
-            )
-        around = background_note(numbers, labels_name)
-        notes += [around] if around else []
-    located = list(locate_cells(numbers))
-    check_whole([cell.pieces for cell in located], labels_name)
-    if len(located) == 1 and located[0].pieces > 2:
-        notes.append(
-            f"{labels_name} has one value, {located[0].label}, in {located[0].pieces} pieces, the "
-            "largest of which was taken for the cell; if it is a mask of several cells, save it "
-            "with the value 255."
-        )
-    frames = choose_frames(
-        [cell.extent for cell in located],
-        [not cell.border for cell in located],
-        edge,
-        frame,
-        trained,
+        ]
+    checked = only_labels(as_array(labels, labels_name), name=labels_name)
+    same_shape(grey, checked, image_name, labels_name)
+    refuse_greys(checked, labels_name)
+    try:
+        numbers, from_mask = as_labels(checked)
+    except ArrayError as error:
+        raise type(error)(f"{labels_name}: {error}") from error
+    of_mask = (
+        f"{labels_name} is a mask of one value: its separate pieces were taken for the cells, so "
+        "cells that touch are one."
     )
-    if edge is not None and frame == "auto" and frames.rule == "field":
-        typical = TYPICAL if trained is None else trained.typical
-        usual = frames.edge * typical / SIZE * edge
-        if trained is None:
-            notes.append(
-                "the weights do not state the frame that their training cells were seen in, so "
-                f"the median cell of {image_name} ({usual:.3g} um long) was taken to be as large "
-                "as the median training cell; give the frame in um if it is known."
-            )
-        else:
-            low, high = trained.span_um
-            notes.append(
-                f"the median cell of {image_name} is {usual:.3g} um long, unlike the "
-                f"{trained.cells} that the model was trained on ({low:.3g} to {high:.3g} um), so "
-                "it was shown at another scale; check the pixel size."
-            )
-    cells = _field_cells(located, frames, name, edge, trained)
-    if all(cell.refused for cell in cells):
-        size = float(np.median([cell.located.extent for cell in cells]))
-        raise NoCellsError(
-            f"{labels_name}: every cell is too small to be predicted: the median one is {size:g} "
-            f"pixels long in a frame of {frames.edge:.4g}; check the pixel size and the frame."
+    told = (of_mask if from_mask else "", background_note(numbers, labels_name))
+    return numbers, [note for note in told if note]
+
+
+def _pieces_note(located: Sequence[LocatedCell], name: str) -> list[str]:
+    """Say that the only cell is in pieces; nothing if it is whole, and refuse what is no label."""
+    check_whole([cell.pieces for cell in located], name)
+    if len(located) > 1 or located[0].pieces <= 2:
+        return []
+    return [
+        f"{name} has one value, {located[0].label}, in {located[0].pieces} pieces, the largest of "
+        "which was taken for the cell; if it is a mask of several cells, save it with the value "
+        "255."
+    ]
+
+
+def _scale_note(frame_um: float, trained: Frame | None, name: str) -> str:
+    """Say that the median cell was not shown at the scale of the training cells."""
+    usual = frame_um * (TYPICAL if trained is None else trained.typical) / SIZE
+    if trained is None:
+        return (
+            "the weights do not state the frame that their training cells were seen in, so the "
+            f"median cell of {name} ({usual:.3g} um long) was taken to be as large as the median "
+            "training cell; give the frame in um if it is known."
         )
-    level = background_level(grey, numbers)
-    return PreparedField(grey, numbers, cells, edge, frames.rule, tuple(notes), level)
-
-
-def prepare_single(
-    image: Any,
-    mask: Any,
-    *,
-    pixel_size: float | None = None,
-    frame: str | float = "auto",
-    trained: Frame | None = PUBLISHED,
-    name: str = "cell",
-    image_name: str = "image",
-    mask_name: str = "mask",
-) -> PreparedField:
-    """Take a crop of one cell and its mask as a field of one cell.
-
-    The cell is seen as by `dispr.Model.predict` of the same two arrays (`dispr.cells.framing`).
-
-    Raises
-    ------
-    ArrayError
-        If an array cannot be used.
-    """
-    edge = as_pixel_size(pixel_size)
-    grey = as_grey(image, image_name)
-    section = np.squeeze(as_array(mask, mask_name))
-    same_shape(grey, section, image_name, mask_name)
-    as_mask(section, mask_name)  # which refuses what is not a mask of one cell
-    inside = section if section.dtype == bool else section > section.max() / 2
-    numbers = inside.astype(np.int32)
-    (located,) = locate_cells(numbers)
-    crop = Crop(grey, section, edge, name)
-    framing = frame_crops([crop], trained, frame)
-    (square,), (odd,) = framing.squares, framing.warnings
-    cell = FieldCell(name, located, square, odd)
-    rule = "whole" if square == whole_square(grey.shape) else "um"
-    level = background_level(grey, numbers)
-    kept = _writable(section)
-    return PreparedField(grey, numbers, (cell,), edge, rule, framing.notes, level, kept)
+    low, high = trained.span_um
+    return (
+        f"the median cell of {name} is {usual:.3g} um long, unlike the {trained.cells} that the "
+        f"model was trained on ({low:.3g} to {high:.3g} um), so it was shown at another scale; "
+        "check the pixel size."
+    )
 
 
 def _field_cells(

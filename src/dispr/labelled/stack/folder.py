@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dispr import checksums
+from dispr.cells.metadata import find_spacing
 from dispr.cells.read import Cell
 from dispr.cells.square import square_about
 from dispr.errors import FileError
@@ -24,7 +25,6 @@ from dispr.labelled.stack.classes import Classes, Names
 from dispr.labelled.stack.cut import Sections, cut_cell, frame_of, refusal
 from dispr.labelled.stack.manifest import MANIFEST, Row, cell_paths, label_row, reasons, rows_before
 from dispr.labelled.stack.plan import RECORD, Plan, StackSettings, make_plan
-from dispr.labelled.stack.read import read_spacing
 from dispr.labelled.stack.survey import label_file
 from dispr.progress import SILENT, Progress
 
@@ -118,7 +118,7 @@ def _prepare_stack(
     labels, _ = as_labels(array, str(path))
     del array
     sections = Sections(read_image(files.image, settings.channel, STACK), labels)
-    spacing = read_spacing(files.image, path, settings.voxel_size)
+    spacing = find_spacing(files.image, path, settings.voxel_size)
     frame = frame_of(plan.frame, spacing, str(files.image))
     split, rows = plan.splits[files.name], []
     for cell in locate_cells(labels):

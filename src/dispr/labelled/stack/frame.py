@@ -7,13 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from dispr.cells.arrays import SIZE
-from dispr.cells.frame import FRAME_UM, LEAST, MOST, TYPICAL, as_rule
+from dispr.cells.frame import FRAME_UM, FULL, PUBLISHED, TYPICAL, as_rule
 
 FITTING = 0.95
 """Share of the cells that a frame must hold to be chosen."""
-
-SPAN = 60
-"""Voxels of 64 that the largest of these cells may span."""
 
 Extent = tuple[float, ...]
 """Edges of a cell's box along Z, Y and X in um."""
@@ -48,6 +45,6 @@ def choose_frame(extents: Sequence[Extent]) -> float:
     sizes = np.array(extents)
     median = float(np.median(sizes[:, 1:].max(axis=1)))
     largest = float(np.quantile(sizes.max(axis=1), FITTING, method="inverted_cdf"))
-    if LEAST <= median * SIZE / FRAME_UM <= MOST and largest <= FRAME_UM:
+    if PUBLISHED.holds(median) and largest <= FRAME_UM:
         return FRAME_UM
-    return float(f"{max(median * SIZE / TYPICAL, largest * SIZE / SPAN):.3g}")
+    return float(f"{max(median * SIZE / TYPICAL, largest * SIZE / FULL):.3g}")

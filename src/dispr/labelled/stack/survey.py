@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispr.cells.metadata import find_spacing
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
 from dispr.labelled.channels import STACK
@@ -14,7 +15,7 @@ from dispr.labelled.locate import as_labels, check_whole, locate_cells, refuse_g
 from dispr.labelled.read import read_labels
 from dispr.labelled.stack.cut import LEAST_PLANES
 from dispr.labelled.stack.frame import Extent
-from dispr.labelled.stack.read import planes_note, read_spacing, stack_shape
+from dispr.labelled.stack.read import planes_note, stack_shape
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def survey_stack(
             f"{labels} has the shape {array.shape} but {files.image} has {shape}; labels must be "
             "of the very same voxels (Z, Y, X)."
         )
-    spacing = read_spacing(files.image, labels, voxel_size)
+    spacing = find_spacing(files.image, labels, voxel_size)
     told = (planes_note(files.image, channel), planes_note(labels))
     notes = tuple(note for note in told if note)
     refuse_greys(array, str(labels))
