@@ -258,13 +258,13 @@ BY_HAND: list[tuple[str, str, str]] = [
     # Stacks.
     (
         "labelled/stack/cut.py",
-        "(cell.middle - cell.box[0].start) * depth - PLANE * voxel",
-        "(cell.box[0].start - cell.middle) * depth - PLANE * voxel",
+        "(cell.middle - cell.box[0].start) * depth - SECTION * voxel",
+        "(cell.box[0].start - cell.middle) * depth - SECTION * voxel",
     ),
     (
         "labelled/stack/cut.py",
-        "(cell.middle - cell.box[0].start) * depth - PLANE * voxel",
-        "(cell.middle - cell.box[0].start) * depth + PLANE * voxel",
+        "(cell.middle - cell.box[0].start) * depth - SECTION * voxel",
+        "(cell.middle - cell.box[0].start) * depth + SECTION * voxel",
     ),
     (
         "labelled/stack/cut.py",
@@ -283,8 +283,8 @@ BY_HAND: list[tuple[str, str, str]] = [
     ),
     (
         "labelled/stack/cut.py",
-        "begin = (cell.middle + 0.5) * plane - (PLANE + 0.5)",
-        "begin = (cell.middle + 0.5) * plane + (PLANE + 0.5)",
+        "begin = (cell.middle + 0.5) * plane - (SECTION + 0.5)",
+        "begin = (cell.middle + 0.5) * plane + (SECTION + 0.5)",
     ),
     ("labelled/stack/resample.py", "origin[k] + _MARGIN * spacing[k]", "origin[k]"),
     ("labelled/stack/resample.py", "(fine > 0)", "(fine >= -1)"),
@@ -353,7 +353,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("study/oversampling.py", "rng.random((missing, 1)) *", "2 *"),
     ("study/classifier.py", "max_iter=100", "max_iter=10"),
     # The simulator.
-    ("simulation/imaging.py", "PLANE = 32", "PLANE = 20"),
+    ("cells/arrays.py", "SECTION = SIZE // 2", "SECTION = 20"),
     ("simulation/imaging.py", "deviation * rng", "0 * rng"),
     (
         "simulation/grid.py",

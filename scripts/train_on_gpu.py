@@ -38,7 +38,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dispr.cells.augment import SECTION, AugmentConfig, augment
+from dispr.cells.arrays import SECTION
+from dispr.cells.augment import AugmentConfig, augment
 from dispr.cells.planes import spread_planes
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.objective import cross_entropy, overlap_loss

@@ -14,6 +14,9 @@ from dispr.images.values import Use
 SIZE = 64
 """Edge of images, masks and volumes in pixels and voxels."""
 
+SECTION = SIZE // 2
+"""The plane of a cell in 3D that its image shows."""
+
 SMALLEST = 8
 """Edge of the smallest image that is enlarged to `SIZE`."""
 

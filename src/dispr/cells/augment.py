@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from dispr.cells.arrays import SECTION
 from dispr.errors import ConfigError
-
-SECTION = 32
-"""The plane of the volume that the image shows."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
+from dispr.cells.arrays import SECTION, SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
 from dispr.cells.doubts import doubt_image, doubt_sizes, doubts_mask
 from dispr.cells.folder import (
@@ -28,7 +28,6 @@ from dispr.cells.metadata import read_voxel_size
 from dispr.errors import ArrayError, FileError
 from dispr.images.read import read_greys, read_numbers
 
-SECTION = 32
 _CHECKS = {"image": as_image, "mask": as_mask, "obj": as_obj}
 
 

@@ -111,6 +111,8 @@ class Frames:
         What they were chosen by: a length, the median cell, or each cell by itself.
     edge : int
         The common edge; the median one where each cell has its own.
+    median : float
+        Longer side of the median cell in um, or in pixels where their size is not known.
     enlarged : tuple of bool
         Whether a cell has a larger square than the others, for it does not fit theirs.
     """
@@ -118,6 +120,7 @@ class Frames:
     edges: tuple[int, ...]
     rule: Literal["um", "field", "cell"]
     edge: int
+    median: float
     enlarged: tuple[bool, ...]
 
 
@@ -183,12 +186,12 @@ def choose_frames(
             raise ConfigError(
                 f"a frame of {wanted:g} um needs the size of the pixels; give --pixel-size."
             )
-        return _frames(wanted / sizes, extents, "um")
+        return _frames(wanted / sizes, extents, "um", median)
     if wanted == "auto" and pixel_size is not None and trained and trained.holds(median):
-        return _frames(trained.edge_um / sizes, extents, "um")
+        return _frames(trained.edge_um / sizes, extents, "um", median)
     if wanted == "cell":
-        return _frames(lengths / sizes * SIZE / typical, extents, "cell")
-    return _frames(median * SIZE / typical / sizes, extents, "field")
+        return _frames(lengths / sizes * SIZE / typical, extents, "cell", median)
+    return _frames(median * SIZE / typical / sizes, extents, "field", median)
 
 
 def enlarge(extent: int, edge: int) -> int:
@@ -197,7 +200,10 @@ def enlarge(extent: int, edge: int) -> int:
 
 
 def _frames(
-    edges: np.ndarray, extents: Sequence[int], rule: Literal["um", "field", "cell"]
+    edges: np.ndarray,
+    extents: Sequence[int],
+    rule: Literal["um", "field", "cell"],
+    median: float,
 ) -> Frames:
     least = [max(SMALLEST, round(float(edge))) for edge in edges]
     fitting = [enlarge(extent, edge) for extent, edge in zip(extents, least, strict=True)]
@@ -205,5 +211,6 @@ def _frames(
         tuple(fitting),
         rule,
         max(SMALLEST, round(float(np.median(edges)))),
+        median,
         tuple(a > b for a, b in zip(fitting, least, strict=True)),
     )

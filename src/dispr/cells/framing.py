@@ -23,12 +23,14 @@ from dispr.cells.arrays import (
     section_of,
 )
 from dispr.cells.box import Box, at_border, bounding_box, longer_side
-from dispr.cells.frame import Frame, choose_frames, enlarge
+from dispr.cells.frame import Frame, Frames, choose_frames, enlarge
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 
 SMALLER = "It is too large for the frame, so it was shown smaller."
 
 CUT = "It touches the border of its image, so a part of it may be missing."
+
+_UNSTATED = "the weights do not state the frame that their training cells were seen in"
 
 SPECK = 0.05
 """Share of the largest piece of a mask below which another piece is a speck, not of the cell."""
@@ -140,7 +142,7 @@ def frame_crops(
         # Published data are 64 x 64 pixels of a size that their files do not state.
         published = rule == "auto" and (sizes is None or trained is None)
         published &= 2 * sum(crops[i].shape == (SIZE, SIZE) for i in chosen) >= len(chosen)
-        notes += _notes(crops, chosen, frames.rule, frames.edge, trained, rule, published)
+        notes += _notes(crops, chosen, frames, trained, rule, published)
         for k, i in enumerate(chosen):
             size = crops[i].pixel_size
             plain = SIZE if published else frames.edge
@@ -170,35 +172,53 @@ def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
 def _notes(
     crops: Sequence[Crop],
     chosen: Sequence[int],
-    chosen_by: str,
-    edge: int,
+    frames: Frames,
     trained: Frame | None,
     rule: str | float,
     published: bool,
 ) -> list[str]:
     """Say what was assumed of crops; nothing where all is known."""
-    if rule != "auto" or chosen_by == "um":
+    if rule != "auto" or frames.rule == "um":
         return []
     which = "" if len(chosen) == len(crops) else f" of {len(chosen)} of {len(crops)} cells"
-    if crops[chosen[0]].pixel_size is None:
-        what = f"the pixel size{which} is not known"
-    elif trained is None:
-        what = "the weights do not state the frame that their training cells were seen in"
-    else:
-        low, high = trained.span_um
-        return [
-            f"the median cell{which} is not as large as any of the {trained.cells} that the model "
-            f"was trained on ({low:.3g} to {high:.3g} um), so the cells were shown at another "
-            "scale; check the pixel size."
-        ]
+    known = crops[chosen[0]].pixel_size is not None
+    if known and not published:
+        return [scale_note(which, frames, trained)]
+    what = _UNSTATED if known else f"the pixel size{which} is not known"
     if published:
         size = "" if trained is None else f", {trained.edge_um:.5g} um"
         return [f"{what}: 64 pixels were taken for the frame of the training cells{size}."]
     return [
-        f"{what}: all were shown at one scale, {edge} pixels as the frame, in which the median "
-        "cell is as large as the median training cell; give --pixel-size and, for weights that "
-        "do not state it, --frame."
+        f"{what}: all were shown at one scale, {frames.edge} pixels as the frame, in which the "
+        "median cell is as large as the median training cell; give --pixel-size and, for weights "
+        "that do not state it, --frame."
     ]
+
+
+def scale_note(which: str, frames: Frames, trained: Frame | None) -> str:
+    """Say that cells, of pixels of known size, were not shown at the scale of the training cells.
+
+    Parameters
+    ----------
+    which : str
+        Which cells, such as " of a.tif"; empty for all.
+    frames : Frames
+        How they were shown.
+    trained : Frame or None
+        The frame of the training cells; None if it is not known.
+    """
+    median = f"the median cell{which}"
+    if trained is None:
+        return (
+            f"{_UNSTATED}, so {median} ({frames.median:.3g} um long) was taken to be as large as "
+            "the median training cell; give the frame in um if it is known."
+        )
+    low, high = trained.span_um
+    return (
+        f"{median} is {frames.median:.3g} um long, unlike the {trained.cells} that the model was "
+        f"trained on ({low:.3g} to {high:.3g} um), so the cells were shown at another scale; check "
+        "the pixel size."
+    )
 
 
 def shown(crop: Crop, square: Square) -> tuple[np.ndarray, np.ndarray]:

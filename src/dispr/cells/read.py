@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.cells.arrays import SIZE, as_image, as_mask, as_obj, same_shape
+from dispr.cells.arrays import SECTION, SIZE, as_image, as_mask, as_obj, same_shape
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.cells.framing import Crop, shown
@@ -134,8 +134,8 @@ def read_framed_obj(path: str | os.PathLike[str], grid: Grid | None) -> np.ndarr
 
     y, x, edge = grid
     step = edge / SIZE
-    middle = SIZE // 2  # the plane of the section is one and the same
-    start = (middle * (1 - step), *(first + (step - 1) / 2 for first in (y, x)))
+    # The plane of the section is one and the same.
+    start = (SECTION * (1 - step), *(first + (step - 1) / 2 for first in (y, x)))
     moved: np.ndarray = affine_transform(obj.astype(np.float32), (step,) * 3, start, order=1)
     return _checked(as_obj, np.rint(moved).astype(np.uint8), path)
 

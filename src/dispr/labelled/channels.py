@@ -6,7 +6,7 @@ import numpy as np
 
 from dispr.errors import ArrayError, ConfigError
 
-SECTION, STACK = "YX", "ZYX"
+FIELD, STACK = "YX", "ZYX"
 """The axes of a field and of a stack."""
 
 MOST_CHANNELS = 16
@@ -18,7 +18,7 @@ CALLED = {"C": "channels", "T": "times"}
 _WORDS = {"Z": "planes", "S": "colours", **CALLED}
 
 _ONE = {
-    SECTION: "one section, (Y, X), that through the middle of the cells",
+    FIELD: "one section, (Y, X), that through the middle of the cells",
     STACK: "a stack of planes, (Z, Y, X)",
 }
 
@@ -28,7 +28,7 @@ def one_channel(
     axes: str = "",
     channel: int | None = None,
     name: str = "image",
-    wanted: str = SECTION,
+    wanted: str = FIELD,
 ) -> np.ndarray:
     """Take one channel of an image or stack.
 
@@ -73,13 +73,13 @@ def one_channel(
     channels = np.moveaxis(array, place, 0)
     count, named = len(channels), axes[place] != "?"
     if channel is None:
-        if named and wanted == SECTION and all((channels[0] == one).all() for one in channels[1:]):
+        if named and wanted == FIELD and all((channels[0] == one).all() for one in channels[1:]):
             return channels[0]
         what = "channels" if named else "planes, times or channels, and does not say which"
         told = f"{name} has {count} {what}; choose the channel that shows the cells by --channel, "
         told += f"0 to {count - 1}"
-        if wanted == SECTION:
-            told += f"; if they are planes or times, give {_ONE[SECTION]}, instead"
+        if wanted == FIELD:
+            told += f"; if they are planes or times, give {_ONE[FIELD]}, instead"
         raise ConfigError(f"{told}.")
     if not 0 <= channel < count:
         raise ConfigError(f"{name} has no channel {channel}; choose 0 to {count - 1}.")
@@ -87,7 +87,7 @@ def one_channel(
 
 
 def only_labels(
-    array: np.ndarray, axes: str = "", name: str = "labels", wanted: str = SECTION
+    array: np.ndarray, axes: str = "", name: str = "labels", wanted: str = FIELD
 ) -> np.ndarray:
     """Check labels: whole numbers of which 0 is the background.
 
@@ -116,12 +116,12 @@ def only_labels(
     if not _fits(axes, wanted):
         beyond = _beyond(array.shape, axes, wanted)
         if beyond:
-            beside = "rows and columns" if wanted == SECTION else "planes"
+            beside = "rows and columns" if wanted == FIELD else "planes"
             why = f"{beyond} beside its {beside}, and labels have none"
         else:
-            count = "two" if wanted == SECTION else "three"
+            count = "two" if wanted == FIELD else "three"
             why = f"the shape {array.shape}, and labels have {count} axes"
-        which = "section that is predicted" if wanted == SECTION else "stack"
+        which = "section that is predicted" if wanted == FIELD else "stack"
         raise ArrayError(
             f"{name} has {why}; save the labels of the one {which}, ({', '.join(wanted)}), one "
             "whole number a cell."
@@ -154,7 +154,7 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
     return array
 
 
-def without_ones(array: np.ndarray, axes: str, wanted: str = SECTION) -> tuple[np.ndarray, str]:
+def without_ones(array: np.ndarray, axes: str, wanted: str = FIELD) -> tuple[np.ndarray, str]:
     """Drop axes of length 1 where there are more than are wanted, but not rows and columns."""
     axes = axes if len(axes) == array.ndim else "?" * array.ndim
     if array.ndim > len(wanted):
@@ -190,7 +190,7 @@ def _channel_axis(shape: tuple[int, ...], axes: str, name: str, wanted: str) -> 
     # Nobody says which axis is which: channels are few, and do not stand between rows and columns.
     unnamed = [k for k in beside if axes[k] == "?" and k != len(shape) - 2]
     few = [k for k in unnamed if shape[k] <= MOST_CHANNELS]
-    if len(few) == 1 or (few and wanted == SECTION):
+    if len(few) == 1 or (few and wanted == FIELD):
         return min(few, key=lambda k: shape[k])
     what, instead = _beyond(shape, axes, wanted), ""
     if not what:

@@ -9,13 +9,13 @@ import numpy as np
 from dispr.errors import FileError, as_file_errors
 from dispr.images.read import existing, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
-from dispr.labelled.channels import SECTION, one_channel, only_labels
+from dispr.labelled.channels import FIELD, one_channel, only_labels
 from dispr.names import PNG, TIFF
 
 FORMATS = "TIFF, OME-TIFF, PNG or NPY"
 
 
-def read_image(path: Path, channel: int | None = None, wanted: str = SECTION) -> np.ndarray:
+def read_image(path: Path, channel: int | None = None, wanted: str = FIELD) -> np.ndarray:
     """Read one channel of a field or stack.
 
     Parameters
@@ -49,7 +49,7 @@ def read_image(path: Path, channel: int | None = None, wanted: str = SECTION) ->
     return image
 
 
-def read_labels(path: Path, wanted: str = SECTION) -> np.ndarray:
+def read_labels(path: Path, wanted: str = FIELD) -> np.ndarray:
     """Read the labels of a field or stack, one whole number a cell, 0 for the background.
 
     Parameters

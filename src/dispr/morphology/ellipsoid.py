@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from dispr.cells.arrays import SECTION, SIZE
 from dispr.errors import ArrayError
-
-SIZE = 64
-SECTION = 32
 
 
 def ellipsoid(mask: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ from math import ceil
 
 import numpy as np
 
+from dispr.cells.arrays import SECTION, SIZE
 from dispr.cells.planes import spread_planes
 from dispr.errors import ArrayError
-from dispr.morphology.ellipsoid import SECTION, SIZE, ellipse, ellipsoid
+from dispr.morphology.ellipsoid import ellipse, ellipsoid
 from dispr.surface.distance import signed_distance
 
 
@@ -21,20 +22,7 @@ def cylinder(mask: np.ndarray) -> np.ndarray:
     half of that, to the nearest voxel. As high as the full diameter, the cylinder would have about
     twice the volume of a red blood cell.
 
-    Parameters
-    ----------
-    mask : ndarray
-        (64, 64), bool or grey (inside above 0, as published).
-
-    Returns
-    -------
-    ndarray
-        bool, (64, 64, 64).
-
-    Raises
-    ------
-    ArrayError
-        If the mask is empty or has another shape.
+    Parameters, result and errors are those of `dispr.morphology.ellipsoid.ellipsoid`.
     """
     region = ellipse(mask)
     height = max(round((region.axis_major_length + region.axis_minor_length) / 4), 1)

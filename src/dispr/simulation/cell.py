@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dispr.arguments import as_whole
+from dispr.cells.arrays import SECTION, SIZE
 from dispr.cells.classes import TYPES
 from dispr.errors import ConfigError
 from dispr.simulation.grid import Grid, Pose, random_rotation, random_waves
-from dispr.simulation.imaging import PLANE, SIZE, Microscope, confocal_section, occupancy
+from dispr.simulation.imaging import Microscope, confocal_section, occupancy
 from dispr.simulation.parameters import LYING_FLAT, PARAMETERS, TypeParameters
 from dispr.simulation.shapes import SHAPES, Shape
 from dispr.simulation.solids import cut
@@ -95,10 +96,10 @@ def simulate_cell(cell_type: str, seed: int = 0, index: int = 0) -> SimulatedCel
         wall = rng.normal(parameters.wall, 0.6)
         solid = cut(depth, np.float32(wall) - depth, 1.5) if hollow else depth
         obj = occupancy(_grained(solid))
-        if (obj[PLANE] > 127).sum() >= 50:
+        if (obj[SECTION] > 127).sum() >= 50:
             break  # seldom, a section passes between the parts of a cluster: draw another cell
     image = _expose(depth, hollow, parameters, rng)
-    return SimulatedCell(f"{cell_type}{index:06d}", cell_type, image, obj[PLANE].copy(), obj)
+    return SimulatedCell(f"{cell_type}{index:06d}", cell_type, image, obj[SECTION].copy(), obj)
 
 
 def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
@@ -212,7 +213,7 @@ def _extent(depth: np.ndarray, axis: np.ndarray, step: float) -> tuple[np.ndarra
 def _centred(depth: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Shift by whole voxels so that the cell's box is centred on voxel 32 (within half one)."""
     # Position p is voxel p + 31.5; the planes that wrap around are empty on both sides.
-    shift = np.floor(PLANE - ((low + high) / 2 + SIZE / 2 - 0.5)).astype(int)
+    shift = np.floor(SECTION - ((low + high) / 2 + SIZE / 2 - 0.5)).astype(int)
     return np.roll(depth, tuple(int(s) for s in shift), axis=(0, 1, 2))
 
 

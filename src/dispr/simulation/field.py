@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from dispr.cells.arrays import SECTION, SIZE
 from dispr.errors import ConfigError
 from dispr.simulation.cell import SimulatedCell, check_types, simulate_cell
-from dispr.simulation.imaging import PLANE, SIZE, Microscope
+from dispr.simulation.imaging import Microscope
 
 VOXEL = 0.172
 """Edge of a pixel and of a voxel in um."""
@@ -95,7 +96,7 @@ def simulate_field(
         cells.append(cell)
         corners.append(corner)
     image = _expose(shape, cells, corners, rng)
-    return SimulatedField(image, truth[PLANE].copy(), truth, tuple(cells), tuple(corners))
+    return SimulatedField(image, truth[SECTION].copy(), truth, tuple(cells), tuple(corners))
 
 
 def _free_place(
@@ -145,7 +146,7 @@ def _expose(
     noise = np.sqrt(scope.gain * scope.background + scope.read_noise**2)
     light = rng.normal(scope.background, noise, shape).astype(np.float32)
     for cell, corner in zip(cells, corners, strict=True):
-        away = ndimage.distance_transform_edt(cell.obj[PLANE] <= 127)
+        away = ndimage.distance_transform_edt(cell.obj[SECTION] <= 127)
         dark = float(np.median(cell.image[away > _REACH])) if (away > _REACH).any() else 0.0
         # Its own ground and the noise on that are left out, and light fades to nothing.
         share = np.clip(2 - 2 * away / _REACH, 0, 1)

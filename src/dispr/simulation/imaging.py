@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SIZE = 64
-PLANE = 32
-"""The confocal section is this plane of the box."""
+from dispr.cells.arrays import SECTION
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ def confocal_section(
     scope = microscope or Microscope()
     # Only one plane is asked for, so the blur along z is one weighted sum over the planes near it.
     reach = int(np.ceil(3 * scope.blur_z))
-    planes = np.arange(max(PLANE - reach, 0), min(PLANE + reach + 1, depth.shape[0]))
-    weights = np.exp(-0.5 * ((planes - PLANE) / scope.blur_z) ** 2)
+    planes = np.arange(max(SECTION - reach, 0), min(SECTION + reach + 1, depth.shape[0]))
+    weights = np.exp(-0.5 * ((planes - SECTION) / scope.blur_z) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
     slab = depth[planes[0] : planes[-1] + 1] - np.float32(scope.swelling)
     layer = np.exp(np.square(slab * np.float32(1 / scope.membrane_width)) * np.float32(-0.5))

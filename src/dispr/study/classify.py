@@ -65,12 +65,12 @@ def classify(
     jobs : int, optional
         Processes to measure in; as many as cores if not given.
     progress : Progress
-        Told of lines of work, and of damaged results that are computed again.
+        As for `classify_folds`.
 
     Returns
     -------
     list of FoldResult
-        By classifier, source, repeat and fold.
+        As of `classify_folds`.
 
     Raises
     ------

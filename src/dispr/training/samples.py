@@ -16,7 +16,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from dispr.cells.augment import SECTION, augment
+from dispr.cells.arrays import SECTION
+from dispr.cells.augment import augment
 from dispr.cells.dataset import CellDataset
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import generator

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dispr.cells.augment import SECTION
+from dispr.cells.arrays import SECTION
 from dispr.cells.dataset import CellDataset
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import BalancedStream, Stream

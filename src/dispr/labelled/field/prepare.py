@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from dispr.cells.arrays import SIZE, as_mask, grey_mask, same_shape
-from dispr.cells.frame import PUBLISHED, TYPICAL, Frame, Frames, choose_frames
-from dispr.cells.framing import Crop, frame_crops, size_warning
+from dispr.cells.arrays import as_mask, grey_mask, same_shape
+from dispr.cells.frame import PUBLISHED, Frame, Frames, choose_frames
+from dispr.cells.framing import Crop, frame_crops, scale_note, size_warning
 from dispr.cells.spacing import as_pixel_size
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 from dispr.errors import ArrayError, NoCellsError
@@ -191,7 +191,7 @@ def prepare_field(
         whole = [not cell.border for cell in found]
         frames = choose_frames([cell.extent for cell in found], whole, edge, frame, trained)
         if edge is not None and frame == "auto" and frames.rule == "field":
-            notes.append(_scale_note(frames.edge * edge, trained, image_name))
+            notes.append(scale_note(f" of {image_name}", frames, trained))
         cells, rule = _field_cells(found, frames, name, edge, trained), frames.rule
         if all(cell.refused for cell in cells):
             size = float(np.median([cell.extent for cell in found]))
@@ -242,23 +242,6 @@ def _pieces_note(located: Sequence[LocatedCell], name: str) -> list[str]:
         "which was taken for the cell; if it is a mask of several cells, save it with the value "
         "255."
     ]
-
-
-def _scale_note(frame_um: float, trained: Frame | None, name: str) -> str:
-    """Say that the median cell was not shown at the scale of the training cells."""
-    usual = frame_um * (TYPICAL if trained is None else trained.typical) / SIZE
-    if trained is None:
-        return (
-            "the weights do not state the frame that their training cells were seen in, so the "
-            f"median cell of {name} ({usual:.3g} um long) was taken to be as large as the median "
-            "training cell; give the frame in um if it is known."
-        )
-    low, high = trained.span_um
-    return (
-        f"the median cell of {name} is {usual:.3g} um long, unlike the {trained.cells} that the "
-        f"model was trained on ({low:.3g} to {high:.3g} um), so it was shown at another scale; "
-        "check the pixel size."
-    )
 
 
 def _field_cells(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispr.cells.arrays import SIZE, SMALLEST, as_image
+from dispr.cells.arrays import SECTION, SIZE, SMALLEST, as_image
 from dispr.cells.read import Cell
 from dispr.cells.spacing import Spacing
 from dispr.cells.square import Square, background_level, square_about
@@ -15,9 +15,6 @@ from dispr.labelled.crop import crop_cell, too_small
 from dispr.labelled.grey import as_grey
 from dispr.labelled.locate import LocatedCell
 from dispr.labelled.stack.resample import resample_shape
-
-PLANE = SIZE // 2
-"""The plane of a cell in which its section lies."""
 
 LEAST_PLANES = 3
 """Planes of the stack that a cell must span."""
@@ -91,7 +88,7 @@ def _misfit(cell: LocatedCell, frame: Frame) -> str:
     square = square_about(cell.section.box, frame.edge)
     edge, plane = frame.edge * frame.spacing[1], frame.spacing[0]
     # The frame begins half a voxel before plane 0, and its plane 32 is the middle of the cell.
-    begin = (cell.middle + 0.5) * plane - (PLANE + 0.5) * frame.voxel
+    begin = (cell.middle + 0.5) * plane - (SECTION + 0.5) * frame.voxel
     spans = (
         (cell.box[0], plane, begin),
         (cell.box[1], frame.spacing[1], square.y * frame.spacing[1]),
@@ -184,13 +181,13 @@ def cut_cell(name: str, sections: Sections, cell: LocatedCell, frame: Frame) -> 
     image, _, square = crop_cell(grey, labels, cell.section, frame.edge, level)
     origin = _origin(cell, square, frame)
     obj = resample_shape(cell.inside, frame.spacing, origin, frame.voxel, SIZE)
-    return Cell(name, as_image(image, name), obj[PLANE].copy(), obj)
+    return Cell(name, as_image(image, name), obj[SECTION].copy(), obj)
 
 
 def _origin(cell: LocatedCell, square: Square, frame: Frame) -> tuple[float, float, float]:
     """Give the middle of the frame's first voxel in um from the middle of the box's first voxel."""
     depth, pixel, voxel = frame.spacing[0], frame.spacing[1], frame.voxel
-    z = (cell.middle - cell.box[0].start) * depth - PLANE * voxel
+    z = (cell.middle - cell.box[0].start) * depth - SECTION * voxel
     y, x = (
         (first - box.start) * pixel - pixel / 2 + voxel / 2
         for first, box in ((square.y, cell.box[1]), (square.x, cell.box[2]))
