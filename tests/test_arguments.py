@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dispr.arguments import as_number, as_steps, as_whole
+from dispr.arguments import as_number, as_steps, as_whole, one_of
 from dispr.errors import ConfigError
 
 
@@ -60,3 +60,11 @@ def test_steps():
     assert [as_steps(x) for x in (None, "ddim25", np.int32(4), 4.0)] == [None, "ddim25", 4, 4]
     with pytest.raises(ConfigError, match="steps must be a whole number, not True"):
         as_steps(True)
+
+
+def test_words():
+    assert one_of("b", {"a": 1, "b": 2}, "n") == "b"
+    with pytest.raises(ConfigError, match='n must be a or b, not "c"'):
+        one_of("c", ("a", "b"), "n")
+    with pytest.raises(ConfigError, match='n must be one of a, b, c, not "None"'):
+        one_of(None, ("a", "b", "c"), "n")

@@ -1,13 +1,16 @@
-"""Numbers as users give them, of Python, numpy or torch, as plain values of Python."""
+"""Numbers and words as users give them, of Python, numpy or torch, as plain values of Python."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import operator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from dispr.errors import ConfigError
+
+Word = TypeVar("Word", bound=str)
 
 
 def as_whole(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
@@ -53,6 +56,15 @@ def as_number(value: Any) -> float:
         return float(plain)
     except (TypeError, ValueError, OverflowError):
         return math.nan
+
+
+def one_of(word: Word, known: Iterable[str], name: str) -> Word:
+    """Give a word back that is one of those known; else raise ConfigError, which has its name."""
+    words = list(known)
+    if word not in words:
+        choice = " or ".join(words) if len(words) == 2 else f"one of {', '.join(words)}"
+        raise ConfigError(f'{name} must be {choice}, not "{word}".')
+    return word
 
 
 def as_steps(steps: Any) -> str | int | None:

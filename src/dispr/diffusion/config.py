@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from dispr.arguments import one_of
 from dispr.errors import ConfigError
 
 ScheduleName = Literal["linear", "cosine"]
@@ -63,10 +64,7 @@ class DiffusionConfig:
             ("variance", Variance),
             ("loss", Loss),
         ):
-            value = getattr(self, name)
-            if value not in get_args(kinds):
-                choices = ", ".join(get_args(kinds))
-                raise ConfigError(f'{name} must be one of {choices}, not "{value}".')
+            one_of(getattr(self, name), get_args(kinds), name)
         if self.steps < 2:
             raise ConfigError(f"steps must be at least 2, not {self.steps}.")
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dispr.arguments import one_of
 from dispr.diffusion.process import Estimate, Process, at
-from dispr.errors import ConfigError
 
 Network = Callable[[Tensor, Tensor], Tensor]
 Noise = Callable[[], Tensor]
@@ -112,9 +112,7 @@ def get_sampler(name: str) -> Sampler:
     ConfigError
         If there is none of this name.
     """
-    if name not in SAMPLERS:
-        raise ConfigError(f'sampler must be one of {", ".join(SAMPLERS)}, not "{name}".')
-    return SAMPLERS[name]
+    return SAMPLERS[one_of(name, SAMPLERS, "sampler")]
 
 
 def _descending(process: Process, x: Tensor) -> Iterator[Tensor]:

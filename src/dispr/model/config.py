@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from dispr.arguments import one_of
 from dispr.cells.arrays import SIZE
 from dispr.cells.prepare import TARGETS, Target
 from dispr.diffusion.config import DiffusionConfig
@@ -57,11 +58,8 @@ class ModelConfig:
     balanced: bool = False
 
     def __post_init__(self) -> None:
-        if self.target not in TARGETS:
-            raise ConfigError(f'target must be one of {", ".join(TARGETS)}, not "{self.target}".')
-        if self.spacing not in get_args(Spacing):
-            choices = ", ".join(get_args(Spacing))
-            raise ConfigError(f'spacing must be one of {choices}, not "{self.spacing}".')
+        one_of(self.target, TARGETS, "target")
+        one_of(self.spacing, get_args(Spacing), "spacing")
         if self.network.size != SIZE:
             raise ConfigError(
                 f"size must be {SIZE}, the size of cells in pixels and voxels, not "

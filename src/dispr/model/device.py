@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
+from dispr.arguments import one_of
 from dispr.errors import ConfigError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -43,9 +44,7 @@ def check_precision(precision: str, device: torch.device) -> str:
     """
     if precision == "auto":
         return best_precision(device)
-    if precision not in PRECISIONS:
-        choices = ", ".join(("auto", *PRECISIONS))
-        raise ConfigError(f'precision must be one of {choices}, not "{precision}".')
+    one_of(precision, ("auto", *PRECISIONS), "precision")
     if precision == "fp16" and device.type == "cpu":
         raise ConfigError("fp16 needs a GPU; use bf16 or fp32.")
     return precision

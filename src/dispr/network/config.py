@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dispr.arguments import one_of
 from dispr.errors import ConfigError
 from dispr.network.network import CONDITION_CHANNELS, NetworkConfig, require
 
@@ -101,10 +102,7 @@ class UNetConfig(NetworkConfig):
             f"attention_levels {self.attention_levels} must be levels from 0 to {levels - 1}.",
         )
         require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
-        require(
-            self.pooling in ("in-plane", "isotropic"),
-            f'pooling must be "in-plane" or "isotropic", not "{self.pooling}".',
-        )
+        one_of(self.pooling, ("in-plane", "isotropic"), "pooling")
         require(
             self.num_head_channels == -1 or self.num_head_channels > 0,
             f"num_head_channels must be positive, or -1, not {self.num_head_channels}.",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dispr.arguments import one_of
 from dispr.errors import ConfigError
 from dispr.study.feature_table import FeatureTable
 from dispr.study.fold_data import FoldData, labels_of, training_rows
@@ -57,8 +58,7 @@ class Recipe:
             ("fill", self.fill, ("median", "zero")),
             ("oversampling", self.oversampling, METHODS),
         ):
-            if value not in choices:
-                raise ConfigError(f'{name} must be {" or ".join(choices)}, not "{value}".')
+            one_of(value, choices, name)
         if self.trees < 1 or self.select_trees < 1:
             raise ConfigError("a forest needs at least one tree.")
         if not 0 <= self.select < np.inf:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dispr.arguments import one_of
 from dispr.cells.blocks import BLOCK, blocks
 from dispr.cells.classes import CLASSES, parse_name
 from dispr.errors import ConfigError, FileError
@@ -109,8 +110,7 @@ def make_split(
         If a setting is invalid, a name occurs twice or tells no class, or there are fewer than two
         classes.
     """
-    if scheme not in SCHEMES:
-        raise ConfigError(f'the scheme of folds must be runs or random, not "{scheme}".')
+    one_of(scheme, SCHEMES, "the scheme of folds")
     for what, value, least in (("folds", folds, 2), ("repeats", repeats, 1), ("block", block, 1)):
         if value < least:
             raise ConfigError(f"{what} must be at least {least}, not {value}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from dispr.arguments import one_of
 from dispr.cells.augment import AugmentConfig
 from dispr.diffusion.timesteps import TIMESTEP_SAMPLERS
 from dispr.errors import ConfigError
@@ -123,14 +124,8 @@ class TrainingConfig:
         for name in ("extra_share", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be in [0, 1), not {getattr(self, name)}.")
-        if self.precision not in get_args(Precision):
-            choices = ", ".join(get_args(Precision))
-            raise ConfigError(f'precision must be one of {choices}, not "{self.precision}".')
-        if self.schedule_sampler not in TIMESTEP_SAMPLERS:
-            choices = ", ".join(TIMESTEP_SAMPLERS)
-            raise ConfigError(
-                f'schedule_sampler must be one of {choices}, not "{self.schedule_sampler}".'
-            )
+        one_of(self.precision, get_args(Precision), "precision")
+        one_of(self.schedule_sampler, TIMESTEP_SAMPLERS, "schedule_sampler")
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""

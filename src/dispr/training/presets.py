@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from dispr.arguments import one_of
 from dispr.cells.augment import AugmentConfig
 from dispr.diffusion.config import DiffusionConfig
-from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.network.shape_decoder import ShapeDecoderConfig
@@ -120,6 +120,4 @@ def get_preset(name: str) -> Preset:
     ConfigError
         If there is none of this name.
     """
-    if name not in PRESETS:
-        raise ConfigError(f'preset must be one of {", ".join(PRESETS)}, not "{name}".')
-    return PRESETS[name]
+    return PRESETS[one_of(name, PRESETS, "preset")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dispr.arguments import one_of
 from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
 from dispr.checksums import files_digest
-from dispr.errors import ConfigError
 from dispr.labelled.field.prepare import PreparedField
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import map_in_processes
@@ -28,8 +28,7 @@ def check_meshes(form: str) -> None:
     ConfigError
         If it is neither a format of meshes nor "none".
     """
-    if form not in (*FORMATS, "none"):
-        raise ConfigError(f'meshes are written as {", ".join(FORMATS)} or none, not "{form}".')
+    one_of(form, (*FORMATS, "none"), "the format of meshes")
 
 
 @dataclass(frozen=True)

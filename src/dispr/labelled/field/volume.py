@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dispr.arguments import one_of
 from dispr.errors import ConfigError
 from dispr.files import atomic_path, make_folder, write_error
 from dispr.labelled.field.place import FieldVolume
@@ -28,8 +29,7 @@ def check_format(form: str) -> None:
     ConfigError
         If there is no such format, or its package is not installed.
     """
-    if form not in FORMATS:
-        raise ConfigError(f'a volume is written as {" or ".join(FORMATS)}, not "{form}".')
+    one_of(form, FORMATS, "the format of the volume")
     if form == "zarr":
         _zarr()
 
