@@ -1,6 +1,7 @@
 # make demo    install into .venv and predict simulated cells with the shipped weights
 # make test    install what the tests need and run them
 # make mutants change the source in small ways, and see whether the tests notice
+# make fault-test  stop commands at random moments, run them again, and compare (Linux)
 # make lint    check style, types and the order of the modules
 # make package build wheel and source distribution in dist/, and check them
 # make docs    install what the site takes and build it: build/docs/index.html
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test mutants lint package docs clean
+.PHONY: demo test mutants fault-test lint package docs clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -33,6 +34,11 @@ test: $(VENV)/tested
 mutants: $(VENV)/tested
 	$(PIP) coverage
 	$(BIN)/python scripts/mutants.py $(MUTANTS)
+
+# FAULTS="--seed 2 --minutes 60": options of benchmarks/faults.py
+FAULTS ?= --minutes 30
+fault-test: $(VENV)/tested
+	$(BIN)/python benchmarks/faults.py $(FAULTS)
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .

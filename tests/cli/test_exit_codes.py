@@ -1,4 +1,7 @@
+import os
 import signal
+import subprocess
+import sys
 import warnings
 
 import click
@@ -14,9 +17,10 @@ class OutOfMemoryError(RuntimeError):
 
 @pytest.fixture(autouse=True)
 def signals():
-    before = signal.getsignal(signal.SIGTERM)
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for kind, handler in before.items():
+        signal.signal(kind, handler)
 
 
 def ended(error, capsys):
@@ -85,3 +89,34 @@ def test_warnings_are_lines(capsys):
 def test_what_is_a_fault_of_the_program_is_not_hidden(capsys):
     with pytest.raises(RuntimeError, match="odd"):
         ended(RuntimeError("odd"), capsys)
+
+
+SECOND = """
+import atexit, os, signal, time
+import click
+from dispr.cli.main import run
+
+@atexit.register
+def linger():
+    os.kill(os.getpid(), getattr(signal, "{second}"))
+    time.sleep(1)
+
+@click.command()
+def command():
+    print("begun")
+    os.kill(os.getpid(), getattr(signal, "{first}"))
+    time.sleep(1)
+
+run(command, "dispr")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other signals")
+@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("second", ["SIGINT", "SIGTERM"])
+def test_a_second_signal_while_the_program_ends(first, second):
+    code = SECOND.format(first=first, second=second)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 130
+    assert found.stdout == "begun\n"
+    assert found.stderr.strip() == STOPPED

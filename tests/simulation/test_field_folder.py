@@ -42,3 +42,9 @@ def test_goes_on_and_refuses_other_fields(tmp_path):
         simulate_fields(tmp_path, 2, 2, 1, (128, 128), SPHERES)
     with pytest.raises(FileError, match="something else"):
         simulate_fields(tmp_path / "labels", 2, 2, 1, (128, 128), SPHERES)
+
+
+def test_goes_on_where_a_run_was_stopped_before_its_record(tmp_path):
+    for name in (".writing-x.json", "dispr_checksums.txt"):
+        (tmp_path / name).touch()
+    assert len(simulate_fields(tmp_path, 1, 2, 0, (128, 128), SPHERES)) == 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -85,14 +88,16 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
 
     With 3 (`dispr.cli.say.PARTLY`) where the command returns that: it is done, but for some cells.
 
-    SIGTERM, by which schedulers and `timeout` stop a program, interrupts as Ctrl-C does.
+    SIGTERM, by which schedulers and `timeout` stop a program, interrupts as Ctrl-C does. When all
+    is done or given up, both end the program at once.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with warnings_as_lines():
-            code = command.main(prog_name=name, standalone_mode=False)
-        sys.exit(code or 0)
+        _on_signals(_interrupt)
+        try:
+            with warnings_as_lines():
+                code = command.main(prog_name=name, standalone_mode=False) or 0
+        finally:
+            _on_signals(_leave)
     except (click.Abort, KeyboardInterrupt):
         _end(STOPPED, 130)
     except click.ClickException as error:
@@ -111,10 +116,27 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
     except OSError as error:
         # What no module foresaw of the file system: still a sentence that names the file.
         _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)
+    sys.exit(code)
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], NoReturn]) -> None:
+    """Say what SIGTERM and Ctrl-C do, where the program is in charge of them."""
+    if threading.current_thread() is threading.main_thread():
+        for kind in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(kind) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(kind, handler)
 
 
 def _interrupt(kind: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _leave(kind: int, frame: FrameType | None) -> NoReturn:
+    """End without a traceback: nothing is left to be undone, and Python's own end may take long."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    os._exit(130)
 
 
 def _end(message: str, code: int) -> NoReturn:

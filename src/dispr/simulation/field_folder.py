@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dispr.checksums import NAME as CHECKSUMS
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
 from dispr.progress import SILENT, Progress
@@ -57,7 +58,7 @@ def simulate_fields(
         raise ConfigError(f"{fields} fields cannot be simulated; choose 1 or more.")
     record = {"cells": cells, "seed": seed, "shape": [*shape], "types": [*check_types(types)]}
     before = taken_up(out / RECORD, "simulated fields", record)
-    if before is None and out.is_dir() and any(out.iterdir()):
+    if before is None and _holds_files(out):
         raise FileError(f"{out} holds something else than these fields; name another folder.")
     count = progress.counter("Simulating", fields)
     images = []
@@ -75,3 +76,9 @@ def simulate_fields(
         images.append(paths[-1])
         count()
     return images
+
+
+def _holds_files(folder: Path) -> bool:
+    """Tell whether a folder holds more than a run leaves that is stopped before its record."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return any(name != CHECKSUMS and not name.startswith(".") for name in names)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -109,6 +111,19 @@ def test_ome_tiff(tmp_path):
         assert 'PhysicalSizeZ="0.172"' in tiff.ome_metadata
         np.testing.assert_array_equal(tiff.asarray(), whole(volume))
     assert [p.name for p in tmp_path.iterdir()] == ["labels.ome.tif"]
+
+
+def test_equal_volumes_are_equal_files_and_others_have_other_names(tmp_path):
+    found = {}
+    for name, radius in (("a", 20.0), ("again", 20.0), ("b", 15.0)):
+        volume = FieldVolume([placed_shape(5, Square(3, 4, 64), ball(radius))], (70, 80))
+        path = write_volume(tmp_path / name, volume, "tif", 0.172)
+        content = path.read_bytes()
+        found[name] = content, re.search(rb"urn:uuid:([0-9a-f-]{36})", content)[1]
+        with tifffile.TiffFile(path) as tiff:
+            assert (tiff.series[0].axes, "µm" in tiff.ome_metadata) == ("ZYX", True)
+    assert found["a"] == found["again"]
+    assert found["a"][1] != found["b"][1]
 
 
 def test_ome_zarr(tmp_path):

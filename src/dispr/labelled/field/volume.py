@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -85,16 +87,18 @@ def _write_tiff(
     about: dict[str, Any] = {
         "axes": "ZYX",
         "Name": "labels",
+        "UUID": str(uuid.UUID(int=0)),
         "Description": f"Plane {volume.focus} is the imaged section (the first plane is 0).",
     }
     if pixel_size is not None:
         for axis in "XYZ":
             about |= {f"PhysicalSize{axis}": pixel_size, f"PhysicalSize{axis}Unit": "µm"}
     size = int(np.prod(volume.shape, dtype=np.int64)) * volume.dtype.itemsize
+    digest = hashlib.sha256()
     with atomic_path(path) as temporary:
         tifffile.imwrite(
             temporary,
-            planes,
+            _digested(planes, digest),
             shape=volume.shape,
             dtype=volume.dtype,
             ome=True,
@@ -103,6 +107,16 @@ def _write_tiff(
             metadata=about,
             maxworkers=1,
         )
+        # Not tifffile's, which is of the machine and the moment: equal volumes are equal files.
+        own = uuid.UUID(bytes=digest.digest()[:16], version=5)
+        comment = str(tifffile.tiffcomment(temporary)).replace(about["UUID"], str(own))
+        tifffile.tiffcomment(temporary, comment.encode())
+
+
+def _digested(planes: Iterator[np.ndarray], digest: Any) -> Iterator[np.ndarray]:
+    for plane in planes:
+        digest.update(plane.tobytes())
+        yield plane
 
 
 def _write_zarr(
