@@ -180,7 +180,7 @@ def check_command(words: list[str]) -> None:
         parse(cli, "dispr", rest[rest.index("-m") + 2 :])
     elif program == "make":
         makefile = (ROOT / "Makefile").read_text()
-        known_targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
+        known_targets = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
         for word in rest:
             name, equals, _ = word.partition("=")
             there = f"$({name})" in makefile if equals else name in known_targets
