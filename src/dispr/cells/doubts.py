@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
-from scipy import ndimage
+
+from dispr.cells.pieces import pieces_of
 
 SPECK = 3
 """Pixels of the smallest piece of a mask that is worth a word; real masks have single ones."""
@@ -41,9 +42,8 @@ def doubts_mask(inside: np.ndarray, of_pieces: bool = False) -> list[str]:
     border = np.concatenate([inside[0], inside[-1], inside[1:-1, 0], inside[1:-1, -1]])
     if border.any():
         found.append("touches the border of the image, so a part of the cell may be missing")
-    pieces, count = ndimage.label(inside, np.ones((3, 3), bool))
-    areas = np.bincount(pieces.ravel())[1:]
-    many = int(np.count_nonzero(areas >= SPECK)) if count else 0
+    _, areas = pieces_of(inside)
+    many = int(np.count_nonzero(areas >= SPECK))
     if many > 1 and not of_pieces:
         rest = int(areas.sum() - areas.max())
         found.append(

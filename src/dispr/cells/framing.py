@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from dispr.cells.arrays import (
     SIZE,
@@ -24,6 +23,7 @@ from dispr.cells.arrays import (
 )
 from dispr.cells.box import Box, at_border, bounding_box, longer_side
 from dispr.cells.frame import Frame, Frames, choose_frames, enlarge
+from dispr.cells.pieces import pieces_of
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 
 SMALLER = "It is too large for the frame, so it was shown smaller."
@@ -300,12 +300,8 @@ def body_of(inside: np.ndarray) -> tuple[Box, int]:
         (Y, X), bool: its pixels. Pieces smaller than `SPECK` of the largest one are passed over:
         one stray pixel would move the box. Where nothing is inside, the box is the whole.
     """
-    pieces, count = ndimage.label(inside, np.ones((3, 3), bool))
-    if count > 1:
-        areas = np.bincount(pieces.ravel())
-        areas[0] = 0
-        large = areas >= SPECK * areas.max()
-        inside, count = large[pieces], int(large.sum())
-    if not count:
+    pieces, areas = pieces_of(inside)
+    if not areas.size:
         return tuple(slice(0, length) for length in inside.shape), 0
-    return bounding_box(inside), count
+    large = areas >= SPECK * areas.max()
+    return bounding_box(np.append(False, large)[pieces]), int(large.sum())

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from dispr.cells.pieces import pieces_of
+
 
 @dataclass(frozen=True)
 class Trait:
@@ -111,7 +113,6 @@ def _outline(inside: np.ndarray) -> dict[str, float]:
     last = np.array(inside.shape) - 1
     # A pixel is a square, whose own second moment is 1/12.
     spread = np.linalg.eigvalsh(np.cov(places.T) if area > 2 else np.zeros((2, 2))) + 1 / 12
-    parts, _ = ndimage.label(inside, np.ones((3, 3)))
     filled = float(ndimage.binary_fill_holes(inside).sum())
     length = max(float(perimeter(inside)), 1.0)
     return {
@@ -121,7 +122,7 @@ def _outline(inside: np.ndarray) -> dict[str, float]:
         "circularity": min(4 * np.pi * area / length**2, 2.0),
         "offset": float(np.hypot(*((low + high - last) / 2))),
         "margin": float(min(*low, *(last - high))),
-        "one_piece": float(np.bincount(parts.ravel())[1:].max()) / area,
+        "one_piece": float(pieces_of(inside)[1].max()) / area,
         "holes": (filled - area) / filled,
     }
 

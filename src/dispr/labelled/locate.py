@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.cells.box import Box, at_border, bounding_box, longer_side, within
+from dispr.cells.pieces import pieces_of
 from dispr.cells.spacing import Spacing
 from dispr.errors import ArrayError, NoCellsError
 
@@ -145,16 +146,8 @@ def mask_pieces(array: np.ndarray) -> np.ndarray | None:
     whole = {1, 255} if array.dtype == bool else {1, 255, np.iinfo(array.dtype).max}
     if largest not in whole or ((array != 0) & (array != largest)).any():
         return None
-    pieces, count = _pieces(array != 0)
-    if count < 2 or np.sum(np.bincount(pieces.ravel())[1:] >= LEAST_PIXELS) < 2:
-        return None
-    return pieces
-
-
-def _pieces(inside: np.ndarray) -> tuple[np.ndarray, int]:
-    """Give a number to each piece of a body; pixels that touch by a corner are of one."""
-    pieces, count = ndimage.label(inside, np.ones((3,) * inside.ndim, bool))
-    return np.asarray(pieces), int(count)
+    pieces, sizes = pieces_of(array != 0)
+    return pieces if np.count_nonzero(sizes >= LEAST_PIXELS) > 1 else None
 
 
 def refuse_greys(array: np.ndarray, name: str) -> None:
@@ -280,9 +273,9 @@ def locate_cells(labels: np.ndarray) -> Iterator[LocatedCell]:
     """
     for label, box in label_boxes(labels):
         inside = labels[box] == label
-        pieces, count = _pieces(inside)
-        if count > 1:
-            largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
+        pieces, sizes = pieces_of(inside)
+        if len(sizes) > 1:
+            largest = 1 + int(np.argmax(sizes))
             part = ndimage.find_objects(pieces)[largest - 1]
             inside, box = pieces[part] == largest, within(box, part)
-        yield LocatedCell(label, box, inside, at_border(box, labels.shape), count)
+        yield LocatedCell(label, box, inside, at_border(box, labels.shape), len(sizes))

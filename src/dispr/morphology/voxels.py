@@ -6,6 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
+from dispr.cells.pieces import pieces_of
+
 
 def volume(body: np.ndarray) -> int:
     """Count the occupied voxels."""
@@ -82,10 +84,5 @@ def fragment_share(body: np.ndarray) -> float:
     body : ndarray
         bool, (Z, Y, X).
     """
-    from scipy.ndimage import label
-
-    pieces, count = label(body, np.ones((3, 3, 3)))
-    if count < 2:
-        return 0.0
-    sizes = np.bincount(pieces.ravel())[1:]
-    return float(1 - sizes.max() / sizes.sum())
+    _, sizes = pieces_of(body)
+    return float(1 - sizes.max() / sizes.sum()) if sizes.size else 0.0
