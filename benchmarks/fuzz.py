@@ -2,11 +2,16 @@
 
     python benchmarks/fuzz.py --seed 1 --inputs 20000 --minutes 20
 
-Small valid files of every kind are made (`fuzz_readers.py`). Each input is one of them, changed in
-one to four places: bits, blocks, numbers of binary headers, words of texts. Files stand without
-checksums, so that readers see what is in them. An outcome is one of: value, refused
-(`dispr.errors`), TRACEBACK, HANG (more than 10 s), MEMORY (more than 2 GiB, or none left), CRASH.
-The first of each kind of the last four is shown, and its input kept with `--keep`.
+Small valid files of every kind are made (`fuzz_readers.py`). Half of the inputs are such files,
+changed in one to four places: bits, blocks, numbers of binary headers, words of texts. The others
+are built piece by piece (`hostile_files.py`), where there is a builder for their kind. Files stand
+without checksums, so that readers see what is in them.
+
+An outcome is one of: value, refused (`dispr.errors`), TRACEBACK, HANG (more than 10 s), MEMORY
+(more than 1 GiB with images limited to 0.25 GiB, or none left), CRASH, CODE (a program, a shell, a
+connection or a file's own Python code was started), OUTSIDE (something outside the folder of the
+file was written, moved or removed; told by audit events of Python). The first of each kind of the
+last six is shown, and its input kept with `--keep`. The exit code is 1 if there was any.
 """
 
 from __future__ import annotations
@@ -31,7 +36,15 @@ from typing import Any
 CHECKSUMS = "dispr_checksums.txt"
 LIMIT_S = 10.0
 START_S = 120.0
-MOST_MEMORY = 2 * 2**30
+MOST_MEMORY = 2**30
+LIMIT_GIB = "0.25"
+
+CODE = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "subprocess.Popen")
+CODE += ("socket.connect", "ctypes.dlopen", "pty.spawn", "os.fork", "code.__new__")
+WRITES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
+WRITES += ("os.chmod", "os.chown", "os.utime", "shutil.rmtree", "shutil.move", "shutil.copyfile")
+"""Events of Python (PEP 578) that a reader has no reason for; and those that it has within its own
+folder."""
 
 WORDS = (
     *(b"", b"0", b"-1", b"1e999", b"nan", b"inf", b"9" * 5000, b"null", b"true", b"[]", b"{}"),
@@ -112,6 +125,35 @@ def _other_table(text: str, chance: random.Random) -> str:
     return "\n".join(map(",".join, lines))
 
 
+class Watch:
+    """Takes note of what a reader does beside reading."""
+
+    def __init__(self) -> None:
+        self.inside: tuple[str, ...] = ()
+        self.seen: list[str] = []
+        sys.addaudithook(self.event)
+
+    def event(self, name: str, given: tuple[Any, ...]) -> None:
+        """Take note of an event of Python."""
+        if not self.inside:
+            return
+        if name in CODE or (name == "exec" and getattr(given[0], "co_filename", "") == "<string>"):
+            self.seen.append(f"CODE {name}")
+        elif name == "open" and isinstance(given[0], (str, bytes)):
+            writes = given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) if given[2] else 0
+            if writes:
+                self.outside(name, given[0])
+        elif name in WRITES:
+            self.outside(name, given[0])
+
+    def outside(self, name: str, path: object) -> None:
+        """Take note of a path outside the folder."""
+        if isinstance(path, (str, bytes, os.PathLike)):
+            whole = os.path.abspath(os.fsdecode(path))
+            if not whole.startswith(self.inside):
+                self.seen.append(f"OUTSIDE {name}: {whole[:100]}")
+
+
 def serve(pipe: Connection, name: str, made: str) -> None:
     """Read what comes through a pipe, one file after another, and answer with the outcome."""
     import logging
@@ -122,6 +164,7 @@ def serve(pipe: Connection, name: str, made: str) -> None:
     warnings.simplefilter("ignore")
     logging.disable()
     reader = readers(Path(made))[name]
+    watch = Watch()
     with tempfile.TemporaryDirectory() as room:
         folder = Path(room) / "folder"
         if reader.beside:
@@ -136,11 +179,20 @@ def serve(pipe: Connection, name: str, made: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes there
         pipe.send("ready" if "value" in outcomes else f"no file of {name} is valid: {outcomes}")
         limit_memory()
+        os.environ["DISPR_LARGEST_GIB"] = LIMIT_GIB
+        os.chdir(folder)
+        # Libraries keep files of their own in the folder of temporary files.
+        inside = (os.path.abspath(room), os.devnull)
         while True:
             path.write_bytes(pipe.recv_bytes())
             before = most_memory()
+            watch.inside = inside
             outcome = _outcome(reader.read, path)
+            watch.inside = ()
             more = most_memory() - before
+            if watch.seen:
+                outcome = watch.seen[0]
+                watch.seen.clear()
             pipe.send(f"MEMORY {more / 2**30:.0f} GiB" if more > MOST_MEMORY else outcome)
 
 
@@ -167,7 +219,16 @@ def _outcome(read: object, path: Path) -> str:
 
 
 def most_memory() -> int:
-    """Give the most memory that this process has had, in bytes; 0 where that is not told."""
+    """Give the most memory that this process has had, in bytes; 0 where that is not told.
+
+    On Linux since the last call.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        return int(peak[1]) * 1024 if peak else 0
     try:
         import resource
     except ImportError:  # Windows
@@ -183,7 +244,7 @@ def limit_memory() -> None:
         import resource
 
         now = int(status.read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + 3 * MOST_MEMORY // 2, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (now + 2 * MOST_MEMORY, resource.RLIM_INFINITY))
 
 
 class Server:
@@ -230,17 +291,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--inputs", type=int, default=20_000, help="files to read in all")
     parser.add_argument("--minutes", type=float, default=20.0, help="time for all")
-    parser.add_argument("--only", default="", help="part of the name of a reader")
+    parser.add_argument("--only", default="", help="parts of the names of readers: A,B")
     parser.add_argument("--keep", type=Path, help="folder for the inputs that are shown")
     given = parser.parse_args()
     from fuzz_readers import make, readers
+    from hostile_files import Chance, build
 
     total: Counter[str] = Counter()
     kinds: set[str] = set()
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)
         make(room)
-        chosen = {key: one for key, one in readers(room).items() if given.only in key}
+        chosen = {
+            key: one
+            for key, one in readers(room).items()
+            if any(part in key for part in given.only.split(","))
+        }
         end = time.monotonic() + 60 * given.minutes
         for turn, (key, reader) in enumerate(chosen.items()):
             chance = random.Random(f"{given.seed} {key}")
@@ -248,7 +314,9 @@ def main() -> None:
             server = Server(key, room)
             stop = time.monotonic() + (end - time.monotonic()) / (len(chosen) - turn)
             for number in range(-(-given.inputs // len(chosen))):
-                content = changed(chance.choice(reader.valid), chance)
+                valid = chance.choice(reader.valid)
+                built = build(key, Chance(chance), valid) if number % 2 else None
+                content = changed(valid, chance) if built is None else built
                 outcome = server.outcome(content)
                 counts[outcome.split()[0]] += 1
                 kind = re.sub(r"\d+", "0", f"{key}: {outcome.partition(': ')[0]}")
@@ -263,7 +331,8 @@ def main() -> None:
             server.end()
             total += counts
             print(f"{key}: {dict(counts)}", flush=True)
-    print(json.dumps(total, indent=1))
+    print(json.dumps({"inputs": total.total(), **total}, indent=1))
+    sys.exit(bool(kinds))
 
 
 if __name__ == "__main__":

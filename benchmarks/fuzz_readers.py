@@ -133,6 +133,7 @@ def readers(room: Path) -> dict[str, Reader]:
         "NPY": Reader("a.npy", _npys(), every(read_image, read_labels)),
         "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_image, read_labels)),
         "zip": Reader("a.zip", _zips(), _unpack),
+        "OME-XML": Reader("a.companion.ome", [_COMPANION.encode()], _ome_xml),
         "weights": Reader("a.safetensors", [_unsealed_weights(*held("w.safetensors"))], _weights),
         "published checkpoint": Reader("a.pt", held("published.pt"), _convert),
         "familiarity": Reader("a.json", [_unsealed(SHIPPED.read_bytes())], load_familiarity),
@@ -249,6 +250,22 @@ def _unpack(path: Path) -> None:
         unzip(path, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+_COMPANION = (
+    '<OME UUID="urn:a"><Image><Pixels DimensionOrder="XYZCT" SizeX="37" SizeY="24" SizeZ="1" '
+    'SizeC="1" SizeT="1" PhysicalSizeX="0.2" PhysicalSizeXUnit="um"><TiffData IFD="0"/></Pixels>'
+    "</Image></OME>"
+)
+
+
+def _ome_xml(path: Path) -> None:
+    """Read an OME-TIFF whose metadata are in another file."""
+    image = path.with_name("a.ome.tif")
+    if not image.is_file():
+        about = f'<OME><BinaryOnly MetadataFile="{path.name}"/></OME>'
+        tifffile.imwrite(image, GREYS, description=about, metadata=None)
+    every(look, read_size, read_greys)(image)
 
 
 STACKS: dict[str, Any] = {
@@ -387,7 +404,7 @@ def _saved(array: np.ndarray) -> bytes:
 
 def _zips() -> list[bytes]:
     found = []
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", method) as archive:
             for name in ("cells/image/a.tif", "cells/mask/a.tif"):

@@ -98,6 +98,9 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
         check_size(path, series.shape, np.dtype(series.dtype).itemsize)
         for page in series.pages:
             if page is not None:
+                ends = map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
+                if max(ends, default=0) > tiff.filehandle.size:
+                    raise damaged(path)
                 check_expansion(path, page)
         array = series.asarray()
         if not array.size:
@@ -157,9 +160,46 @@ def opened_tiff(path: Path, **options: Any) -> Iterator[Any]:
     """
     import tifffile
 
-    with tiff_errors(path), tifffile.TiffFile(path, **options) as tiff:
-        _check_chain(path, tiff)
-        yield tiff
+    with tiff_errors(path):
+        _check_tags(path)
+        with tifffile.TiffFile(path, **options) as tiff:
+            _check_chain(path, tiff)
+            yield tiff
+
+
+_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of a value of a tag, by its type; 1 of the others."""
+
+
+def _check_tags(path: Path) -> None:
+    """Make sure that no tag claims more bytes than there are, which tifffile would ask for.
+
+    What is no TIFF file, or ends too early, is left to tifffile.
+    """
+    with contextlib.suppress(struct.error), open(path, "rb") as file:
+        whole = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        order = ">" if file.read(2) == b"MM" else "<"
+        big = struct.unpack(f"{order}H", file.read(2))[0] == 43
+        counts, entries, offsets = (
+            (f"{order}Q", f"{order}HHQ8x", f"{order}Q")
+            if big
+            else (f"{order}H", f"{order}HHI4x", f"{order}I")
+        )
+        file.seek(8 if big else 4)
+        (offset,) = struct.unpack(offsets, file.read(struct.calcsize(offsets)))
+        seen: set[int] = set()
+        while offset and offset not in seen and offset < whole:
+            seen.add(offset)
+            file.seek(offset)
+            (tags,) = struct.unpack(counts, file.read(struct.calcsize(counts)))
+            if tags > MOST_TAGS:
+                raise damaged(path)
+            for _ in range(tags):
+                _, kind, count = struct.unpack(entries, file.read(struct.calcsize(entries)))
+                if count * _SIZES.get(kind, 1) > whole:
+                    raise damaged(path)
+            (offset,) = struct.unpack(offsets, file.read(struct.calcsize(offsets)))
 
 
 def _check_chain(path: Path, tiff: Any) -> None:

@@ -162,6 +162,7 @@ def _deep(path: Path, header: Header) -> np.ndarray:
     size = header.height * (1 + edge)
     expand = zlib.decompressobj()
     data = bytearray()
+    whole = path.stat().st_size
     try:
         with open(path, "rb") as file:
             file.seek(8)
@@ -172,7 +173,7 @@ def _deep(path: Path, header: Header) -> np.ndarray:
                 if kind != b"IDAT":
                     file.seek(length + 4, 1)
                     continue
-                body = file.read(length)
+                body = file.read(min(length, whole))
                 if struct.unpack(">I", file.read(4))[0] != zlib.crc32(kind + body):
                     raise ValueError("checksum")
                 data += expand.decompress(body, size - len(data))

@@ -9,6 +9,7 @@ module: numpy itself takes what a pickle says of a type at its word, and reads m
 from __future__ import annotations
 
 import math
+import mmap
 import pickle
 import pickletools
 import re
@@ -74,9 +75,12 @@ def read_cellpose(path: Path, key: str) -> np.ndarray:
         with open(path, "rb") as file:
             _skip_header(file)
             start = file.tell()
-            _check_pickle(file, path.stat().st_size)
-            file.seek(start)
-            content = _Unpickler(file).load()
+            # Of a file, more may be asked for than there is.
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+                whole.seek(start)
+                _check_pickle(whole, len(whole))
+                whole.seek(start)
+                content = _Unpickler(whole).load()
     except _RefusedError as error:
         raise FileError(
             f"{path} holds {error} beside arrays and plain values, which could be harmful; export "
@@ -100,7 +104,7 @@ def read_cellpose(path: Path, key: str) -> np.ndarray:
 _OTHERS = {"masks": "--labels", "img": "the image itself"}
 
 
-def _check_pickle(file: BinaryIO, size: int) -> None:
+def _check_pickle(file: Any, size: int) -> None:
     """Look at all steps of a pickle, without taking them, for memory that it asks for in vain."""
     for step, argument, _ in pickletools.genops(file):
         if "PUT" in step.name and isinstance(argument, int) and argument > size:

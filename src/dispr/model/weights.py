@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import mmap
 import os
 import pickle
 import pickletools
@@ -14,7 +15,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -265,9 +266,13 @@ def load_torch(path: Path) -> Any:
                 if member.filename.endswith(".pkl"):
                     _check_names(io.BytesIO(archive.read(member)))
     else:
-        with open(path, "rb") as file:
+        with (
+            open(path, "rb") as file,
+            # Of a file, more may be asked for than there is.
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole,
+        ):
             for _ in range(LEGACY_PICKLES):
-                _check_names(file)
+                _check_names(whole)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # remarks on the pickle protocol
         found = torch.load(path, map_location="cpu", weights_only=True)
@@ -280,7 +285,7 @@ LEGACY_PICKLES = 5
 keys."""
 
 
-def _check_names(file: BinaryIO) -> None:
+def _check_names(file: Any) -> None:
     """Look at the names in a pickle, and admit no more than tensors need.
 
     torch admits others too, among them bytearray, which takes as much memory as it is told.
