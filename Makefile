@@ -2,6 +2,7 @@
 # make test    install what the tests need and run them
 # make mutants change the source in small ways, and see whether the tests notice
 # make fault-test  stop commands at random moments, run them again, and compare (Linux)
+# make fuzz    read a million damaged and hostile files (hours), and count what becomes of them
 # make lint    check style, types and the order of the modules
 # make package build wheel and source distribution in dist/, and check them
 # make docs    install what the site takes and build it: build/docs/index.html
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test mutants fault-test lint package docs clean
+.PHONY: demo test mutants fault-test fuzz lint package docs clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -39,6 +40,10 @@ mutants: $(VENV)/tested
 FAULTS ?= --minutes 30
 fault-test: $(VENV)/tested
 	$(BIN)/python benchmarks/faults.py $(FAULTS)
+
+# FUZZ="--minutes 60 --only TIFF,PNG": options of benchmarks/fuzz.py
+fuzz: $(VENV)/tested
+	$(BIN)/python benchmarks/fuzz.py --inputs 1000000 --minutes 600 --keep build/fuzz $(FUZZ)
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .

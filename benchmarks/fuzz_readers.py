@@ -46,6 +46,7 @@ from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder
 from dispr.network.shape_decoder import ShapeDecoderConfig
 from dispr.prediction.files import PredictionFolder
+from dispr.records import taken_up
 from dispr.report.fieldmap import field_map
 from dispr.report.sources import find_sources
 from dispr.scores.intervals import stated_intervals
@@ -279,10 +280,10 @@ STACKS: dict[str, Any] = {
 
 
 def _plan(folder: Path) -> None:
-    record = plan._read_record(folder)
+    run = {key: STACKS[key] for key in ("version", "settings", "classes", "stacks")}
+    record = taken_up(folder / plan.RECORD, "cells of stacks", run)
     assert record is not None
-    plan._change(record, {**STACKS, "frame_um": 11.0})
-    plan.Plan(float(record["frame_um"]), dict(record["splits"]))
+    plan._plan_of(record, folder / plan.RECORD)
 
 
 def _manifest(folder: Path) -> None:

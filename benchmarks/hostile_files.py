@@ -124,7 +124,7 @@ def tiff(choice: Choice) -> bytes:
         parts = [content_of(choice, row * max(1, min(rows, height))) for _ in range(strips)]
         parts = [packed(choice, part) if deflate else part for part in parts]
         text = one_of(choice, ("", "", IMAGEJ, "xml"))
-        text = ome_xml(choice) if text == "xml" else text
+        text = ome_xml(choice, (width, height)) if text == "xml" else text
         tags: dict[int, tuple[int, Sequence[int] | bytes]] = {
             254: (4, [number(choice, 0)]),
             256: (4, [number(choice, width)]),
@@ -168,22 +168,24 @@ def tiff(choice: Choice) -> bytes:
     return bytes(out)
 
 
-def ome_xml(choice: Choice) -> str:
-    """Build OME-XML."""
-    axes = " ".join(f'Size{axis}="{number(choice, choice.whole(1, 40))}"' for axis in "XYZCT")
-    order = one_of(choice, ("XYZCT", "XYCZT", "XYTZC", "XY", "ZZZZZ", "", "TCZYX"))
-    size = one_of(choice, ("0.5", "-1", "nan", "1e999", "", "0", "\u0661"))
+def ome_xml(choice: Choice, size: tuple[int, int] = (37, 24)) -> str:
+    """Build OME-XML of an image of so many columns and rows."""
+    sizes = zip("XYZCT", (*size, 1, 1, 1), strict=True)
+    axes = " ".join(f'Size{axis}="{number(choice, n)}"' for axis, n in sizes)
+    orders = ("XYZCT", "XYCZT", "XYTZC", "XYTCZ", "XY", "ZZZZZ", "", "TCZYX")
+    order = one_of(choice, orders if odd(choice) else orders[:4])
+    edge = one_of(choice, ("0.5", "-1", "nan", "1e999", "", "0", "\u0661"))
     unit = one_of(choice, ("um", "\u00b5m", "furlong", "", "pixel"))
     data = ""
-    for _ in range(choice.whole(0, 3)):
+    for _ in range(one_of(choice, (0, 1, 1, 3))):
         file = one_of(choice, NAMES).replace("\0", "").encode("utf-8", "replace").decode()
-        uuid = f'<UUID FileName="{file}">urn:a</UUID>' if odd(choice, 3) else ""
+        uuid = f'<UUID FileName="{file}">urn:a</UUID>' if odd(choice) else ""
         first = " ".join(f'First{axis}="{number(choice, 0)}"' for axis in "ZCT")
         pages = f'IFD="{number(choice, 0)}" PlaneCount="{number(choice, 1)}"'
         data += f"<TiffData {first} {pages}>{uuid}</TiffData>"
-    pixels = f'<Pixels DimensionOrder="{order}" {axes} PhysicalSizeX="{size}" '
+    pixels = f'<Pixels DimensionOrder="{order}" {axes} PhysicalSizeX="{edge}" '
     pixels += f'PhysicalSizeXUnit="{unit}">{data}</Pixels>'
-    text = f"<OME>{f'<Image>{pixels}</Image>' * choice.whole(0, 2)}</OME>"
+    text = f"<OME>{f'<Image>{pixels}</Image>' * one_of(choice, (1, 1, 1, 0, 2))}</OME>"
     if odd(choice):
         text = f'<!DOCTYPE OME [<!ENTITY a "{"b" * 99}">]>' + text.replace("<OME>", "<OME>&a;&a;")
     if odd(choice):

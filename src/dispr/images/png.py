@@ -6,6 +6,7 @@ values of 2 and 4 bits to 8.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import zlib
@@ -86,6 +87,7 @@ def read_png(path: Path, use: Use) -> tuple[np.ndarray, str]:
     # Deflate makes no more of a byte, so that no more memory is asked for.
     if math.prod(header.shape) * header.bits > path.stat().st_size * 8 * MOST_EXPANDED[8]:
         raise FileError(f"{path} {_DAMAGED}")
+    _check_lengths(path)
     if header.frames > 1:
         raise FileError(
             f"{path} is an animation of {header.frames} pictures; save the one that is meant."
@@ -136,6 +138,18 @@ def read_header(path: Path) -> Header:
         raise FileError(f"{path} {_DAMAGED}") from error
 
 
+def _check_lengths(path: Path) -> None:
+    """Make sure that no chunk claims to be longer than the file, which Pillow would ask for."""
+    whole = path.stat().st_size
+    with contextlib.suppress(struct.error), open(path, "rb") as file:
+        file.seek(8)
+        while True:
+            length, _ = struct.unpack(">I4s", file.read(8))
+            if length > whole:
+                raise FileError(f"{path} {_DAMAGED}")
+            file.seek(length + 4, 1)
+
+
 def _by_pillow(path: Path, header: Header) -> np.ndarray:
     from PIL import PngImagePlugin
 
@@ -162,7 +176,6 @@ def _deep(path: Path, header: Header) -> np.ndarray:
     size = header.height * (1 + edge)
     expand = zlib.decompressobj()
     data = bytearray()
-    whole = path.stat().st_size
     try:
         with open(path, "rb") as file:
             file.seek(8)
@@ -173,7 +186,7 @@ def _deep(path: Path, header: Header) -> np.ndarray:
                 if kind != b"IDAT":
                     file.seek(length + 4, 1)
                     continue
-                body = file.read(min(length, whole))
+                body = file.read(length)
                 if struct.unpack(">I", file.read(4))[0] != zlib.crc32(kind + body):
                     raise ValueError("checksum")
                 data += expand.decompress(body, size - len(data))

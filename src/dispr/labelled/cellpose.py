@@ -8,6 +8,7 @@ module: numpy itself takes what a pickle says of a type at its word, and reads m
 
 from __future__ import annotations
 
+import io
 import math
 import mmap
 import pickle
@@ -21,6 +22,9 @@ import numpy as np
 
 from dispr.errors import FileError
 from dispr.files import check_size
+
+LONGEST_HEADER = 2**17
+"""Bytes from which the header of an NPY file is read; it may claim to be longer."""
 
 
 def holds_objects(path: Path) -> bool:
@@ -113,13 +117,15 @@ def _check_pickle(file: Any, size: int) -> None:
 
 def _skip_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     """Move behind the header of an NPY file; give shape and type of what follows."""
-    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    start = io.BytesIO(file.read(LONGEST_HEADER))
+    version = np.lib.format.read_magic(start)  # type: ignore[no-untyped-call]
     read: Callable[..., Any] = (
         np.lib.format.read_array_header_1_0
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    shape, _, kind = read(file)
+    shape, _, kind = read(start)
+    file.seek(start.tell())
     return tuple(shape), np.dtype(kind)
 
 
@@ -204,6 +210,8 @@ class _Array:
             return
         if isinstance(content, str):  # of Python 2
             content = content.encode("latin1")
+        if not isinstance(content, (bytes, bytearray, memoryview, pickle.PickleBuffer)):
+            raise TypeError("no content")
         # Of its own memory, which can be written to.
         values = np.frombuffer(bytearray(content), kind.dtype)
         self.values = values.reshape(shape, order=order)

@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -83,6 +84,14 @@ def test_npy_that_claims_too_much(tmp_path, shape, kind):
         refused(read, path, "states|damaged|holds no pixels|has the type")
 
 
+@pytest.mark.parametrize("objects", [False, True])
+def test_npy_whose_header_claims_too_much(tmp_path, objects):
+    path = tmp_path / ("a_seg.npy" if objects else "a.npy")
+    path.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1) + b"{'descr': '|O'")
+    with little_asked_for():
+        refused(read_labels, path, "damaged")
+
+
 def test_png_of_a_billion_pixels(tmp_path, zeros):
     path = tmp_path / "a.png"
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2**15, 2**15, 8, 0, 0, 0, 0))
@@ -138,6 +147,53 @@ def test_tiff_that_claims_too_much(tmp_path):
     path.write_bytes(content)
     for read in (look, read_pixels, read_numbers):
         refused(read, path, "states|damaged")
+
+
+@contextlib.contextmanager
+def little_asked_for():
+    """Make sure that the block asks for no more than 64 MiB, used or not."""
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26
+
+
+@pytest.mark.parametrize("depth", [(8, 0), (16, 2)], ids=["grey", "deep colours"])
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt"])
+def test_png_whose_chunk_claims_too_much(tmp_path, depth, kind):
+    path = tmp_path / "a.png"
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, *depth, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(8 * (1 + 8 * (6 if depth[1] else 1)))))
+    last = struct.pack(">I", 2**31 - 1) + kind + bytes(8)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + last)
+    with little_asked_for():
+        refused(read_pixels, path, "damaged")
+
+
+@pytest.mark.parametrize(
+    ("tag", "field"), [("Software", 4), ("StripByteCounts", 8), ("StripByteCounts", 4)]
+)
+def test_tiff_whose_tag_claims_too_much(tmp_path, tag, field):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((24, 37), np.uint8), compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[0].tags[tag].offset
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, start + field, 2**31 - 1)
+    path.write_bytes(content)
+    for read in (look, read_pixels, read_tiff):
+        with little_asked_for():
+            refused(read, path, "damaged")
+
+
+def test_pickles_whose_texts_claim_too_much(tmp_path):
+    for name, read in (("a_seg.npy", read_labels), ("a.pt", read_state_dict)):
+        path = tmp_path / name
+        content = b"\x80\x02B" + struct.pack("<I", 2**32 - 1) + b"abc."
+        path.write_bytes(npy_of_objects(content) if name.endswith("npy") else content)
+        with little_asked_for():
+            refused(read, path, "damaged")
 
 
 LAUGHS = "".join(f'<!ENTITY l{k} "{f"&l{k - 1};" * 10}">' for k in range(1, 10))
@@ -243,10 +299,11 @@ FIELDS = (3, "|", None, ("a",), {"a": (np.dtype(object), 0)}, 16, 1, 1)
         rebuilt(Odd(np.dtype, ("V0", False, True)), b"", (2**20, 2**10)),
         rebuilt(Odd(np.dtype, ("u1", False, True)), b"1234", (2**40,)),
         rebuilt(Odd(np.dtype, ("u1", False, True), FIELDS), b"1234"),
+        rebuilt(Odd(np.dtype, ("u1", False, True)), 2**31 - 1),
         Odd(np.ndarray, (2**36,)),
         Odd(bytearray, (2**33,)),
     ],
-    ids=["addresses", "nothing", "large", "fields", "empty", "bytes"],
+    ids=["addresses", "nothing", "large", "fields", "number", "empty", "bytes"],
 )
 def test_cellpose_files_with_types_of_their_own(tmp_path, masks):
     path = tmp_path / "a_seg.npy"

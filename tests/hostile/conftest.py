@@ -1,0 +1,6 @@
+"""The builders of hostile files are shared with `benchmarks/fuzz.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
