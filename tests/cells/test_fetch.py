@@ -216,11 +216,23 @@ def test_unsafe_and_damaged_archives_are_not_unpacked(server, tmp_path, archive,
 
 
 def test_an_archive_that_explodes_is_not_unpacked(server, cells_zip, tmp_path, monkeypatch):
-    monkeypatch.setenv("DISPR_LARGEST_GIB", "1e-6")
+    monkeypatch.setattr("dispr.cells.unpack.largest_archive", lambda: 1000)
     server.files = {"cells.zip": cells_zip}
     with pytest.raises(FileError, match="more than any cells need"):
         fetch(tmp_path / "out", base_url=server.api)
     assert "cells" not in left(tmp_path / "out")
+
+
+def test_a_server_that_sends_too_much(server, cells_zip, tmp_path, monkeypatch):
+    server.files = {"cells.zip": cells_zip}
+    monkeypatch.setattr("dispr.cells.download.largest_archive", lambda: len(cells_zip) // 2)
+    monkeypatch.setattr("dispr.cells.download.largest_text", lambda: 20)
+    with pytest.raises(FileError, match="more than any list of files; if it is meant, set DISPR"):
+        fetch(tmp_path / "out", base_url=server.api)
+    monkeypatch.setattr("dispr.cells.download.largest_text", lambda: 2**20)
+    with pytest.raises(FileError, match=r"cells\.zip is larger than 0\.0 GB and was removed"):
+        fetch(tmp_path / "out", base_url=server.api)
+    assert left(tmp_path / "out") == []
 
 
 def test_archives_of_one_folder_each_make_a_set(server, tmp_path, write_cells):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import urllib.parse
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dispr.errors import FileError
+from dispr.limits import largest_archive, largest_text, raise_it
 
 CONNECT_SECONDS = 20
 READ_SECONDS = 60
@@ -27,12 +29,19 @@ def get_json(url: str) -> Any:
     """
     import requests
 
-    with _clear_errors(url):
-        response = requests.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS))
+    with (
+        _clear_errors(url),
+        requests.get(url, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True) as response,
+    ):
         _raise_for_status(response, url)
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > largest_text():
+                raise FileError(f"{url} answers with more than any list of files; {raise_it()}.")
         try:
-            return response.json()
-        except requests.exceptions.JSONDecodeError as error:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
             raise FileError(
                 f"{url} does not answer with a list of files; a proxy or a login page may be "
                 "in between."
@@ -63,6 +72,12 @@ class ResumingDownload:
         """Download `url` to `output_file`; pooch gives the last two arguments, unused here."""
         while True:
             before = self._size()
+            if before > largest_archive():
+                self.part.unlink()
+                raise FileError(
+                    f"{url} is larger than {largest_archive() / 1e9:.1f} GB and was removed; check "
+                    f"the address; {raise_it()}."
+                )
             try:
                 with _clear_errors(url):
                     complete = self._attempt(url)
@@ -79,7 +94,7 @@ class ResumingDownload:
         return self.part.stat().st_size if self.part.exists() else 0
 
     def _attempt(self, url: str) -> bool:
-        """Ask for what is missing and append it; False if the part was no good and was removed."""
+        """Ask for what is missing and append it; False if the part is no good, or too large."""
         import requests
         from tqdm import tqdm
 
@@ -115,9 +130,12 @@ class ResumingDownload:
                     disable=None if self.progress else True,
                 ) as bar,
             ):
+                most = largest_archive()
                 for chunk in response.iter_content(_CHUNK):
                     file.write(chunk)
                     bar.update(len(chunk))
+                    if file.tell() > most:
+                        return False
         return True
 
 

@@ -72,6 +72,9 @@ def cli() -> None:
 
     Exit codes: 0 success; 2 invalid input or settings; 3 finished, but some cells failed; 130
     interrupted.
+
+    Images of more than 4 GiB are refused before they are read; the environment variable
+    DISPR_LARGEST_GIB raises that and other limits of size.
     """
 
 
