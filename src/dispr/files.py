@@ -195,8 +195,8 @@ def _check_tags(path: Path) -> None:
             (tags,) = struct.unpack(counts, file.read(struct.calcsize(counts)))
             if tags > MOST_TAGS:
                 raise damaged(path)
-            for _ in range(tags):
-                _, kind, count = struct.unpack(entries, file.read(struct.calcsize(entries)))
+            block = file.read(tags * struct.calcsize(entries))
+            for _, kind, count in struct.iter_unpack(entries, block):
                 if count * _SIZES.get(kind, 1) > whole:
                     raise damaged(path)
             (offset,) = struct.unpack(offsets, file.read(struct.calcsize(offsets)))

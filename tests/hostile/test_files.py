@@ -196,6 +196,7 @@ def test_pickles_whose_texts_claim_too_much(tmp_path):
             refused(read, path, "damaged")
 
 
+IMAGE = '<Image><Pixels DimensionOrder="XYZCT" SizeZ="1000000"/></Image>'
 LAUGHS = "".join(f'<!ENTITY l{k} "{f"&l{k - 1};" * 10}">' for k in range(1, 10))
 
 
@@ -211,8 +212,17 @@ LAUGHS = "".join(f'<!ENTITY l{k} "{f"&l{k - 1};" * 10}">' for k in range(1, 10))
             'SizeC="1000" SizeT="1000"/></Image></OME>',
             "without the size",
         ),
+        (
+            '<OME><Image><Pixels DimensionOrder="XYZCT" SizeX="37" SizeY="24" SizeZ="1000000">'
+            f"{'<TiffData/>' * 10**5}</Pixels></Image></OME>",
+            "describes its planes several times",
+        ),
+        (
+            f"<OME>{IMAGE * 10**5}</OME>",
+            "more planes than any set",
+        ),
     ],
-    ids=["entities", "another file", "deep", "long", "planes"],
+    ids=["entities", "another file", "deep", "long", "planes", "again", "images"],
 )
 def test_ome_xml(tmp_path, text, words):
     path = tmp_path / "a.tif"

@@ -18,7 +18,7 @@ from dispr.images.sizes import StatedSize, stated_size
 _OPENED = re.compile(r"<(?:\w+:)?OME[\s>]")
 
 MOST_PLANES = 10**6
-"""An image with more planes than this is none."""
+"""An image with more planes than this is none; a set has at most four times as many."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,15 @@ def images_of(
     known = {Path(e.get("FileName", "").replace("\\", "/")).name for e in _all(root, "UUID")}
     if not uuid and len(known) == 1 and not path.with_name(next(iter(known)) or own).exists():
         (own,) = known  # the only file of its set, renamed
-    found, others = [], set()
+    found, others, planes = [], set(), 0
     for number, element in enumerate(_all(root, "Image")):
         pixels = next(_all(element, "Pixels"), None)
         if pixels is None:
             continue
         image = _image(element, pixels, number, path, own, uuid, pages, samples)
+        planes += len(image.planes)
+        if planes > 4 * MOST_PLANES:
+            raise FileError(f"{path} has OME-XML of more planes than any set; export it again.")
         if "" in image.files:
             found.append(image)
         others |= image.files
@@ -151,6 +154,7 @@ def _image(
     counts = {"Z": z, "C": c, "T": t}
     planes: list[tuple[str, int] | None] = [None] * total
     blocks = list(_all(pixels, "TiffData"))
+    described = 0
     for block in blocks:
         first = 0
         for axis in order:
@@ -159,7 +163,13 @@ def _image(
         page = _whole(block.get("IFD"), 0)
         length = _whole(block.get("PlaneCount"), total if whole else 1)
         file = _file_of(block, own, uuid)
-        for k in range(max(min(length, total - first), 0)):
+        count = max(min(length, total - first), 0)
+        described += count
+        if described > 4 * total:
+            raise FileError(
+                f"{path} has OME-XML that describes its planes several times; export it again."
+            )
+        for k in range(count):
             if file or page + k < pages:
                 planes[first + k] = (file, page + k)
     if not blocks:

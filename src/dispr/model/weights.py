@@ -43,6 +43,9 @@ ADMITTED = re.compile(
 )
 """What `torch.save` names of a state dict or a checkpoint of training."""
 
+MOST_BLOCKS = 64
+"""Blocks at each resolution of the deepest network that is read."""
+
 MOST_STEPS = 10**5
 """Steps of the longest diffusion that is read."""
 
@@ -222,7 +225,7 @@ def _refuse_large(config: ModelConfig, state: Mapping[str, Tensor], path: Path) 
     edges = (edge for value in state.values() if value.numel() for edge in value.shape)
     most = max([1024, *edges])
     for key, value in to_dict(config.network).items():
-        limit = len(state) + 8 if "blocks" in key else most
+        limit = min(len(state) + 8, MOST_BLOCKS) if "blocks" in key else most
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(n, (int, float)) and not abs(n) <= limit for n in numbers):
             raise FileError(f"{path} is damaged: its parameters are not those of {key} {value}.")
