@@ -1,19 +1,23 @@
 """Put faults into the commands of `dispr`, and see whether anything is lost.
 
     python benchmarks/faults.py --seed 1 --minutes 30
-    python benchmarks/faults.py --seed 1 --kills 100 --only train
+    python benchmarks/faults.py --seed 1 --kills 100 --only train --kinds kills
 
-Each command (`faults_commands.py`) is run undisturbed once. Then it is stopped at random moments in
-a second folder (`faults_kills.py`) and run again with the same command line until it ends. Both
-folders must then hold the same, bit for bit (`faults_compare.py` says what may differ); no process
-may be left, nor a file that is not finished; no command may break with a traceback. The exit code
-is 1 if a fault was found. Linux only.
+Each command (`faults_commands.py`) is run undisturbed once. Then faults are put into it: it is
+stopped at random moments (`faults_kills.py`), cannot write (`faults_disk.py`), has its inputs taken
+away or exchanged (`faults_inputs.py`), or finds a file damaged (`faults_damage.py`). Run again with
+the same command line it must end as if nothing had happened, or refuse in one sentence: what it
+leaves must be that of the undisturbed run, bit for bit (`faults_compare.py` says what may differ).
+No process may be left, nor a file that is not finished; no command may break with a traceback.
+
+The exit code is 1 if a fault was found. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -21,32 +25,49 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from faults_bench import HARMLESS, Bench, Note, Trial
 from faults_commands import COMMANDS, Command, make_inputs
-from faults_kills import Note, Reference, kill_trial, refer
+from faults_damage import damage_trial
+from faults_disk import disk_trial
+from faults_inputs import inputs_trial
+from faults_kills import kill_trial
 from faults_server import Server, servers
 
+TRIALS: dict[str, Trial] = {
+    "kills": kill_trial,
+    "disk": disk_trial,
+    "inputs": inputs_trial,
+    "damage": damage_trial,
+}
+"""Kinds of faults."""
+
 COLUMNS = (
-    *("faults", "lost", "doubled", "different", "tracebacks", "left over", "processes"),
-    "codes",
+    *("faults", "refused", "kept", "lost", "doubled", "different", "tracebacks", "left over"),
+    *("processes", "codes"),
 )
-"""What is counted: faults put in, and what became of it."""
+"""What is counted: faults put in; files refused, and left as they are; and what is wrong."""
+
+Counts = dict[tuple[str, str], Counter[str]]
 
 
 def main() -> None:
     """Run trials until the time is over, and show what was found."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kills", type=int, default=10, help="trials of each command")
+    parser.add_argument("--kills", type=int, default=10, help="trials of each kind and command")
     parser.add_argument("--minutes", type=float, help="go on for so long, in place of --kills")
     parser.add_argument("--only", default="", help="part of the name of commands")
+    parser.add_argument("--kinds", default=",".join(TRIALS), help="kinds of faults")
     given = parser.parse_args()
     if sys.platform != "linux":
         raise SystemExit("This needs Linux.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is cleared away
     commands = [command for command in COMMANDS if given.only in command.name]
+    kinds = given.kinds.split(",")
     trials = sys.maxsize if given.minutes else given.kills
     until = time.monotonic() + 60 * given.minutes if given.minutes else float("inf")
     with tempfile.TemporaryDirectory() as name, servers(given.seed, given.seed + 1) as found:
-        counts = campaign(found, commands, Path(name), given.seed, trials, until, print)
+        counts = campaign(found, commands, kinds, Path(name), given.seed, trials, until, print)
     print(f"\n{table(counts)}")
     if any(faulty(counts).values()):
         print(f"Faults were found; repeat this with --seed {given.seed}.")
@@ -54,63 +75,65 @@ def main() -> None:
 
 
 def campaign(
-    found: Sequence[Server],
+    found: list[Server],
     commands: Sequence[Command],
+    kinds: Sequence[str],
     room: Path,
     seed: int,
     trials: int,
     until: float,
     note: Note,
-) -> dict[str, Counter[str]]:
-    """Put faults into commands in turn; count what becomes of it, by command.
+) -> Counts:
+    """Put faults into commands in turn; count what becomes of it, by kind and command.
 
     Parameters
     ----------
-    found : sequence of Server
+    found : list of Server
         One for the references and one for the trials.
     commands : sequence of Command
         The commands.
+    kinds : sequence of str
+        Kinds of faults, of `TRIALS`.
     room : Path
         An empty folder.
     seed : int
-        Of all chance: trial i of a command is the same whatever else is run.
+        Of all chance: trial i of a kind and command is the same whatever else is run.
     trials : int
-        Trials of each command.
+        Trials of each kind and command.
     until : float
         When to end, by `time.monotonic`; not before the first trial of each.
     note : callable
         Told of what is wrong.
     """
-    inputs = room / "inputs"
-    inputs.mkdir()
-    make_inputs(found[0], inputs, {name for command in commands for name in command.inputs})
-    references: dict[str, Reference] = {}
-    counts: dict[str, Counter[str]] = {command.name: Counter() for command in commands}
+    bench = Bench(found, room / "inputs", room / "trial", room / "references")
+    bench.inputs.mkdir()
+    make_inputs(found[0], bench.inputs, {name for command in commands for name in command.inputs})
+    counts: Counts = {(kind, command.name): Counter() for kind in kinds for command in commands}
     for trial in range(trials):
-        for command in commands:
-            if trial and time.monotonic() > until:
-                return counts
-            if command.name not in references:
-                references[command.name] = refer(found[0], command, inputs, room / "reference")
-            chance = random.Random(f"{seed} {command.name} {trial}")
-            counts[command.name] += kill_trial(
-                found[-1], command, references[command.name], inputs, room / "trial", chance, note
-            )
+        for kind in kinds:
+            for command in commands:
+                if trial and time.monotonic() > until:
+                    return counts
+                chance = random.Random(f"{seed} {kind} {command.name} {trial}")
+                judge = TRIALS[kind](bench, command, chance)
+                counts[kind, command.name] += judge.counts
+                if judge.faulty:
+                    note(f"{kind} {trial}, {command.name}: {'; '.join(judge.told)}")
     return counts
 
 
-def faulty(counts: dict[str, Counter[str]]) -> Counter[str]:
-    """Count what was wrong, over all commands."""
+def faulty(counts: Counts) -> Counter[str]:
+    """Count what was wrong, over all kinds and commands."""
     total = sum(counts.values(), Counter())
-    return Counter({name: total[name] for name in COLUMNS[1:]})
+    return Counter({name: total[name] for name in COLUMNS if name not in HARMLESS})
 
 
-def table(counts: dict[str, Counter[str]]) -> str:
+def table(counts: Counts) -> str:
     """Lay out what was counted."""
-    width = max(map(len, (*counts, "command")))
-    lines = ["  ".join((f"{'command':{width}}", *(f"{name:>10}" for name in COLUMNS)))]
-    for name, found in counts.items():
-        lines.append("  ".join((f"{name:{width}}", *(f"{found[c]:>10}" for c in COLUMNS))))
+    width = max(len(name) for _, name in counts)
+    lines = [f"{'':8}{'':{width}}" + "".join(f"{name:>12}" for name in COLUMNS)]
+    for (kind, name), found in counts.items():
+        lines.append(f"{kind:8}{name:{width}}" + "".join(f"{found[c]:>12}" for c in COLUMNS))
     return "\n".join(lines)
 
 

@@ -101,8 +101,8 @@ COMMANDS = (
     ),
     Command(
         "reproduce",
-        "reproduce -o out --simulated-cells 22 --methods decoder --folds 2 --scheme random "
-        "--ensemble 2 --pretraining-cells 11 --pretraining-steps 2 --steps 2 --batch-size 2 "
+        "reproduce -o out --simulated-cells 11 --methods decoder --folds 2 --scheme random "
+        "--ensemble 2 --pretraining-cells 4 --pretraining-steps 2 --steps 2 --batch-size 2 "
         "--features '' --device cpu --jobs 2",
     ),
 )

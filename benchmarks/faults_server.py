@@ -255,10 +255,17 @@ def serve() -> dict[str, Any]:
     sys.exit()
 
 
+def end_with_parent() -> None:
+    """Let the kernel end this process with its parent."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def become(request: dict[str, Any]) -> None:
     """Make this process the command of a request."""
-    with contextlib.suppress(ProcessLookupError):
-        os.setpgid(0, 0)
+    end_with_parent()
+    os.setpgid(0, 0)
     log = Path(request["log"])
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -347,6 +354,7 @@ def import_all() -> None:
 
 def main() -> NoReturn:
     """Serve, and be the command in the children."""
+    end_with_parent()
     os.environ.setdefault("MPLBACKEND", "agg")
     import_all()
     become(serve())

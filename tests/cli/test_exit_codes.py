@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 
 import click
@@ -120,3 +121,38 @@ def test_a_second_signal_while_the_program_ends(first, second):
     assert found.returncode == 130
     assert found.stdout == "begun\n"
     assert found.stderr.strip() == STOPPED
+
+
+WAITING = """
+import os, time
+import click
+from dispr.cli.main import run
+from dispr.processes import map_in_processes
+
+def task(number):
+    os.write(1, b"begun\\n")
+    time.sleep(60)
+
+@click.command()
+def command():
+    list(map_in_processes(task, range(8), 2))
+
+run(command, "dispr")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other signals")
+def test_a_second_interruption_does_not_wait_for_processes():
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    code = [sys.executable, "-c", WAITING]
+    with subprocess.Popen(code, start_new_session=True, **options) as process:
+        for _ in range(2):
+            assert process.stdout.readline() == "begun\n"
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert said.strip() == STOPPED
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)

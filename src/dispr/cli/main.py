@@ -102,6 +102,7 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
         finally:
             _on_signals(_leave)
     except (click.Abort, KeyboardInterrupt):
+        _end_processes()
         _end(STOPPED, 130)
     except click.ClickException as error:
         error.show()
@@ -140,6 +141,17 @@ def _leave(kind: int, frame: FrameType | None) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     os._exit(130)
+
+
+def _end_processes() -> None:
+    """End processes that still work.
+
+    Where a second Ctrl-C comes while the first waits for them, Python up to 3.12 takes the thread
+    that is to tell them so for ended, and then waits for them for ever.
+    """
+    if "multiprocessing" in sys.modules:
+        for process in sys.modules["multiprocessing"].active_children():
+            process.terminate()
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable
@@ -194,8 +195,8 @@ def run_with_progress(trainer: Any, out: Path) -> None:
     def stopping() -> None:
         bar.write("Stopping after this step; press Ctrl-C again to stop at once without saving it.")
 
-    finished = trainer.fit(show, on_stop=stopping if main else None)
-    bar.close()
+    with contextlib.closing(bar):  # before an error is told, too
+        finished = trainer.fit(show, on_stop=stopping if main else None)
     score, step = trainer.best
     if main and finished and step:
         click.echo(
