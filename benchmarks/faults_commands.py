@@ -89,7 +89,7 @@ COMMANDS = (
     Command(
         "train",
         f"train inputs/cells -o out {NETWORK} --steps 4 --save-interval 2 --log-interval 1 "
-        "--batch-size 1 --validation-fraction 0.34 --validation-interval 2 --validation-samples 2 "
+        "--batch-size 1 --validation-fraction 0.5 --validation-interval 2 --validation-samples 2 "
         "--keep-every 2",
         ("cells",),
     ),

@@ -505,6 +505,30 @@ def test_damaged_checkpoint_is_one_sentence(cells_folder, tmp_path):
         make_trainer(cells_folder, tmp_path)
 
 
+@pytest.mark.parametrize("stopped_at", [3, 6])
+def test_validation_after_a_checkpoint_is_made_up_for(
+    cells_folder, tmp_path, monkeypatch, stopped_at
+):
+    training = dataclasses.replace(TRAINING, save_interval=3)
+    make_trainer(cells_folder, tmp_path / "whole", training).fit()
+    trainer = make_trainer(cells_folder, tmp_path / "cut", training)
+    validated = Trainer._validate
+
+    def stop(self):
+        if self.step == stopped_at:
+            raise KeyboardInterrupt
+        return validated(self)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "_validate", stop)
+        trainer.fit()
+    for _ in range(2):  # the second time there is nothing to do
+        again = make_trainer(cells_folder, tmp_path / "cut", training)
+        assert again.fit()
+    for name in ("validation_log.csv", "weights_best.safetensors", "weights.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_signal_saves_and_stops(cells_folder, tmp_path):
     trainer = make_trainer(cells_folder, tmp_path)
 

@@ -104,6 +104,11 @@ class RunLog:
         scores = [(float(row[column]), int(row["step"])) for row in rows]
         return max(scores, default=(-math.inf, 0), key=lambda score: score[0])
 
+    def steps(self, name: str) -> set[int]:
+        """Give the steps that a file has lines of."""
+        path = self.run / f"{name}_log.csv"
+        return {int(row["step"]) for row in read_log(path)} if path.is_file() else set()
+
     def close(self) -> None:
         """Finish writing."""
         if self.writer is not None:

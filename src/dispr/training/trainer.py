@@ -215,14 +215,15 @@ class Trainer:
         began, seen = time.monotonic(), 0
         self.network.train()
         with Stop(on_stop) as stop:
+            if self.log and self._to_validate() and self.step not in self.log.steps("validation"):
+                self._validate()  # a run that was stopped after its checkpoint lacks it
             while not self.finished and not self._any(stop.asked):
                 self._one_step()
                 seen += training.batch_size
                 values: dict[str, float] = {}
                 save = self.step % training.save_interval == 0 or self.finished
                 keep = training.keep_every and self.step % training.keep_every == 0
-                interval = training.validation_interval
-                judge = interval and (self.step % interval == 0 or self.finished)
+                judge = self._to_validate()
                 if self.step % training.log_interval == 0 or save or keep or judge:
                     values = self._log(seen / (time.monotonic() - began))
                 if keep and self.accelerator.is_main_process:
@@ -442,6 +443,11 @@ class Trainer:
                 f"The loss is not a number any more at step {self.step} of {self.run}; start anew "
                 "in another folder with a lower learning rate."
             )
+
+    def _to_validate(self) -> bool:
+        """Tell whether the weights of this step are to be validated."""
+        interval = self.training.validation_interval
+        return self.step > 0 and interval > 0 and (self.step % interval == 0 or self.finished)
 
     def _validate(self) -> dict[str, float]:
         if not (self.log and len(self.validation_cells) and self.training.validation_cells):
