@@ -44,7 +44,7 @@ NETWORK = (
 
 FEW = "--ensemble 2 --sampling-steps 2 --device cpu --pixel-size 0.172 --weights inputs/weights"
 MADE = (
-    Command("cells", "simulate -o out -n 6 --seed 3 --test-fraction 0.5"),
+    Command("cells", "simulate -o out -n 6 --seed 3 --test-fraction 0.34"),
     Command("fields", "simulate -o out --fields 2 -n 2 --field-size 128 --seed 1"),
     Command(
         "weights",
@@ -102,7 +102,7 @@ COMMANDS = (
     Command(
         "reproduce",
         "reproduce -o out --simulated-cells 11 --methods decoder --folds 2 --scheme random "
-        "--ensemble 2 --pretraining-cells 4 --pretraining-steps 2 --steps 2 --batch-size 2 "
+        "--ensemble 2 --pretraining-cells 4 --pretraining-steps 1 --steps 1 --batch-size 2 "
         "--features '' --device cpu --jobs 2",
     ),
 )
@@ -131,6 +131,10 @@ def make_inputs(server: Server, inputs: Path, wanted: set[str]) -> None:
             if end.code:
                 raise SystemExit(f"{made.line}: {end.said}")
             shutil.move(room / "out", inputs / made.name)
+            if made.name == "weights":  # alone, as weights travel: their checksum is inside
+                for path in (inputs / "weights").iterdir():
+                    if path.name != "weights.safetensors":
+                        path.unlink()
     if "stacks" in wanted:
         _make_stacks(server, inputs / "stacks")
 

@@ -96,7 +96,8 @@ def _chosen(room: Path, chance: random.Random) -> Path | None:
     kinds: dict[str, list[Path]] = {}
     for path in sorted(room.rglob("*")):
         own = (room / "out") in path.parents
-        if path.is_file() and (own or any(folder in path.parents for folder in guarded)):
+        sealed = path.suffix == ".safetensors" or any(f in path.parents for f in guarded)
+        if path.is_file() and (own or sealed):
             key = str(path.parent) + path.suffix + (path.stem if path.suffix != ".tif" else "")
             kinds.setdefault(key, []).append(path)
     return chance.choice(chance.choice(list(kinds.values()))) if kinds else None

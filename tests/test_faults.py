@@ -5,7 +5,6 @@
 
 import random
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -28,18 +27,27 @@ def faults():
                 del sys.modules[name]
 
 
-def test_what_is_stopped_goes_on(faults, tmp_path):
-    names = ("simulate", "simulate, fields", "predict", "measure, cells", "prepare")
+def test_faults_leave_nothing_lost(faults, tmp_path):
+    names = ("simulate", "simulate, fields", "predict", "prepare")
     commands = [command for command in faults.COMMANDS if command.name in names]
-    told = []
-    with faults.servers(0, 1) as found:
-        until = time.monotonic() + 20
-        counts = faults.campaign(found, commands, ["kills"], tmp_path, 1, 2, until, told.append)
-    assert {name for _, name in counts} == set(names)
-    assert sum(found["faults"] for found in counts.values()) >= 5
+    kinds, told = list(faults.TRIALS), []
+    with faults.servers(0) as found:
+        counts = faults.campaign(found, commands, kinds, tmp_path, 1, 1, 0.0, told.append)
+    assert set(counts) == {(kind, name) for kind in kinds for name in names}
+    for kind in kinds:
+        assert sum(counts[kind, name]["faults"] for name in names) >= 2
     wrong = faults.faulty(counts)
     del wrong["left over"]  # what was being written as a run was killed
     assert not any(wrong.values()), told
+
+
+@pytest.mark.parametrize("kind", ["truncate", "flip", "swap", "delete", "zero"])
+def test_damage_changes_the_content(faults, kind):
+    from faults_damage import damage
+
+    content = b"name,volume\na,1\nb,2\nc,3\n"
+    chance = random.Random(0)
+    assert any(damage(content, kind, chance) != content for _ in range(5))
 
 
 def test_differences_are_told(faults, tmp_path):
