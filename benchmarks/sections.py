@@ -55,7 +55,7 @@ def main(
     make_folder(out)
     cells = [read_cell(file) for file in find_cells(data, split=split, need_obj=True)[::every]]
     if not cells:
-        raise FileError(f"{data} holds no cells.")
+        raise FileError(f"{data} contains no cells.")
     model = dispr.load(weights, device, precision)
     images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
     truths = [binarise(cell.obj) for cell in cells]

@@ -22,7 +22,7 @@ PATH = click.Path(path_type=Path)
     type=PATH,
     default="./data/testing",
     show_default=True,
-    help="Folder that holds test/ with image and mask, or these folders themselves.",
+    help="Folder that contains test/ with image and mask, or these folders themselves.",
 )
 @click.option(
     "--model_path",

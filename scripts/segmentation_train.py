@@ -20,7 +20,7 @@ from dispr.model.published import MODEL_FLAGS, TRAINING_FLAGS
     type=click.Path(path_type=Path),
     default="./data/training",
     show_default=True,
-    help="Folder that holds train/ with obj, image and mask, or these folders themselves.",
+    help="Folder that contains train/ with obj, image and mask, or these folders themselves.",
 )
 @published.published_options((*MODEL_FLAGS, *TRAINING_FLAGS))
 @click.option(

@@ -667,8 +667,8 @@ def main(
         other = ", ".join(changes(state["settings"], dataclasses.asdict(settings)))
         if other:
             raise ConfigError(
-                f"{out} holds a run with other settings ({other}); name another folder for a new "
-                "run, or repeat the settings of this one to take it up."
+                f"{out} contains a run with other settings ({other}); choose another folder for a "
+                "new run, or use the same settings to resume."
             )
         if state["part"] == "done":
             click.echo(f"{out} is done.")

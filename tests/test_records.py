@@ -115,7 +115,7 @@ def test_a_run_is_taken_up_with_the_same_settings_alone(tmp_path):
     assert not path.parent.exists()
     begin(path, {"seed": (1, 2), "about": "more"})
     assert taken_up(path, "shapes", {"seed": (1, 2)}) == {"seed": [1, 2], "about": "more"}
-    with pytest.raises(ConfigError, match=r"out holds shapes with other settings \(seed was 1, 2"):
+    with pytest.raises(ConfigError, match=r"contains shapes with other settings \(seed was 1, 2"):
         taken_up(path, "shapes", {"seed": (1, 3)})
     path.write_bytes(b"{}")
     with pytest.raises(FileError, match=r"run\.json is damaged"):

@@ -109,8 +109,8 @@ def check(path: str | os.PathLike[str]) -> None:
         return
     if digest not in known[-2:]:
         raise FileError(
-            f"{path} is damaged, or was changed by another program since dispr wrote it; write it "
-            f"anew, or, if you changed it on purpose, remove its line from {sums}."
+            f"{path} is damaged, or was changed by another program after dispr wrote it; create "
+            f"it again, or, if you changed it on purpose, remove its line from {sums}."
         )
 
 
@@ -144,8 +144,8 @@ def _sums(path: Path) -> dict[str, list[str]]:
         match = _LINE.fullmatch(line.rstrip("\r"))
         if match is None:
             raise FileError(
-                f"{path} is damaged; look at the files of its folder, and remove it to have them "
-                "read as they are."
+                f"{path} is damaged; check the files in its folder, and remove it to skip the "
+                "check."
             )
         found.setdefault(match[2], []).append(match[1])
     with _lock:

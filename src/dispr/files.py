@@ -137,7 +137,7 @@ def check_size(path: Path, shape: Sequence[int], itemsize: int) -> None:
         most, edge = largest_image() / 2**30, math.isqrt(largest_plane())
         raise FileError(
             f"{path} states {size} values, {bytes_ / 2**30:.3g} GiB; at most {most:g} GiB, and "
-            f"{edge:,} x {edge:,} pixels in a plane, are read: crop it, or save it in parts; "
+            f"{edge:,} x {edge:,} pixels per plane, are allowed: crop it, or save it in parts; "
             f"{raise_it()}."
         )
 
@@ -208,9 +208,7 @@ def _check_chain(path: Path, tiff: Any) -> None:
     offset, seen = tiff.pages.first.offset, set()
     while offset:
         if offset in seen:
-            raise FileError(
-                f"{path} is damaged: its pages follow one another in a circle; export it again."
-            )
+            raise FileError(f"{path} is damaged: its list of pages is circular; export it again.")
         seen.add(offset)
         handle.seek(offset)
         (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
@@ -238,17 +236,15 @@ def tiff_errors(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name.") from error
     except IsADirectoryError as error:
-        raise FileError(f"{path} is a folder; name a TIFF file.") from error
+        raise FileError(f"{path} is a folder; give a TIFF file.") from error
     except PermissionError as error:
         raise FileError(f"{path} cannot be read: permission denied.") from error
     except MemoryError as error:
-        raise FileError(
-            f"{path} does not fit the memory of this computer; crop it, or save it in parts."
-        ) from error
+        raise FileError(f"{path} does not fit in memory; crop it, or save it in parts.") from error
     except Exception as error:  # tifffile raises many types for a damaged file
         if needs_package(error):
             raise FileError(
-                f"{path} is compressed in a way that needs another package; save it without "
+                f"{path} uses a compression that needs another package; save it without "
                 "compression, or install imagecodecs (pip install imagecodecs)."
             ) from error
         raise damaged(path) from error
@@ -264,8 +260,8 @@ def needs_package(error: BaseException) -> bool:
 def damaged(path: Path) -> FileError:
     """Say that a TIFF file cannot be read."""
     return FileError(
-        f"{path} cannot be read as TIFF: it is damaged, truncated or of another format; "
-        "export it again."
+        f"{path} cannot be read as TIFF: it is damaged, truncated or in another format; export it "
+        "again."
     )
 
 

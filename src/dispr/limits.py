@@ -28,7 +28,7 @@ def _gib() -> float:
         value = math.nan
     if not 0 < value <= 2**20:
         raise ConfigError(
-            f"{VARIABLE} must be a number of GiB above 0, not {text!r}; correct it, or unset it."
+            f"{VARIABLE} must be a positive number of GiB, not {text!r}; correct it, or unset it."
         )
     return value
 
@@ -79,4 +79,4 @@ def largest_xml() -> int:
 
 def raise_it() -> str:
     """Say how a limit is raised, as the end of a sentence."""
-    return f"if it is meant, set {VARIABLE} above {_gib():g}"
+    return f"to allow it, set {VARIABLE} above {_gib():g}"

@@ -92,7 +92,7 @@ class Room:
                 if count == 1 or self.whole:
                     why = f", and {self.whole}" if self.whole and count > 1 else ""
                     raise DisprError(
-                        f"The memory does not suffice for {count} of the {self.what} at once{why}; "
+                        f"There is not enough memory for {count} {self.what} at once{why}; "
                         f"{self.remedy}."
                     ) from error
             # Not in the block above, in which the error still holds all that was computed.
@@ -102,8 +102,8 @@ class Room:
             before, self.most = self.most, count
         if count < first and before is None:
             warnings.warn(
-                f"The memory does not suffice for {first} {self.what} at once; {count} or fewer "
-                f"are computed from here on, {self.result}.",
+                f"There is not enough memory for {first} {self.what} at once; from now on, "
+                f"{count} or fewer are computed at once, {self.result}.",
                 DisprWarning,
                 stacklevel=2,
             )

@@ -64,8 +64,8 @@ def missing(path: str | os.PathLike[str]) -> FileError:
     """Make the error about a path where there is nothing, or a link to nothing."""
     if os.path.islink(path):
         return FileError(
-            f"{printable(path)} is a link to {printable(os.readlink(path))}, which does not exist; "
-            "fetch its content (git annex get, datalad get), or remove the link."
+            f"{printable(path)} is a link to {printable(os.readlink(path))}, which does not "
+            "exist; download its content (git annex get, datalad get), or remove the link."
         )
     return FileError(f"{printable(path)} does not exist; check the name.")
 
@@ -80,7 +80,9 @@ def refuse_zarr(path: Path) -> None:
     """
     inside = (".zattrs", ".zgroup", ".zarray", "zarr.json")
     if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in inside):
-        raise FileError(f"{path} is an OME-Zarr, which is not read here; save it as OME-TIFF.")
+        raise FileError(
+            f"{path} is an OME-Zarr, which is not supported as input; save it as OME-TIFF."
+        )
 
 
 def visible_files(
@@ -145,7 +147,7 @@ def same_file(path: Path) -> Path | None:
 
     alike = [one for one in path.parent.iterdir() if folded(one.name) == folded(path.name)]
     if len(alike) > 1:
-        raise FileError(f"{alike[0]} and {alike[1].name} have one name; rename one of them.")
+        raise FileError(f"{alike[0]} and {alike[1].name} have the same name; rename one of them.")
     if alike and not alike[0].exists():
         raise missing(alike[0])
     return alike[0] if alike else None

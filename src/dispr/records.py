@@ -67,7 +67,7 @@ def changes(
         return []
     texts = [_brief(before), _brief(now)]
     if None in texts:
-        return [f"other {name.replace('_', ' ')}"]
+        return [f"different {name.replace('_', ' ')}"]
     return [f"{name} was {texts[0]} and is now {texts[1]}"]
 
 
@@ -112,12 +112,12 @@ def taken_up(
         raise FileError(f"{path.parent} is a file; name a folder.")
     if not path.is_file():
         return None
-    before = read_json(path, remedy="name another folder")
+    before = read_json(path, remedy="choose another folder")
     changed = changes(before, json.loads(json.dumps(dict(settings))), absent=absent)
     if changed:
         raise ConfigError(
-            f"{path.parent} holds {what} with other settings ({', '.join(changed)}); name another "
-            "folder, or use the same settings to resume."
+            f"{path.parent} contains {what} with other settings ({', '.join(changed)}); choose "
+            "another folder, or use the same settings to resume."
         )
     guard(path.parent)
     return before
@@ -140,7 +140,7 @@ def read_json(
     path: str | os.PathLike[str],
     kinds: Mapping[str, Kind] | None = None,
     *,
-    remedy: str = "remove it, or name another folder",
+    remedy: str = "remove it, or choose another folder",
 ) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -164,10 +164,10 @@ def read_json(
     try:
         record = parse_json(text)
     except ValueError as error:
-        raise FileError(f"{path} is damaged, or no file of dispr: {error}; {remedy}.") from error
+        raise FileError(f"{path} is damaged, or not a file of dispr: {error}; {remedy}.") from error
     seal = record.pop(SEAL, None)
     if seal is not None and seal != _seal(record):
-        raise FileError(f"{path} is damaged, or was changed by hand; {remedy}.")
+        raise FileError(f"{path} is damaged, or was edited; {remedy}.")
     for key, kind in (kinds or {}).items():
         value = record.get(key)
         flag = isinstance(value, bool) and kind is not bool
@@ -190,13 +190,13 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except MemoryError as error:
-        raise ValueError("it does not fit the memory") from error
+        raise ValueError("it does not fit in memory") from error
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON in line {error.lineno}") from error
+        raise ValueError(f"invalid JSON in line {error.lineno}") from error
     except UnicodeDecodeError as error:
-        raise ValueError("no text in UTF-8") from error
+        raise ValueError("it is not UTF-8 text") from error
     if not isinstance(record, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("it is not a JSON object")
     _check_values(record)
     return record
 
@@ -229,7 +229,7 @@ def read_csv(
     numbers: Collection[str] = (),
     whole: Collection[str] = (),
     unique: str = "",
-    remedy: str = "write it anew, or remove it",
+    remedy: str = "create it again, or remove it",
 ) -> list[dict[str, str]]:
     """Read the rows of a table as texts.
 
@@ -256,22 +256,22 @@ def read_csv(
     path = Path(path)
     text = _read(path, remedy, largest_table()).removeprefix("\ufeff")
     if "\0" in text:
-        raise FileError(f"{path} is damaged: it holds zero bytes; {remedy}.")
+        raise FileError(f"{path} is damaged: it contains zero bytes; {remedy}.")
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise FileError(f"{path} is damaged, or no table: {error}; {remedy}.") from error
+        raise FileError(f"{path} is damaged, or not a table: {error}; {remedy}.") from error
     lines = [line for line in lines if line]
     header = lines[0] if lines else []
     missing = [name for name in (*columns, *whole) if name not in header]
     if missing or len(set(header)) < len(header):
-        what = f"lacks the column {missing[0]}" if missing else "has two columns of one name"
+        what = f"lacks the column {missing[0]}" if missing else "has two columns with the same name"
         raise FileError(f"{path} is damaged, or another table: it {what}; {remedy}.")
     rows = []
     seen: set[str] = set()
     for line in lines[1:]:
         row = dict(zip(header, line, strict=False))
-        what = f"the row {line[0]!r}" if line[0] else "a row without a name"
+        what = f"the row {line[0]!r}" if line[0] else "a row without name"
         if len(line) != len(header):
             raise FileError(f"{path} is damaged: {what} has {len(line)} fields; {remedy}.")
         wrong = [name for name in numbers if row.get(name) and not _finite(row[name])]
@@ -282,7 +282,7 @@ def read_csv(
         if unique:
             value = row.get(unique, "")
             if not value or value in seen:
-                raise FileError(f"{path} is damaged: {what} stands there twice; {remedy}.")
+                raise FileError(f"{path} is damaged: {what} occurs twice; {remedy}.")
             seen.add(value)
         rows.append(row)
     return rows
@@ -304,7 +304,7 @@ def _read(path: Path, remedy: str, largest: int) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path} is damaged: it is not a text in UTF-8; {remedy}.") from error
+        raise FileError(f"{path} is damaged: it is not UTF-8 text; {remedy}.") from error
 
 
 _WHOLE = re.compile(r"[0-9]{1,15}")
@@ -320,12 +320,12 @@ def _finite(text: str) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key occurs twice")
     return found
 
 
 def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number of JSON")
+    raise ValueError(f"{text} is not a valid JSON number")
 
 
 def _check_values(record: Any) -> None:

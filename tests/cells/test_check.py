@@ -42,7 +42,7 @@ def test_all_faults_are_listed_at_once(tmp_path, write_cells, make_cell):
         ("image", "c1.tif cannot be read as TIFF"),
         ("obj", "c2.tif cannot be read as TIFF"),
         ("obj", "c3.tif has the shape (60, 64, 64)"),
-        ("image", "c4.tif holds NaN"),
+        ("image", "c4.tif contains NaN"),
         ("mask", "c5.tif is empty"),
         ("obj", "c6.tif is empty"),
         ("mask", "c7.tif has the shape (64, 64) but"),

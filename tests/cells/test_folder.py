@@ -26,7 +26,7 @@ def test_a_flat_folder_without_obj_is_enough_to_predict(tmp_path, write_cells):
     cells = find_cells(tmp_path)
     assert [(c.obj, c.split) for c in cells] == [(None, None)] * 2
     assert cells[0].image == tmp_path / "image" / "a.tif"
-    with pytest.raises(FileError, match=r"obj holds no \.tif files, but the 3D shapes"):
+    with pytest.raises(FileError, match=r"obj contains no \.tif files, but the 3D shapes"):
         find_cells(tmp_path, need_obj=True)
 
 

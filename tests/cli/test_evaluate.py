@@ -66,7 +66,7 @@ def test_rows_that_cannot_be_are_left_out_with_a_note(cells_folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nowhere", "DATA"], "nowhere holds no predictions"),
+        (["nowhere", "DATA"], "nowhere contains no predictions"),
         (["OUT", "nowhere"], "nowhere does not exist"),
         (["OUT", "DATA", "--split", "train"], "has no object of this name"),
         (["OUT", "DATA", "--split", "half"], "not one of 'train'"),

@@ -81,7 +81,7 @@ def test_npy_that_claims_too_much(tmp_path, shape, kind):
     text = text.ljust(117) + "\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode())
     for read in (read_image, read_labels):
-        refused(read, path, "states|damaged|holds no pixels|has the type")
+        refused(read, path, "states|damaged|contains no pixels|has the type")
 
 
 @pytest.mark.parametrize("objects", [False, True])
@@ -320,7 +320,7 @@ def test_cellpose_files_with_types_of_their_own(tmp_path, masks):
     content = np.empty((), object)
     content[()] = {"masks": masks, "filename": "a.tif"}
     path.write_bytes(npy_of_objects(pickle.dumps(content, protocol=3)))
-    refused(read_labels, path, "could be harmful|is damaged|holds no masks")
+    refused(read_labels, path, "could be harmful|is damaged|contains no masks")
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -373,7 +373,7 @@ def test_weights_of_a_network_that_is_larger_than_they_are(tmp_path, channels):
     header["__metadata__"]["config"] = large
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + content[end:])
-    refused(load_weights, path, "its parameters are not those|of which it holds")
+    refused(load_weights, path, "its parameters are not those|of which it contains")
 
 
 def test_weights_whose_header_is_longer_than_the_file(tmp_path):

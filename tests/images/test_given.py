@@ -44,7 +44,7 @@ def test_lazy_arrays():
     [
         ([[1], [1, 2]], "image is not an array of numbers: all rows must be alike"),
         ([["a"]], "image has the type <U1"),
-        (np.array([1, np.nan]), "image holds NaN"),
+        (np.array([1, np.nan]), "image contains NaN"),
         (np.ma.masked_equal(NUMBERS, 2), "image has masked values"),
         (torch.zeros(2, 2, device="meta"), "image is not an array of numbers"),
         (None, "image has the type object"),

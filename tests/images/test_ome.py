@@ -67,7 +67,7 @@ def test_several_images_in_a_file(tmp_path):
         for k in range(2):
             out.write(SECTION, metadata={"axes": "YX", "Name": f"pos{k}"})
     for read in (read_pixels, read_size):
-        with pytest.raises(FileError, match=r"a\.ome\.tif holds 2 images \(pos0, pos1\)"):
+        with pytest.raises(FileError, match=r"a\.ome\.tif contains 2 images \(pos0, pos1\)"):
             read(path)
 
 

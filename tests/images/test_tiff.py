@@ -25,7 +25,7 @@ def test_pages_that_were_written_one_by_one_are_a_stack(tmp_path):
     with tifffile.TiffWriter(tmp_path / "b.tif") as out:
         for plane in (SECTION, SECTION[:20]):
             out.write(plane)
-    with pytest.raises(FileError, match=r"b\.tif holds 2 images \(24 x 37, 20 x 37\)"):
+    with pytest.raises(FileError, match=r"b\.tif contains 2 images \(24 x 37, 20 x 37\)"):
         read_pixels(tmp_path / "b.tif")
 
 

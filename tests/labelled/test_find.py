@@ -133,7 +133,7 @@ def test_a_folder_of_labels(tmp_path):
     found = find_fields(tmp_path, labels="m")
     assert [(f.name, f.labels.name) for f in found] == [("a", "a_masks.png"), ("b[1]", "b[1].tif")]
     touch(tmp_path, "c.tif")
-    with pytest.raises(FileError, match=r"m holds no labels of .*c\.tif"):
+    with pytest.raises(FileError, match=r"m contains no labels of .*c\.tif"):
         find_fields(tmp_path, labels="m")
     with pytest.raises(FileError, match=r"b\[1\]\.png does not exist, but b\[1\]\.tif does"):
         find_fields(tmp_path, images="b*.ome.tif", labels="m/b*.png")

@@ -255,7 +255,7 @@ def test_faults(predictions, cells_folder, tmp_path):
     for options in ({"split": "test"}, {"sections": True}):
         with pytest.raises(ConfigError, match="neither parts nor sections"):
             find_items(predictions, **options)
-    with pytest.raises(ConfigError, match="leave --split out"):
+    with pytest.raises(ConfigError, match="omit --split"):
         find_items(cells_folder / "test" / "obj", split="test")
     PredictionFolder(predictions).sample_path("a", 0).unlink()
     with pytest.raises(FileError, match=r"a_0\.tif does not exist"):

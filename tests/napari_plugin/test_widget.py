@@ -173,12 +173,12 @@ def test_errors_are_sentences(qt_app, widget, viewer, field, monkeypatch):
 
     # And so are those that are found later, in the other thread.
     def missing(weights):
-        raise FileError(f"{weights.name} holds no weights.")
+        raise FileError(f"{weights.name} contains no weights.")
 
     monkeypatch.setattr(work, "load_cached", missing)
     widget.form.choose_weights("mine.safetensors")
     predict(qt_app, widget)
-    assert widget.message.text() == "mine.safetensors holds no weights."
+    assert widget.message.text() == "mine.safetensors contains no weights."
     assert len(viewer.layers) == 3
 
 

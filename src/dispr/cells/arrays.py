@@ -47,7 +47,7 @@ def as_image(array: Any, name: str = "image") -> np.ndarray:
     """
     section = section_of(array, name, "image")
     if section.dtype == bool:
-        raise ArrayError(f"{name} is boolean, as masks are; give the grey values of the image.")
+        raise ArrayError(f"{name} is boolean, like a mask; give an image with grey values.")
     if section.dtype.kind == "f":
         section = _unit(section, name) * 255
     elif section.dtype != np.uint8:
@@ -82,12 +82,14 @@ def as_mask(array: Any, name: str = "mask") -> np.ndarray:
     inside = grey > 127
     if inside[[0, 0, -1, -1], [0, -1, 0, -1]].all() and not inside.all():
         raise ArrayError(
-            f"{name} marks all four corners, so it seems to be turned over; a mask is 0 outside of "
-            "the cell."
+            f"{name} marks all four corners, so it seems to be inverted; a mask is 0 outside the "
+            "cell."
         )
     mask = _resized(grey, pad="constant")
     if not (mask > 127).any():
-        raise ArrayError(f"{name} holds a cell too small to see at 64 x 64; crop closer to it.")
+        raise ArrayError(
+            f"{name} contains a cell that is too small at 64 x 64 pixels; crop closer to it."
+        )
     return mask
 
 
@@ -172,8 +174,8 @@ def as_body(array: Any, name: str = "volume") -> np.ndarray:
         volume = volume[0]
     if volume.ndim != 3:
         raise ArrayError(
-            f"{name} has the shape {volume.shape}; give one volume (Z, Y, X), and the shapes of "
-            "an ensemble one by one."
+            f"{name} has the shape {volume.shape}; give a single volume (Z, Y, X); measure the "
+            "shapes of an ensemble one by one."
         )
     if volume.dtype.kind == "f" and volume.any() and float(volume.max()) <= 0.5:
         raise ArrayError(f"{name} is empty: no value is above 0.5.")
@@ -263,7 +265,7 @@ def as_pairs(image: Any, mask: Any) -> tuple[list[tuple[np.ndarray, np.ndarray, 
         return [(images, masks, "image", "mask")], True
     same_shape(images, masks)
     if not len(images):
-        raise ArrayError("image and mask are batches of no cells; give at least one.")
+        raise ArrayError("image and mask are empty batches; give at least one cell.")
     pairs = [
         (one, other, f"image[{i}]", f"mask[{i}]")
         for i, (one, other) in enumerate(zip(images, masks, strict=True))
@@ -279,7 +281,7 @@ def same_shape(
     if np.squeeze(image).shape != np.squeeze(mask).shape:
         raise ArrayError(
             f"{mask_name} has the shape {mask.shape} but {image_name} has {image.shape}; "
-            "take the two of one section, cropped alike."
+            "use an image and a mask of the same section, cropped in the same way."
         )
 
 
@@ -290,9 +292,7 @@ def section_of(array: Any, name: str, use: Use = "labels") -> np.ndarray:
     while array.ndim > 2 and 1 in array.shape:
         array = array.squeeze(array.shape.index(1))
     if _is_colour(array):
-        raise ArrayError(
-            f"{name} has the shape {shape}, that of a colour image; give one channel of it."
-        )
+        raise ArrayError(f"{name} has the shape {shape}, that of a colour image; give one channel.")
     if array.ndim != 2:
         raise ArrayError(
             f"{name} has the shape {shape}; give one section (Y, X), "
@@ -314,7 +314,7 @@ def _unit(array: np.ndarray, name: str) -> np.ndarray:
     # The slack is for rounding in whatever scaled the array.
     if low < -1e-4 or high > 1 + 1e-4:
         raise ArrayError(
-            f"{name} is floating point from {low:.6g} to {high:.6g}; "
+            f"{name} contains floating-point values from {low:.6g} to {high:.6g}; "
             "scale it to 0 to 1, or make it uint8."
         )
     return array.astype(np.float64).clip(0, 1)
@@ -342,8 +342,8 @@ def grey_mask(array: np.ndarray, name: str) -> np.ndarray:
         )
     if array.ndim == 2 and _plateau(array) < LEAST_PLATEAU:
         raise ArrayError(
-            f"{name} has many grey values inside, as images have; give the mask of the cell (are "
-            "image and mask exchanged?)."
+            f"{name} has many grey values, like an image; give the mask of the cell (are image "
+            "and mask swapped?)."
         )
     return array
 
@@ -366,18 +366,18 @@ def _plateau(array: np.ndarray) -> float:
     return float(np.mean(inside >= largest - 8)) if inside.size >= ENOUGH else 1.0
 
 
-ONE_BY_ONE = "crop each cell by itself, or predict the whole as a field of view with labels"
+ONE_BY_ONE = "crop each cell separately, or predict the whole image as a field of view with labels"
 
 
 def _labels_error(array: np.ndarray, name: str, count: int) -> ArrayError:
     if array.ndim == 3:
         return ArrayError(
-            f"{name} holds {count} values beside 0, as labels of several cells do; give the volume "
-            "of each cell by itself (a grey one must be uint8)."
+            f"{name} contains {count} different non-zero values, like labels of several cells; "
+            "give each cell as a separate volume (grey volumes must be uint8)."
         )
     return ArrayError(
-        f"{name} holds {count} values beside 0, as labels of several cells do; {ONE_BY_ONE} "
-        "(a grey mask must be uint8)."
+        f"{name} contains {count} different non-zero values, like labels of several cells; "
+        f"{ONE_BY_ONE} (grey masks must be uint8)."
     )
 
 

@@ -114,7 +114,7 @@ def augment(
         network is to learn) and takes what is outside for 0.
     """
     if len(generators) != len(image):
-        raise ValueError(f"Expected {len(image)} generators, one for each cell.")
+        raise ValueError(f"Expected {len(image)} random generators, one per cell.")
     if config == AugmentConfig():
         return image, mask, obj
     device = image.device

@@ -71,7 +71,7 @@ def check_cells(
     """
     root = Path(root)
     if not root.is_dir():
-        raise FileError(f"{root} is not a folder; name the one that holds the cells.")
+        raise FileError(f"{root} is not a folder; give the folder that contains the cells.")
     found = parts(root)
     if not found:
         raise no_cells(root)
@@ -102,7 +102,7 @@ def check_cells(
         report.warnings.append(f"{root}: {mixed}.")
     _note_capitals(names, report)
     if not report.counts:
-        report.faults.append(f"{root} holds no TIFF or PNG files; {LAYOUT}.")
+        report.faults.append(f"{root} contains no TIFF or PNG files; {LAYOUT}.")
     return report
 
 
@@ -123,7 +123,9 @@ def _cells(folder: Path, report: Report) -> Iterator[tuple[str, dict[str, Path]]
                 continue
             here[kind] = paths[0]
             if len(paths) > 1:
-                report.faults.append(f"{paths[0]} exists as {paths[1].suffix} too; remove one.")
+                report.faults.append(
+                    f"{paths[0]} also exists as {paths[1].suffix}; remove one of them."
+                )
         yield name, here
 
 
@@ -145,8 +147,8 @@ def _compare(files: dict[str, Path], arrays: dict[str, np.ndarray | None], repor
     image, mask, obj = (arrays.get(kind) for kind in KINDS)
     if image is not None and obj is not None and image.shape != (SIZE, SIZE):
         report.warnings.append(
-            f"{files['image']} has the shape {image.shape}; beside its volume it is resized to "
-            "64 x 64."
+            f"{files['image']} has the shape {image.shape}; because it has a 3D shape, it is "
+            "resized to 64 x 64."
         )
     if image is not None and mask is not None:
         try:
@@ -186,8 +188,8 @@ def _note_capitals(names: dict[str, Path], report: Report) -> None:
         other = seen.setdefault(name.casefold(), path)
         if other != path:
             report.warnings.append(
-                f"{path} and {other} differ in capitals alone; rename one, as their results would "
-                "be one file on Windows and macOS."
+                f"{path} and {other} differ only in upper and lower case; rename one of them, "
+                "because their results would have the same file name on Windows and macOS."
             )
 
 

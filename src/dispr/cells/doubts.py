@@ -17,9 +17,9 @@ def doubt_image(image: np.ndarray) -> str:
     """Say what is odd about an image (Y, X); nothing if it is not."""
     low, high = image.min(), image.max()
     if low == high:
-        return f"has the same value, {low:g}, everywhere, so nothing can be told of the cell"
+        return f"has the same value, {low:g}, everywhere, so it shows nothing of the cell"
     if ((image == low) | (image == high)).all():
-        return "has two values alone, as masks have, so nothing can be told of the cell"
+        return "has only two values, like a mask, so it shows nothing of the cell"
     return ""
 
 
@@ -41,14 +41,14 @@ def doubts_mask(inside: np.ndarray, of_pieces: bool = False) -> list[str]:
     found = []
     border = np.concatenate([inside[0], inside[-1], inside[1:-1, 0], inside[1:-1, -1]])
     if border.any():
-        found.append("touches the border of the image, so a part of the cell may be missing")
+        found.append("touches the border of the image, so part of the cell may be missing")
     _, areas = pieces_of(inside)
     many = int(np.count_nonzero(areas >= SPECK))
     if many > 1 and not of_pieces:
         rest = int(areas.sum() - areas.max())
         found.append(
-            f"has {many} pieces, {rest} pixels beside the largest, which the model sees too; "
-            "remove what is not of the cell"
+            f"has {many} pieces, {rest} pixels outside the largest, which the model also sees; "
+            "remove pieces that do not belong to the cell"
         )
     return found
 
@@ -61,5 +61,5 @@ def doubt_sizes(shapes: Iterable[tuple[int, ...]]) -> str:
     common = [" x ".join(map(str, shape)) for shape, _ in counts.most_common(3)]
     return (
         f"the images have {len(counts)} sizes ({', '.join(common)}{', ...' * (len(counts) > 3)}); "
-        "crop all cells alike, with the same size of a pixel, or give the pixel size"
+        "crop all cells to the same size, with the same pixel size, or give the pixel size"
     )

@@ -43,8 +43,8 @@ def get_json(url: str) -> Any:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise FileError(
-                f"{url} does not answer with a list of files; a proxy or a login page may be "
-                "in between."
+                f"{url} did not return a list of files; perhaps a proxy or a login page "
+                "intercepted the request."
             ) from error
 
 
@@ -151,16 +151,18 @@ def _total(response: Any) -> int | None:
 
 def _raise_for_status(response: Any, url: str) -> None:
     if response.status_code == 429:
-        raise FileError(f"{url} has been asked too often (status 429); run again in a few minutes.")
+        raise FileError(
+            f"{url} received too many requests (status 429); try again in a few minutes."
+        )
     if response.status_code >= 500:
         raise FileError(
-            f"{url} cannot be had now: the server is out of order (status {response.status_code}); "
+            f"{url} is not available at the moment: server error (status {response.status_code}); "
             "run again later."
         )
     if response.status_code >= 400:
         raise FileError(
-            f"{url} cannot be had: the server refuses it (status {response.status_code}); "
-            "check the address."
+            f"{url} is not available: the server refused the request (status "
+            f"{response.status_code}); check the address."
         )
 
 
@@ -174,13 +176,13 @@ def _clear_errors(url: str) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as error:
         raise FileError(
-            f"{host} cannot be trusted: its certificate does not hold; check the clock and proxy."
+            f"{host} has an invalid certificate; check the system clock and the proxy."
         ) from error
     except requests.exceptions.ChunkedEncodingError as error:
         raise FileError(
-            f"The download of {url} broke off; run the command again to resume."
+            f"The download of {url} was interrupted; re-run the same command to resume."
         ) from error
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-        raise FileError(f"{host} cannot be reached; check the connection and run again.") from error
+        raise FileError(f"{host} cannot be reached; check the network and run again.") from error
     except requests.exceptions.RequestException as error:
         raise FileError(f"{url} cannot be downloaded: {error}.") from error

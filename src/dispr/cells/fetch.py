@@ -104,8 +104,8 @@ def find_layout(folders: Sequence[Path]) -> Path:
     names = [path for folder in folders for path in sorted(folder.iterdir())]
     shown = ", ".join(path.name for path in names[:5] if not path.name.startswith("."))
     raise FileError(
-        f"{folders[0]} holds {shown or 'nothing'} after the download, but no folder of cells; "
-        f"unpack what is packed, and {LAYOUT}."
+        f"{folders[0]} contains {shown or 'nothing'} after the download, but no folder of cells; "
+        f"unpack the archives, and {LAYOUT}."
     )
 
 
@@ -120,12 +120,12 @@ def _holds_cells(folder: Path) -> bool:
 def _refuse_odd(name: str, known_hash: str, source: str) -> None:
     """Refuse a file that would be written elsewhere, or that could not be checked."""
     if name in ("", ".", "..") or any(c in name for c in "/\\:"):
-        raise FileError(f'{source} lists "{name}", which is not a plain file name; see {PAGE}.')
+        raise FileError(f'{source} lists "{name}", which is not a valid file name; see {PAGE}.')
     algorithm, _, digest = known_hash.partition(":")
     if algorithm not in hashlib.algorithms_available or not digest:
         raise FileError(
-            f'{source} gives "{known_hash}" for {name}, which is not a hash known here; '
-            f"download it by hand from {PAGE} and check it."
+            f'{source} gives "{known_hash}" for {name}, an unknown type of hash; '
+            f"download it manually from {PAGE} and check it."
         )
 
 
@@ -137,7 +137,7 @@ def _record_files(url: str) -> dict[str, tuple[str, str]]:
     except FileError as error:
         if url != RECORD:
             raise
-        raise FileError(f"{str(error)[:-1]}, or download by hand from {PAGE}.") from error
+        raise FileError(f"{str(error)[:-1]}, or download manually from {PAGE}.") from error
     try:
         files = {
             _text(f["key"]): (_text(f["links"]["self"]), _text(f["checksum"]))
@@ -145,8 +145,7 @@ def _record_files(url: str) -> dict[str, tuple[str, str]]:
         }
     except (KeyError, TypeError) as error:
         raise FileError(
-            f"{url} does not list its files as Zenodo did when this was written; "
-            f"download them by hand from {PAGE}."
+            f"{url} has an unexpected format; download the files manually from {PAGE}."
         ) from error
     if not files:
         raise FileError(f"{url} lists no files; see {PAGE}.")
@@ -179,11 +178,11 @@ def _retrieve(url: str, known_hash: str, folder: Path, name: str, progress: bool
     except ValueError as error:
         raise FileError(
             f"{url} does not match its {algorithm} hash and was removed; "
-            "run again, and if that does not help, the file on the server was changed or damaged."
+            "run again; if the error remains, the file on the server was changed or is damaged."
         ) from error
     except OSError as error:
         raise FileError(
             f"Cannot write {folder / name}: {(error.strerror or str(error)).lower()}; "
-            "choose a folder that you can write to and that has room."
+            "choose a writable folder with enough free space."
         ) from error
     return folder / name

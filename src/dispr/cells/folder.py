@@ -14,8 +14,8 @@ from dispr.names import PNG, TIFF, image_of, key, missing, refuse_zarr, visible_
 SPLITS = ("train", "test")
 KINDS = ("image", "mask", "obj")
 LAYOUT = (
-    "put the cells as TIFF or PNG files in the folders image and mask (and obj, to train), or in "
-    "train and test holding these, under the same file names in each"
+    "put the cells as TIFF or PNG files in the folders image and mask (and obj, for training), "
+    "or in train and test with these folders, with the same file name in each"
 )
 
 
@@ -171,7 +171,7 @@ def kind_folder(part: Path, kind: str) -> Path:
         return named
     alike = [path for path in folders_of(part) if path.name.lower() in (kind, f"{kind}s")]
     if len(alike) > 1:
-        raise FileError(f"{alike[0]} and {alike[1].name} could both be meant; rename one of them.")
+        raise FileError(f"{alike[0]} and {alike[1].name} are both possible; rename one of them.")
     return alike[0] if alike else named
 
 
@@ -192,7 +192,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
     if not root.exists():
         raise missing(root)
     if not root.is_dir():
-        raise FileError(f"{root} is a file; name the folder that holds image and mask.")
+        raise FileError(f"{root} is a file; give the folder that contains image and mask.")
     found = parts(root)
     if not found:
         refuse_zarr(root)
@@ -202,8 +202,8 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
     if split not in found:
         have = "train" if "train" in found else "test" if "test" in found else "no such parts"
         raise FileError(
-            f"{root} has no folder {split} (it has {have}); "
-            f"add {split} with image and mask, or name another folder."
+            f"{root} has no folder {split} (it has {have}); add {split} with image and mask, or "
+            "choose another folder."
         )
     return {split: found[split]}
 
@@ -214,8 +214,8 @@ def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles
     names = sorted(set().union(*(files[kind] for kind in required)))
     if need_obj and names and not files["obj"]:
         raise FileError(
-            f"{folder / 'obj'} holds no .tif files, but the 3D shapes are needed here; "
-            "add one for each image, under the same name."
+            f"{folder / 'obj'} contains no .tif files, but 3D shapes are required; add one for "
+            "each image, with the same name."
         )
     missing = [
         _expected(folder, kind, name, files)
@@ -250,15 +250,15 @@ def no_cells(root: Path) -> FileError:
     """Make the error about a folder in which no cells are found, and guess what is meant."""
     inner = [str(path) for path in folders_of(root) if parts(path)]
     if inner:
-        return FileError(f"{root} holds no cells itself; did you mean {' or '.join(inner[:3])}?")
+        return FileError(f"{root} contains no cells itself; did you mean {' or '.join(inner[:3])}?")
     if root in (kind_folder(root.parent, kind) for kind in KINDS):
-        return FileError(f"{root} is a part of the cells in {root.parent}; name that folder.")
+        return FileError(f"{root} is a part of the data set {root.parent}; give that folder.")
     if tiff_files(root):
         return FileError(
             f"{root} has no folders image and mask with single cells; if its images are fields of "
-            'view, predict them with their labels, such as --labels "labels/*.tif".'
+            'view, predict them with their labels, for example --labels "labels/*.tif".'
         )
-    return FileError(f"{root} holds no cells{_other_files(root)}; {LAYOUT}.")
+    return FileError(f"{root} contains no cells{_other_files(root)}; {LAYOUT}.")
 
 
 def lacking(folder: Path, kind: str) -> str:
@@ -266,7 +266,7 @@ def lacking(folder: Path, kind: str) -> str:
     others = [p.name for p in folders_of(folder) if p.name.lower().rstrip("s") not in KINDS]
     has = f" (it has {', '.join(others[:4])}{', ...' if len(others) > 4 else ''})" if others else ""
     fields = (
-        "; if the images are fields of many cells, name their folder, and their labels by --labels"
+        "; if the images are fields of view, give their folder, and their labels by --labels"
         if kind == "mask"
         else ""
     )
@@ -279,7 +279,7 @@ def instead(path: Path) -> str:
     if not path.parent.is_dir():
         return ""
     others = [p.name for p in sorted(path.parent.iterdir()) if p.stem == path.stem]
-    return f", but {others[0]} does, which is not read: save it as TIFF or PNG" if others else ""
+    return f", only {others[0]}, which is not supported: save it as TIFF or PNG" if others else ""
 
 
 def _expected(folder: Path, kind: str, name: str, files: Mapping[str, Mapping[str, Path]]) -> Path:
@@ -299,7 +299,7 @@ def one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
     for paths in files.values():
         if len(paths) > 1:
             raise FileError(
-                f"{paths[0]} and {paths[1].name} are files of one cell; remove one of them."
+                f"{paths[0]} and {paths[1].name} are files of the same cell; remove one of them."
             )
     return {name: paths[0] for name, paths in files.items()}
 

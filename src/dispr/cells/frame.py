@@ -60,10 +60,13 @@ class Frame:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.pixel_um) and self.pixel_um > 0):
-            raise ConfigError(f"a frame has pixels of a positive size in um, not {self.pixel_um}.")
+            raise ConfigError(
+                f"the pixel size of a frame must be a positive number of um, not {self.pixel_um}."
+            )
         if not 0 < self.least <= self.typical <= self.most <= SIZE:
             raise ConfigError(
-                f"cells span 1 to {SIZE} pixels of a frame, not {self.least:g} to {self.most:g}."
+                f"cells must span 1 to {SIZE} pixels of a frame, not {self.least:g} to "
+                f"{self.most:g}."
             )
 
     @property
@@ -141,7 +144,7 @@ def as_rule(text: str | float, words: Sequence[Word] = WORDS) -> Rule:
         edge = math.nan
     if not (math.isfinite(edge) and edge > 0):
         known = ", ".join(f'"{word}"' for word in words)
-        raise ConfigError(f'the frame is {known} or a number of um, not "{text}".')
+        raise ConfigError(f'the frame must be {known} or a number of um, not "{text}".')
     return edge
 
 
@@ -184,7 +187,7 @@ def choose_frames(
     if isinstance(wanted, float):
         if pixel_size is None:
             raise ConfigError(
-                f"a frame of {wanted:g} um needs the size of the pixels; give --pixel-size."
+                f"a frame of {wanted:g} um requires the pixel size; give --pixel-size."
             )
         return _frames(wanted / sizes, extents, "um", median)
     if wanted == "auto" and pixel_size is not None and trained and trained.holds(median):

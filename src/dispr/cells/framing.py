@@ -26,11 +26,11 @@ from dispr.cells.frame import Frame, Frames, choose_frames, enlarge
 from dispr.cells.pieces import pieces_of
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 
-SMALLER = "It is too large for the frame, so it was shown smaller."
+SMALLER = "It is too large for the frame, so it was scaled down."
 
-CUT = "It touches the border of its image, so a part of it may be missing."
+CUT = "It touches the border of its image, so part of it may be missing."
 
-_UNSTATED = "the weights do not state the frame that their training cells were seen in"
+_UNSTATED = "the weights do not state the frame of their training cells"
 
 SPECK = 0.05
 """Share of the largest piece of a mask below which another piece is a speck, not of the cell."""
@@ -163,9 +163,9 @@ def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
     """Say what of a mask a user must know; nothing if all is well."""
     told = [CUT] if border else []
     if crop.image.size and crop.image.min() == crop.image.max():
-        told.append("Its image has the same value everywhere, so its outline alone is known.")
+        told.append("Its image has the same value everywhere, so only its outline is known.")
     if body[1] > 1 and not crop.cluster:
-        told.append(f"Its mask has {body[1]} pieces, which were taken for one cell.")
+        told.append(f"Its mask has {body[1]} pieces, which were treated as one cell.")
     return " ".join(told)
 
 
@@ -187,7 +187,7 @@ def _notes(
     what = _UNSTATED if known else f"the pixel size{which} is not known"
     if published:
         size = "" if trained is None else f", {trained.edge_um:.5g} um"
-        return [f"{what}: 64 pixels were taken for the frame of the training cells{size}."]
+        return [f"{what}: 64 pixels were assumed to be the frame of the training cells{size}."]
     return [
         f"{what}: all were shown at one scale, {frames.edge} pixels as the frame, in which the "
         "median cell is as large as the median training cell; give --pixel-size and, for weights "
@@ -210,7 +210,7 @@ def scale_note(which: str, frames: Frames, trained: Frame | None) -> str:
     median = f"the median cell{which}"
     if trained is None:
         return (
-            f"{_UNSTATED}, so {median} ({frames.median:.3g} um long) was taken to be as large as "
+            f"{_UNSTATED}, so {median} ({frames.median:.3g} um long) was scaled to the size of "
             "the median training cell; give the frame in um if it is known."
         )
     low, high = trained.span_um
@@ -286,7 +286,7 @@ def size_warning(extent: int, pixel_size: float, trained: Frame) -> str:
         return ""
     low, high = trained.span_um
     return (
-        f"It is {extent * pixel_size:.3g} um long, unlike the {trained.cells} of the training "
+        f"It is {extent * pixel_size:.3g} um long, unlike the {trained.cells} of the training data "
         f"({low:.3g} to {high:.3g} um)."
     )
 

@@ -48,14 +48,17 @@ def read_groups(path: Path, names: Collection[str]) -> dict[str, str]:
         name = _name(next(row.values[column] for column in CELL if column in row.values))
         group = next(row.values[column] for column in GROUP if column in row.values)
         if found.setdefault(name, group) != group:
-            raise FileError(f"{row.where}: {name} has another group above; keep one of the rows.")
+            raise FileError(
+                f"{row.where}: {name} has a different group in an earlier row; keep "
+                "one of the rows."
+            )
     groups = {name: found.get(key(name)) for name in names}
     lacking = [name for name, group in groups.items() if group is None]
     if lacking:
-        rows = f"; its rows are of {', '.join(list(found)[:3])}, ..." if found else ""
+        rows = f"; it has rows of {', '.join(list(found)[:3])}, ..." if found else ""
         raise FileError(
-            f"{path} has no row of {lacking[0]} (one of {len(lacking)} without){rows}. Add "
-            "them; leave the group empty for cells of none."
+            f"{path} has no row for {lacking[0]} (one of {len(lacking)} missing cells){rows}. Add "
+            "the missing rows; leave the group empty for cells without a group."
         )
     return {name: group or "" for name, group in groups.items()}
 

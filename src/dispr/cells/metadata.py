@@ -94,8 +94,8 @@ def find_spacing(
     if stated.spacing is None:
         lacking = next(axis for axis in "zyx" if getattr(stated, axis) is None)
         raise FileError(
-            f"{image} does not state the size of its voxels along {lacking.upper()}; give it by "
-            "--voxel-size Z,Y,X in um."
+            f"{image} does not state its voxel size along {lacking.upper()}; give --voxel-size "
+            "Z,Y,X in um."
         )
     return stated.spacing
 
@@ -113,7 +113,7 @@ def _stated(image: Path, other: Path | None, axes: str) -> VoxelSize:
         wrong = [(path, size.wrong[axis]) for path, size in stated.items() if axis in size.wrong]
         if wrong and not known:
             raise FileError(
-                f"{wrong[0][0]} states {what} of {wrong[0][1]}{along}, which is not a size; "
+                f"{wrong[0][0]} states {what} of {wrong[0][1]}{along}, which is not a valid size; "
                 f"correct the metadata, or give {option}."
             )
         if known and not close(known[0], known[-1]):

@@ -66,11 +66,11 @@ def find_planes(part: Path, names: Collection[str]) -> dict[str, tuple[PlaneFile
         name, mask = key(row.values["name"]), part / row.values["mask"]
         if name not in names:
             raise FileError(
-                f'{row.where}: there is no cell "{name}"; names are those of the files in image '
-                "without extension."
+                f'{row.where}: there is no cell "{name}"; use the names of the files in '
+                "image, without extension."
             )
         if not os.path.isfile(mask):  # also where the name is too long
-            raise FileError(f"{row.where}: {mask} does not exist; name the file of the mask.")
+            raise FileError(f"{row.where}: {mask} does not exist; give the file of the mask.")
         plane = row.whole("plane") if row.values.get("plane") else None
         height = row.values.get("height_um", "").replace(",", ".")
         if (plane is None) == (not height):

@@ -79,5 +79,7 @@ def _as_batch(array: np.ndarray | torch.Tensor, dims: int) -> torch.Tensor:
     if tensor.ndim == dims:
         tensor = tensor.unsqueeze(0)
     if tensor.ndim != dims + 1:
-        raise ValueError(f"Expected {dims} axes and perhaps a batch axis, not {tensor.ndim} axes.")
+        raise ValueError(
+            f"Expected {dims} axes and optionally a batch axis, not {tensor.ndim} axes."
+        )
     return tensor.float()

@@ -58,8 +58,8 @@ class VoxelSize:
             return None
         if not close(self.y, self.x):
             raise ConfigError(
-                f"{name} has pixels of {self.y:.6g} x {self.x:.6g} um, by its metadata; resample "
-                "it to square pixels, or give their size if the metadata are wrong."
+                f"{name} has pixels of {self.y:.6g} x {self.x:.6g} um according to its metadata; "
+                "resample it to square pixels, or give the pixel size if the metadata are wrong."
             )
         return self.x
 
@@ -85,7 +85,7 @@ def as_spacing(spacing: float | Sequence[float] | None) -> Spacing | None:
         edges = tuple(map(as_number, spacing))
     if len(edges) != 3 or not all(math.isfinite(edge) and edge > 0 for edge in edges):
         raise ConfigError(
-            f"a voxel size is one positive number of um, or three (Z, Y, X), not {spacing}."
+            f"a voxel size must be one positive number of um, or three (Z, Y, X), not {spacing}."
         )
     return edges
 
@@ -102,7 +102,7 @@ def as_pixel_size(pixel_size: float | None) -> float | None:
         return None
     edge = as_number(pixel_size)
     if not (math.isfinite(edge) and edge > 0):
-        raise ConfigError(f"a pixel size is a positive number of um, not {pixel_size}.")
+        raise ConfigError(f"a pixel size must be a positive number of um, not {pixel_size}.")
     return edge
 
 

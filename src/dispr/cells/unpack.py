@@ -60,27 +60,28 @@ def unzip(archive: Path, folder: Path) -> None:
 
 def _refuse_unsafe(archive: Path, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > MOST_MEMBERS:
-        raise FileError(f"{archive} has {len(members)} members, more than any cells need.")
+        raise FileError(f"{archive} has {len(members)} files, which is more than expected.")
     for member in members:
         name = member.filename
         if len(name) > 1000 or len(PurePosixPath(name).parts) > DEEPEST or not name.isprintable():
-            raise FileError(f"{archive} has a member with a name of no use; unpack it by hand.")
+            raise FileError(f"{archive} contains a file with an invalid name; unpack it manually.")
         windows = PureWindowsPath(name)
         outside = name.startswith(("/", "\\")) or windows.drive or windows.is_absolute()
         if outside or ".." in windows.parts or ".." in PurePosixPath(name).parts:
             raise FileError(
-                f'{archive} is not safe: its member "{name}" lies outside of it; do not unpack it.'
+                f'{archive} is not safe: its file "{name}" would be written outside of '
+                "the target folder; do not unpack it."
             )
         if stat.S_ISLNK(member.external_attr >> 16):
             raise FileError(
-                f'{archive} is not safe: its member "{name}" is a link; do not unpack it.'
+                f'{archive} is not safe: its file "{name}" is a link; do not unpack it.'
             )
         if member.flag_bits & 1:
-            raise FileError(f"{archive} is encrypted; unpack it by hand.")
+            raise FileError(f"{archive} is encrypted; unpack it manually.")
         if member.compress_type not in BOUNDED:
             raise FileError(
-                f"{archive} is compressed otherwise than by Deflate; unpack it by hand, or pack it "
-                "anew."
+                f"{archive} uses a compression other than Deflate; unpack it manually, or "
+                "compress it again."
             )
     # zipfile unpacks no more of a member than it declares, so the sum is a bound.
     size = sum(member.file_size for member in members)
@@ -92,6 +93,5 @@ def _refuse_unsafe(archive: Path, members: list[zipfile.ZipInfo]) -> None:
         )
     if size > largest_archive():
         raise FileError(
-            f"{archive} would unpack to {size / 1e9:.1f} GB, more than any cells need; "
-            f"{raise_it()}."
+            f"{archive} would unpack to {size / 1e9:.1f} GB, more than the limit; {raise_it()}."
         )

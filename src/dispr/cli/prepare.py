@@ -54,7 +54,7 @@ from dispr.cli.say import result, warn
     "--min-volume",
     default=0.0,
     show_default=True,
-    help="Minimum volume of a cell in um3; smaller objects are left out.",
+    help="Minimum volume of a cell in um3; smaller objects are skipped.",
 )
 def command(
     stacks: Path,

@@ -70,7 +70,7 @@ class DiffusionConfig:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ConfigError(f"low ({self.low}) must be below high ({self.high}).")
         if (self.loss in ("overlap", "cross-entropy")) != (self.prediction == "occupancy"):
-            raise ConfigError('loss "overlap" and prediction "occupancy" need each other.')
+            raise ConfigError('loss "overlap" and prediction "occupancy" must be used together.')
         if self.learns_variance and self.prediction == "occupancy":
             raise ConfigError('prediction "occupancy" needs a fixed variance.')
         if self.loss in ("kl", "rescaled-kl") and self.prediction == "occupancy":

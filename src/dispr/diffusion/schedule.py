@@ -79,7 +79,7 @@ class Schedule:
         steps = np.array(sorted(set(kept)), dtype=np.int64)
         if len(steps) < 2 or steps[0] < 0 or steps[-1] >= len(self):
             raise ConfigError(
-                f"a model is sampled in 2 steps or more, from 0 to {len(self) - 1}; choose others "
+                f"sampling needs at least 2 steps, from 0 to {len(self) - 1}; choose others "
                 "(--steps)."
             )
         left = self.alphas_cumprod[steps]
@@ -144,12 +144,12 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
         for stride in range(1, steps + 1):
             if len(range(0, steps, stride)) == count:
                 return list(range(0, steps, stride))
-        raise ConfigError(f'no integer stride through {steps} steps gives the {count} of "{spec}".')
+        raise ConfigError(f'no integer stride over {steps} steps gives the {count} of "{spec}".')
     for word, place in ((TRAILING, 1.0), (CENTRED, 0.5)):
         if isinstance(spec, str) and spec.startswith(word):
             count = _positive(spec[len(word) :], spec)
             if count > steps:
-                raise ConfigError(f"{count} steps cannot be kept of {steps}.")
+                raise ConfigError(f"{count} steps cannot be selected from {steps}.")
             return [math.floor(steps * (k + place) / count + 0.5) - 1 for k in range(count)]
     if isinstance(spec, str):
         counts = [_positive(part, spec) for part in spec.split(",")]
@@ -162,7 +162,7 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
     for i, count in enumerate(counts):
         length = size + (i < extra)
         if not 1 <= count <= length:
-            raise ConfigError(f"{count} steps cannot be kept of a section of {length}.")
+            raise ConfigError(f"{count} steps cannot be selected from a section of {length}.")
         gap = (length - 1) / (count - 1) if count > 1 else 1.0
         place = 0.0
         for _ in range(count):
@@ -175,7 +175,7 @@ def respacing(steps: int, spec: str | int | Sequence[int]) -> list[int]:
 def _positive(text: str, spec: str) -> int:
     if not text.strip().isdecimal() or int(text) == 0:
         raise ConfigError(
-            f'"{spec}" is not a respacing; write a number ("250"), one for each section '
+            f'"{spec}" is not a valid choice of steps; give a number ("250"), one for each section '
             '("10,20,30"), an integer stride ("ddim25"), "trailing4" or "centred4".'
         )
     return int(text)

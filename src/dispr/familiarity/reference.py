@@ -36,7 +36,7 @@ def load_familiarity(path: Path = SHIPPED) -> Familiarity:
     try:
         return from_dict(content)
     except ConfigError as error:
-        raise FileError(f"{path} holds no statistics of training cells: fit them again.") from error
+        raise FileError(f"{path} has no statistics of training cells; fit them again.") from error
 
 
 def familiarity_of(about: Mapping[str, Any]) -> Familiarity | None:

@@ -137,7 +137,7 @@ class Familiarity:
             TRAITS[self.traits[i]].high if ends[i] > 0 else TRAITS[self.traits[i]].low
             for i in worst
         ]
-        what = "; ".join(told) or "its traits do not go together as in these"
+        what = "; ".join(told) or "the combination of its features is unusual"
         rank = "all" if score == 0 else f"{1 - score:.1%}"
         return f"More unusual than {rank} of the {self.cells} training cells: {what}."
 
@@ -191,7 +191,7 @@ def from_dict(values: Mapping[str, Any]) -> Familiarity:
         raise ConfigError("these are not statistics of training cells; fit them again.") from error
     if not good:
         raise ConfigError(
-            "the statistics of training cells are of another version; fit them again."
+            "the statistics of training cells are from another version; fit them again."
         )
     return found
 
@@ -219,7 +219,7 @@ def fit_familiarity(
     """
     if len(images) < FEWEST:
         raise ConfigError(
-            f"{len(images)} training cells are too few to tell what is unlike them; at least "
+            f"{len(images)} training cells are too few to compute their statistics; at least "
             f"{FEWEST} are needed."
         )
     looks = describe_all(images, masks)

@@ -34,18 +34,20 @@ TRAITS = {
     "elongation": Trait(0.05, "the mask is longer and thinner", "the mask is rounder"),
     "solidity": Trait(0.02, "the mask has fewer concavities", "the mask has more concavities"),
     "circularity": Trait(0.05, "the outline is smoother", "the outline is more jagged"),
-    "offset": Trait(0.5, "the cell lies off the middle", "the cell is better centred"),
-    "margin": Trait(1.0, "there is more room around the cell", "the cell is nearer to the edge"),
-    "one_piece": Trait(0.02, "the mask is of one piece", "the mask is of several pieces"),
+    "offset": Trait(0.5, "the cell is off-centre", "the cell is better centred"),
+    "margin": Trait(1.0, "the margin around the cell is wider", "the cell is nearer to the edge"),
+    "one_piece": Trait(0.02, "the mask has one piece", "the mask has several pieces"),
     "holes": Trait(0.01, "the mask has larger holes", "the mask has smaller holes"),
     "inside_level": Trait(5.0, "the cell is brighter", "the cell is darker"),
     "outside_level": Trait(0.1, "the background is brighter", "the background is darker"),
     "contrast": Trait(
-        0.1, "cell and background differ more", "the image is as bright outside the mask as inside"
+        0.1,
+        "the contrast between cell and background is higher",
+        "the image is equally bright inside and outside the mask",
     ),
     "inside_spread": Trait(0.02, "the cell is more uneven inside", "the cell is more even inside"),
     "outside_spread": Trait(
-        0.1, "there is more to see outside the mask", "there is less to see outside the mask"
+        0.1, "there is more structure outside the mask", "there is less structure outside the mask"
     ),
     "brightest": Trait(5.0, "the brightest pixels are brighter", "the image is underexposed"),
     "light_inside": Trait(
@@ -64,7 +66,7 @@ TRAITS = {
         0.03, "the image darkens outwards", "the image does not darken outwards at the border"
     ),
     "edges_on_border": Trait(
-        0.03, "all edges lie on the mask's border", "edges lie elsewhere than the mask's border"
+        0.03, "all edges lie on the mask's border", "the edges do not lie on the mask's border"
     ),
     "depth_of_light": Trait(
         0.02, "the light lies deeper inside the mask", "the light lies nearer to the border"
@@ -73,7 +75,9 @@ TRAITS = {
     "mottle": Trait(0.01, "the middle is more mottled", "the middle is smoother"),
     "grain": Trait(0.1, "the background is noisier", "the background is less noisy"),
     "agreement": Trait(
-        0.02, "a threshold gives the mask", "a threshold of the image gives another mask"
+        0.02,
+        "the mask agrees with a threshold of the image",
+        "the mask does not agree with a threshold of the image",
     ),
 }
 

@@ -68,17 +68,17 @@ class Container:
         compressed = int(page.compression) in JPEG and photometric == YCBCR  # JPEG decodes it
         if photometric > MASK and not compressed:
             raise FileError(
-                f"{name} has colours of a kind that is not read here "
+                f"{name} uses an unsupported colour type "
                 f"({page.photometric.name}); save it in grey or RGB."
             )
         if use == "labels" and int(page.compression) in JPEG:
             raise FileError(
-                f"{name} is compressed by JPEG, which changes labels and masks; save it without "
-                "loss."
+                f"{name} uses JPEG compression, which changes labels and masks; save it with "
+                "lossless compression."
             )
         array, axes = self.stored(), self.axes
         if not array.size:
-            raise FileError(f"{name} holds no pixels; export it again.")
+            raise FileError(f"{name} contains no pixels; export it again.")
         if array.dtype.byteorder not in "=|":
             array = array.astype(array.dtype.newbyteorder("="))
         if photometric == PALETTE and not self.imagej and page.colormap is not None:

@@ -44,14 +44,14 @@ def as_array(given: Any, name: str, use: Use = "labels") -> np.ndarray:
         array = _array(given)
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         kind = getattr(given, "dtype", None)
-        why = "all rows must be alike" if kind is None else f"numpy has no type like its {kind}"
+        why = "all rows must have the same length" if kind is None else f"numpy has no {kind} type"
         raise ArrayError(f"{name} is not an array of numbers: {why}.") from error
     if np.ma.is_masked(array):
-        raise ArrayError(f"{name} has masked values; replace them by numbers.")
+        raise ArrayError(f"{name} contains masked values; replace them by numbers.")
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give an array of real numbers.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ArrayError(f"{name} holds NaN or infinite values; replace them by numbers.")
+        raise ArrayError(f"{name} contains NaN or infinite values; replace them by numbers.")
     return np.asarray(array)
 
 

@@ -11,18 +11,19 @@ TIFF_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_BYTES = b"\x89PNG\r\n\x1a\n"
 
 OTHERS = {
-    b"version https://git-lfs": "is a pointer of Git LFS, not the image; fetch it by git lfs pull",
-    b"/annex/objects": "is a pointer of git-annex, not the image; fetch it by git annex get",
+    b"version https://git-lfs": "is a Git LFS pointer, not the image; download it with git lfs "
+    "pull",
+    b"/annex/objects": "is a git-annex pointer, not the image; download it with git annex get",
     b"<!DOCTYPE": "is a web page, not an image; download the file itself",
     b"<html": "is a web page, not an image; download the file itself",
-    b"\xff\xd8\xff": "is a JPEG picture, which loses values; save the original as TIFF",
-    b"GIF8": "is a GIF picture; save the original as TIFF",
-    b"BM": "is a BMP picture; save it as TIFF or PNG",
-    b"\x89HDF": "is an HDF5 file; save the image in it as TIFF",
-    b"\x93NUMPY": "is an NPY file; give it the extension .npy",
+    b"\xff\xd8\xff": "is a JPEG image, whose compression changes values; save the original as TIFF",
+    b"GIF8": "is a GIF image; save the original as TIFF",
+    b"BM": "is a BMP image; save it as TIFF or PNG",
+    b"\x89HDF": "is an HDF5 file; save its image as TIFF",
+    b"\x93NUMPY": "is an NPY file; rename it with the extension .npy",
     b"PK\3\4": "is a ZIP archive; unpack it, or save the image as TIFF",
-    b"ZISRAWFILE": "is a CZI file of Zeiss; save it as OME-TIFF",
-    b"\xda\xce\xbe\x0a": "is an ND2 file of Nikon; save it as OME-TIFF",
+    b"ZISRAWFILE": "is a Zeiss CZI file; save it as OME-TIFF",
+    b"\xda\xce\xbe\x0a": "is a Nikon ND2 file; save it as OME-TIFF",
 }
 """Files that are found under the names of images, by how they begin."""
 

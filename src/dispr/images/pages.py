@@ -71,8 +71,8 @@ def decoded(
     found = _by_pillow(path, numbers, page)
     if found is None:
         raise FileError(
-            f"{path} stores {page.bitspersample} bits a value in a way that is not read here; save "
-            "it with 8 or 16 bits."
+            f"{path} stores {page.bitspersample} bits per value in an unsupported way; save it "
+            "with 8 or 16 bits."
         )
     return found
 

@@ -41,7 +41,7 @@ def picture_values(picture: Any, name: str, use: Use) -> np.ndarray:
         If it has several frames, or its mode is not read.
     """
     if getattr(picture, "n_frames", 1) > 1:
-        raise ArrayError(f"{name} has {picture.n_frames} frames; give the one that is meant.")
+        raise ArrayError(f"{name} has {picture.n_frames} frames; give a single frame.")
     array = np.asarray(picture)
     if picture.mode == "P":
         palette = np.array(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)

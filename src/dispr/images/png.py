@@ -24,7 +24,7 @@ from dispr.images.values import Use, by_palette, without_colour, without_opacity
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Channels by the colour type of the header: grey, RGB, palette, grey and opacity, RGBA."""
 
-_DAMAGED = "cannot be read as PNG: it is damaged or of another format; export it again, or as TIFF."
+_DAMAGED = "cannot be read as PNG: it is damaged or in another format; export it again, or as TIFF."
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +89,7 @@ def read_png(path: Path, use: Use) -> tuple[np.ndarray, str]:
         raise FileError(f"{path} {_DAMAGED}")
     _check_lengths(path)
     if header.frames > 1:
-        raise FileError(
-            f"{path} is an animation of {header.frames} pictures; save the one that is meant."
-        )
+        raise FileError(f"{path} is an animation with {header.frames} frames; save a single frame.")
     name = str(path)
     array = _deep(path, header) if header.bits == 16 and header.colour else _by_pillow(path, header)
     if header.colour == 3:
@@ -168,8 +166,8 @@ def _deep(path: Path, header: Header) -> np.ndarray:
     """Read a picture of 16 bits and several channels."""
     if header.interlaced:
         raise FileError(
-            f"{path} is interlaced, of 16 bits and several channels, which is not read here; save "
-            "it as TIFF, or without interlacing."
+            f"{path} is an interlaced PNG with 16 bits and several channels, which is not "
+            "supported; save it as TIFF, or without interlacing."
         )
     channels = CHANNELS[header.colour]
     edge, pixel = header.width * channels * 2, channels * 2

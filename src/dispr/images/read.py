@@ -55,9 +55,7 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     except ArrayError as error:
         raise FileError(str(error)) from error
     except MemoryError as error:
-        raise FileError(
-            f"{path} does not fit the memory of this computer; crop it, or save it in parts."
-        ) from error
+        raise FileError(f"{path} does not fit in memory; crop it, or save it in parts.") from error
 
 
 def read_numbers(path: str | os.PathLike[str]) -> np.ndarray:
@@ -121,7 +119,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
         raise missing(path) from error
     if is_folder:
         refuse_zarr(path)
-        raise FileError(f"{path} is a folder; name a file.")
+        raise FileError(f"{path} is a folder; give a file.")
     if not exists:
         raise missing(path)
     check(path)

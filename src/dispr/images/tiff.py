@@ -52,14 +52,14 @@ def _of_series(path: Path, tiff: Any) -> Container:
     every = list(tiff.series)
     whole = [series for series in every if not _is_preview(series)]
     if every and not whole:
-        raise FileError(f"{path} holds previews alone; export the image itself.")
+        raise FileError(f"{path} contains only previews; export the image itself.")
     series = whole[0]
     alike = {(one.shape, str(one.dtype), one.axes) for one in whole}
     if len(whole) > 1 and (len(alike) > 1 or len(series.shape) != 2):
         sizes = ", ".join(" x ".join(str(n) for n in one.shape) for one in whole[:4])
         raise FileError(
-            f"{path} holds {len(whole)} images ({sizes}{', ...' if len(whole) > 4 else ''}); save "
-            "the one that is meant as a file of its own."
+            f"{path} contains {len(whole)} images ({sizes}{', ...' if len(whole) > 4 else ''}); "
+            "save a single image as a separate file."
         )
     # Pages that were written one by one are a stack, though each says that it is an image.
     shape = (len(whole), *series.shape) if len(whole) > 1 else series.shape
@@ -75,8 +75,8 @@ def _of_series(path: Path, tiff: Any) -> Container:
     planes = int(np.prod([n for n, axis in zip(shape, axes, strict=True) if axis not in "YXS"]))
     if stated is not None and stated > planes:
         raise FileError(
-            f"{path} says that it has {stated} planes but holds {planes}; it is a part of a stack: "
-            "export it again."
+            f"{path} says that it has {stated} planes but contains {planes}, so it is an "
+            "incomplete stack; export it again."
         )
 
     def stored() -> np.ndarray:
@@ -94,8 +94,8 @@ def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
     if len(images) > 1:
         names = ", ".join(image.name for image in images[:4])
         raise FileError(
-            f"{path} holds {len(images)} images ({names}{', ...' if len(images) > 4 else ''}); "
-            "save the one that is meant as a file of its own."
+            f"{path} contains {len(images)} images ({names}{', ...' if len(images) > 4 else ''}); "
+            "save a single image as a separate file."
         )
     (image,) = images
     if None in image.planes:
@@ -107,7 +107,7 @@ def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
     others = [k for k in range(len(tiff.pages)) if k not in used]
     if any(not int(tiff.pages[k].subfiletype) & 1 for k in others):
         raise FileError(
-            f"{path} holds {len(tiff.pages)} pages, of which its OME-XML describes {len(used)}; "
+            f"{path} contains {len(tiff.pages)} pages, of which its OME-XML describes {len(used)}; "
             "export it again."
         )
     planes = [plane for plane in image.planes if plane is not None]
@@ -122,7 +122,7 @@ def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
     height, width = (page.shape[page.axes.index(axis)] for axis in "YX")
     if (height, width) != (image.height, image.width):
         raise FileError(
-            f"{path} holds planes of {width} x {height} pixels, but its OME-XML says "
+            f"{path} contains planes of {width} x {height} pixels, but its OME-XML says "
             f"{image.width} x {image.height}; export it again."
         )
     shape, axes = (*image.counts, *page.shape), image.axes + page.axes
@@ -150,7 +150,7 @@ def _sister(path: Path, name: str, image: OmeImage, numbers: Sequence[int]) -> d
     if not other.is_file():
         raise FileError(
             f"{path} is one of {len(image.files)} files of an image, of which {name} is missing; "
-            "put all of them into one folder."
+            "put all of them in the same folder."
         )
     with opened_tiff(other, is_ome=False, _multifile=False) as tiff:
         return {number: tiff.pages[number] for number in numbers}
@@ -161,8 +161,7 @@ def _parsed(path: Path, text: str) -> Any:
     root = root_of(text)
     if root is None:
         raise FileError(
-            f"{path} has OME-XML that is damaged, so that it is not known what its pixels are; "
-            "export it again."
+            f"{path} has damaged OME-XML, so its pixels cannot be interpreted; export it again."
         )
     return root
 
@@ -177,8 +176,8 @@ def _companion(path: Path, name: str) -> Any:
         root = None
     if root is None:
         raise FileError(
-            f"{path} keeps what is known of its pixels in {name}, which is missing or damaged; put "
-            "it into the same folder."
+            f"{path} stores its OME-XML in {name}, which is missing or damaged; put that file in "
+            "the same folder."
         )
     return root
 
@@ -200,7 +199,7 @@ def _is_preview(series: Any) -> bool:
 def _check(path: Path, tiff: Any, pages: Sequence[Any], shape: Sequence[int], page: Any) -> None:
     """Refuse what is too large, and what is not all there."""
     if not page.dtype or not all(shape):
-        raise FileError(f"{path} holds no pixels; export it again.")
+        raise FileError(f"{path} contains no pixels; export it again.")
     check_size(path, shape, np.dtype(page.dtype).itemsize)
     check_segments(path, tiff, pages)
 

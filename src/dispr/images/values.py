@@ -40,8 +40,8 @@ def without_opacity(colours: np.ndarray, opacity: np.ndarray, name: str, use: Us
         seen_through = opacity < opacity.max()
         if use == "image" or colours[seen_through].any():
             raise ArrayError(
-                f"{name} is transparent in parts, so that its values there are uncertain; save it "
-                "without opacity (an alpha channel)."
+                f"{name} is partly transparent, so its values there are uncertain; save it "
+                "without an alpha channel (opacity)."
             )
     return colours
 
@@ -92,8 +92,8 @@ def by_palette(indices: np.ndarray, palette: np.ndarray, name: str, use: Use) ->
     shown = palette[used]
     if len(used) > 1 and _all_grey(shown) and (np.diff(shown[:, 0].astype(int)) <= 0).any():
         raise ArrayError(
-            f"{name} shows greys, but keeps them in another order in a palette of colours; save it "
-            "as a grey picture."
+            f"{name} stores its grey values as a colour palette in another order; save it as a "
+            "grey image."
         )
     return indices.astype(np.uint16 if used[-1] > 255 else np.uint8)
 
@@ -123,7 +123,7 @@ def turned_over(array: np.ndarray, bits: int, name: str, use: Use, own_rule: boo
     """
     if array.dtype.kind not in "bu":
         raise ArrayError(
-            f"{name} says that its smallest value is white (MinIsWhite), of values that may be "
+            f"{name} states that its smallest value is white (MinIsWhite), but its values can be "
             "negative; save it with 0 as black (MinIsBlack)."
         )
     largest = 2**bits - 1
@@ -136,8 +136,8 @@ def turned_over(array: np.ndarray, bits: int, name: str, use: Use, own_rule: boo
     if not as_stored:
         return other
     raise ArrayError(
-        f"{name} says that 0 is white (MinIsWhite), so that programs disagree which pixels are "
-        "cells; save it with 0 as black, outside of cells."
+        f"{name} states that 0 is white (MinIsWhite), so programs disagree about which pixels are "
+        "cells; save it with 0 as black, outside the cells."
     )
 
 

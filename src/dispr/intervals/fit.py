@@ -41,11 +41,11 @@ def fit_intervals(
     sizes = sorted({len(cell) for cell in samples})
     if len(sizes) > 1:
         raise ConfigError(
-            f"some cells have {sizes[0]} samples and some {sizes[-1]}; predict all with one "
+            f"some cells have {sizes[0]} samples and some {sizes[-1]}; predict all with the same "
             "--ensemble."
         )
     if sizes[0] < 2:
-        raise ConfigError("intervals are made from the spread of samples; draw two or more.")
+        raise ConfigError("intervals need the spread of the samples; draw at least two.")
     rules: dict[int, dict[str, Rule]] = {}
     for size in range(2, sizes[0] + 1):
         rules[size] = {}
@@ -117,8 +117,8 @@ def refuse_few(count: int, level: float) -> None:
     """
     if count < fewest_cells(level):
         raise ConfigError(
-            f"{count} cells with shapes are too few to fit intervals of {level:.0%}; give at least "
-            f"{fewest_cells(level)}."
+            f"{count} cells with shapes are too few to calibrate intervals of {level:.0%}; give "
+            f"at least {fewest_cells(level)}."
         )
 
 

@@ -40,7 +40,7 @@ def holds_objects(path: Path) -> bool:
             return bool(_skip_header(file)[1].hasobject)
     except Exception as error:  # numpy raises many types for a damaged header
         raise FileError(
-            f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
+            f"{path} cannot be read as NPY: it is damaged or in another format; save it again."
         ) from error
 
 
@@ -87,20 +87,20 @@ def read_cellpose(path: Path, key: str) -> np.ndarray:
                 content = _Unpickler(whole).load()
     except _RefusedError as error:
         raise FileError(
-            f"{path} holds {error} beside arrays and plain values, which could be harmful; export "
-            "the masks from Cellpose as PNG or TIFF."
+            f"{path} contains {error} besides arrays and simple values, which could be harmful; "
+            "export the masks from Cellpose as PNG or TIFF."
         ) from error
     except Exception as error:  # a damaged pickle raises many types
         raise FileError(
-            f"{path} cannot be read as a file of Cellpose: it is damaged; save it again."
+            f"{path} cannot be read as a Cellpose file: it is damaged; save it again."
         ) from error
     if isinstance(content, _Array) and content.objects:
         (content,) = content.objects[:1]
     found = content.get(key) if isinstance(content, dict) else None
     found = found.values if isinstance(found, _Array) else found
     if not isinstance(found, np.ndarray):
-        what = "masks" if key == "masks" else "image, which new versions of Cellpose leave out"
-        raise FileError(f"{path} holds no {what}; name the file that does, as {_OTHERS[key]}.")
+        what = "masks" if key == "masks" else "image, which new versions of Cellpose do not save"
+        raise FileError(f"{path} contains no {what}; give {_OTHERS[key]}.")
     check_size(path, found.shape, found.itemsize)
     return found
 

@@ -18,7 +18,7 @@ CALLED = {"C": "channels", "T": "times"}
 _WORDS = {"Z": "planes", "S": "colours", **CALLED}
 
 _ONE = {
-    FIELD: "one section, (Y, X), that through the middle of the cells",
+    FIELD: "one section, (Y, X), through the middle of the cells",
     STACK: "a stack of planes, (Z, Y, X)",
 }
 
@@ -67,7 +67,7 @@ def one_channel(
     axes = axes if channel is not None else with_planes(axes, wanted)
     if _fits(axes, wanted):
         if channel not in (None, 0):
-            raise ConfigError(f"{name} has one channel; leave --channel out.")
+            raise ConfigError(f"{name} has one channel; omit --channel.")
         return array
     place = _channel_axis(array.shape, axes, name, wanted)
     channels = np.moveaxis(array, place, 0)
@@ -75,11 +75,12 @@ def one_channel(
     if channel is None:
         if named and wanted == FIELD and all((channels[0] == one).all() for one in channels[1:]):
             return channels[0]
-        what = "channels" if named else "planes, times or channels, and does not say which"
-        told = f"{name} has {count} {what}; choose the channel that shows the cells by --channel, "
+        what = "channels" if named else "planes, time points or channels, and does not state which"
+        told = f"{name} has {count} {what}; select the channel that shows the cells with "
+        "--channel, "
         told += f"0 to {count - 1}"
         if wanted == FIELD:
-            told += f"; if they are planes or times, give {_ONE[FIELD]}, instead"
+            told += f"; if they are planes or time points, give {_ONE[FIELD]}, instead"
         raise ConfigError(f"{told}.")
     if not 0 <= channel < count:
         raise ConfigError(f"{name} has no channel {channel}; choose 0 to {count - 1}.")
@@ -110,21 +111,21 @@ def only_labels(
         If these are not labels.
     """
     if array.dtype.kind not in "buif":
-        raise ArrayError(f"{name} has the type {array.dtype}; labels are whole numbers.")
+        raise ArrayError(f"{name} has the type {array.dtype}; labels must be whole numbers.")
     array, axes = without_ones(array, axes, wanted)
     axes = with_planes(axes, wanted)
     if not _fits(axes, wanted):
         beyond = _beyond(array.shape, axes, wanted)
         if beyond:
             beside = "rows and columns" if wanted == FIELD else "planes"
-            why = f"{beyond} beside its {beside}, and labels have none"
+            why = f"{beyond} in addition to its {beside}, but labels have none"
         else:
             count = "two" if wanted == FIELD else "three"
-            why = f"the shape {array.shape}, and labels have {count} axes"
+            why = f"the shape {array.shape}, but labels have {count} axes"
         which = "section that is predicted" if wanted == FIELD else "stack"
         raise ArrayError(
-            f"{name} has {why}; save the labels of the one {which}, ({', '.join(wanted)}), one "
-            "whole number a cell."
+            f"{name} has {why}; save the labels of the {which}, ({', '.join(wanted)}), one whole "
+            "number per cell."
         )
     return whole_numbers(array, name)
 
@@ -144,13 +145,18 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
     """
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
-            raise ArrayError(f"{name} holds NaN or infinite values; labels are 0 outside cells.")
+            raise ArrayError(f"{name} contains NaN or infinite values; labels are 0 outside cells.")
         whole = np.rint(array)
         if not np.array_equal(whole, array):
-            raise ArrayError(f"{name} holds fractions; labels are whole numbers, 0 outside cells.")
+            raise ArrayError(
+                f"{name} contains fractions; labels must be whole numbers, 0 outside cells."
+            )
         array = whole.astype(np.int64)
     if array.dtype.kind == "i" and array.min() < 0:
-        raise ArrayError(f"{name} holds negative labels; 0 is the background, cells are above.")
+        raise ArrayError(
+            f"{name} contains negative labels; use 0 for the background and positive "
+            "numbers for cells."
+        )
     return array
 
 
@@ -196,6 +202,6 @@ def _channel_axis(shape: tuple[int, ...], axes: str, name: str, wanted: str) -> 
     if not what:
         what = f"the shape {shape}"
         if "?" in axes:
-            what += ", and does not say which axis is which"
+            what += ", and does not name its axes"
             instead = ", or save it as OME-TIFF, which does"
-    raise ArrayError(f"{name} has {what}; give {_ONE[wanted]}, as a file of its own{instead}.")
+    raise ArrayError(f"{name} has {what}; give {_ONE[wanted]}, as a separate file{instead}.")

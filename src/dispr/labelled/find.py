@@ -69,18 +69,18 @@ def find_fields(
         If the options do not go together.
     """
     if labels is not None and mask is not None:
-        raise ConfigError("--labels and --mask exclude each other: a mask is of a single cell.")
+        raise ConfigError("--labels and --mask cannot be combined: a mask is for a single cell.")
     if not data.exists():
         raise missing(data)
     if data.is_dir():
         if mask is not None:
             raise ConfigError(
-                f"{data} is a folder; --mask is for one image of a single cell. Put single cells "
-                "into the folders image and mask."
+                f"{data} is a folder; --mask is for an image of a single cell. Put single cells "
+                "in the folders image and mask."
             )
         return _of_folder(data, images or "*", labels)
     if images is not None:
-        raise ConfigError(f"{data} is a file; --images chooses files of a folder.")
+        raise ConfigError(f"{data} is a file; --images selects files of a folder.")
     for given in (labels, mask):
         if given is not None and not Path(given).exists():
             raise missing(given)
@@ -99,7 +99,7 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
     for option, given in (("--images", images), ("--labels", labels)):
         if given is not None and given.count("*") != 1:
             raise ConfigError(
-                f'{option} "{given}" must hold one *, which stands for the name of a field.'
+                f'{option} "{given}" must contain one *, which stands for the name of a field.'
             )
     pattern, taken = _matcher(images), None if labels is None else _matcher(labels)
     fields: dict[str, FieldFiles] = {}
@@ -114,16 +114,19 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
         else:
             found = _labels_of(folder, path, labels, name)
         if found is None and within is not None:
-            raise FileError(f"{within} holds no labels of {path}; name them after the image.")
+            raise FileError(
+                f"{within} contains no labels of {path}; give them the name of the image."
+            )
         name = key(re.sub(r"\.ome$", "", name, flags=re.IGNORECASE))
         if name in fields:
             raise FileError(
-                f"{path} and {fields[name].image.name} have one name; choose by --images."
+                f"{path} and {fields[name].image.name} have the same name; select one with "
+                "--images."
             )
         fields[name] = FieldFiles(name, path, found)
     if not fields:
         refuse_zarr(folder)
-        raise FileError(f"{folder} holds no fields named {images} ({FORMATS}).")
+        raise FileError(f"{folder} contains no files that match {images} ({FORMATS}).")
     return list(fields.values())
 
 

@@ -41,10 +41,10 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
         what = f"the type {grey.dtype}" if grey.ndim == 2 else f"the shape {grey.shape}"
         raise ArrayError(f"{name} has {what}; give one section of grey values, (Y, X).")
     if not grey.size:
-        raise ArrayError(f"{name} is empty; name another image.")
+        raise ArrayError(f"{name} is empty; give another image.")
     low, high = float(grey.min()), float(grey.max())
     if low == high:
-        raise ArrayError(f"{name} has the same value, {low:g}, everywhere; name another image.")
+        raise ArrayError(f"{name} has the same value, {low:g}, everywhere; give another image.")
     if grey.dtype == np.uint8:
         return grey
     if grey.dtype.kind == "f" and low >= 0 and high <= 1:

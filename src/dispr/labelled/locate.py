@@ -114,13 +114,15 @@ def as_labels(array: np.ndarray, name: str = "labels") -> tuple[np.ndarray, bool
     # Not np.unique: that sorts all pixels.
     largest = int(array.max()) if array.size else 0
     if largest == 0:
-        raise NoCellsError("no cell is labelled; 0 is the background, and cells are above.")
+        raise NoCellsError(
+            "no cell is labelled; labels must be positive numbers, and 0 is the background."
+        )
     if array.ndim == 2 and largest > np.iinfo(np.uint32).max:
         raise ArrayError(f"{largest} is too large for a label; number the cells from 1.")
     if array.ndim == 3 and array.all():
         raise ArrayError(
-            f"no voxel of {name} is 0, the background: these are probably classes of voxels, not "
-            "cells; save labels of single cells, 0 outside."
+            f"no voxel of {name} is 0, the background: these are probably voxel classes, not "
+            "cells; save labels of single cells, with 0 outside."
         )
     pieces = mask_pieces(array)
     if pieces is not None:
@@ -170,8 +172,8 @@ def refuse_greys(array: np.ndarray, name: str) -> None:
     count = int(np.count_nonzero(inside))
     if count and 2 * int(np.count_nonzero((left != right) & inside)) > count:
         raise ArrayError(
-            f"{name} seems to be a picture of grey values: most neighbours differ; give labels of "
-            "cells, one whole number a cell (are image and labels exchanged?)."
+            f"{name} seems to be a grey-value image, because most neighbouring pixels differ; "
+            "give labels, one whole number per cell (are image and labels swapped?)."
         )
 
 
@@ -193,9 +195,9 @@ def check_whole(pieces: Sequence[int], name: str) -> None:
     several = sum(count > 1 for count in pieces)
     if len(pieces) >= 8 and 2 * several > len(pieces):
         raise ArrayError(
-            f"{several} of {len(pieces)} labels of {name} are in several pieces, as grey values "
-            "are, or labels that were resized with interpolation; give labels of which each is one "
-            "cell (resized to the nearest neighbour)."
+            f"{several} of {len(pieces)} labels of {name} are in several pieces, as in grey-value "
+            "images or labels resized with interpolation; give labels that each mark one cell "
+            "(resized with nearest-neighbour interpolation)."
         )
 
 
@@ -231,15 +233,15 @@ def background_note(labels: np.ndarray, name: str) -> str:
     if labels.all():
         if around:
             raise ArrayError(
-                f"no pixel of {name} is 0, the background, and label {around[0]} reaches all four "
-                "sides: these are probably classes of pixels, not cells; save labels of single "
-                "cells, 0 outside."
+                f"no pixel of {name} is 0, the background, and label {around[0]} touches all four "
+                "sides: these are probably pixel classes, not cells; save labels of single "
+                "cells, with 0 outside."
             )
-        return f"no pixel of {name} is 0, the background, so every pixel was taken for a cell's."
+        return f"no pixel of {name} is 0, the background, so every pixel was assigned to a cell."
     if around:
         return (
-            f"label {around[0]} of {name} reaches all four sides of the image: if it is the "
-            "background, give labels in which that is 0."
+            f"label {around[0]} of {name} touches all four sides of the image: if it is the "
+            "background, give labels in which the background is 0."
         )
     return ""
 

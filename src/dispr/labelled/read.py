@@ -43,9 +43,9 @@ def read_image(path: Path, channel: int | None = None, wanted: str = FIELD) -> n
     with as_file_errors():
         image = one_channel(array, axes, channel, str(path), wanted)
     if image.dtype.kind == "b":
-        raise FileError(f"{path} is boolean, as masks are; give the image, in grey values.")
+        raise FileError(f"{path} is boolean, like a mask; give an image with grey values.")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise FileError(f"{path} holds NaN or infinite values; replace them by numbers.")
+        raise FileError(f"{path} contains NaN or infinite values; replace them by numbers.")
     return image
 
 
@@ -94,7 +94,7 @@ def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
         return read_pixels(path, "image" if key == "img" else "labels")
     if path.suffix.lower() == ".npy":
         return _read_npy(path, key)
-    raise FileError(f"{path} has a format that is not read here; save it as {FORMATS}.")
+    raise FileError(f"{path} has an unsupported format; save it as {FORMATS}.")
 
 
 def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
@@ -108,8 +108,8 @@ def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
             if isinstance(error, FileError):
                 raise
             raise FileError(
-                f"{path} cannot be read as NPY: it is damaged or of another format; save it again."
+                f"{path} cannot be read as NPY: it is damaged or in another format; save it again."
             ) from error
     if not array.size:
-        raise FileError(f"{path} holds no pixels; save it again.")
+        raise FileError(f"{path} contains no pixels; save it again.")
     return np.asarray(array, array.dtype.newbyteorder("=")), "?" * array.ndim

@@ -186,11 +186,11 @@ def read_record(folder: Path) -> dict[str, tuple[str, str]]:
     path = folder / RECORD
     if not (path.is_file() and (folder / TABLE).is_file()):
         return {}
-    remedy = "remove it, to measure again"
+    remedy = "remove it to measure again"
     found = {}
     for name, marks in read_json(path, remedy=remedy).items():
         if not isinstance(marks, list) or list(map(type, marks)) != [str, str]:
-            raise FileError(f"{path} is damaged: it holds no checksums of {name}; {remedy}.")
+            raise FileError(f"{path} is damaged: it contains no checksums of {name}; {remedy}.")
         found[name] = marks[0], marks[1]
     return found
 

@@ -94,13 +94,13 @@ def find_items(
     if not folder.exists():
         raise FileError(f"{folder} does not exist; check the name of the folder.")
     if not folder.is_dir():
-        raise FileError(f"{folder} is a file; name the folder that holds it.")
+        raise FileError(f"{folder} is a file; give the folder that contains it.")
     make = partial(Item, spacing=spacing, published=published)
     if (folder / "probability").is_dir():
         if split is not None or sections:
             raise ConfigError(
-                f"{folder} is a prediction, which has neither parts nor sections; measure the "
-                "data set, or leave --split and --sections out."
+                f"{folder} is a folder of predictions, without parts or sections; measure the "
+                "data set instead, or omit --split and --sections."
             )
         drawn = PredictionFolder(folder)
         samples = drawn.sample_paths(drawn.names())
@@ -112,7 +112,7 @@ def find_items(
     found = parts(folder)
     if loose and not found and not sections:
         if split is not None:
-            raise ConfigError(f"{folder} is a folder of objects without parts; leave --split out.")
+            raise ConfigError(f"{folder} is a folder of objects without parts; omit --split.")
         return [make("shapes", name, "", (path,)) for name, path in one_each(loose).items()]
     objects = [part for part in found.values() if tiff_files(kind_folder(part, "obj"))]
     if objects and not sections:
@@ -136,7 +136,7 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
         for name, path in one_each(tiff_files(kind_folder(part, "obj"))).items()
     ]
     if not items:
-        raise FileError(f"{folder} has no objects in a part {split}; name another.")
+        raise FileError(f"{folder} has no objects in the part {split}; choose another part.")
     return items
 
 

@@ -122,7 +122,8 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
     unknown = set(values) - known
     if unknown:
         raise ConfigError(
-            f"unknown setting {', '.join(sorted(unknown))}: made by a newer version of dispr."
+            f"unknown setting {', '.join(sorted(unknown))}; perhaps the file is from a newer "
+            "version of dispr."
         )
     arguments = {}
     for key, value in values.items():
@@ -130,7 +131,7 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
             nested = dict(value)
             kind = nested.pop("kind", None)
             if kind not in (kinds or {}):
-                raise ConfigError(f'{key} is of the unknown kind "{kind}".')
+                raise ConfigError(f'{key} has the unknown type "{kind}".')
             value = from_dict((kinds or {})[kind], nested, kinds)
         arguments[key] = tuple(value) if isinstance(value, list) else value
     try:

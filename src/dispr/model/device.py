@@ -30,7 +30,7 @@ def find_device(device: str) -> torch.device:
     if place.type not in ("cpu", "cuda"):
         raise ConfigError(f'device must be auto, cpu or cuda, not "{device}".')
     if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"there is no device {device} here; use cpu.")
+        raise ConfigError(f"this computer has no device {device}; use cpu.")
     return place
 
 

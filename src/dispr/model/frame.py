@@ -38,4 +38,4 @@ def frame_of(about: Mapping[str, Any]) -> Frame | None:
         known = {item.name for item in fields(Frame)}
         return Frame(**{name: value for name, value in stated.items() if name in known})
     except (AttributeError, TypeError, ValueError) as error:
-        raise ConfigError("the frame that the weights state is none; train them again.") from error
+        raise ConfigError("the weights state an invalid frame; train them again.") from error

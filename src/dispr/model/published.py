@@ -270,8 +270,8 @@ def channel_multiples(flags: PublishedFlags) -> tuple[int, ...]:
     known = CHANNEL_MULT.get(flags.image_size)
     if known is None or any(m != int(m) for m in known):
         raise ConfigError(
-            f"no channel_mult of whole numbers goes with image_size {flags.image_size}; "
-            'name one, such as "1,2,3,4".'
+            f"there is no default channel_mult for image_size {flags.image_size}; "
+            'give one, such as "1,2,3,4".'
         )
     return tuple(int(m) for m in known)
 

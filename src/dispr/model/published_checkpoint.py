@@ -59,7 +59,7 @@ def load_published(path: str | os.PathLike[str], config: ModelConfig) -> dict[st
         raise FileError(f"{str(error).rstrip('.')}{_told(state, network.state_dict())}.") from error
     diverged = [name for name, value in state.items() if not value.isfinite().all()]
     if diverged:
-        raise FileError(f"{path} is of a training that diverged: {diverged[0]} is not finite.")
+        raise FileError(f"{path} comes from a training that diverged: {diverged[0]} is not finite.")
     return {name: state[name].float() for name in network.state_dict()}
 
 
@@ -78,9 +78,9 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.exists():
-        raise FileError(f"{path} does not exist; name a checkpoint (.pt).")
+        raise FileError(f"{path} does not exist; give a checkpoint (.pt).")
     if path.is_dir():
-        raise FileError(f"{path} is a folder; name a checkpoint (.pt) in it.")
+        raise FileError(f"{path} is a folder; give a checkpoint (.pt) in it.")
     if _is_safetensors(path):
         raise FileError(f"{path} is a safetensors file already, not a checkpoint (.pt).")
     try:
@@ -88,11 +88,11 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many types for a damaged file
         if re.search(r"Unsupported (global|class)|unsupported GLOBAL|persistent", str(error)):
             raise FileError(
-                f"{path} holds Python objects, which could run code and are not loaded; save the "
-                "state dict alone: torch.save(model.state_dict(), file)."
+                f"{path} contains Python objects, which could run code and are not loaded; save "
+                "only the state dict: torch.save(model.state_dict(), file)."
             ) from error
         raise FileError(
-            f"{path} cannot be read as a checkpoint: it is damaged, truncated or of another "
+            f"{path} cannot be read as a checkpoint: it is damaged, truncated or in another "
             "format; copy it again."
         ) from error
     is_state = isinstance(state, Mapping) and all(
@@ -100,7 +100,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     )
     if not is_state or not state:
         raise FileError(
-            f"{path} is not a state dict (parameters by name); save that alone: "
+            f"{path} is not a state dict (parameters by name); save only that: "
             "torch.save(model.state_dict(), file)."
         )
     if all(name.startswith(PARALLEL) for name in state):
@@ -155,10 +155,10 @@ def complete_flags(
     if asked:
         defaults = {name: program_default(name) for name in asked}
         raise ConfigError(
-            f"{path} does not tell all flags that it was trained with; add "
-            f"{', '.join(f'--{name}' for name in asked)} as they were in training (flags that were "
-            f"left out there stood at {as_typed(defaults)}), or --trained-with published for those "
-            "of the published command lines."
+            f"{path} does not determine all flags that it was trained with; add "
+            f"{', '.join(f'--{name}' for name in asked)} with their values in training (flags "
+            f"that were not given there had the defaults {as_typed(defaults)}), or --trained-with "
+            "published for those of the published command lines."
         )
     return PublishedFlags(**known)  # type: ignore[arg-type]
 
@@ -170,18 +170,19 @@ def _told(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
     said = ""
     if different.pop("learn_sigma", False):
         said = (
-            "; its network has two output channels: it was trained with learn_sigma True, or "
-            "nobody can draw with it"
+            "; its network has two output channels, so it was trained with learn_sigma True, or "
+            "cannot be used for sampling"
         )
     if different.get("class_cond") or (theirs.get("class_cond") and ours.get("class_cond")):
         classes = len(state["label_emb.weight"])
         if classes != len(CLASSES):
             return f"{said}; it tells {classes} classes, and cells have {len(CLASSES)}"
     if different:
-        said += f"; its shapes are those of {as_typed(different)}"
+        said += f"; its parameters have the shapes of {as_typed(different)}"
     if theirs:
         said += (
-            f"; flags that shapes do not tell must be as in training too: {', '.join(UNTOLD_FLAGS)}"
+            "; flags that the shapes do not determine must also be as in training: "
+            f"{', '.join(UNTOLD_FLAGS)}"
         )
     return said
 

@@ -47,8 +47,8 @@ def seen_cells(
         cells = link.get("training_cells")
         if cells is None:
             raise ConfigError(
-                "the weights do not name the cells that they were trained on, so that a leak "
-                "cannot be ruled out; use weights written by dispr train."
+                "the weights do not list their training cells, so leaks cannot be excluded; use "
+                "weights written by dispr train."
             )
         if link.get("data") not in unrelated:
             seen.update(cells)
@@ -56,9 +56,9 @@ def seen_cells(
         if extra and not named:
             if digest_of(cells) != SIMULATED_EXTRA:
                 raise ConfigError(
-                    f"the weights do not name {extra} extra cells that they were trained on, so "
-                    "that a leak cannot be ruled out; use weights written by this version of "
-                    "dispr train."
+                    f"the weights do not list {extra} extra cells that they were trained on, so "
+                    "leaks cannot be excluded; use weights written by this version of dispr "
+                    "train."
                 )
             remark = f"The model was also trained on {extra} simulated cells."
             remarks += [remark] if remark not in remarks else []

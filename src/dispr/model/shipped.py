@@ -24,7 +24,7 @@ def shipped_weights(name: str = "fast") -> tuple[Path, str]:
         entry = read_json(INDEX)[name]
     except (FileError, KeyError) as error:
         raise FileError(
-            f"the weights {name} are not installed in {FOLDER}; install dispr again, or name "
+            f"the weights {name} are not installed in {FOLDER}; install dispr again, or give "
             "other weights."
         ) from error
     return FOLDER / entry["file"], entry["sha256"]

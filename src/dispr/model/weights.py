@@ -153,7 +153,8 @@ def _check_seal(path: Path) -> None:
         return
     if seal is not None and seal != _seal(header, content[8 + length :]):
         raise FileError(
-            f"{path} is damaged: its checksum differs; copy it again, or train or convert anew."
+            f"{path} is damaged: its checksum differs; copy it again, or repeat the training or "
+            "conversion."
         )
 
 
@@ -176,10 +177,10 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
 
     path = Path(path)
     if not path.is_file():
-        raise FileError(f"{path} does not exist; name a weights file (.safetensors).")
+        raise FileError(f"{path} does not exist; give a weights file (.safetensors).")
     _refuse_large_file(path)
     if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise FileError(f"{path} is not the file it should be (SHA-256 differs); install it again.")
+        raise FileError(f"{path} is not the expected file (SHA-256 differs); install it again.")
     check(path)
     _check_seal(path)
     try:
@@ -191,14 +192,16 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
             raise FileError(f"{path} is damaged: {error}; copy it again.") from error
         raise FileError(
             f"{path} cannot be read as safetensors; if it is a checkpoint of the published "
-            'program, turn it into weights with "dispr convert" first.'
+            'program, convert it with "dispr convert" first.'
         ) from error
     if metadata.get("dispr_format") != FORMAT:
-        raise FileError(f"{path} holds no dispr model; weights are written by train and convert.")
+        raise FileError(
+            f"{path} contains no dispr model; use weights written by dispr train or dispr convert."
+        )
     try:
         about = dict(parse_json(metadata.get("about", "{}")))
     except (ValueError, TypeError) as error:
-        raise FileError(f"{path} is damaged: what it says of its training is {error}.") from error
+        raise FileError(f"{path} is damaged: its record of the training is {error}.") from error
     try:
         config = model_from_json(metadata.get("config", ""))
         calibration = parse_json(metadata["config"]).get("calibration")
@@ -206,7 +209,7 @@ def load_weights(path: str | os.PathLike[str], *, sha256: str | None = None) -> 
             about.setdefault("intervals", from_calibration(calibration).to_dict())
         intervals_of(about)
     except ConfigError as error:
-        raise FileError(f"{path} holds a model that this version cannot read: {error}") from error
+        raise FileError(f"{path} has a model that this version cannot read: {error}") from error
     _refuse_large(config, state, path)
     return Weights(config, state, about, str(path))
 
@@ -215,8 +218,8 @@ def _refuse_large_file(path: Path) -> None:
     size = path.stat().st_size
     if size > largest_weights():
         raise FileError(
-            f"{path} is {size / 2**30:.3g} GiB, at most {largest_weights() / 2**30:g} are read; "
-            f"name the weights; {raise_it()}."
+            f"{path} is {size / 2**30:.3g} GiB, at most {largest_weights() / 2**30:g} are "
+            f"allowed; give the weights file; {raise_it()}."
         )
 
 
@@ -228,20 +231,20 @@ def _refuse_large(config: ModelConfig, state: Mapping[str, Tensor], path: Path) 
         limit = min(len(state) + 8, MOST_BLOCKS) if "blocks" in key else most
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(n, (int, float)) and not abs(n) <= limit for n in numbers):
-            raise FileError(f"{path} is damaged: its parameters are not those of {key} {value}.")
+            raise FileError(f"{path} is damaged: its parameters do not match {key} {value}.")
         if len(numbers) > 32:
             raise FileError(f"{path} is damaged: its network has {len(numbers)} {key}.")
     if config.diffusion is not None and config.diffusion.steps > MOST_STEPS:
         raise FileError(
-            f"{path} states a diffusion of {config.diffusion.steps} steps; at most "
-            f"{MOST_STEPS} are read."
+            f"{path} states a diffusion of {config.diffusion.steps} steps; the limit is "
+            f"{MOST_STEPS}."
         )
     held = sum(value.numel() for value in state.values())
     with torch.device("meta"):  # which takes no memory
         needed = sum(value.numel() for value in make_network(config.network).state_dict().values())
     if needed > 2 * held + 2**20:
         raise FileError(
-            f"{path} is damaged: its network has {needed} parameters, of which it holds {held}."
+            f"{path} is damaged: its network has {needed} parameters, but it contains {held}."
         )
 
 
@@ -261,7 +264,7 @@ def load_torch(path: Path) -> Any:
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                 raise zipfile.BadZipFile("compressed members")
             if sum(member.file_size for member in members) > path.stat().st_size:
-                raise zipfile.BadZipFile("members larger than the file")
+                raise zipfile.BadZipFile("files larger than the archive")
             damaged = archive.testzip()
             if damaged is not None:
                 raise zipfile.BadZipFile(damaged)
@@ -346,5 +349,5 @@ def fill_network(network: nn.Module, state: Mapping[str, Tensor], name: str) -> 
             if missing
             else f"{extra[0]} is not part of it"
         )
-        raise FileError(f"{name} is a checkpoint of another configuration: {first}.")
+        raise FileError(f"{name} does not match the configuration: {first}.")
     network.load_state_dict(dict(state))

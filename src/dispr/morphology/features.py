@@ -210,7 +210,7 @@ SHAPE_FEATURES: tuple[Feature, ...] = (
     Feature(
         "thickness_mean",
         "length",
-        "mean over the body of t: diameter of the largest ball in the body that holds the point",
+        "mean over the body of t: diameter of the largest ball in the body that contains the point",
         LOCAL,
         *POSITIVE,
     ),

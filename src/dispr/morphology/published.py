@@ -66,7 +66,7 @@ def published_shape_features(body: np.ndarray) -> dict[str, float]:
         from dispr.errors import ArrayError
 
         raise ArrayError(
-            f"the volume has the shape {body.shape}; the published features are of 64 x 64 x 64 "
+            f"the volume has the shape {body.shape}; the published features need 64 x 64 x 64 "
             "voxels."
         )
     vertices, faces = _mesh(body)

@@ -23,7 +23,7 @@ from dispr.napari_plugin.inputs import check_pair, stated_pixel_size, world_of
 from dispr.napari_plugin.work import Job
 
 SHIPPED, FROM_FILE = "shipped: red blood cells", "weights from a file ..."
-KNOWS = "The shipped one knows red blood cells"
+KNOWS = "The shipped model was trained on red blood cells"
 
 DECIMALS = 4
 """Of a pixel size, as it is shown."""
@@ -67,12 +67,16 @@ class JobForm(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for title, field, tip in (
             ("Image", self.image, "One section through the middle of the cells"),
-            ("Labels", self.labels, "A number for each cell, 0 outside"),
-            ("Pixel size", self.pixel_size, "Edge of a pixel of the image"),
+            ("Labels", self.labels, "A label for each cell, 0 outside"),
+            ("Pixel size", self.pixel_size, "Pixel size of the image"),
             ("", self.source, ""),
-            ("Shapes per cell", self.ensemble, "More tell better how sure the shape is"),
+            (
+                "Shapes per cell",
+                self.ensemble,
+                "More shapes give a better estimate of the uncertainty",
+            ),
             ("Model", self.model, KNOWS),
-            ("Seed", self.seed, "Another seed draws other shapes"),
+            ("Seed", self.seed, "A different seed gives different shapes"),
         ):
             field.setToolTip(tip)
             field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -31,7 +31,8 @@ def section_of(layer: Any, kind: str = "image") -> np.ndarray:
         how = (
             "open an image of cells, or File > Open Sample > DISPR"
             if kind == "image"
-            else "open a segmentation (of Cellpose, StarDist or the like) as labels, or paint cells"
+            else "open a segmentation (from Cellpose, StarDist or another program) as labels, or "
+            "paint cells"
         )
         raise ArrayError(f"There is no {kind} layer: {how}.")
     if getattr(layer, "rgb", False):
@@ -64,7 +65,7 @@ def check_pair(image: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{numbers.shape[0]} x {numbers.shape[1]}: choose labels of this image."
         )
     if not numbers.any():
-        raise ArrayError(f'"{labels.name}" is empty: give each cell a label of its own.')
+        raise ArrayError(f'"{labels.name}" is empty: give each cell its own label.')
     return grey, numbers
 
 
@@ -83,7 +84,7 @@ def world_of(layer: Any) -> World:
     )
     down, right = down - origin, right - origin
     if abs(down[1]) + abs(right[0]) > 1e-6 * (abs(down[0]) + abs(right[1])):
-        raise ArrayError(f'"{layer.name}" is turned or sheared in the viewer: set it straight.')
+        raise ArrayError(f'"{layer.name}" is rotated or sheared in the viewer: reset this.')
     if not (down[0] > 0 and close(down[0], right[1])):
         raise ArrayError(
             f'"{layer.name}" has pixels of {down[0]:.4g} x {right[1]:.4g}: resample it to square '
@@ -118,5 +119,5 @@ def stated_pixel_size(layer: Any) -> tuple[float | None, str]:
     if size is not None:
         return size, "from the image layer"
     if world.unit == "pixel" and not close(world.scale, 1.0):
-        return world.scale, "the scale of the image layer, taken for µm"
+        return world.scale, "the scale of the image layer, assumed to be in µm"
     return None, "not known: lengths will be in pixels"

@@ -71,11 +71,11 @@ class ResultTable(QTableWidget):
         unit = unit_in(rows)
         self.setColumnCount(_BEFORE + len(shown))
         self.setHorizontalHeaderLabels(["Cell", "!", *(title(name, unit) for name in shown)])
-        self.horizontalHeaderItem(1).setToolTip("Whether there is something to beware of")
+        self.horizontalHeaderItem(1).setToolTip("Whether the cell has a warning")
         for k in range(len(shown)):
             self.horizontalHeaderItem(_BEFORE + k).setToolTip(
-                "Of the shape that most samples agree on; in (), the 90 % interval, in [], the "
-                "range of the samples, where nothing was calibrated or there is a warning"
+                "Value of the consensus shape; in (), the 90 % interval; in [], the range of the "
+                "samples, if the model was not calibrated or the cell has a warning"
             )
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):

@@ -157,14 +157,14 @@ class PredictWidget(QWidget):
         if outcome.done and warned:
             told += f" {warned} {'has' if warned == 1 else 'have'} a warning (\u26a0)."
         if outcome.done:
-            told += " In (): 90 % intervals; in []: the range of samples."
+            told += " In (): 90 % intervals; in []: range of the samples."
         self._say(" ".join([told, *outcome.notes]))
         if not outcome.done:
             return
         self.outcome, self._world = outcome, world
         self._add_layers(outcome)
         self.table.show_rows(outcome.rows)
-        self.warning.setText("Choose a row to go to its cell.")
+        self.warning.setText("Select a row to show its cell.")
         self._show_results(True)
 
     def go_to(self, label: int) -> None:
@@ -182,7 +182,7 @@ class PredictWidget(QWidget):
             self._found.selected_label = label
         self._show_mark(row)
         warning = str(row.get("warning") or "")
-        self.warning.setText(f"Cell {label}: {warning or 'nothing to beware of.'}")
+        self.warning.setText(f"Cell {label}: {warning or 'no warning.'}")
 
     def _show_mark(self, row: Any) -> None:
         """Draw a frame about the chosen cell, in the plane of the image."""

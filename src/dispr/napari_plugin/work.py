@@ -212,7 +212,7 @@ def load_cached(weights: Path | None) -> Model:
     try:
         return _load(weights, weights.stat().st_mtime_ns)
     except OSError as error:
-        raise FileError(f"{weights} does not exist; choose a file of weights.") from error
+        raise FileError(f"{weights} does not exist; choose a weights file.") from error
 
 
 @lru_cache(maxsize=1)

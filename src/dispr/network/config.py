@@ -86,7 +86,7 @@ class UNetConfig(NetworkConfig):
         levels = len(self.channel_mult)
         require(
             levels > 0 and all(mult > 0 for mult in self.channel_mult),
-            f"channel_mult must name a positive multiple for each level, not {self.channel_mult}.",
+            f"channel_mult must have a positive multiple for each level, not {self.channel_mult}.",
         )
         require(
             self.channels > 0 and self.channels % 32 == 0,
@@ -128,8 +128,8 @@ class UNetConfig(NetworkConfig):
         wanted = (CONDITION_CHANNELS + (prediction is not None), channels)
         if (self.in_channels, self.out_channels) != wanted:
             raise ConfigError(
-                f"this model's network needs {wanted[0]} channels in and {wanted[1]} out, not "
-                f"{self.in_channels} and {self.out_channels}."
+                f"the network of this model needs {wanted[0]} input and {wanted[1]} output "
+                f"channels, not {self.in_channels} and {self.out_channels}."
             )
 
     def for_model(self, prediction: str | None, channels: int, classes: int) -> UNetConfig:

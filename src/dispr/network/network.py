@@ -73,7 +73,7 @@ class NetworkConfig:
             If it does not suit.
         """
         if prediction is not None:
-            raise ConfigError("this network is deterministic and takes no diffusion.")
+            raise ConfigError("this network is deterministic and cannot be used with diffusion.")
 
     def for_model(self: Config, prediction: str | None, channels: int, classes: int) -> Config:
         """Give the configuration that suits a diffusion and a number of classes.
@@ -84,7 +84,7 @@ class NetworkConfig:
             If the network is not told of classes.
         """
         if classes:
-            raise ConfigError("this network takes no class labels; leave --class-cond out.")
+            raise ConfigError("this network takes no class labels; omit --class-cond.")
         return self
 
 

@@ -32,7 +32,7 @@ class ShaprConfig(NetworkConfig):
 
     def __post_init__(self) -> None:
         require(self.channels > 0, "channels must be positive.")
-        require(self.size == 64, f"SHAPR is of 64 pixels and voxels, not {self.size}.")
+        require(self.size == 64, f"SHAPR needs a size of 64 pixels and voxels, not {self.size}.")
 
 
 class Shapr(Network):

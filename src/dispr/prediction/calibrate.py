@@ -166,18 +166,18 @@ def unseen(
         If none is left, or the weights do not name all cells that they were trained on.
     """
     if "training_cells" not in model.about:
-        told = "The weights do not name their training cells; none of these must be among them."
+        told = "The weights do not list their training cells; none of these must be among them."
         return list(files), (told,)
     seen, remarks = seen_cells(model.about, unrelated)
     left = [file for file in files if file.name not in seen]
     if not left:
         raise ConfigError(
-            "the model was trained on all of these cells, or began with weights that were; "
-            "calibrate it on others, or train with a validation part."
+            "the model or its initial weights were trained on all of these cells; calibrate it "
+            "on others, or train with a validation part."
         )
     out = len(files) - len(left)
     if out:
-        told = f"{out} of {len(files)} cells are left out: they had a part in the model's training."
+        told = f"{out} of {len(files)} cells are skipped, because the model was trained on them."
         remarks = (*remarks, told)
     return left, remarks
 
@@ -186,17 +186,18 @@ def lacks(model: Model) -> list[str]:
     """Say in sentences what the model cannot state of its predictions; nothing if it has all."""
     told = []
     if model.config.deterministic:
-        told.append("The model gives one shape for each cell, without any uncertainty.")
+        told.append("The model predicts one shape per cell, without uncertainty.")
     elif model.intervals is None:
         told.append(
-            "The model is not calibrated, so the tables have no 90 % intervals, only the range of "
-            "the samples; fit them with dispr calibrate to 9 or more known cells that it has not "
-            "seen, such as its validation cells."
+            "The model is not calibrated, so the tables have no 90 % intervals, only the range "
+            "of the samples; calibrate it with dispr calibrate on at least 9 cells with known "
+            "shapes that it was not trained on, such as its validation cells."
         )
     if familiarity_of(model.about) is None:
         told.append(
-            "Nothing is known of the looks of the model's training cells, so other kinds of cells "
-            f"get no warning; dispr train keeps this with weights from {FEWEST} training cells on."
+            "The weights contain no statistics of the training cells, so cells unlike them get "
+            "no warning; dispr train stores these statistics if there are at least {FEWEST} "
+            "training cells."
         )
     return told
 
@@ -214,11 +215,11 @@ def too_few(training: int, validation: int) -> list[str]:
     if validation < least:
         told.append(
             f"{validation} validation cells are too few for dispr calibrate, which needs {least}: "
-            "predictions will state no 90 % intervals, only the range of the samples."
+            "predictions will have no 90 % intervals, only the range of the samples."
         )
     if training < FEWEST:
         told.append(
-            f"{training} training cells are too few to tell what is unlike them, which takes "
-            f"{FEWEST}: predictions will give no warning of other kinds of cells."
+            f"{training} training cells are too few for the familiarity test, which needs "
+            f"{FEWEST}: predictions will not warn about cells unlike the training cells."
         )
     return told

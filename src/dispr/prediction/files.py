@@ -33,7 +33,7 @@ NUMBERS = (
 )
 """Columns of the table that hold numbers, where they are there and not empty."""
 
-AGAIN = "remove it and predict again, which writes it anew"
+AGAIN = "remove it and predict again"
 MOST_SAMPLES = 10**6
 
 
@@ -75,7 +75,8 @@ class PredictionFolder:
         )
         if not names:
             raise FileError(
-                f"{self.path} holds no predictions (probability/NAME.tif); predict to it first."
+                f"{self.path} contains no predictions (probability/NAME.tif); run dispr predict "
+                "first."
             )
         return names
 

@@ -371,12 +371,13 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
             continue
         if other.name == file.name:
             raise ConfigError(
-                f"{file.image} and {other.image} have one name; predict the parts of the data to "
-                "separate folders."
+                f"{file.image} and {other.image} have the same name; predict the parts of the "
+                "data to separate folders."
             )
         raise ConfigError(
-            f"the names of {file.image} and {other.image} differ in capitals alone, and their "
-            "results would be one file on Windows and macOS; rename one of them."
+            f"the names of {file.image} and {other.image} differ only in upper and lower case, "
+            "and their results would have the same file name on Windows and macOS; rename one of "
+            "them."
         )
 
 

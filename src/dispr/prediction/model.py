@@ -253,7 +253,7 @@ class Model:
         count = len(images)
         columns = (classes or [None] * count, voxel_sizes or [None] * count, known or [{}] * count)
         if len(columns[2]) != count:
-            raise ConfigError(f"known planes are given of {len(columns[2])} cells, not {count}.")
+            raise ConfigError(f"known planes are given for {len(columns[2])} cells, not {count}.")
         sections = (Section(*one) for one in zip(images, masks, *columns, strict=True))
         yield from self.predict_stream(sections, settings, keep_grey=keep_grey, on_step=on_step)
 
@@ -377,7 +377,7 @@ class Model:
     def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
         if not self.config.num_classes:
             if classes is not None and any(classes):
-                raise ConfigError("this model takes no class labels; leave the class out.")
+                raise ConfigError("this model takes no class labels; omit the class.")
             return None
         if classes is None or len(classes) != count or any(c not in CLASSES for c in classes):
             raise ConfigError(

@@ -55,7 +55,7 @@ def numbered_planes(
     for number, mask in (planes or {}).items():
         _add(found, as_whole(number, "the number of a plane"), mask)
     if heights_um and voxel_size is None:
-        raise ConfigError("heights in um need the size of the pixels; give pixel_size.")
+        raise ConfigError("heights in um require the pixel size; give pixel_size.")
     for height, mask in (heights_um or {}).items():
         value = as_number(height)
         if not np.isfinite(value):
@@ -67,12 +67,10 @@ def numbered_planes(
 
 def _add(found: dict[int, Any], number: int, mask: Any) -> None:
     if number == SECTION:
-        raise ConfigError(
-            f"plane {SECTION} is that of the section, whose mask is known already; leave it out."
-        )
+        raise ConfigError(f"plane {SECTION} is the section, whose mask is already known; omit it.")
     if not 0 <= number < SIZE:
         raise ConfigError(
-            f"a plane of number {number} lies beyond the cell's grid, planes 0 to {SIZE - 1} with "
+            f"plane {number} is outside the grid of the cell, planes 0 to {SIZE - 1} with "
             f"the section at {SECTION}."
         )
     if number in found:

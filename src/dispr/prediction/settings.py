@@ -79,4 +79,4 @@ class PredictionSettings:
         if not config.deterministic:
             sampling_process(config, self.steps)
         elif self.sampler is not None or self.steps is not None:
-            raise ConfigError("a deterministic model takes neither a sampler nor steps.")
+            raise ConfigError("a deterministic model has no sampler and no steps.")

@@ -84,7 +84,8 @@ def find_sources(
     items = find_items(predictions)
     if items[0].kind != "predictions":
         raise FileError(
-            f"{predictions} holds no predictions (probability/NAME.tif); predict first."
+            f"{predictions} contains no predictions (probability/NAME.tif); run dispr predict "
+            "first."
         )
     if data is None and (predictions / CROPS / "image").is_dir():
         data = predictions / CROPS
@@ -92,7 +93,7 @@ def find_sources(
     sections, truths = ({}, {}) if data is None else _known(data, split)
     if data is not None and not any(item.name in {**sections, **truths} for item in items):
         raise FileError(
-            f"{data} holds none of the cells of {predictions}; name the data set that was "
+            f"{data} contains none of the cells of {predictions}; give the data set that was "
             "predicted."
         )
     table = {**_table(predictions / TABLE), **_table(predictions / FIELD_TABLE)}
@@ -138,8 +139,8 @@ def _known(data: Path, split: str | None) -> tuple[dict[str, CellFiles], dict[st
     for cell in find_cells(data, split=split):
         if cell.name in sections:
             raise FileError(
-                f"{data} has a cell {cell.name} in train and one in test; say with --split which "
-                "part was predicted."
+                f"{data} has a cell {cell.name} in train and in test; use --split to select the "
+                "part that was predicted."
             )
         sections[cell.name] = cell
     return sections, {name: cell.obj for name, cell in sections.items() if cell.obj}

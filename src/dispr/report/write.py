@@ -61,7 +61,7 @@ LABELS = {
     **{f"extent_{axis}": f"Extent along {axis.upper()}" for axis in "zyx"},
     "extent_share": "Filled share of the box",
     "section_area": "Area of the section",
-    "section_share": "Section over projection",
+    "section_share": "Area of the section over that of the projection",
     "section_position": "Position of the section",
     "asymmetry_z": "Asymmetry along Z",
 }
@@ -194,7 +194,7 @@ def check_name(out: Path) -> None:
         If it does not end in .html.
     """
     if out.suffix.lower() not in (".html", ".htm"):
-        raise FileError(f"{out} is not the name of a report; end it in .html.")
+        raise FileError(f"{out} must end in .html.")
 
 
 def _scores(

@@ -58,7 +58,9 @@ def interpolate(planes: Mapping[int, np.ndarray]) -> np.ndarray:
         If the section is not among them, or is empty.
     """
     if SECTION not in planes or not np.any(planes[SECTION]):
-        raise ArrayError(f"The mask of plane {SECTION}, the section, is needed to interpolate.")
+        raise ArrayError(
+            f"The mask of plane {SECTION}, the section, is needed for the interpolation."
+        )
     known = sorted(planes)
     distances = {
         z: signed_distance(np.asarray(planes[z], bool)) if np.any(planes[z]) else None
@@ -142,7 +144,7 @@ def nearest(mask: np.ndarray, train_masks: np.ndarray) -> int:
         If there are no training masks.
     """
     if not len(train_masks):
-        raise ArrayError("There are no training masks to choose the most similar of.")
+        raise ArrayError("There are no training masks to compare with.")
     inside = mask > 0
     both = np.count_nonzero(train_masks & inside, axis=(1, 2))
     either = np.count_nonzero(train_masks | inside, axis=(1, 2))

@@ -141,12 +141,12 @@ def evaluate(
         if name not in truths:
             raise FileError(
                 f"{predictions} has a prediction of {name}, but {truth} has no object of this "
-                "name; name the data set that was predicted."
+                "name; give the data set that was predicted."
             )
         if truths[name].twice:
             raise FileError(
-                f"{truth} has a cell {name} in train and one in test; say with --split which part "
-                "was predicted."
+                f"{truth} has a cell {name} in train and in test; use --split to select the part "
+                "that was predicted."
             )
     unpredicted = len(truths.keys() - set(names))
     if not baselines:

@@ -74,5 +74,5 @@ def training_cells(data: Path, train: Path | None = None) -> Library:
     split = None if set(parts(train)) == {None} else "train"
     library = Library(find_cells(train, split=split, need_obj=True))
     if not len(library):
-        raise FileError(f"{train} has no training cells with objects; name another data set.")
+        raise FileError(f"{train} has no training cells with objects; give another data set.")
     return library

@@ -74,11 +74,13 @@ def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) ->
     """
     ours, true = binarise(predicted), binarise(truth)
     if ours.shape != true.shape:
-        raise ArrayError(f"The prediction {ours.shape} and the truth {true.shape} differ in shape.")
+        raise ArrayError(
+            f"The prediction {ours.shape} and the truth {true.shape} have different shapes."
+        )
     if true.ndim != 3:
         raise ArrayError(f"The volumes have the shape {true.shape}; give 3D volumes (Z, Y, X).")
     if not true.any():
-        raise ArrayError("The true volume is empty; there is nothing to score against.")
+        raise ArrayError("The true volume is empty, so no score can be computed.")
     mine, known = measure(ours), truth_measures or measure(true)
     return Scores(
         iou(ours, true),
@@ -109,10 +111,10 @@ def binarise(array: Any) -> np.ndarray:
     if array.dtype == bool:
         return array
     if array.dtype.kind not in "uif" or not array.size:
-        raise ArrayError("A volume to score must hold truth values or grey values.")
+        raise ArrayError("A volume to score must contain Boolean or grey values.")
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(high) and low >= 0):  # NaN is neither
-        raise ArrayError("A volume to score must hold finite grey values from 0 up.")
+        raise ArrayError("A volume to score must contain finite grey values of at least 0.")
     from skimage.filters import threshold_otsu
 
     if low == high:

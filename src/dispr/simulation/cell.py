@@ -118,7 +118,7 @@ def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
         wrong = f"{unknown[0]} is not a type of cell" if unknown else "There are no types of cells"
         raise ConfigError(f"{wrong}; choose from {', '.join(TYPES)}.")
     if len(set(types)) < len(types):
-        raise ConfigError(f"A type of cell is named twice in {', '.join(types)}; name each once.")
+        raise ConfigError(f"A type of cell is given twice in {', '.join(types)}; give each once.")
     return tuple(types)
 
 

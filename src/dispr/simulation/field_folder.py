@@ -59,7 +59,7 @@ def simulate_fields(
     record = {"cells": cells, "seed": seed, "shape": [*shape], "types": [*check_types(types)]}
     before = taken_up(out / RECORD, "simulated fields", record)
     if before is None and _holds_files(out):
-        raise FileError(f"{out} holds something else than these fields; name another folder.")
+        raise FileError(f"{out} contains other files than these fields; choose another folder.")
     count = progress.counter("Simulating", fields)
     images = []
     for i in range(fields):

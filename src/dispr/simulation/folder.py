@@ -112,6 +112,8 @@ def _claim(folder: Path, record: dict[str, Any], planned: set[tuple[str, str]]) 
         for name in tiff_files(part / kind)
     }
     if found - planned or (found and before is None):
-        raise FileError(f"{folder} holds other cells; name a new folder for the simulated ones.")
+        raise FileError(
+            f"{folder} contains other cells; choose a new folder for the simulated cells."
+        )
     if before is None:
         begin(path, record)

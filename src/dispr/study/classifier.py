@@ -60,7 +60,7 @@ class Recipe:
         ):
             one_of(value, choices, name)
         if self.trees < 1 or self.select_trees < 1:
-            raise ConfigError("a forest needs at least one tree.")
+            raise ConfigError("a random forest needs at least one tree.")
         if not 0 <= self.select < np.inf:
             raise ConfigError(f"select must be 0 or more, not {self.select}.")
 
@@ -133,7 +133,9 @@ class Fitted:
     def probabilities(self, rows: FeatureTable) -> np.ndarray:
         """Give the probability of each class, (N, classes); ConfigError for other features."""
         if rows.columns != self.columns:
-            raise ConfigError("the rows have other features than the classifier was fitted to.")
+            raise ConfigError(
+                "the rows have other features than those that the classifier was trained on."
+            )
         found: np.ndarray = self.classifier.predict_proba(self.prepared(rows.values))
         return found
 
@@ -162,9 +164,8 @@ def fit_fold(data: FoldData, recipe: Recipe) -> Fitted:
     labels = labels_of(data, rows)
     if len(set(labels)) < 2:
         raise ConfigError(
-            f"fold {data.fold.number} (repeat {data.fold.repeat}) has training cells of one class "
-            "alone, where nothing can be told apart; use fewer folds, smaller blocks (--block), or "
-            "more cells."
+            f"fold {data.fold.number} (repeat {data.fold.repeat}) has training cells of only one "
+            "class; use fewer folds, smaller blocks (--block), or more cells."
         )
     return fit_rows(rows, labels, recipe)
 

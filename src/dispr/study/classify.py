@@ -90,18 +90,21 @@ def classify(
     needs = [name for name in settings.features if name in OF_PREDICTIONS]
     if needs and predictions is None:
         raise ConfigError(
-            f"the features {needs[0]} are of predicted shapes; name them with --predictions."
+            f"the features {needs[0]} need predicted shapes; give them by --predictions."
         )
     if weights is not None and predictions is None:
-        raise ConfigError("weights say which cells a model saw; name its predictions as well.")
+        raise ConfigError(
+            "--weights states the training cells of a model; also give its "
+            "predictions by --predictions."
+        )
     remarks = []
     if settings.unseen:
         if predictions is None or not (predictions / "probability").is_dir():
-            raise ConfigError("only unseen cells: name one folder of predictions, of one model.")
+            raise ConfigError("--unseen needs one folder of predictions of a single model.")
         known = read_predictions(predictions, weights, settings.unrelated)
         left = set(leave_out_seen([file.name for file in files], known))
         remarks.append(
-            f"{len(files) - len(left)} of {len(files)} cells are left out, which the predictions' "
+            f"{len(files) - len(left)} of {len(files)} cells are skipped, which the predictions' "
             "model was trained on."
         )
         files = [file for file in files if file.name in left]
@@ -144,12 +147,13 @@ def _remarks(settings: ClassifySettings, split: Split, file: Path | None) -> lis
     drawn = (
         f"before ({file.name})"
         if file
-        else f"by blocks of up to {settings.block} consecutive numbers"
+        else f"in blocks of up to {settings.block} consecutively numbered cells"
         if settings.scheme == "runs"
-        else "at random: neighbouring cells, often of one donor, are in training and test"
+        else "at random, so neighbouring cells, often from the same donor, are in both training "
+        "and test"
     )
     measured = "Published" if settings.published else "All"
-    published = ", published trees and threshold of importance" if settings.published else ""
+    published = ", published number of trees and importance threshold" if settings.published else ""
     return [
         f"dispr {__version__}: {len(split.names)} cells of {len(classes_of(split.names))} classes, "
         f"{split.count} folds, repeats: {len(split.folds)}; drawn {drawn}.",

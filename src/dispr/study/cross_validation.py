@@ -189,5 +189,5 @@ def _read(path: Path, key: str, progress: Progress) -> FoldResult | None:
     except FileError as error:
         progress.note(str(error))
     except (ValueError, KeyError, TypeError):
-        progress.note(f"{path} is damaged; it is computed again.")
+        progress.note(f"{path} is damaged; it will be computed again.")
     return None

@@ -109,7 +109,7 @@ class Sources:
             return FoldData.of(fold, self.truth.beside(section))
         if fold.key not in self.predictions:
             raise ConfigError(
-                "features of predicted shapes need predictions; name them with --predictions."
+                "features of predicted shapes need predictions; give them by --predictions."
             )
         predictions = self.predictions[fold.key]
         predictions.refuse_leak(fold)

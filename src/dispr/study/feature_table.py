@@ -88,10 +88,10 @@ class FeatureTable:
         """Add the features of the same cells in another table, each of which has one row there."""
         place = {name: i for i, name in enumerate(other.names)}
         if len(place) != len(other):
-            raise ConfigError("a table to put beside another has one row for each cell.")
+            raise ConfigError("a table to join must have one row per cell.")
         missing = [name for name in self.names if name not in place]
         if missing:
-            raise ConfigError(f"there are no features of {missing[0]} to put beside the others.")
+            raise ConfigError(f"there are no features of {missing[0]} to join.")
         both = set(self.columns) & set(other.columns)
         if both:
             raise ConfigError(f"the feature {min(both)} is in both tables.")
@@ -104,7 +104,7 @@ class FeatureTable:
             return self
         if set(self.columns) != set(other.columns):
             different = min(set(self.columns) ^ set(other.columns))
-            raise ConfigError(f"the feature {different} is in one of two tables only.")
+            raise ConfigError(f"the feature {different} is in only one of two tables.")
         order = [other.columns.index(column) for column in self.columns]
         return FeatureTable(
             self.names + other.names,
@@ -156,7 +156,7 @@ class FeatureTable:
         )
 
 
-def read_table(path: Path, remedy: str = "remove it, to measure again") -> FeatureTable:
+def read_table(path: Path, remedy: str = "remove it to measure again") -> FeatureTable:
     """Read a table that `FeatureTable.write` wrote; FileError with the remedy if it is none."""
     try:
         rows = read_csv(path, [NAME], remedy=remedy)

@@ -126,7 +126,7 @@ def class_of(name: str) -> str:
     found = parse_name(name).cell_class
     if found is None:
         raise ConfigError(
-            f"the name {name} tells no class; cells to classify are named like "
+            f"the name {name} does not state a class; cells to classify need names such as "
             '"B_keratocytes000012".'
         )
     return found
@@ -143,13 +143,13 @@ def rare_classes(split: Split) -> list[str]:
         untrained = sum(cell_class not in classes for classes in trained)
         if untested:
             sentences.append(
-                f"{cell_class} has no test cell in {untested} of {total} folds: the F1 of these is "
-                "the mean over the other classes."
+                f"{cell_class} has no test cell in {untested} of {total} folds; the macro F1 of "
+                "these folds is the mean over the other classes."
             )
         if untrained:
             sentences.append(
-                f"{cell_class} has no training cell in {untrained} of {total} folds, where it "
-                "cannot be told; more cells, or smaller blocks, would help."
+                f"{cell_class} has no training cell in {untrained} of {total} folds, so it cannot "
+                "be recognised there; use more cells or smaller blocks."
             )
     return sentences
 
@@ -206,8 +206,8 @@ def read_split(path: Path, names: Sequence[str] | None = None) -> Split:
     _check_names(tuple(found[0]))
     if names is not None and set(names) != set(found[0]):
         missing, extra = set(names) - set(found[0]), set(found[0]) - set(names)
-        what = f"lacks {min(missing)}" if missing else f"has {min(extra)}, which is not there"
-        raise FileError(f"{path} is a split of other cells: it {what}; draw a new one.")
+        what = f"lacks {min(missing)}" if missing else f"has {min(extra)}, which does not exist"
+        raise FileError(f"{path} contains folds of other cells: it {what}; draw new folds.")
     return Split(tuple(found[repeat] for repeat in range(len(found))))
 
 
@@ -236,8 +236,8 @@ def _draw(
     used = sorted(set(fold_of.values()))
     if len(used) < folds:
         raise ConfigError(
-            f"{len(names)} cells in blocks of up to {size} fill only {len(used)} of {folds} folds; "
-            "ask for fewer folds, or smaller blocks."
+            f"{len(names)} cells in blocks of up to {size} fill only {len(used)} of {folds} "
+            "folds; use fewer folds or smaller blocks."
         )
     return {name: fold_of[name] for name in sorted(fold_of)}
 
@@ -248,9 +248,9 @@ def _check_names(names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ConfigError(
-            f"two cells are named {twice[0]}; a cell must occur once, in train or in test."
+            f"two cells are named {twice[0]}; each cell must occur only once, in train or in test."
         )
     if len(classes_of(names)) < 2:
         raise ConfigError(
-            f"all cells are of the class {class_of(names[0])}; classes are told apart from two on."
+            f"all cells are of the class {class_of(names[0])}; at least two classes are needed."
         )

@@ -41,7 +41,7 @@ def importances(fitted: Fitted, data: FoldData, kind: str = "impurity") -> dict[
     if kind == "impurity":
         values = getattr(fitted.classifier, "feature_importances_", None)
         if values is None:
-            raise ConfigError("gradient boosting has no impurities; ask for permutation.")
+            raise ConfigError("gradient boosting has no impurity importances; use permutation.")
     elif kind == "permutation":
         values = _permuted(fitted, data)
     else:

@@ -42,8 +42,8 @@ def check_fold(data: FoldData, recipe: Recipe, fit: Fit = fit_fold, seed: int = 
     for step in known:
         if not np.array_equal(known[step], other[step]):
             raise LeakError(
-                f"The {step} of fold {data.fold.number} (repeat {data.fold.repeat}) changes with "
-                "its test cells: training must not know them."
+                f"The {step} of fold {data.fold.number} (repeat {data.fold.repeat}) depends on "
+                "its test cells, so there is a leak."
             )
 
 
@@ -53,7 +53,7 @@ def check_rows(data: FoldData, fitted: Fitted) -> None:
     if both:
         raise LeakError(
             f"Fold {data.fold.number} (repeat {data.fold.repeat}) was trained on rows of its test "
-            f"cell {both[0]}."
+            f"cell {both[0]}, so there is a leak."
         )
 
 

@@ -23,7 +23,7 @@ from dispr.study.features import fingerprint, section_features, shape_features
 
 SECTION, TRUTH, CONSENSUS, SAMPLES = "section", "truth", "consensus", "samples"
 
-ANEW = "it is written anew"
+ANEW = "it will be written again"
 """What becomes of a damaged file of features."""
 
 SAVE_EVERY = 100

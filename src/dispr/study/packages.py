@@ -19,5 +19,5 @@ def need(*modules: str) -> None:
     for module in modules:
         if find_spec(module) is None:
             raise DisprError(
-                f'{PACKAGES[module]} is not installed; this needs it: pip install "dispr[study]".'
+                f'{PACKAGES[module]} is required but not installed: pip install "dispr[study]".'
             )

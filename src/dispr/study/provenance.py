@@ -40,8 +40,8 @@ class Predictions:
             raise ConfigError(
                 f"{self.folder} was predicted by a model that was trained on {len(both)} of the "
                 f"{len(fold.test)} test cells of fold {fold.number} (repeat {fold.repeat}), such "
-                f"as {both[0]}; predict with one model for each fold that was trained without its "
-                "test cells, or classify only cells that the model has not seen (--unseen)."
+                f"as {both[0]}; train one model per fold without its test cells, or use only "
+                "cells that the model was not trained on (--unseen)."
             )
 
 
@@ -59,7 +59,8 @@ def read_predictions(
     known = PredictionFolder(folder).settings.get("model")
     if known is None:
         raise FileError(
-            f"{record} does not tell which model made these shapes; write them with dispr predict."
+            f"{record} does not state which model made these shapes; predict them with dispr "
+            "predict."
         )
     from dispr.model.weights import fingerprint
     from dispr.prediction.model import load
@@ -69,8 +70,8 @@ def read_predictions(
     model = load(path, device="cpu")
     if fingerprint(model.network) != known:
         raise ConfigError(
-            f"{folder} was predicted by another model than {path or 'the shipped one'}; name its "
-            "weights with --weights."
+            f"{folder} was predicted by another model than {path or 'the shipped one'}; give its "
+            "weights by --weights."
         )
     seen, remarks = seen_cells(model.about, unrelated)
     return Predictions(folder, seen, known, remarks)
@@ -120,8 +121,8 @@ def predictions_by_fold(
             part = next((folder / name for name in names if (folder / name).is_dir()), None)
             if part is None:
                 raise FileError(
-                    f"{folder} holds neither predictions (probability/NAME.tif) nor the folder "
-                    f"{names[-1]} with those for one fold; predict to it first."
+                    f"{folder} contains neither predictions (probability/NAME.tif) nor the folder "
+                    f"{names[-1]} with those of a fold; run dispr predict first."
                 )
             found[fold.key] = read_predictions(part, _weights_of(weights, part.name), unrelated)
     for fold in split:
@@ -134,8 +135,8 @@ def leave_out_seen(names: Iterable[str], predictions: Predictions) -> list[str]:
     left = [name for name in names if name not in predictions.seen]
     if not left:
         raise ConfigError(
-            f"the model of {predictions.folder} was trained on all of these cells; there are none "
-            "to test on."
+            f"the model of {predictions.folder} was trained on all of these cells, so none are "
+            "left for testing."
         )
     return left
 
@@ -143,8 +144,8 @@ def leave_out_seen(names: Iterable[str], predictions: Predictions) -> list[str]:
 def _one_file(weights: Path | None) -> Path | None:
     if weights is not None and weights.is_dir():
         raise ConfigError(
-            f"{weights} is a folder, but there is one folder of predictions for all folds; name "
-            "the weights file of its model."
+            f"{weights} is a folder, but there is only one folder of predictions for all folds; "
+            "give the weights file of its model."
         )
     return weights
 
@@ -155,4 +156,4 @@ def _weights_of(weights: Path | None, name: str) -> Path | None:
     for path in (weights / f"{name}.safetensors", weights / name / "weights.safetensors"):
         if path.is_file():
             return path
-    raise FileError(f"{weights} holds neither {name}.safetensors nor {name}/weights.safetensors.")
+    raise FileError(f"{weights} has neither {name}.safetensors nor {name}/weights.safetensors.")

@@ -213,6 +213,6 @@ def _unseeing(path: Path, files: Sequence[CellFiles], unrelated: Sequence[str]) 
     if known:
         raise ConfigError(
             f"{path} was trained on {len(known)} of the cells of the study, such as {min(known)}; "
-            "begin with weights that have seen none."
+            "use weights that were not trained on any."
         )
     return weights

@@ -76,8 +76,8 @@ class Settings:
         for source in self.features:
             if source in AUGMENTED and not any(class_of(name) in minority for name in names):
                 raise ConfigError(
-                    f"no cell is of the classes that {source} adds shapes to, "
-                    f"{', '.join(minority)}; name others to augment, or leave this source out."
+                    f"no cell belongs to the classes that {source} adds shapes to, "
+                    f"{', '.join(minority)}; choose other classes to augment, or omit this source."
                 )
 
 
@@ -120,11 +120,11 @@ class ClassifySettings(Settings):
         super().__post_init__()
         for name in self.minority:
             if name not in CLASSES:
-                raise ConfigError(f"{name} is none of the published classes.")
+                raise ConfigError(f"{name} is not one of the published classes.")
         if not self.features or not self.classifiers:
-            raise ConfigError("name at least one source of features and one classifier.")
+            raise ConfigError("give at least one source of features and one classifier.")
         if self.importance == "impurity" and "boosting" in self.classifiers:
-            raise ConfigError("gradient boosting has no impurities; ask for permutation.")
+            raise ConfigError("gradient boosting has no impurity importances; use permutation.")
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Plan(Settings):
             get_preset(method)
         _refuse_unknown("schemes", self.schemes, SCHEMES)
         if not self.methods or not self.schemes or not self.classifiers:
-            raise ConfigError("name at least one method, one scheme of folds and one classifier.")
+            raise ConfigError("give at least one method, one scheme of folds and one classifier.")
         for name in ("pretraining_cells", "steps", "batch_size", "ensemble"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}.")

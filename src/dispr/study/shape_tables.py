@@ -48,14 +48,14 @@ def label(method: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 def read_scores(path: Path) -> list[dict[str, Any]]:
     """Read rows of scores back, with their numbers."""
     columns = ["method", "name", "shape", "class", "fold", *METRICS]
-    rows = read_csv(path, columns, remedy="remove it, to score again")
+    rows = read_csv(path, columns, remedy="remove it to score again")
     try:
         return [
             {key: float(value) if key in NUMBERS else value for key, value in row.items()}
             for row in rows
         ]
     except ValueError as error:
-        raise FileError(f"{path} is damaged ({error}); remove it, to score again.") from error
+        raise FileError(f"{path} is damaged ({error}); remove it to score again.") from error
 
 
 def over_folds(

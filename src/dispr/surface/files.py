@@ -72,7 +72,7 @@ def check_format(name: str, path: str = "") -> str:
     if name.lower() not in FORMATS:
         where = f" in {path}" if path else ""
         raise ConfigError(
-            f'"{name}"{where} is not a format of meshes; use one of {", ".join(FORMATS)}.'
+            f'"{name}"{where} is not a supported mesh format; use one of {", ".join(FORMATS)}.'
         )
     return name.lower()
 

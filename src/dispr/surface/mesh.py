@@ -90,12 +90,12 @@ def mesh_of(volume: Any, spacing: Spacing | None = None, samples: np.ndarray | N
     """
     field = np.asarray(volume)
     if field.ndim != 3 or field.dtype.kind not in "buif":
-        raise ArrayError("A mesh is made of a volume (Z, Y, X) of truth values or probabilities.")
+        raise ArrayError("A mesh needs a volume (Z, Y, X) of Boolean values or probabilities.")
     if not (field.min() >= 0 and field.max() <= 1):  # NaN is neither
-        raise ArrayError("A volume to mesh must hold values from 0 to 1; divide it by its maximum.")
+        raise ArrayError("A mesh needs a volume of values from 0 to 1; divide it by its maximum.")
     body = field > 0.5
     if not body.any():
-        raise ArrayError("The shape is empty: no voxel exceeds 0.5; there is no surface to mesh.")
+        raise ArrayError("The shape is empty (no voxel exceeds 0.5), so it has no surface to mesh.")
     edges = spacing or VOXEL
     points, faces, _ = isosurface(field, edges)
     points += [part.start - MARGIN for part in bounding_box(field > 0)]

@@ -34,8 +34,8 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
         state = load_torch(path)
     except Exception as error:  # torch raises many types for a damaged file
         raise FileError(
-            f"{path} is damaged or no checkpoint of a run; remove it to start the run anew."
+            f"{path} is damaged or not a checkpoint of a run; remove it to restart the run."
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise FileError(f"{path} is of another version of dispr; choose another folder to train.")
+        raise FileError(f"{path} is from another version of dispr; choose another folder.")
     return state

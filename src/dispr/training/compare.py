@@ -80,7 +80,7 @@ def verdict(
     ]
     if better:
         lines.append(
-            f"The model does not beat {' and '.join(f'the {name}' for name in better)} in both; "
-            "train for longer, or on more cells, before you use its shapes."
+            f"The model does not beat {' and '.join(f'the {name}' for name in better)} in both "
+            "scores; train it longer or on more cells before you use its shapes."
         )
     return lines

@@ -62,8 +62,8 @@ def find_frame(
             if pixel is not None and (size is None or not close(size, pixel)):
                 said = "no size" if size is None else f"{size:.6g} um"
                 raise ConfigError(
-                    f"{file.image} has pixels of {said} at 64 x 64, others of {pixel:.6g} um; a "
-                    "model is trained on cells of one scale. State it with --frame if it is one."
+                    f"{file.image} has pixels of {said} at 64 x 64, others of {pixel:.6g} um; all "
+                    "training cells must have the same scale. If they have, give --frame."
                 )
     if pixel is None and before is not None:
         pixel = before.pixel_um

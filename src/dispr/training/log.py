@@ -147,6 +147,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
                 float(value)
     except (OSError, ValueError, IndexError, csv.Error) as error:
         raise FileError(
-            f"{path} cannot be read ({error}); move it away, and the run goes on with a new one."
+            f"{path} cannot be read ({error}); move it to another place to continue the run with "
+            "a new log."
         ) from error
     return [dict(zip(heading, row, strict=True)) for row in rows]

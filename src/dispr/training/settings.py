@@ -98,7 +98,7 @@ def _other_start(before: Mapping[str, str] | None, now: Mapping[str, str] | None
         part["weights"] or "other weights" if part else "fresh weights" for part in (before, now)
     )
     if before is None or now is None:
-        return "" if before == now else f"it began with {was} and is now to begin with {is_now}"
+        return "" if before == now else f"it started from {was}, not {is_now}"
     if now["sha256"] not in ("", before["sha256"]):
-        return f"{is_now} is not what it began with, {was}"
-    return "" if now["sha256"] or was == is_now else f"it began with {was}, not with {is_now}"
+        return f"it started from {was}, and {is_now} is different"
+    return "" if now["sha256"] or was == is_now else f"it started from {was}, not from {is_now}"

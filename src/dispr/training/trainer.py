@@ -114,14 +114,14 @@ class Trainer:
         world = self.accelerator.num_processes
         if training.batch_size % world:
             raise ConfigError(
-                f"batch_size {training.batch_size} cannot be shared among {world} processes."
+                f"batch_size {training.batch_size} cannot be divided among {world} processes."
             )
         self.local = training.batch_size // world
         # Not of the run's seed: runs are then compared on the same cells, and one that begins with
         # the weights of another is not validated on cells that these were trained on.
         train_files, validation_files = validation_split(files, training.validation_fraction)
         if not train_files:
-            raise ConfigError("there are no cells to train on.")
+            raise ConfigError("there are no training cells.")
         self.cells = CellDataset([*train_files, *extra])
         self.extra = len(extra)
         self.validation_cells = CellDataset(validation_files)
@@ -178,7 +178,7 @@ class Trainer:
                 self._restore(state)
             except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
                 raise FileError(
-                    f"{self.run / CHECKPOINT} is damaged; remove it to start the run anew."
+                    f"{self.run / CHECKPOINT} is damaged; remove it to restart the run."
                 ) from error
         self.log: RunLog | None = None
         if self.accelerator.is_main_process:
@@ -300,11 +300,11 @@ class Trainer:
                 if cells is self.cells and same is not None:
                     raise ConfigError(
                         f"the extra cell {cells.files[i].image} is {same}, which is set aside for "
-                        "validation; name extra cells that are none of the data set."
+                        "validation; use extra cells that are not in the data set."
                     )
                 if model.num_classes and parse_name(cell.name).cell_class is None:
                     raise ConfigError(
-                        f"the name of {cell.name} does not tell its class, which a model with "
+                        f"the name of {cell.name} does not state its class, which a model with "
                         f"classes needs: one of {', '.join(CLASSES)}."
                     )
 
@@ -313,8 +313,8 @@ class Trainer:
         other = difference(state["settings"], self.step, self.settings, self.training.steps)
         if other:
             raise ConfigError(
-                f"{self.run} holds a run with other settings ({other}); name another folder for a "
-                "new run, or repeat the settings of this one to take it up."
+                f"{self.run} contains a run with other settings ({other}); choose another folder "
+                "for a new run, or use the same settings to resume."
             )
         self.settings["start"] = state["settings"].get("start", self.settings["start"])
         self.network.load_state_dict(state["network"])
@@ -353,7 +353,7 @@ class Trainer:
         if self.overflows >= OVERFLOWS:
             raise DisprError(
                 f"{OVERFLOWS} steps in a row overflowed in half precision, up to step {self.step} "
-                f"of {self.run}: training diverged. Start anew in another folder with a lower "
+                f"of {self.run}: training diverged. Restart in another folder with a lower "
                 "learning rate, or in bf16 or fp32."
             )
         return norm
@@ -440,8 +440,8 @@ class Trainer:
     def _check_finite(self, loss: float | None) -> None:
         if loss is not None and not math.isfinite(loss):
             raise DisprError(
-                f"The loss is not a number any more at step {self.step} of {self.run}; start anew "
-                "in another folder with a lower learning rate."
+                f"The loss is NaN at step {self.step} of {self.run}; restart in another folder "
+                "with a lower learning rate."
             )
 
     def _to_validate(self) -> bool:

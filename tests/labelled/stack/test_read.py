@@ -60,10 +60,10 @@ def test_formats(tmp_path):
         np.testing.assert_array_equal(read_image(tmp_path / name, wanted=WANTED), STACK)
         np.testing.assert_array_equal(read_labels(tmp_path / name, WANTED), STACK)
     np.save(tmp_path / "half.npy", STACK / 2)
-    with pytest.raises(FileError, match=r"half.npy holds fractions"):
+    with pytest.raises(FileError, match=r"half.npy contains fractions"):
         read_labels(tmp_path / "half.npy", WANTED)
     np.save(tmp_path / "nan.npy", np.full((4, 9, 9), np.nan))
-    with pytest.raises(FileError, match=r"nan.npy holds NaN"):
+    with pytest.raises(FileError, match=r"nan.npy contains NaN"):
         read_image(tmp_path / "nan.npy", wanted=WANTED)
 
 

@@ -254,7 +254,7 @@ def _measured_before(out: Path, items: Sequence[Item]) -> dict[str, Row] | None:
     known = read_record(out)
     if any(known.get(item.name, ("", ""))[1] != digest(item) for item in items):
         return None
-    found = read_csv(out / MEASURED, ["name"], unique="name", remedy="remove it, to measure again")
+    found = read_csv(out / MEASURED, ["name"], unique="name", remedy="remove it to measure again")
     rows: dict[str, Row] = {row["name"]: dict(row) for row in found}
     whole = rows.keys() >= {item.name for item in items} and all(map(is_wide, rows.values()))
     return rows if whole else None
@@ -307,7 +307,7 @@ def predict_fields(
         try:
             field = read_prepared(files, settings or FieldSettings(), model.frame)
         except NoCellsError as error:
-            progress.note(f"{files.name} is left out. {error}")
+            progress.note(f"{files.name} was skipped. {error}")
             continue
         room -= field.image.nbytes + field.labels.nbytes
         kept.append((files, field if room >= 0 else None))
@@ -344,9 +344,11 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
     }
     if taken_up(path, "a field of view", {"field": record["field"]}) is None:
         if (out / CROPS).exists():
-            raise ConfigError(f"{out / CROPS} exists but is of no field; name another folder.")
+            raise ConfigError(
+                f"{out / CROPS} exists but does not belong to a field; choose another folder."
+            )
         if (out / SETTINGS).exists() or (out / "probability").exists():
-            raise ConfigError(f"{out} holds predictions of single cells; name another folder.")
+            raise ConfigError(f"{out} contains predictions of single cells; choose another folder.")
     begin(path, record)
 
 

@@ -100,7 +100,7 @@ def write_field_meshes(
         name: files_digest([drawn.probability_path(name), *samples[name]], about) for name in names
     }
     record = out / RECORD
-    before = read_json(record, remedy="remove it, to mesh again") if record.is_file() else {}
+    before = read_json(record, remedy="remove it to mesh again") if record.is_file() else {}
     paths = {name: out / MESHES / f"{name}.{form}" for name in names}
     tasks = [
         PlacedMesh(out, cell.name, paths[cell.name], cell.square, depth, field.pixel_size)

@@ -29,7 +29,7 @@ from dispr.labelled.locate import (
     refuse_greys,
 )
 
-BORDER = "It touches the border of the field, so a part of it may be missing."
+BORDER = "It touches the border of the field, so part of it may be missing."
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ def prepare_field(
         if all(cell.refused for cell in cells):
             size = float(np.median([cell.extent for cell in found]))
             raise NoCellsError(
-                f"{labels_name}: every cell is too small to be predicted: the median one is "
+                f"{labels_name}: all cells are too small to be predicted: the median cell is "
                 f"{size:g} pixels long in a frame of {frames.edge:.4g}; check the pixel size and "
                 "the frame."
             )
@@ -214,8 +214,9 @@ def _numbered(
         except ArrayError as error:
             raise type(error)(f"{image_name}: {error}") from error
         return numbers, [
-            f"{image_name} has no labels, so its cells were segmented by brightness only; look at "
-            "them, and give labels of Cellpose, StarDist or the like for results to rely on."
+            f"{image_name} has no labels, so its cells were segmented by brightness only; check "
+            "them, and use labels of a segmentation program such as Cellpose or StarDist for "
+            "reliable results."
         ]
     checked = only_labels(as_array(labels, labels_name), name=labels_name)
     same_shape(grey, checked, image_name, labels_name)
@@ -225,8 +226,8 @@ def _numbered(
     except ArrayError as error:
         raise type(error)(f"{labels_name}: {error}") from error
     of_mask = (
-        f"{labels_name} is a mask of one value: its separate pieces were taken for the cells, so "
-        "cells that touch are one."
+        f"{labels_name} is a mask with one value: each connected component was treated as a cell, "
+        "so touching cells are merged."
     )
     told = (of_mask if from_mask else "", background_note(numbers, labels_name))
     return numbers, [note for note in told if note]
@@ -239,8 +240,7 @@ def _pieces_note(located: Sequence[LocatedCell], name: str) -> list[str]:
         return []
     return [
         f"{name} has one value, {located[0].label}, in {located[0].pieces} pieces, the largest of "
-        "which was taken for the cell; if it is a mask of several cells, save it with the value "
-        "255."
+        "which was used; if it is a mask of several cells, save it with the value 255."
     ]
 
 
@@ -261,7 +261,7 @@ def _field_cells(
         if pixel_size is not None and trained is not None:
             told.append(size_warning(cell.extent, pixel_size, trained))
         if frames.rule != "cell" and enlarged:
-            told.append("It is too large for the frame of its field, so it was shown smaller.")
+            told.append("It is too large for the frame of its field, so it was scaled down.")
         square = square_about(cell.box, edge)
         refused = _refusal(cell, edge)
         cells.append(
@@ -282,7 +282,7 @@ def _refusal(cell: LocatedCell, edge: int) -> str:
     try:
         as_mask(mask)
     except ArrayError:
-        return "It was not predicted: it is too thin to be seen at 64 x 64 pixels."
+        return "It was not predicted: it is too thin at 64 x 64 pixels."
     return ""
 
 

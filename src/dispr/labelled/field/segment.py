@@ -66,7 +66,7 @@ def segment(image: np.ndarray, pixel_size: float | None = None) -> np.ndarray:
     if areas.size:
         cells = _without_small(cells, max(least, SHARE * float(np.median(areas))))
     if not cells.any():
-        raise NoCellsError("no cell was found in the image; give labels of a segmentation.")
+        raise NoCellsError("no cell was found in the image; give labels of a segmentation program.")
     return cells.astype(np.int32)
 
 

@@ -165,7 +165,7 @@ def _zarr() -> Any:
         import zarr
     except ImportError as error:
         raise ConfigError(
-            "OME-Zarr needs another package: pip install 'dispr[zarr]'; or write the volume as tif."
+            "OME-Zarr needs another package: pip install 'dispr[zarr]'; or use --volume tif."
         ) from error
     if int(zarr.__version__.split(".")[0]) < 3:
         raise ConfigError("OME-Zarr needs zarr 3 or later: pip install --upgrade 'dispr[zarr]'.")

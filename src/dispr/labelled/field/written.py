@@ -9,7 +9,7 @@ from dispr.errors import FileError
 from dispr.labelled.field.folder import RECORD, TABLE
 from dispr.records import read_csv, read_json
 
-REMEDY = "predict the field again, to another folder"
+REMEDY = "predict the field again to another folder"
 
 
 def read_field_record(folder: Path) -> dict[str, Any]:
@@ -59,5 +59,5 @@ def read_field_rows(folder: Path) -> list[dict[str, str]]:
         remedy=REMEDY,
     )
     if not all(row[column] for row in rows for column in ("name", *place)):
-        raise FileError(f"{path} is damaged: a cell lacks its name or place; {REMEDY}.")
+        raise FileError(f"{path} is damaged: a cell has no name or position; {REMEDY}.")
     return rows

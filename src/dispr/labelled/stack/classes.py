@@ -49,8 +49,8 @@ def read_classes(path: Path) -> dict[tuple[str, int], str]:
         value = as_type(text, row.where)
         if found.setdefault(cell, value) != value:
             raise FileError(
-                f"{row.where}: label {cell[1]} of stack {cell[0]} has another type above; "
-                "keep one of the rows."
+                f"{row.where}: label {cell[1]} of stack {cell[0]} has a different type in an "
+                "earlier row; keep one of the rows."
             )
     return found
 
@@ -80,14 +80,14 @@ def as_type(text: str, name: str = "the type") -> str:
             if len(kinds) == 1:
                 return kinds[0]
             raise FileError(
-                f"{name}: {cell_class} is a class of several types; name the type, such as "
+                f"{name}: {cell_class} is a class with several types; give the type, such as "
                 f"{kinds[3]}."
             )
     several = [kind for kind in TYPES if _singular(kind.partition("_")[2]).startswith(plain + "_")]
     if len(several) > 1:
         raise FileError(
-            f'{name}: "{text}" may be any of the types {", ".join(several)}; name the one that is '
-            "meant."
+            f'{name}: "{text}" can be any of the types {", ".join(several)}; give the full name '
+            "of the type."
         )
     if not re.fullmatch(r"[\w+-][\w.+-]*", word):
         raise FileError(f'{name}: "{text}" cannot be part of a file name; use letters and digits.')
@@ -113,7 +113,7 @@ def check_stacks(classes: Classes, stacks: Iterable[str], path: Path) -> None:
     for stack, _ in classes:
         if stack not in known:
             raise FileError(
-                f'{path} has the stack "{stack}", which is not among the stacks; they are called '
+                f'{path} has the stack "{stack}", which is unknown; the stacks are '
                 f"{', '.join(sorted(known)[:3])}{', ...' if len(known) > 3 else ''}."
             )
 
@@ -154,7 +154,7 @@ class Names:
             self._stack, self._begun = stack, set()
         name = f"{stack}_{label:06d}" if kind is None else self._numbered(kind)
         if name in self._taken:
-            raise FileError(f"two cells would be called {name}; rename the type or the stack.")
+            raise FileError(f"two cells would have the name {name}; rename the type or the stack.")
         self._taken.add(name)
         return name
 
@@ -164,5 +164,8 @@ class Names:
         self._begun.add(kind)
         self._last[kind] = number
         if number > 999_999:
-            raise FileError(f"there are too many cells of the type {kind} to be numbered.")
+            raise FileError(
+                f"there are too many cells of the type {kind} for the six-digit "
+                "numbers in file names."
+            )
         return f"{kind}{number:06d}"

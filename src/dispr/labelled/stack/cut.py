@@ -52,7 +52,7 @@ def frame_of(edge: float, spacing: Spacing, name: str) -> Frame:
     pixels = round(edge / spacing[1])
     if pixels < SMALLEST:
         raise ConfigError(
-            f"a frame of {edge:.6g} um has only {pixels} of the pixels of {name}, which are of "
+            f"a frame of {edge:.6g} um has only {pixels} pixels of {name}, which has pixels of "
             f"{spacing[1]:.6g} um; give a larger --frame, or the right --voxel-size."
         )
     return Frame(pixels, spacing)
@@ -99,7 +99,7 @@ def _misfit(cell: LocatedCell, frame: Frame) -> str:
         if box.start * size < first - slack or box.stop * size > first + edge + slack:
             length = (box.stop - box.start) * size
             return (
-                f"does not fit the frame of {edge:.4g} um: spans {length:.4g} um along {axis}, "
+                f"does not fit in the frame of {edge:.4g} um: spans {length:.4g} um along {axis}, "
                 f"{_beyond(box, size, first, edge):.2g} um of it beyond"
             )
     return ""

@@ -97,7 +97,7 @@ def refuse_empty(rows: Sequence[Row], out: Path) -> None:
     with contextlib.suppress(OSError):
         out.rmdir()
     raise FileError(
-        f"none of the {len(rows)} labels can be used ({reasons(rows)}); check the stacks, the "
+        f"none of the {len(rows)} labels is usable ({reasons(rows)}); check the stacks, the "
         "voxel size and the frame."
     )
 

@@ -79,11 +79,11 @@ def rows_before(out: Path, stacks: Sequence[str]) -> list[Row]:
         path,
         ["stack", "label", "split", "name", "reason", "voxel_um"],
         numbers=NUMBERS,
-        remedy="remove it, to cut the cells again",
+        remedy="remove it to extract the cells again",
     )
     for row in found:
         if row["name"] and row["split"] not in SPLITS:
-            raise FileError(f"{path} is damaged; remove it, to cut the cells again.")
+            raise FileError(f"{path} is damaged; remove it to extract the cells again.")
     rows: list[Row] = []
     for stack in stacks:
         its = [dict(row) for row in found if row.get("stack") == stack]
@@ -109,7 +109,9 @@ def summary(rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[str]:
     ]
     left = len(rows) - len(written)
     if left:
-        lines.append(f"{left} labels were left out ({reasons(rows)}); {MANIFEST} says why.")
+        lines.append(
+            f"{left} labels were left out ({reasons(rows)}); see {MANIFEST} for the reasons."
+        )
     return lines
 
 

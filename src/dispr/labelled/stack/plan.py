@@ -59,7 +59,7 @@ class StackSettings:
         as_frame(self.frame)
         split_stacks({}, self.test_fraction)
         if self.seed < 0:
-            raise ConfigError(f"the seed is a whole number from 0, not {self.seed}.")
+            raise ConfigError(f"the seed must be a whole number of at least 0, not {self.seed}.")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,9 @@ def make_plan(
     if before is not None:
         return _plan_of(before, out / RECORD)
     if out.exists() and parts(out):
-        raise FileError(f"{out} is not a new folder; name one for the cells of these stacks.")
+        raise FileError(
+            f"{out} is not a new folder; choose a new folder for the cells of these stacks."
+        )
     surveys = {}
     count = progress.counter("Looking", len(stacks))
     for files in stacks:
@@ -136,13 +138,18 @@ def _decide(
             progress.note(f"{name} has no labelled cell.")
         if survey.from_mask:
             progress.note(
-                f"the labels of {name} are one mask; its separate pieces are taken for cells."
+                f"the labels of {name} are a mask; each connected component is treated as a cell."
             )
     for stack, label in classes:
         if label not in surveys[stack].labels:
-            raise FileError(f"the table of classes has label {label} of {stack}, which has none.")
+            raise FileError(
+                f"the table of classes contains label {label} of {stack}, which does not exist."
+            )
     if not any(survey.labels for survey in surveys.values()):
-        raise FileError("no cell is labelled in any stack; 0 is the background, cells are above.")
+        raise FileError(
+            "no cell is labelled in any stack; labels must be positive numbers, and "
+            "0 is the background."
+        )
     frame = as_frame(settings.frame)
     if frame is None:
         whole = [extent for survey in surveys.values() for extent in survey.whole]
@@ -158,7 +165,7 @@ def _decide(
     splits = split_stacks(counts, settings.test_fraction, settings.seed)
     if len(set(splits.values())) == 1 and 0 < settings.test_fraction < 1:
         progress.note(
-            "cells of one stack stay together, so all are for training; none are for testing."
+            "cells of a stack stay together, so all are used for training and none for testing."
         )
     return Plan(frame, splits)
 
@@ -173,5 +180,7 @@ def _plan_of(record: Mapping[str, Any], path: Path) -> Plan:
         or splits.keys() != record["stacks"].keys()
         or any(split not in SPLITS for split in splits.values())
     ):
-        raise FileError(f"{path} is damaged: it lacks the frame or the split; name another folder.")
+        raise FileError(
+            f"{path} is damaged: the frame or the split is missing; choose another folder."
+        )
     return Plan(float(frame), splits)

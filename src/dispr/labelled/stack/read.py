@@ -38,7 +38,7 @@ def planes_note(path: Path, channel: int | None = None) -> str:
     stack, axes = without_ones(*_look(path), STACK)
     if with_planes(axes, STACK) == axes:
         return ""
-    return f"{path} calls its {len(stack)} planes {CALLED[axes[0]]}; they were taken for planes."
+    return f"{path} calls its {len(stack)} planes {CALLED[axes[0]]}; they were read as planes."
 
 
 def _look(path: Path) -> tuple[np.ndarray, str]:

@@ -35,7 +35,7 @@ def split_stacks(counts: Mapping[str, int], fraction: float = 0.2, seed: int = 0
         If the fraction is out of range.
     """
     if not 0 <= fraction <= 1:
-        raise ConfigError(f"the test fraction is from 0 to 1, not {fraction}.")
+        raise ConfigError(f"the test fraction must be from 0 to 1, not {fraction}.")
     if fraction in (0, 1):
         return dict.fromkeys(counts, "test" if fraction else "train")
     filled = sorted(name for name, count in counts.items() if count)

@@ -53,8 +53,8 @@ def label_file(files: FieldFiles) -> Path:
     """
     if files.labels is None:
         raise FileError(
-            f"{files.image} has no labels beside it; name them by --labels, with * for the name of "
-            "the stack where there are several."
+            f"{files.image} has no labels in its folder; give them by --labels, with * in place "
+            "of the stack's name if there are several."
         )
     return files.labels
 
@@ -94,7 +94,7 @@ def survey_stack(
     if shape != array.shape:
         raise FileError(
             f"{labels} has the shape {array.shape} but {files.image} has {shape}; labels must be "
-            "of the very same voxels (Z, Y, X)."
+            "on the same voxel grid (Z, Y, X)."
         )
     spacing = find_spacing(files.image, labels, voxel_size)
     told = (planes_note(files.image, channel), planes_note(labels))
