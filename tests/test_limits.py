@@ -22,7 +22,7 @@ def test_defaults(monkeypatch):
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e400", "four", "4 GiB"])
 def test_wrong_limits_are_refused(monkeypatch, text):
     monkeypatch.setenv(limits.VARIABLE, text)
-    with pytest.raises(ConfigError, match=r"DISPR_LARGEST_GIB must be a number of GiB above 0"):
+    with pytest.raises(ConfigError, match=r"DISPR_LARGEST_GIB must be a positive number of GiB"):
         limits.largest_image()
 
 

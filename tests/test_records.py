@@ -41,7 +41,7 @@ def test_a_changed_number_breaks_the_seal(tmp_path):
     write_json(tmp_path / "a.json", RECORD, sealed=True)
     text = (tmp_path / "a.json").read_text()
     (tmp_path / "a.json").write_text(text.replace("0.5", "0.7"))
-    with pytest.raises(FileError, match="changed by hand"):
+    with pytest.raises(FileError, match="was edited"):
         read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_text(text.replace("\n", "\n  "))  # as another program saves it
     assert read_json(tmp_path / "a.json") == RECORD

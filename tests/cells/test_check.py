@@ -98,7 +98,7 @@ def test_nothing_to_check(tmp_path):
         with pytest.raises(FileError, match=str(folder.name)):
             check_cells(folder)
     (tmp_path / "image").mkdir()
-    assert "holds no TIFF or PNG files" in check_cells(tmp_path).faults[0]
+    assert "contains no TIFF or PNG files" in check_cells(tmp_path).faults[0]
 
 
 @pytest.mark.reference
@@ -126,7 +126,7 @@ def test_what_predict_would_stumble_over(tmp_path, write_cells, make_cell):
     report = check_cells(tmp_path)
     assert report.faults == []
     for words in (
-        "c0.tif has 2 pieces, 4 pixels beside the largest",
+        "c0.tif has 2 pieces, 4 pixels outside the largest",
         "c3.tif touches the border",
         "c4.tif has the same value, 7, everywhere",
         "the images have 2 sizes (64 x 64, 80 x 80)",

@@ -143,7 +143,7 @@ def test_a_transfer_that_breaks_off_again_and_again_is_completed(server, cells_z
 
 def test_another_run_resumes(server, cells_zip, tmp_path):
     server.files, server.ranges, server.cut = {"cells.zip": cells_zip}, False, 1000
-    with pytest.raises(FileError, match="broke off; run the command again"):
+    with pytest.raises(FileError, match="was interrupted; re-run the same command"):
         fetch(tmp_path / "out", base_url=server.api)
     server.asked.clear()
     server.ranges, server.cut = True, None
@@ -218,7 +218,7 @@ def test_unsafe_and_damaged_archives_are_not_unpacked(server, tmp_path, archive,
 def test_an_archive_that_explodes_is_not_unpacked(server, cells_zip, tmp_path, monkeypatch):
     monkeypatch.setattr("dispr.cells.unpack.largest_archive", lambda: 1000)
     server.files = {"cells.zip": cells_zip}
-    with pytest.raises(FileError, match="more than any cells need"):
+    with pytest.raises(FileError, match="more than the limit"):
         fetch(tmp_path / "out", base_url=server.api)
     assert "cells" not in left(tmp_path / "out")
 
@@ -259,20 +259,26 @@ def test_a_mirror_with_known_hashes(server, cells_zip, tmp_path):
 
 def test_no_cells_in_the_record(server, tmp_path):
     server.files = {"cells.tar.gz": b"something"}
-    with pytest.raises(FileError, match=r"holds cells\.tar\.gz after .* unpack what is packed"):
+    with pytest.raises(FileError, match=r"contains cells\.tar\.gz after .* unpack the archives"):
         fetch(tmp_path / "out", base_url=server.api)
 
 
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ("<html>", "does not answer with a list"),
-        ("{}", "does not list its files as Zenodo did"),
-        ("[]", "does not list its files as Zenodo did"),
+        ("<html>", "did not return a list"),
+        ("{}", "has an unexpected format"),
+        ("[]", "has an unexpected format"),
         ('{"files": []}', "lists no files"),
-        ('{"files": [{"key": "../a", "checksum": "md5:0", "links": {"self": "x"}}]}', "a plain"),
-        ('{"files": [{"key": "a", "checksum": "crc9:0", "links": {"self": "x"}}]}', "not a hash"),
-        ('{"files": [{"key": "a", "checksum": null, "links": {"self": "x"}}]}', "as Zenodo did"),
+        ('{"files": [{"key": "../a", "checksum": "md5:0", "links": {"self": "x"}}]}', "a valid"),
+        (
+            '{"files": [{"key": "a", "checksum": "crc9:0", "links": {"self": "x"}}]}',
+            "unknown type of hash",
+        ),
+        (
+            '{"files": [{"key": "a", "checksum": null, "links": {"self": "x"}}]}',
+            "unexpected format",
+        ),
     ],
 )
 def test_records_that_are_not_understood(server, tmp_path, record, words):
@@ -283,7 +289,8 @@ def test_records_that_are_not_understood(server, tmp_path, record, words):
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(404, "refuses it"), (429, "too often"), (503, "run again later")]
+    ("status", "words"),
+    [(404, "server refused"), (429, "too many requests"), (503, "run again later")],
 )
 def test_servers_that_refuse(server, tmp_path, status, words):
     server.status = status
@@ -297,7 +304,7 @@ def test_a_server_that_cannot_be_reached(server, tmp_path, monkeypatch):
     with pytest.raises(FileError, match=r"127\.0\.0\.1:\d+ cannot be reached; check .* again\.$"):
         fetch(tmp_path / "out", base_url=server.api)
     monkeypatch.setattr("dispr.cells.fetch.RECORD", server.api)
-    with pytest.raises(FileError, match=r"run again, or download by hand from https://zenodo"):
+    with pytest.raises(FileError, match=r"run again, or download manually from https://zenodo"):
         fetch(tmp_path / "out", base_url=server.api)
 
 

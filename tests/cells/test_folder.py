@@ -26,7 +26,7 @@ def test_a_flat_folder_without_obj_is_enough_to_predict(tmp_path, write_cells):
     cells = find_cells(tmp_path)
     assert [(c.obj, c.split) for c in cells] == [(None, None)] * 2
     assert cells[0].image == tmp_path / "image" / "a.tif"
-    with pytest.raises(FileError, match=r"obj contains no \.tif files, but the 3D shapes"):
+    with pytest.raises(FileError, match=r"obj contains no \.tif files, but 3D shapes"):
         find_cells(tmp_path, need_obj=True)
 
 
@@ -101,7 +101,7 @@ def test_an_ome_zarr_is_named(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / ".zattrs").write_text("{}")
     with pytest.raises(
-        FileError, match=r"a is an OME-Zarr, which is not read here; save it as OME"
+        FileError, match=r"a is an OME-Zarr, which is not supported as input; save it as OME"
     ):
         find_cells(tmp_path / "a")
 
@@ -119,7 +119,7 @@ def test_folders_in_the_plural_and_png(tmp_path, write_cells):
     assert (cell.mask.parent.name, cell.obj.parent.name) == ("masks", "obj")
     assert read_cell(cell).mask.max() == 255
     (tmp_path / "mask").mkdir()
-    with pytest.raises(FileError, match="mask and masks could both be meant"):
+    with pytest.raises(FileError, match="mask and masks are both possible"):
         find_cells(tmp_path)
 
 

@@ -128,7 +128,7 @@ def test_masks_of_several_pieces_are_told_unless_of_clusters():
     mask[100:130, 100:130] = True
     crop = Crop(IMAGE[LOOSE], mask, 0.172)
     (told,) = frame_crops([crop], PUBLISHED).warnings
-    assert "Its mask has 2 pieces, which were taken for one cell." in told
+    assert "Its mask has 2 pieces, which were treated as one cell." in told
     (told,) = frame_crops([replace(crop, cluster=True)], PUBLISHED).warnings
     assert "pieces" not in told
 
@@ -136,4 +136,4 @@ def test_masks_of_several_pieces_are_told_unless_of_clusters():
 def test_an_image_of_one_value_is_told():
     crop = crop_of(*LOOSE)
     (told,) = frame_crops([replace(crop, image=np.full_like(crop.image, 90))], PUBLISHED).warnings
-    assert told == "Its image has the same value everywhere, so its outline alone is known."
+    assert told == "Its image has the same value everywhere, so only its outline is known."

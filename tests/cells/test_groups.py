@@ -39,7 +39,7 @@ def test_a_table(tmp_path):
     with pytest.raises(FileError, match=r"no row of d \(one of 2 without\).*rows are of a, b, c"):
         read_groups(table, ["a", "d", "e"])
     table.write_text("cell,group\na,control\na.tif,treated\n")
-    with pytest.raises(FileError, match=r"line 3: a has another group above"):
+    with pytest.raises(FileError, match=r"line 3: a has a different group in an earlier row"):
         read_groups(table, ["a"])
     table.write_text("cell,colour\na,red\n")
     with pytest.raises(FileError, match="group or condition or treatment"):

@@ -246,7 +246,7 @@ def test_axes_of_length_one_do_not_matter():
     assert np.array_equal(as_grey(square(np.uint8, 90)[None, None]), square(np.uint8, 90))
     labels = body.astype(np.uint16)
     labels[7:9] = 2
-    with pytest.raises(ArrayError, match="give the volume of each cell by itself"):
+    with pytest.raises(ArrayError, match="give each cell as a separate volume"):
         as_body(labels)
 
 
@@ -256,7 +256,7 @@ def test_an_image_is_no_mask():
     image = ring + np.random.default_rng(0).normal(8, 3, ring.shape)
     image = image.clip(0, 255).astype(np.uint8)
     for given in (image, image / 255):
-        with pytest.raises(ArrayError, match="many grey values inside, as images have"):
+        with pytest.raises(ArrayError, match="many grey values, like an image"):
             as_mask(given)
     soft = np.rint(255 / (1 + np.exp(radius - 20))).astype(np.uint8)  # as probabilities are
     assert (as_mask(soft) == soft).all()

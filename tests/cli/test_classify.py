@@ -75,7 +75,7 @@ def test_choices_are_the_sources():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--features", "predicted"], "name them with --predictions"),
+        (["--features", "predicted"], "give them by --predictions"),
         (["--features", "3d"], "Invalid value for '--features'"),
         (["--folds-file", "nowhere.csv"], "nowhere.csv does not exist; check the name."),
         (["--minority", "platelets"], "platelets is none of the published classes"),

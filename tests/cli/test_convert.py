@@ -70,16 +70,17 @@ def test_a_checkpoint_that_does_not_fit_names_the_flag(checkpoint, convert, tmp_
     code, _, error = convert(path, "-o", out, *HYPHENS, "--learn_sigma", "False")
     assert code == 2
     assert error.splitlines() == [
-        f"Error: {path} is a checkpoint of another configuration: out.2.weight has shape "
-        "(2, 32, 3, 3, 3), not (1, 32, 3, 3, 3); its network has two output channels: it was "
-        "trained with learn_sigma True, or nobody can draw with it; flags that shapes do not tell "
-        f"must be as in training too: {', '.join(UNTOLD_FLAGS)}."
+        f"Error: {path} does not match the configuration: out.2.weight has shape "
+        "(2, 32, 3, 3, 3), not (1, 32, 3, 3, 3); its network has two output channels, so it was "
+        "trained with learn_sigma True, or cannot be used for sampling; flags that the shapes do "
+        f"not determine must also be as in training: {', '.join(UNTOLD_FLAGS)}."
     ]
     code, _, error = convert(path, "-o", out, "--trained_with", "published", "--num_res_blocks", 2)
     assert code == 2
     assert (
-        "its shapes are those of --num_res_blocks 1 --channel_mult 1,2 --attention_resolutions 32; "
-        "flags that shapes do not tell must be as in training too: num_heads, "
+        "its parameters have the shapes of --num_res_blocks 1 --channel_mult 1,2 "
+        "--attention_resolutions 32; flags that the shapes do not determine must also be as in "
+        "training: num_heads, "
     ) in error
     assert not out.exists()
 
@@ -202,7 +203,7 @@ def test_two_classes_are_not_those_of_cells(convert, tmp_path):
         ("a.pt", ["--noise_schedule", "square"], "'square' is not one of 'linear', 'cosine'"),
         ("a.pt", ["--num_layers", "2"], "--num_layers"),
         ("a.pt", ["--lr", "1"], "--lr"),
-        ("a.pt", ["--timestep_respacing", "0", *PUBLISHED], '"0" is not a respacing'),
+        ("a.pt", ["--timestep_respacing", "0", *PUBLISHED], '"0" is not a valid choice of steps'),
     ],
 )
 def test_bad_input_ends_with_2(checkpoint, convert, tmp_path, name, flags, sentence):

@@ -57,7 +57,7 @@ def test_no_file_states_the_size_of_its_pixels(say):
 
 
 def test_deterministic_weights(say):
-    assert "one shape for each cell" in say([row("a")], deterministic=True)
+    assert "one shape per cell" in say([row("a")], deterministic=True)
 
 
 def test_fields():

@@ -54,7 +54,7 @@ def test_pipeline(trained):
     [
         (["--weights", "cells/simulation.json"], "cannot be read as safetensors"),
         (["--weights", "none.safetensors"], "none.safetensors does not exist"),
-        (["--sampling-steps", "many"], '"many" is not a respacing'),
+        (["--sampling-steps", "many"], '"many" is not a valid choice of steps'),
         (["--ensemble", "0"], "ensemble must be at least 1"),
         (["--split", "validation"], "not one of 'train', 'test'"),
         (["--device", "quantum"], "not one of auto, cpu, cuda"),

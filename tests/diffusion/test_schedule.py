@@ -96,7 +96,7 @@ def test_sections_that_do_not_divide_the_steps_come_longer_first():
     assert respacing(11, "2,2,2") == [0, 3, 4, 7, 8, 10]
     assert respacing(9, (2, 2, 2)) == [0, 2, 3, 5, 6, 8]
     assert respacing(10, "4,3,3") == list(range(10))
-    with pytest.raises(ConfigError, match="4 steps cannot be kept of a section of 3"):
+    with pytest.raises(ConfigError, match="4 steps cannot be selected from a section of 3"):
         respacing(10, "4,4,2")
 
 
@@ -107,7 +107,7 @@ def test_two_steps_are_enough_and_one_is_not():
     np.testing.assert_allclose(two.alphas_cumprod, schedule.alphas_cumprod[[0, 49]])
     np.testing.assert_allclose(two.betas[0], schedule.betas[0])
     for wrong in ([0], [49], [], [-1, 3], [0, 50]):
-        with pytest.raises(ConfigError, match="2 steps or more, from 0 to 49"):
+        with pytest.raises(ConfigError, match="at least 2 steps, from 0 to 49"):
             schedule.respaced(wrong)
 
 

@@ -81,7 +81,7 @@ def test_the_warning_says_what_is_odd(reference, others):
     assert said.startswith("More unusual than")
     assert "does not darken outwards" in said
     small = reference.warning(*(pair[0] for pair in wrong["half the scale"]))
-    assert "there is more room around the cell" in small
+    assert "the margin around the cell is wider" in small
     # A sentence is given exactly where the score is below the alarm.
     for image, mask in zip(*wrong["another cell's mask"], strict=True):
         alarm = reference.score_inputs(image, mask)[0] < ALARM

@@ -42,10 +42,10 @@ def test_lazy_arrays():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([[1], [1, 2]], "image is not an array of numbers: all rows must be alike"),
+        ([[1], [1, 2]], "image is not an array of numbers: all rows must have the same length"),
         ([["a"]], "image has the type <U1"),
         (np.array([1, np.nan]), "image contains NaN"),
-        (np.ma.masked_equal(NUMBERS, 2), "image has masked values"),
+        (np.ma.masked_equal(NUMBERS, 2), "image contains masked values"),
         (torch.zeros(2, 2, device="meta"), "image is not an array of numbers"),
         (None, "image has the type object"),
     ],

@@ -56,7 +56,7 @@ def test_colour_palettes_are_labels_or_colours(tmp_path):
         8,
         palette=[[255] * 3, [0] * 3, [9, 8, 7]],
     )
-    with pytest.raises(FileError, match=r"b\.png shows greys, but .* another order"):
+    with pytest.raises(FileError, match=r"b\.png stores its grey values .* another order"):
         read_pixels(tmp_path / "b.png", "labels")
     png(tmp_path / "c.png", LABELS, 8, palette=palette[:2])
     with pytest.raises(FileError, match=r"c\.png has pixels without a colour"):
@@ -73,7 +73,7 @@ def test_opacity_is_no_channel_unless_something_is_hidden(tmp_path):
     np.testing.assert_array_equal(read_pixels(tmp_path / "a.png")[0], LABELS)
     png(tmp_path / "d.png", np.dstack([LABELS + 1, np.where(LABELS > 0, 255, 0).astype(np.uint8)]))
     for name, use in (("c", "image"), ("d", "labels")):
-        with pytest.raises(FileError, match=rf"{name}\.png is transparent in parts"):
+        with pytest.raises(FileError, match=rf"{name}\.png is partly transparent"):
             read_pixels(tmp_path / f"{name}.png", use)
 
 
@@ -89,7 +89,7 @@ def test_animations_and_damaged_files_are_refused(tmp_path):
     path = tmp_path / "a.png"
     pictures = [Image.fromarray(SECTION), Image.fromarray(SECTION // 2)]
     pictures[0].save(path, save_all=True, append_images=pictures[1:])
-    with pytest.raises(FileError, match=r"a\.png is an animation of 2 pictures"):
+    with pytest.raises(FileError, match=r"a\.png is an animation with 2 frames"):
         read_pixels(path)
     for array in (SECTION, DEEP):
         png(path, array)

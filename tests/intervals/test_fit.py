@@ -118,7 +118,7 @@ def test_too_few_cells():
     assert fit_rule(values, truth, 0.9, log=True) is None
     with pytest.raises(ConfigError, match=r"8 cells with shapes are too few .* at least 9"):
         fit_intervals([[{}] * 5] * 8, [{}] * 8)
-    with pytest.raises(ConfigError, match="draw two or more"):
+    with pytest.raises(ConfigError, match="draw at least two"):
         fit_intervals([[{}]] * 9, [{}] * 9)
     with pytest.raises(ConfigError, match="some cells have 2 samples and some 5"):
         fit_intervals([[{}] * 5] * 8 + [[{}] * 2], [{}] * 9)

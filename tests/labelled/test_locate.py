@@ -64,9 +64,9 @@ def test_labels_without_background():
     assert background_note(cells, "a.tif").startswith("no pixel of a.tif is 0")
     classes = np.full((20, 20), 2)
     classes[5:9, 5:9] = 1
-    with pytest.raises(ArrayError, match=r"no pixel of a\.tif is 0.*label 2 reaches all four"):
+    with pytest.raises(ArrayError, match=r"no pixel of a\.tif is 0.*label 2 touches all four"):
         background_note(classes, "a.tif")
-    assert "label 2 of a.tif reaches all four sides" in background_note(
+    assert "label 2 of a.tif touches all four sides" in background_note(
         classes - (classes == 1), "a.tif"
     )
     inside = np.where(classes == 1, 7, 0)

@@ -32,7 +32,7 @@ def test_channel(tmp_path, axes):
         options = {"photometric": "rgb"} if last else {}
         tifffile.imwrite(path, array, metadata={"axes": axes}, **options)
     np.testing.assert_array_equal(read_image(path, 1), GREY + 1000)
-    said = "3 planes, times or channels" if axes.startswith("?") else "3 channels"
+    said = "3 planes, time points or channels" if axes.startswith("?") else "3 channels"
     with pytest.raises(ConfigError, match=rf"has {said}.*0 to 2"):
         read_image(path)
     with pytest.raises(ConfigError, match="no channel 3"):
@@ -83,7 +83,7 @@ def test_images_are_grey_and_labels_have_no_channels(tmp_path):
     for name, array, words in (
         ("mask", GREY > 9, "boolean"),
         ("nan", np.where(GREY > 9, np.nan, 1), "NaN"),
-        ("long", np.stack([GREY] * 40, 1), "does not say which axis is which; give one section"),
+        ("long", np.stack([GREY] * 40, 1), "does not name its axes; give one section"),
     ):
         np.save(tmp_path / f"{name}.npy", array)
         with pytest.raises(FileError, match=rf"{name}\.npy .*{words}"):
@@ -91,7 +91,7 @@ def test_images_are_grey_and_labels_have_no_channels(tmp_path):
     Image.fromarray(np.dstack([GREY % 256, GREY % 7, GREY % 5]).astype(np.uint8)).save(
         tmp_path / "a.png"
     )
-    with pytest.raises(FileError, match="3 colours beside its rows and columns, and labels have"):
+    with pytest.raises(FileError, match="3 colours in addition to its rows and columns, but"):
         read_labels(tmp_path / "a.png")
 
 

@@ -248,12 +248,12 @@ def test_faults(predictions, cells_folder, tmp_path):
     with pytest.raises(FileError, match="does not exist"):
         find_items(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileError, match="holds no cells"):
+    with pytest.raises(FileError, match="contains no cells"):
         find_items(tmp_path / "empty")
     with pytest.raises(FileError, match="is a file"):
         find_items(predictions / "probability" / "a.tif")
     for options in ({"split": "test"}, {"sections": True}):
-        with pytest.raises(ConfigError, match="neither parts nor sections"):
+        with pytest.raises(ConfigError, match="without parts or sections"):
             find_items(predictions, **options)
     with pytest.raises(ConfigError, match="omit --split"):
         find_items(cells_folder / "test" / "obj", split="test")

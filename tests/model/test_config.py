@@ -29,7 +29,7 @@ def test_settings_that_are_absent_keep_their_defaults():
     [
         ({"colour": "red"}, "unknown setting colour"),
         ({"target": "most"}, "target must be one of"),
-        ({"network": {"kind": "Transformer"}}, "unknown kind"),
+        ({"network": {"kind": "Transformer"}}, "unknown type"),
     ],
 )
 def test_bad_json(change, message):
@@ -46,9 +46,9 @@ def test_other_sizes_than_the_cells_have_are_refused(size):
 
 
 def test_network_must_fit_the_diffusion():
-    with pytest.raises(ConfigError, match="3 channels in and 1 out"):
+    with pytest.raises(ConfigError, match="3 input and 1 output channels"):
         ModelConfig(UNetConfig(), DiffusionConfig(variance="fixed-small"))
-    with pytest.raises(ConfigError, match="2 channels in and 1 out"):
+    with pytest.raises(ConfigError, match="2 input and 1 output channels"):
         ModelConfig(UNetConfig(), diffusion=None)
     with pytest.raises(ConfigError, match="deterministic"):
         ModelConfig(ShapeDecoderConfig(), DiffusionConfig())

@@ -116,7 +116,7 @@ def test_diverged_weights_are_refused(state, tmp_path):
 def test_the_flags_that_differ_are_named(tmp_path, flags):
     made = model_config(PublishedFlags(**{**SMALL, **flags}))
     torch.save(build_network(made).state_dict(), tmp_path / "a.pt")
-    with pytest.raises(FileError, match=r"a\.pt is a checkpoint of another config") as caught:
+    with pytest.raises(FileError, match=r"a\.pt does not match the config") as caught:
         load_published(tmp_path / "a.pt", CONFIG)
     named = str(caught.value).split("those of ")[1].split(";")[0].split()
     expected = {f"--{flag}": str(value) for flag, value in flags.items()}

@@ -61,7 +61,7 @@ def test_checksum(saved):
 def test_other_safetensors_are_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(FileError, match="holds no dispr model"):
+    with pytest.raises(FileError, match="contains no dispr model"):
         load_weights(path)
 
 

@@ -134,7 +134,7 @@ def test_degenerate_masks(place):
     ("image", "mask", "sentence"),
     [
         (np.zeros((20, 20)), np.zeros((20, 20)), "mask is empty"),
-        (np.zeros((20, 20)), np.ones((20, 21)), "cropped alike"),
+        (np.zeros((20, 20)), np.ones((20, 21)), "cropped in the same way"),
         (np.zeros((20, 20, 3)), np.ones((20, 20)), "colour"),
         (np.zeros((4, 4)), np.ones((4, 4)), "at least 8 x 8"),
         (np.full((20, 20), np.nan), np.ones((20, 20)), "NaN"),
@@ -147,5 +147,5 @@ def test_bad_sections(image, mask, sentence):
 
 def test_bad_pixel_sizes():
     for size in (0, -1, "small", math.inf, (1, 1)):
-        with pytest.raises(ConfigError, match="a pixel size is a positive number"):
+        with pytest.raises(ConfigError, match="a pixel size must be a positive number"):
             measure_section(np.ones((20, 20)), np.ones((20, 20)), size)

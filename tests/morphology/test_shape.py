@@ -296,7 +296,7 @@ def test_codings_of_one_shape(change):
 
 
 def test_two_values_may_be_labels_of_two_cells():
-    with pytest.raises(ArrayError, match="2 values beside 0, as labels of several cells do"):
+    with pytest.raises(ArrayError, match="2 different non-zero values, like labels"):
         measure(np.where(lumpy(), 200, 90).astype(np.uint8))
 
 

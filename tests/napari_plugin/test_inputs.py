@@ -57,7 +57,7 @@ def test_place_of_an_image():
     [
         ({"scale": (0.1, 0.1), "units": ("um", "um")}, 0.1, "from the image layer"),
         ({"scale": (65, 65), "units": ("nm", "nm")}, 0.065, "from the image layer"),
-        ({"scale": (0.1, 0.1)}, 0.1, "taken for µm"),
+        ({"scale": (0.1, 0.1)}, 0.1, "assumed to be in µm"),
         ({}, None, "not known"),
         ({"scale": (0.1, 0.2)}, None, "not known"),
     ],

@@ -24,5 +24,5 @@ def test_each_is_made_of_its_configuration(kind):
 def test_classes_are_for_networks_that_are_told_of_them():
     with pytest.raises(ConfigError, match="takes no class labels"):
         ShaprConfig().for_model(None, 1, 6)
-    with pytest.raises(ConfigError, match="takes no diffusion"):
+    with pytest.raises(ConfigError, match="cannot be used with diffusion"):
         ModelConfig(ShaprConfig())

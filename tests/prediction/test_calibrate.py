@@ -47,7 +47,7 @@ def test_cells_of_the_training_are_left_out(weights, cells_folder):
     left, remarks = unseen(model, files)
     assert [file.name for file in left] == [file.name for file in files[1:]]
     assert remarks == (
-        f"1 of {len(files)} cells are skipped: they had a part in the model's training.",
+        f"1 of {len(files)} cells are skipped, because the model was trained on them.",
     )
     with pytest.raises(ConfigError, match="trained on all of these cells"):
         unseen(model, files[:1])

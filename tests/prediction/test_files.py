@@ -43,7 +43,7 @@ def test_an_empty_shape_stays_empty(tmp_path):
 
 
 def test_faults(tmp_path):
-    with pytest.raises(FileError, match="holds no predictions"):
+    with pytest.raises(FileError, match="contains no predictions"):
         PredictionFolder(tmp_path).names()
     PredictionFolder(tmp_path).write("a", bodies(3), bodies(1)[0])
     PredictionFolder(tmp_path).sample_path("a", 1).unlink()

@@ -170,7 +170,7 @@ def test_bad_cell_is_found_before_anything_is_computed(model, cells_folder, tmp_
 
 def test_namesakes_are_refused(model, cells_folder, tmp_path):
     files = [*find_cells(cells_folder), *find_cells(cells_folder, split="test")]
-    with pytest.raises(ConfigError, match="have one name"):
+    with pytest.raises(ConfigError, match="have the same name"):
         predict_folder(model, files, tmp_path)
 
 
@@ -258,7 +258,7 @@ def test_cells_unlike_the_training_cells_are_warned_of(model, cells_folder, tmp_
 
 def test_names_that_differ_in_capitals_alone_are_refused(model, tmp_path):
     cells = [CellFiles(name, tmp_path / f"{name}.tif", tmp_path / "m.tif") for name in ("a", "A")]
-    with pytest.raises(ConfigError, match="differ in capitals alone"):
+    with pytest.raises(ConfigError, match="differ only in upper and lower case"):
         predict_folder(model, cells, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

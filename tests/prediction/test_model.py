@@ -156,7 +156,7 @@ def test_deterministic_model_gives_one_shape(sections):
     p = model.predict(sections[0][0], sections[1][0], ensemble=5)
     assert p.samples.shape == (1, 64, 64, 64)
     assert ((p.probability > 0.5) == p.samples[0]).all()
-    with pytest.raises(ConfigError, match="neither a sampler nor steps"):
+    with pytest.raises(ConfigError, match="no sampler and no steps"):
         model.predict(sections[0][0], sections[1][0], steps=4)
 
 
@@ -186,9 +186,9 @@ def test_classes(sections):
         ({"sampler": "euler"}, "sampler must be one of"),
         ({"ensemble": 2.5}, "ensemble must be a whole number, not 2.5"),
         ({"steps": 2.5}, "steps must be a whole number, not 2.5"),
-        ({"steps": "²"}, "is not a respacing"),
-        ({"steps": 51}, "51 steps cannot be kept"),
-        ({"steps": "fast"}, "is not a respacing"),
+        ({"steps": "²"}, "is not a valid choice of steps"),
+        ({"steps": 51}, "51 steps cannot be selected"),
+        ({"steps": "fast"}, "is not a valid choice of steps"),
         ({"cell_class": "SDE"}, "takes no class labels"),
         ({"cell_class": 1}, "takes no class labels"),
     ],

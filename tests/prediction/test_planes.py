@@ -97,10 +97,10 @@ def test_a_batch_takes_planes_of_each_cell(model, cell):
     ("planes", "heights", "size", "message"),
     [
         ({32: 1}, None, None, "plane 32 is that of the section"),
-        ({64: 1}, None, None, "number 64 lies beyond the cell's grid"),
+        ({64: 1}, None, None, "plane 64 is outside the grid of the cell"),
         (None, {-7.0: 1}, 0.2, "number -3 lies beyond"),
         ({40: 1}, {1.6: 1}, 0.2, "two masks are given for plane 40"),
-        (None, {1.6: 1}, None, "need the size of the pixels"),
+        (None, {1.6: 1}, None, "require the pixel size"),
         (None, {"top": 1}, 0.2, 'must be a number of um, not "top"'),
         ({1.5: 1}, None, None, "must be a whole number"),
         ([1], None, None, "planes must map heights to masks"),
@@ -197,7 +197,7 @@ def test_another_plane_is_another_input(model, folder, tmp_path):
     [
         ("c,planes/9.tif,,40", 'there is no cell "c"'),
         ("a,planes/8.tif,,40", "8.tif does not exist"),
-        ("a,,,40", "name the file of the mask"),
+        ("a,,,40", "give the file of the mask"),
         ("a,planes/9.tif,1.0,40", "give either plane or height_um"),
         ("a,planes/9.tif,,", "give either plane or height_um"),
         ("a,planes/9.tif,high,", 'the height_um "high" is not a number'),

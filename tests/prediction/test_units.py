@@ -72,7 +72,7 @@ def test_voxels_are_as_large_as_resized_pixels(cells):
     assert read_pixel_size(a) == pytest.approx(0.1 * 96 / 64)
     assert read_pixel_size(b) is None
     assert read_pixel_size(b, 0.2) == read_pixel_size(a, 0.2) == pytest.approx(0.3)
-    with pytest.raises(ConfigError, match="a pixel size is a positive number"):
+    with pytest.raises(ConfigError, match="a pixel size must be a positive number"):
         read_pixel_size(a, -1)
 
 
@@ -160,7 +160,7 @@ def test_arrays(model):
     assert sized.square.edge == 96
     batch = model.predict(np.stack([image] * 2), np.stack([mask] * 2), ensemble=1, pixel_size=0.1)
     assert [found.voxel_size for found in batch] == pytest.approx([0.15] * 2)
-    with pytest.raises(ConfigError, match="a pixel size is a positive number"):
+    with pytest.raises(ConfigError, match="a pixel size must be a positive number"):
         model.predict(image, mask, pixel_size=0)
 
 

@@ -192,7 +192,7 @@ def test_command(study, tmp_path, capsys):
 
 
 def test_command_refuses(study, tmp_path):
-    with pytest.raises(FileError, match=r"end it in \.html"):
+    with pytest.raises(FileError, match=r"must end in \.html"):
         run(study / "predictions", "-o", tmp_path / "r.pdf")
     with pytest.raises(FileError, match="no predictions"):
         run(study / "cells", "-o", tmp_path / "r.html")
@@ -204,6 +204,6 @@ def test_command_refuses(study, tmp_path):
     for kind in ("image", "mask"):
         source = next((study / "cells" / kind).iterdir())
         (other / kind / "else.tif").write_bytes(source.read_bytes())
-    with pytest.raises(FileError, match="holds none of the cells"):
+    with pytest.raises(FileError, match="contains none of the cells"):
         run(study / "predictions", other, "-o", tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()

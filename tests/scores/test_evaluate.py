@@ -119,14 +119,14 @@ def test_name_in_both_parts_needs_the_split(predictions, cells_folder, tmp_path_
     root = tmp_path_factory.mktemp("twice")
     for part in ("train", "test"):
         shutil.copytree(cells_folder / "test", root / part)
-    with pytest.raises(FileError, match="in train and one in test"):
+    with pytest.raises(FileError, match="in train and in test"):
         evaluate(predictions, root, jobs=1)
     result = evaluate(predictions, root, split="test", baselines=False, jobs=1)
     assert pick(result, "best of N")["iou_mean"] == 1
 
 
 def test_no_predictions(tmp_path, cells_folder):
-    with pytest.raises(FileError, match="holds no predictions"):
+    with pytest.raises(FileError, match="contains no predictions"):
         evaluate(tmp_path, cells_folder)
 
 

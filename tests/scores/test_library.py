@@ -37,7 +37,7 @@ def test_training_cells(cells_folder):
 
 
 def test_what_was_named_must_hold_training_cells(cells_folder, tmp_path):
-    with pytest.raises(FileError, match="holds no cells"):
+    with pytest.raises(FileError, match="contains no cells"):
         training_cells(cells_folder, tmp_path)
     for kind in ("image", "mask", "obj"):
         (tmp_path / "test" / kind).mkdir(parents=True)

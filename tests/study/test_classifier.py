@@ -127,7 +127,7 @@ def test_bad_recipes(settings, sentence):
 def test_one_class_cannot_be_learned(make_table, names):
     discocytes = tuple(name for name in names if "discocyte" in name)
     fold = Fold(0, 0, discocytes[:10], discocytes[10:])
-    with pytest.raises(ConfigError, match="of one class alone"):
+    with pytest.raises(ConfigError, match="of only one class"):
         fit_fold(FoldData.of(fold, make_table(discocytes)), QUICK)
 
 

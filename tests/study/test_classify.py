@@ -213,7 +213,7 @@ def test_an_interrupted_table_goes_on(cells, tmp_path, monkeypatch):
 
 
 def test_classes_to_augment_must_be_there(cells, tmp_path):
-    with pytest.raises(ConfigError, match="no cell is of the classes that augmented adds shapes"):
+    with pytest.raises(ConfigError, match="no cell belongs to the classes that augmented adds"):
         classify(
             cells, tmp_path, ClassifySettings(features=("augmented",), minority=("cell_clusters",)),
             predictions=tmp_path,
@@ -301,7 +301,7 @@ def test_a_missing_package_is_told_first(cells, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"features": ("predicted",)}, "name them with --predictions"),
+        ({"features": ("predicted",)}, "give them by --predictions"),
         ({"features": ()}, "at least one source"),
         ({"minority": ("platelets",)}, "platelets is none"),
         ({"unseen": True}, "one folder of predictions"),

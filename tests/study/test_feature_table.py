@@ -58,7 +58,7 @@ def test_beside_joins_by_name():
 def test_below_sorts_the_columns():
     other = FeatureTable.of([("c", 0, {"z": 3.0, "y": 2.0, "x": 1.0})])
     assert TABLE.below(other).values[-1].tolist() == [1, 2, 3]
-    with pytest.raises(ConfigError, match="the feature z is in one"):
+    with pytest.raises(ConfigError, match="the feature z is in only one"):
         TABLE.below(FeatureTable.of([("c", 0, {"x": 1.0, "y": 2.0})]))
 
 
@@ -75,5 +75,5 @@ def test_shapes_must_agree():
 @pytest.mark.parametrize("text", ["name,x\na,one\n", "x\n1\n"])
 def test_bad_file(text, tmp_path):
     (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(FileError, match="remove it, to measure again"):
+    with pytest.raises(FileError, match="remove it to measure again"):
         read_table(tmp_path / "t.csv")

@@ -76,9 +76,9 @@ def test_extra_cells_without_names_are_refused():
 
 
 def test_weights_that_do_not_name_their_cells():
-    with pytest.raises(ConfigError, match="do not name the cells"):
+    with pytest.raises(ConfigError, match="do not list their training cells"):
         seen_cells({})
-    with pytest.raises(ConfigError, match="do not name the cells"):
+    with pytest.raises(ConfigError, match="do not list their training cells"):
         seen_cells({"training_cells": [], "started_from": {"data": "x"}})
 
 
@@ -136,7 +136,7 @@ def test_missing_parts(tmp_path):
     with pytest.raises(FileError, match="nor the folder fold_0"):
         predictions_by_fold(tmp_path, SPLIT)
     (tmp_path / "fold_0").mkdir()
-    with pytest.raises(FileError, match="does not tell which model"):
+    with pytest.raises(FileError, match="does not state which model"):
         predictions_by_fold(tmp_path, SPLIT)
     with pytest.raises(FileError, match=r"neither fold_0\.safetensors"):
         predictions_by_fold(tmp_path, SPLIT, tmp_path)

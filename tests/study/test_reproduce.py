@@ -279,7 +279,7 @@ def test_changed_cells_are_refused(study, tmp_path):
         ({}, {"device": "abacus"}, "device must be"),
         ({"precision": "fp16"}, {"device": "cpu"}, "fp16 needs a GPU"),
         ({}, {"initial": Path("no.safetensors")}, "does not exist"),
-        ({"features": ("augmented",)}, {"rare": False}, "no cell is of the classes"),
+        ({"features": ("augmented",)}, {"rare": False}, "no cell belongs to the classes"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(

@@ -97,5 +97,5 @@ def test_command_tells_of_empty_shapes(samples, tmp_path, capsys):
 def test_command_refuses(samples, tmp_path):
     with pytest.raises(click.BadParameter, match="not one of 'stl'"):
         run(tmp_path, "-o", tmp_path / "out", "--format", "xyz")
-    with pytest.raises(FileError, match="holds no predictions"):
+    with pytest.raises(FileError, match="contains no predictions"):
         run(tmp_path, "-o", tmp_path / "out")

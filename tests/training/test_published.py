@@ -151,9 +151,9 @@ def test_resume_checkpoint_is_where_training_begins(make_trainer, tmp_path):
     other = {name: value + 1 for name, value in state.items()}
     save_published(tmp_path / "other.pt", other)
     changed = dataclasses.replace(FLAGS, resume_checkpoint=str(tmp_path / "other.pt"))
-    with pytest.raises(ConfigError, match=r"other\.pt is not what it began with, begin\.pt"):
+    with pytest.raises(ConfigError, match=r"started from begin\.pt, and other\.pt is different"):
         make_trainer(changed)
-    with pytest.raises(ConfigError, match=r"began with begin\.pt and is now to begin with fresh"):
+    with pytest.raises(ConfigError, match=r"started from begin\.pt, not fresh"):
         make_trainer(FLAGS)
     (tmp_path / "begin.pt").unlink()
     assert make_trainer(flags).step == 2

@@ -406,14 +406,14 @@ def test_another_start_is_another_setting(cells_folder, tmp_path):
     run, fresh = tmp_path / "run", tmp_path / "fresh"
     make_trainer(cells_folder, run, short, initial=first).fit()
     make_trainer(cells_folder, fresh, short).fit()
-    made = r"it began with weights\.safetensors and is now to begin with fresh weights"
+    made = r"it started from weights\.safetensors, not fresh weights"
     with pytest.raises(ConfigError, match=made):
         make_trainer(cells_folder, run, short)
-    with pytest.raises(ConfigError, match=r"weights\.safetensors is not what it began with"):
+    with pytest.raises(ConfigError, match=r"weights\.safetensors is different"):
         make_trainer(cells_folder, run, short, initial=other)
     with pytest.raises(ConfigError, match=r"with weights\.safetensors, not with b\.safetensors"):
         make_trainer(cells_folder, run, short, initial="b.safetensors")
-    with pytest.raises(ConfigError, match=r"began with fresh weights and is now to begin with w"):
+    with pytest.raises(ConfigError, match=r"started from fresh weights, not w"):
         make_trainer(cells_folder, fresh, short, initial=first)
     longer = dataclasses.replace(short, steps=2)
     again = make_trainer(cells_folder, run, longer, initial="weights.safetensors")
@@ -557,7 +557,7 @@ def test_classes_need_names_that_tell_them(cells_folder, tmp_path):
         dataclasses.replace(file, name=f"cell{i}")
         for i, file in enumerate(find_cells(cells_folder, split="train", need_obj=True))
     ]
-    with pytest.raises(ConfigError, match="does not tell its class"):
+    with pytest.raises(ConfigError, match="does not state its class"):
         Trainer(renamed, tmp_path / "untold", model, TRAINING, device="cpu")
 
 

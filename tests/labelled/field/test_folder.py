@@ -187,7 +187,7 @@ def test_measures_are_taken_once(extruder, files, tmp_path, told):
 def test_predictions_of_single_cells_are_left_alone(extruder, files, tmp_path):
     out = tmp_path / "out"
     (out / "probability").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="holds predictions of single cells"):
+    with pytest.raises(ConfigError, match="contains predictions of single cells"):
         predict_field_files(extruder, files, out, replace(PLAIN, ensemble=1))
     assert [path.name for path in out.iterdir()] == ["probability"]
 

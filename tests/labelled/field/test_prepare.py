@@ -26,7 +26,7 @@ def test_what_is_said_of_the_background():
     assert prepare_field(IMAGE, LABELS).notes == ()
     turned = np.where(LABELS > 0, 0, 255).astype(np.uint8)
     assert (
-        "label 255 of l.tif reaches all four"
+        "label 255 of l.tif touches all four"
         in prepare_field(IMAGE, turned, labels_name="l.tif").notes[0]
     )
     with pytest.raises(ArrayError, match=r"no pixel of l\.tif is 0"):
@@ -47,7 +47,7 @@ def test_pictures_of_pillow():
 
 
 def test_grey_values_are_no_labels():
-    with pytest.raises(ArrayError, match=r"l\.tif seems to be a picture of grey values"):
+    with pytest.raises(ArrayError, match=r"l\.tif seems to be a grey-value image"):
         prepare_field(LABELS, IMAGE, labels_name="l.tif")
     dark = np.where(IMAGE < 120, 0, IMAGE)  # as with the background subtracted
     with pytest.raises(ArrayError, match="grey values"):

@@ -37,7 +37,7 @@ def test_one_stack_and_its_options(stacks, tmp_path):
     options += ["--classes", tmp_path / "classes.csv"]
     said = run("prepare", stacks / "a.tif", "--labels", labels, "-o", out, *options)
     assert "frame 14 um" in said
-    assert "none are for testing" in said
+    assert "none for testing" in said
     names = sorted(path.name for path in (out / "train" / "obj").iterdir())
     assert names == ["0.00_discocyte000001.tif", "a_000002.tif", "a_000003.tif"]
 
@@ -50,7 +50,7 @@ def refused(*arguments):
 
 def test_bad_input_is_one_sentence(stacks, tmp_path):
     one, out = stacks / "a.tif", tmp_path / "out"
-    assert "has no labels beside it" in refused("prepare", one, "-o", out)
+    assert "has no labels in its folder" in refused("prepare", one, "-o", out)
     table = tmp_path / "classes.csv"
     table.write_text("stack,label,type\na,99,bean\n")
     labels = ["--labels", stacks / "labels" / "a.tif"]

@@ -191,7 +191,7 @@ def test_labels_of_another_shape_are_refused(known, tmp_path):
     a = known["a"]
     write_tiff(tmp_path / "a.tif", a.image[:, 1:], a.spacing)
     write_tiff(tmp_path / "labels" / "a.tif", a.labels, a.spacing)
-    with pytest.raises(FileError, match="the very same voxels"):
+    with pytest.raises(FileError, match="the same voxel grid"):
         prepare_stacks(find_fields(tmp_path, labels="labels/*.tif"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

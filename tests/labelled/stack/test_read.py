@@ -27,7 +27,7 @@ def test_channel_is_taken_by_the_name_of_its_axis(axes, order):
 def test_channel_of_an_axis_without_a_name():
     narrow = np.stack([STACK[..., :9]] * 3)  # the columns are as few as channels, but named
     assert one_channel(narrow, "??YX", 1, wanted=WANTED).shape == (20, 30, 9)
-    with pytest.raises(ConfigError, match="3 planes, times or channels, and does not say which"):
+    with pytest.raises(ConfigError, match="3 planes, time points or channels, and does not"):
         one_channel(narrow, "??YX", wanted=WANTED)
 
 
@@ -43,7 +43,7 @@ def test_stack_of_one_channel():
         (STACK[0], "YX", "give a stack of planes"),
         (np.stack([STACK] * 3), "TZYX", "has 3 times"),
         (STACK, "CYX", "stack of planes"),
-        (np.zeros((4, 5, 30, 40)), "????", "which axis is which"),
+        (np.zeros((4, 5, 30, 40)), "????", "name its axes"),
         (STACK.astype(complex), "ZYX", "real numbers"),
     ],
 )
@@ -82,5 +82,5 @@ def test_planes_called_otherwise(tmp_path, called):
 
 
 def test_messages_that_can_be_followed():
-    with pytest.raises(ArrayError, match=r"2 channels beside its planes, and labels have none"):
+    with pytest.raises(ArrayError, match=r"2 channels in addition to its planes, but labels"):
         only_labels(np.stack([STACK] * 2), "CZYX", "a.tif", WANTED)
