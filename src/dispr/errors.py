@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 
 class DisprError(Exception):
-    """A problem in the user's input or surroundings, stated in one sentence.
+    """A problem with the input, the settings or the environment.
 
-    The message names the file or argument at fault and what to do about it. The command line
-    prints it without a traceback and ends with exit code 2.
+    The message names the file or argument and how to correct it. The command line prints it without
+    a traceback and exits with code 2.
     """
 
 
 class FileError(DisprError):
-    """A file cannot be read or written, or does not hold what it should."""
+    """A file cannot be read or written, or has invalid content."""
 
 
 class ArrayError(DisprError):
@@ -23,7 +23,7 @@ class ArrayError(DisprError):
 
 
 class NoCellsError(ArrayError):
-    """An image shows no cell, or none that can be predicted."""
+    """An image contains no cell that can be predicted."""
 
 
 class ConfigError(DisprError):

@@ -66,7 +66,9 @@ def familiarity_of(about: Mapping[str, Any]) -> Familiarity | None:
 
 
 def score_inputs(images: Any, masks: Any, reference: Familiarity | None = None) -> np.ndarray:
-    """Say how like the training cells sections are, 0 to 1; see `Familiarity.score_inputs`.
+    """Compute how similar sections are to the training cells, from 0 to 1.
+
+    See `Familiarity.score_inputs`.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ def score_inputs(images: Any, masks: Any, reference: Familiarity | None = None) 
 
 
 def warning(image: Any, mask: Any, reference: Familiarity | None = None) -> str:
-    """Say what is odd about one section; an empty text if it is familiar.
+    """Return what is unusual about a section, or an empty string if it is familiar.
 
     Parameters
     ----------

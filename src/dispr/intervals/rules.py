@@ -78,17 +78,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of the measures of one model's ensembles.
+    """Calibrated intervals of the measures of a model's ensembles.
 
     Attributes
     ----------
     level : float
-        Share of cells whose true value an interval holds, measure by measure.
+        Fraction of cells whose true value the interval of a measure contains.
     cells : int
-        Number of cells that they were fitted to.
+        Number of calibration cells.
     rules : mapping of int to mapping of str to Rule
-        By size of the ensemble, and by name of the measure without its unit. A larger ensemble
-        has the intervals of its first samples, as many as there are rules for.
+        By size of the ensemble, and by name of the measure without its unit. Larger ensembles use
+        the intervals of their first samples, up to the largest size with rules.
     """
 
     level: float
@@ -108,22 +108,22 @@ class Intervals:
     def interval(
         self, feature: Feature, values: Sequence[float] | np.ndarray, edge: float = 1.0
     ) -> Interval:
-        """Give the interval of a measure from its values in the samples.
+        """Return the interval of a measure from its values in the samples.
 
         Parameters
         ----------
         feature : Feature
             The measure.
         values : sequence of float
-            One a sample, in their order.
+            One per sample, in order.
         edge : float
             Edge of a voxel in the unit of the values.
 
         Returns
         -------
         low, high : float
-            Within what the measure can be. NaN for a measure or a size of ensembles without a
-            rule.
+            Limited to possible values of the measure. NaN for a measure or an ensemble size without
+            a rule.
         """
         size = self.size_for(len(values))
         rule = None if size is None else self.rules[size].get(feature.name)

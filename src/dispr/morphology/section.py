@@ -26,27 +26,28 @@ def measure_section(
     Parameters
     ----------
     image : array-like
-        (Y, X), of any size from 8 x 8 on, in any grey values; intensities are in these.
+        (Y, X), of any size from 8 x 8 pixels, with any grey values; intensities are in these grey
+        values.
     mask : array-like
-        (Y, X): boolean, with one value beside 0, uint8 from 0 to 255 or float from 0 to 1;
-        inside is what exceeds half of the range. All parts of it count as one.
+        (Y, X): boolean, with one non-zero value, uint8 from 0 to 255 or float from 0 to 1; values
+        above half of the range are inside. All parts count as one object.
     pixel_size : float, optional
-        Edge of a pixel in um. Without it, lengths and areas are in pixels.
+        Pixel size in um. Without it, lengths and areas are in pixels.
     published : bool
-        Give the features of the published study (see `dispr.morphology.published`) instead:
-        always in pixels, and of image and mask at 64 x 64.
+        Return the features of the published study instead (see `dispr.morphology.published`):
+        always in pixels, and for image and mask at 64 x 64.
 
     Returns
     -------
     dict of str to float
-        Measures by names that end in their units, such as `area_um2` or, without a pixel size,
-        `area_pixels`; NaN where one is not defined. What they mean is listed in
+        Measures, with names that end in the unit, such as `area_um2` or, without a pixel size,
+        `area_pixels`; NaN if a measure is not defined. Definitions are in
         `dispr.morphology.features.SECTION_FEATURES` and in docs/measurements.md.
 
     Raises
     ------
     ArrayError
-        If image or mask cannot be used, or differ in shape.
+        If image or mask cannot be used, or have different shapes.
     ConfigError
         If the pixel size is not a positive number.
     """

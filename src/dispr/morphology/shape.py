@@ -29,26 +29,26 @@ def measure(
     ----------
     volume : array-like
         (Z, Y, X), of any size: bool; float from 0 to 1, occupied above 0.5; or uint8 from 0 to
-        255, occupied above 127. All that is occupied counts as one shape, in one part or several;
-        what touches the border of the volume is closed there.
+        255, occupied above 127. All occupied voxels count as one shape, also if they are not
+        connected; a shape that touches the border of the volume is closed there.
     spacing : float or (float, float, float), optional
-        Edge of a voxel in um, or its edges along Z, Y and X. Without it, lengths, areas and
-        volumes are in voxels.
+        Voxel size in um, or voxel sizes along Z, Y and X. Without it, lengths, areas and volumes
+        are in voxels.
     published : bool
-        Give the 126 features of the published study (see `dispr.morphology.published`), always in
-        voxels, instead.
+        Return the 126 features of the published study instead (see `dispr.morphology.published`),
+        always in voxels.
 
     Returns
     -------
     dict of str to float
-        Measures by names that end in their units, such as `volume_um3` or, without spacing,
-        `volume_voxels`; names without a unit are of numbers without dimension. What they mean is
-        listed in `dispr.morphology.features.SHAPE_FEATURES` and in docs/measurements.md.
+        Measures, with names that end in the unit, such as `volume_um3` or, without spacing,
+        `volume_voxels`; measures without a unit are dimensionless. Definitions are in
+        `dispr.morphology.features.SHAPE_FEATURES` and in docs/measurements.md.
 
     Raises
     ------
     ArrayError
-        If this is not one volume, or it is empty.
+        If it is not a single 3D volume, or is empty.
     ConfigError
         If the spacing is not one or three positive numbers.
 

@@ -60,22 +60,22 @@ class Section:
 
 
 class Model:
-    """A trained network, ready to predict. Made by `dispr.load`.
+    """A trained model; returned by `dispr.load`.
 
     Attributes
     ----------
     config : ModelConfig
-        What the model is.
+        The configuration of the model.
     network : Network
         The network, in evaluation mode (`dispr.network.network`).
     about : mapping
-        Where the weights come from.
+        Information about the weights and their training.
     device : torch.device
-        Where it computes.
+        The device that it computes on.
     precision : "fp32", "bf16", "fp16" or "auto"
         Arithmetic inside the network.
     intervals : Intervals or None
-        What the intervals of its shapes' measures are made by; None where none were fitted.
+        The calibration of the 90 % intervals; None if the model was not calibrated.
     """
 
     def __init__(
@@ -113,53 +113,53 @@ class Model:
     ) -> Prediction | list[Prediction]:
         """Predict 3D shapes of one cell or of a batch of cells.
 
-        The random numbers of a sample depend on the seed, the cell's own pixels and the number of
-        the sample alone: the same cell gets the same shapes in any batch, in any order.
+        The random numbers of a sample depend only on the seed, the pixels of the cell and the index
+        of the sample: the same cell gets the same shapes in any batch and order.
 
         Parameters
         ----------
         image, mask : array-like
             One section and its segmentation, (Y, X), or a batch, (N, Y, X); for types and ranges
-            see `dispr.cells.arrays.as_image` and `as_mask`. With a pixel size the model is shown
-            the square that it was trained on, with the cell in its middle, padded or cut; without,
-            64 x 64 pixels as they are, and others at the scale at which the (median) cell is as
+            see `dispr.cells.arrays.as_image` and `as_mask`. With a pixel size, the cell is centred
+            in a square of the size used in training, by padding or cropping. Without one, sections
+            of 64 x 64 pixels are not changed, and others are scaled so that the (median) cell is as
             large as the median training cell (`dispr.cells.framing`).
         ensemble : int
-            Shapes to draw for each cell. A deterministic model gives one.
+            Number of shapes to draw for each cell. A deterministic model gives one.
         seed : int
-            Another seed draws other shapes.
+            Random seed.
         sampler : "ddpm", "ddim" or "dpm-solver", optional
-            Instead of the model's default.
+            Sampler. Default: that of the model.
         steps : int or str, optional
-            Steps to sample in, instead of the model's default: a number, or a respacing such as
-            "10,20,30" or "ddim25".
+            Sampling steps: a number, or a respacing such as "10,20,30" or "ddim25". Default: that
+            of the model.
         cell_class : str or sequence of str, optional
             Classes of the cells, for a model with class labels.
         batch_size : int
-            Shapes to compute at once: more memory, not another result. Where the memory does not
-            suffice, fewer are, with a warning.
+            Number of shapes to compute at once. It affects the memory, not the result. If memory
+            runs out, it is lowered, with a warning.
         pixel_size : float, optional
-            Edge of a pixel of the sections as they are given, in um; the prediction then knows
-            the size of its voxels (`Prediction.voxel_size`), which are cubes.
+            Pixel size of the given sections in um; the prediction then has a voxel size
+            (`Prediction.voxel_size`). Voxels are cubes.
         frame : "auto", "field", "cell" or float
-            How large a part of the sections is shown (`dispr.cells.frame.choose_frames`); a
-            number is its edge in um.
+            Size of the square around each cell that the model sees
+            (`dispr.cells.frame.choose_frames`); a number is its edge in um.
         planes : mapping of int to array-like, optional
-            Masks of the cell in further planes, cropped as `mask` is and empty beyond the cell, by
-            the numbers of the planes on the cell's grid: 0 to 63, voxels apart, the section being
-            plane 32. For a batch a sequence of one mapping a cell. All shapes keep these planes,
-            voxel by voxel (`dispr.prediction.planes.hold_planes`); the fast model's shapes keep
-            that of the section in any case.
+            Masks of the cell in other planes, cropped like `mask` and empty beyond the cell. Keys
+            are the plane numbers on the voxel grid, 0 to 63, with the section at plane 32. For a
+            batch, a sequence with one mapping per cell. All shapes match these masks exactly
+            (`dispr.prediction.planes.hold_planes`); shapes of the fast model always match the mask
+            of the section.
         heights_um : mapping of float to array-like, optional
-            The same by height above the section in um, negative below, with a `pixel_size`; each is
-            taken to the nearest plane.
+            The same, with the height above the section in um as keys (negative below); requires
+            `pixel_size`. Each mask is assigned to the nearest plane.
         on_step : callable, optional
             Called with the number of shapes after each evaluation of the network on them.
 
         Returns
         -------
         Prediction or list of Prediction
-            Of one cell, or a list of those of all cells where a batch was given.
+            The prediction of the cell, or a list with one per cell for a batch.
 
         Raises
         ------
@@ -225,20 +225,21 @@ class Model:
         keep_grey: bool = False,
         on_step: Callable[[int], None] | None = None,
     ) -> Iterator[Prediction]:
-        """Predict cell after cell, as soon as each is done.
+        """Predict cells one after another.
 
         Parameters
         ----------
         images, masks : ndarray
             uint8, (N, 64, 64).
         settings : PredictionSettings, optional
-            What to draw; the crops are shown as they are, whatever `pixel_size` and `frame` say.
+            Settings of the prediction; the crops are not changed, so `pixel_size` and `frame` are
+            ignored.
         classes, on_step
             As for `predict`.
         voxel_sizes : sequence of float or None, optional
-            Edge of a voxel of each cell in um: that of a pixel at 64 x 64.
+            Voxel size of each cell in um: the pixel size at 64 x 64.
         known : sequence of mapping of int to ndarray, optional
-            Masks of each cell in further planes, (64, 64) uint8, by their numbers, 0 to 63.
+            Masks of each cell in other planes, (64, 64) uint8, by plane number, 0 to 63.
         keep_grey : bool
             Give the occupancies too.
 
@@ -360,11 +361,11 @@ class Model:
         return [reference.warning_of(looks) for looks in describe_all(images, masks)]
 
     def samples_of(self, ensemble: int) -> int:
-        """Give the number of shapes that an ensemble of this size has: 1 if deterministic."""
+        """Return the number of shapes in an ensemble of this size: 1 for a deterministic model."""
         return 1 if self.config.deterministic else ensemble
 
     def evaluations(self, steps: str | int | None = None) -> int:
-        """Count the evaluations of the network that one shape takes."""
+        """Return the number of network evaluations per shape."""
         if self.config.deterministic:
             return 1
         return len(sampling_process(self.config, steps).schedule)
@@ -458,20 +459,20 @@ def load(
     Parameters
     ----------
     weights : path, optional
-        Weights written by `dispr train` or `dispr convert`; those shipped with the package if not
-        given.
+        Weights written by `dispr train` or `dispr convert`. Default: the weights shipped with the
+        package.
     device : str
-        "auto" (CUDA where present), "cpu", "cuda" or "cuda:1".
+        "auto" (CUDA if available), "cpu", "cuda" or "cuda:1".
     precision : "fp32", "bf16", "fp16" or "auto"
-        Arithmetic inside the network. bf16 is several times faster on GPUs and on CPUs with
-        instructions for it, and very slow on other CPUs; fp16 is for GPUs.
+        Floating-point precision of the network. bf16 is several times faster on GPUs and on CPUs
+        that support it, and very slow on other CPUs; fp16 is for GPUs.
 
     Raises
     ------
     FileError
-        If the file is missing, damaged or no model.
+        If the file is missing, damaged or not a model.
     ConfigError
-        If the device is not there, or cannot compute in this precision.
+        If the device is not available, or does not support this precision.
     """
     if weights is None:
         path, checksum = shipped_weights()

@@ -33,21 +33,22 @@ class Prediction:
         bool, (K, Z, Y, X).
     probability : ndarray
         float32, 0 to 1, (Z, Y, X): the mean of the samples. For a deterministic network, which
-        gives one sample, its own probability.
+        gives one sample, the output of the network.
     intervals : Intervals or None
-        What the intervals of its measures are made by, where they were fitted.
+        The calibration of the 90 % intervals; None if the model was not calibrated.
     voxel_size : float or None
-        Edge of a voxel in um; None if it is not known.
+        Voxel size in um; None if it is unknown.
     square : Square or None
-        The square of the section, in its pixels, that the shapes' 64 x 64 columns stand on; it may
-        reach beyond the section. None from `Model.predict_each`, whose sections are 64 x 64 crops.
+        The square of the section, in pixels, that corresponds to the 64 x 64 columns of the shapes;
+        it can extend beyond the section. None from `Model.predict_each`, whose sections are crops
+        of 64 x 64 pixels.
     warning : str
-        What does not fit what the model was trained on; empty if nothing.
+        How the cell differs from the training cells; empty if it does not.
     notes : tuple of str
-        What was assumed of the section, or of all sections of a batch.
+        Assumptions about the section, or about all sections of a batch.
     grey : ndarray or None
-        float32, (K, Z, Y, X), 0 to 1: the occupancies that the samples are where they exceed 0.5.
-        From `Model.predict_each` if asked for.
+        float32, (K, Z, Y, X), 0 to 1: the occupancies before thresholding at 0.5. Only from
+        `Model.predict_each`, on request.
     """
 
     samples: np.ndarray
@@ -61,28 +62,28 @@ class Prediction:
 
     @property
     def spacing(self) -> Spacing | None:
-        """Edges of a voxel along Z, Y and X in um, as `dispr.measure` takes them, or None."""
+        """Voxel size along Z, Y and X in um, as used by `dispr.measure`, or None."""
         return None if self.voxel_size is None else (self.voxel_size,) * 3
 
     @property
     def consensus(self) -> np.ndarray:
-        """The shape that most samples agree on, `probability > 0.5`, bool."""
+        """The consensus shape, `probability > 0.5`, bool."""
         return self.probability > 0.5
 
     def interval(self, quantity: str = "volume") -> tuple[float, float]:
-        """Give the interval that contains the true value with 90 % probability.
+        """Return the 90 % interval of the volume or the number of boundary voxels.
 
         Parameters
         ----------
         quantity : "volume" or "boundary"
-            In voxels: of the volume, or of its boundary (`dispr.morphology.voxels.surface`).
+            The volume, or the boundary (`dispr.morphology.voxels.surface`), in voxels.
 
         Returns
         -------
         low, high : float
-            See `Intervals`; extended to the value of the consensus where that lies beyond. NaN
-            for a single sample, and for a cell with a warning: what was calibrated does not hold
-            for cells unlike the training cells.
+            See `Intervals`. The interval is extended to include the value of the consensus. NaN for
+            a single sample, and for a cell with a warning, because the calibration is not valid for
+            cells unlike the training cells.
 
         Raises
         ------
@@ -128,9 +129,9 @@ class Prediction:
             For each measure of `dispr.measure`, such as `volume_um3` (without a voxel size,
             `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
             `volume_sd_um3`, `volume_min_um3`, `volume_max_um3`, `volume_low_um3` and
-            `volume_high_um3` mean and standard deviation of the samples, the range of samples and
-            consensus, and the ends of the 90 % interval; NaN where nothing was calibrated, and for
-            a cell with a warning (`dispr.intervals.ensemble.summarise`).
+            `volume_high_um3` the mean and standard deviation of the samples, the range of samples
+            and consensus, and the ends of the 90 % interval. The latter are NaN if the model was
+            not calibrated or the cell has a warning (`dispr.intervals.ensemble.summarise`).
         """
         intervals = None if self.warning else self.intervals
         return measure_ensemble(self.consensus, self.samples, self.spacing, intervals)
@@ -141,14 +142,14 @@ class Prediction:
         Parameters
         ----------
         sample : int, optional
-            Which of the samples; by default the consensus, at sub-voxel accuracy from the
+            Index of the sample. Default: the consensus, with sub-voxel accuracy from the
             probability.
 
         Returns
         -------
         Mesh
-            In um where the voxel size is known, else in voxels; its `save` writes STL, PLY, OBJ
-            and GLB, and its `spread` tells where the samples differ.
+            In um if the voxel size is known, else in voxels. Its `save` writes STL, PLY, OBJ and
+            GLB; its `spread` shows where the samples differ.
 
         Raises
         ------

@@ -18,31 +18,31 @@ MOST_SHAPES = 10_000
 
 @dataclass(frozen=True)
 class PredictionSettings:
-    """What is chosen about a prediction.
+    """Settings of a prediction.
 
     Attributes
     ----------
     ensemble : int
-        Shapes to draw for each cell, 1 to 10,000; best an odd number, so that there are no ties.
+        Number of shapes to draw for each cell, 1 to 10,000; an odd number avoids ties.
     seed : int
-        Another seed draws other shapes.
+        Random seed.
     sampler : "ddpm", "ddim" or "dpm-solver", optional
-        How the model is sampled, instead of its own way.
+        Sampler. Default: that of the model.
     steps : str, optional
-        Steps to sample in, instead of the model's own: a number, or a respacing such as "10,20,30"
-        or "ddim25".
+        Sampling steps: a number, or a respacing such as "10,20,30" or "ddim25". Default: that of
+        the model.
     batch_size : int
-        Shapes to compute at once: more memory, the same result.
+        Number of shapes to compute at once. It affects the memory, not the result.
     pixel_size : float, optional
-        Edge of a pixel of the images, as they are, in um, instead of what the files say.
+        Pixel size of the images in um. Default: from the file metadata.
     frame : str
-        How much of its image each cell is seen in: auto (as the training cells), field, cell, or
-        the edge in um.
+        Size of the square around each cell that the model sees: auto (that of the training cells),
+        field, cell, or the edge in um.
 
     Raises
     ------
     ConfigError
-        If one is invalid: no whole number, say, or out of range.
+        If a setting is invalid, for example out of range.
     """
 
     ensemble: int = 5

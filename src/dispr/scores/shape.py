@@ -57,20 +57,20 @@ def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) ->
     Parameters
     ----------
     predicted, truth : array-like
-        (Z, Y, X), of one shape: bool, or grey values, which are binarised (see `binarise`).
+        (Z, Y, X), with the same shape: bool, or grey values, which are binarised (see `binarise`).
     truth_measures : Measures, optional
-        `measure` of the binary truth, where many predictions are scored against one truth.
+        The result of `measure` for the binary true volume, to score several predictions faster.
 
     Returns
     -------
     Scores
-        Those of an empty prediction are an IoU of 0 and errors of 1.
+        An empty prediction has an IoU of 0 and errors of 1.
 
     Raises
     ------
     ArrayError
-        If the shapes differ, a volume is not 3D or has values that are not grey values, or the
-        truth is empty.
+        If the array shapes differ, a volume is not 3D or has invalid values, or the true volume is
+        empty.
     """
     ours, true = binarise(predicted), binarise(truth)
     if ours.shape != true.shape:

@@ -23,7 +23,7 @@ _LARGEST = 60.0
 
 @dataclass(frozen=True)
 class SimulatedCell:
-    """A made-up cell in the form of the published ones.
+    """A simulated cell in the format of the published cells.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class SimulatedCell:
 
 
 def simulate(n: int, seed: int = 0, types: Sequence[str] | None = None) -> Iterator[SimulatedCell]:
-    """Simulate `n` cells; cell i does not depend on n.
+    """Simulate `n` cells; cell i is the same for any n.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def simulate(n: int, seed: int = 0, types: Sequence[str] | None = None) -> Itera
     seed : int
         Seed of all randomness; the same seed gives the same cells.
     types : sequence of str or None
-        The types, in turn; all published types if None.
+        The cell types to cycle through; all published types if None.
 
     Yields
     ------

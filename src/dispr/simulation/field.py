@@ -25,20 +25,20 @@ _TRIES = 400
 
 @dataclass(frozen=True, eq=False)
 class SimulatedField:
-    """A made-up field of view.
+    """A simulated field of view.
 
     Attributes
     ----------
     image : (Y, X) uint8 array
         Confocal section of all cells at plane 32.
     labels : (Y, X) uint16 array
-        Its segmentation: cell i + 1 where cell i is.
+        Its segmentation: the label of cell i is i + 1.
     truth : (64, Y, X) uint16 array
-        The same in 3D; plane 32 is `labels`.
+        The 3D labels; plane 32 is `labels`.
     cells : tuple of SimulatedCell
-        The cells, each in a box of its own.
+        The cells, each in its own box.
     corners : tuple of (int, int)
-        Where in the field the first row and column of each cell's box are.
+        First row and column of each cell's box in the field.
     """
 
     image: np.ndarray
@@ -56,8 +56,8 @@ def simulate_field(
 ) -> SimulatedField:
     """Simulate a field of cells, most of which touch others.
 
-    Every second cell is brought up to one that lies there already until their bodies, in 3D, all
-    but meet; the others lie anywhere. No cell is cut by the border of the field.
+    Every second cell is placed so that it nearly touches another cell in 3D; the others are placed
+    at random. No cell is cut by the border of the field.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def simulate_field(
     shape : (int, int)
         Rows and columns, at least 64 each.
     types : sequence of str, optional
-        Types of cells, in turn (`dispr.cells.classes.TYPES`); all published ones if not given.
+        The cell types to cycle through (`dispr.cells.classes.TYPES`). Default: all published types.
 
     Raises
     ------

@@ -30,12 +30,12 @@ class Mesh(Triangles):
         (V, 3) float64: X, Y, Z from the centre of the volume's first voxel, in `unit`. As in the
         image, Y points down the rows.
     faces : ndarray
-        (F, 3) int: corners of the triangles, counterclockwise seen from outside.
+        (F, 3) int: vertex indices of the triangles, counterclockwise seen from outside.
     unit : "um" or "voxel"
-        Of the vertices.
+        Unit of the vertices.
     spread : ndarray or None
-        (V,) float64: how far the surfaces of the ensemble's samples scatter there (standard
-        deviation, in `unit`); None where it is not known.
+        (V,) float64: standard deviation of the positions of the samples' surfaces at each vertex,
+        in `unit`; None if it is unknown.
     """
 
     unit: str = "voxel"
@@ -43,7 +43,7 @@ class Mesh(Triangles):
 
     @cached_property
     def watertight(self) -> bool:
-        """Whether every edge is one of exactly two triangles, which run along it both ways."""
+        """Whether every edge belongs to exactly two triangles with opposite directions."""
         start, end = self.faces.ravel(), self.faces[:, [1, 2, 0]].ravel()
         there = start.astype(np.int64) * len(self.vertices) + end
         back = end.astype(np.int64) * len(self.vertices) + start
@@ -51,16 +51,16 @@ class Mesh(Triangles):
         return bool((np.diff(there) > 0).all() and (there == np.sort(back)).all())
 
     def moved(self, by: tuple[float, float, float]) -> Mesh:
-        """Give the mesh at another place: `by` is X, Y, Z in its unit."""
+        """Return the mesh shifted by `by`, (X, Y, Z) in its unit."""
         return replace(self, vertices=self.vertices + np.array(by))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a file whose format its name says: .stl, .ply, .obj or .glb.
+        """Write the mesh to a file; the extension gives the format: .stl, .ply, .obj or .glb.
 
         Raises
         ------
         ConfigError
-            If the name ends in something else.
+            If the extension is not supported.
         FileError
             If the file cannot be written.
         """

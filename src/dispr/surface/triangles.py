@@ -41,7 +41,7 @@ class Triangles:
 
     @cached_property
     def volume(self) -> float:
-        """Volume inside a closed surface, by the divergence theorem."""
+        """Volume inside the closed surface, by the divergence theorem."""
         first = self.vertices[self.faces[:, 0]] - self.vertices.mean(axis=0)
         return abs(float(np.einsum("ij,ij->", first, self.crosses)) / 6)
 

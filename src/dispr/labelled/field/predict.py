@@ -21,26 +21,26 @@ from dispr.prediction.settings import PredictionSettings
 
 @dataclass(frozen=True, eq=False)
 class FieldPrediction:
-    """The cells of a field and their plausible 3D shapes; made by `predict_field`.
+    """The cells of a field and their plausible 3D shapes; returned by `predict_field`.
 
     Attributes
     ----------
     cells : tuple of FieldCell
-        The cells that were predicted, in order of their labels: where each is, the square of the
-        field that its shape stands on, what to beware of.
+        The predicted cells, in the order of their labels, with position, square of the field and
+        warning.
     predictions : tuple of Prediction
-        The shapes of each, 64 x 64 x 64 voxels. Their voxel size is in um where that of the pixels
+        The shapes of each cell, 64 x 64 x 64 voxels. They have a voxel size in um if the pixel size
         is known.
     refused : tuple of FieldCell
-        Cells that could not be predicted, and why.
+        Cells that could not be predicted, with the reason.
     pixel_size : float or None
         Edge of a pixel of the field in um.
     shape : (int, int)
         Rows and columns of the field.
     ellipsoids : tuple of int
-        Volume of the ellipsoid on the outline of each cell, in voxels of its shapes.
+        Volume of the ellipsoid fitted to the mask of each cell, in voxels of its shapes.
     notes : tuple of str
-        What to know of the whole field.
+        Notes on the whole field.
     """
 
     cells: tuple[FieldCell, ...]
@@ -52,13 +52,13 @@ class FieldPrediction:
     notes: tuple[str, ...] = ()
 
     def label_volume(self) -> np.ndarray:
-        """Put the shapes that most samples agree on back where their cells stand.
+        """Return a label volume with the consensus shapes at the positions of their cells.
 
         Returns
         -------
         ndarray
-            (Z, Y, X), uint16 or uint32: the labels, in voxels that are cubes of a pixel's edge. The
-            imaged section is plane Z // 2. See `FieldVolume` for cells that overlap.
+            (Z, Y, X), uint16 or uint32: the labels, in cubic voxels of the pixel size. The imaged
+            section is plane Z // 2. See `FieldVolume` for cells that overlap.
         """
         return self._volume().array()
 
@@ -68,15 +68,15 @@ class FieldPrediction:
         Parameters
         ----------
         wide : bool
-            Give all measures, with mean and standard deviation of the samples; else the main ones
-            with their intervals.
+            Return all measures, with mean and standard deviation of the samples; otherwise the main
+            measures with their intervals.
 
         Returns
         -------
         list of dict
-            A row for each cell: label, place, warning, and what `Prediction.measure` gives, and
-            the volume of the ellipsoid on its outline. Lengths are in um, or in pixels of the
-            field where their size is not known.
+            A row for each cell: label, position, warning, the measures of `Prediction.measure`, and
+            the volume of the ellipsoid fitted to its mask. Lengths are in um, or in pixels of the
+            field if the pixel size is unknown.
         """
         found = {}
         shapes = zip(self.cells, self.predictions, self.ellipsoids, strict=True)
@@ -116,7 +116,7 @@ def predict_field(
     """Predict 3D shapes of the cells of a field of view.
 
     Each cell gets the same shapes as from `Model.predict` of its crop. All shapes are kept in
-    memory, 2.5 MB a cell with five samples; `dispr.labelled.field.folder` writes them to files
+    memory, 2.5 MB per cell with five samples; `dispr.labelled.field.folder` writes them to files
     instead.
 
     Parameters
@@ -124,15 +124,15 @@ def predict_field(
     image : array-like
         (Y, X), grey values of any real type.
     labels : array-like, optional
-        (Y, X), a whole number for each cell, 0 for the background. Without them the image is
-        segmented in a simple way (`dispr.labelled.field.segment`), which is for a first look.
+        (Y, X), an integer for each cell, 0 for the background. Without labels, a simple
+        segmentation is used (`dispr.labelled.field.segment`), which is meant for a first look.
     model : Model, optional
-        What to predict with; the shipped model if not given.
+        Model to use. Default: the shipped model.
     pixel_size : float, optional
         Edge of a pixel in um.
     frame : "auto", "field", "cell" or float
-        How large a part of the field each cell is seen in (`dispr.cells.frame`); a number is its
-        edge in um.
+        Size of the square around each cell that the model sees (`dispr.cells.frame`); a number is
+        its edge in um.
     ensemble, seed, sampler, steps, batch_size, on_step
         As for `Model.predict`.
 

@@ -34,18 +34,18 @@ BORDER = "It touches the border of the field, so part of it may be missing."
 
 @dataclass(frozen=True, eq=False)
 class FieldCell:
-    """A cell of a field and how it is shown to the model.
+    """A cell of a field, and the part of the field that the model sees.
 
     Attributes
     ----------
     name : str
-        Name of its files: that of the field and its label.
+        Name of its files: name of the field and label.
     located : LocatedCell
         Where it is.
     square : Square
         The part of the field that the model sees at 64 x 64.
     warning : str
-        What a user must know of it; empty if nothing.
+        Warning about the cell; empty if there is none.
     refused : str
         Why it cannot be predicted; empty if it can.
     """
@@ -58,7 +58,7 @@ class FieldCell:
 
     @property
     def label(self) -> int:
-        """Its number in the label image."""
+        """Label of the cell in the label image."""
         return self.located.label
 
 
