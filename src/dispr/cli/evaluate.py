@@ -143,5 +143,5 @@ def interval_table(scores: list[dict[str, Any]]) -> str:
         ]
         for row in scores
     ]
-    heads = ["interval of", "class", "cells", "cells held", "mean width", "CRPS"]
+    heads = ["interval of", "class", "cells", "coverage", "mean width", "CRPS"]
     return str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))

@@ -100,16 +100,16 @@ class Feature:
 
 VOXELS = "count of voxels"
 MESH = (
-    "marching cubes (Lewiner et al. 2003) on the body smoothed by a Gaussian of 0.85 voxels, at "
-    "the level that keeps its volume"
+    "marching cubes (Lewiner et al. 2003) on the shape smoothed by a Gaussian of 0.85 voxels, at "
+    "the level that preserves the volume"
 )
 CURVATURE = "implicit surfaces (Goldman 2005, Comput. Aided Geom. Des. 22:632)"
 MINKOWSKI = "Minkowski functionals (Mecke 2000)"
-ELLIPSOID = "ellipsoid of the same second moments"
+ELLIPSOID = "ellipsoid with the same second moments"
 LOCAL = "local thickness (Hildebrand and Rüegsegger 1997, J. Microsc. 185:67)"
-FIELD = "score of the field (Waibel et al. 2022)"
-TOPOLOGY = "digital topology, 26-connected body"
-BOX = "axis-parallel box"
+FIELD = "published score (Waibel et al. 2022)"
+TOPOLOGY = "digital topology, 26-connected shape"
+BOX = "axis-aligned bounding box"
 SECTION = "this project: the section is plane Z // 2, 32 of 64"
 
 POSITIVE = (0.0, math.inf)
@@ -142,15 +142,15 @@ def _curvature_features() -> list[Feature]:
 
 
 SHAPE_FEATURES: tuple[Feature, ...] = (
-    Feature("volume", "volume", "V: number of voxels times the volume of one", VOXELS, *POSITIVE),
+    Feature("volume", "volume", "V: number of voxels times the voxel volume", VOXELS, *POSITIVE),
     Feature("surface", "area", "S: area of the surface mesh", MESH, *POSITIVE),
     Feature(
-        "equivalent_diameter", "length", "(6 V / pi)^(1/3)", "ball of the same volume", *POSITIVE
+        "equivalent_diameter", "length", "(6 V / pi)^(1/3)", "sphere of the same volume", *POSITIVE
     ),
     Feature(
         "sphericity",
         "none",
-        "pi^(1/3) (6 Vm)^(2/3) / S, Vm the volume in the mesh",
+        "pi^(1/3) (6 Vm)^(2/3) / S, with Vm the volume of the mesh",
         "Wadell 1935, J. Geol. 43:250",
         *SHARE,
     ),
@@ -165,7 +165,7 @@ SHAPE_FEATURES: tuple[Feature, ...] = (
     Feature(
         "convexity",
         "none",
-        "number of voxels over the volume of the convex hull of the voxels as cubes",
+        "number of voxels divided by the volume of the convex hull of the voxels (as cubes)",
         FIELD,
         *SHARE,
     ),
@@ -174,92 +174,99 @@ SHAPE_FEATURES: tuple[Feature, ...] = (
     Feature(
         "bending_energy",
         "none",
-        "integral of H^2 over the surface over 4 pi; 1 for a ball",
+        "integral of H^2 over the surface, divided by 4 pi; 1 for a sphere",
         "Helfrich 1973, Z. Naturforsch. 28c:693",
         0.0,
     ),
-    Feature("concave_share", "none", "share of the surface where H < 0", CURVATURE, *SHARE),
+    Feature("concave_share", "none", "fraction of the surface where H < 0", CURVATURE, *SHARE),
     Feature(
         "roughness_humphrey",
         "length",
-        "root mean square way along the normal of the mesh's vertices under ten steps of HC "
+        "root mean square displacement of the mesh vertices along the normal in ten steps of HC "
         "smoothing (alpha 0.1, beta 0.5)",
-        "Vollmer et al. 1999, Comput. Graph. Forum 18:131, in trimesh; older scores of the field",
+        "Vollmer et al. 1999, Comput. Graph. Forum 18:131, as in trimesh; used in earlier scores",
         *POSITIVE,
     ),
     Feature(
         "roughness_gauss",
         "voxels",
-        "voxels that a Gaussian of 2 voxels and the threshold 1/2 change",
+        "number of voxels that change by smoothing with a Gaussian of 2 voxels and thresholding "
+        "at 1/2",
         FIELD,
         *POSITIVE,
     ),
     Feature(
-        "roughness_gauss_share", "none", "these over the number of voxels of the body", FIELD, 0.0
+        "roughness_gauss_share",
+        "none",
+        "roughness_gauss_voxels divided by the number of voxels of the shape",
+        FIELD,
+        0.0,
     ),
     Feature(
         "boundary",
         "voxels",
-        "voxels of the body with an empty one among their 26 neighbours; the field's surface",
+        "number of voxels with an empty voxel among their 26 neighbours; the surface in "
+        "published scores",
         FIELD,
         *POSITIVE,
     ),
     Feature("euler_number", "none", "components + cavities - tunnels", TOPOLOGY),
     Feature("components", "none", "number of connected parts", TOPOLOGY, 0.0),
-    Feature("cavities", "none", "number of enclosed empty parts", TOPOLOGY, 0.0),
+    Feature("cavities", "none", "number of enclosed cavities", TOPOLOGY, 0.0),
     Feature(
         "thickness_mean",
         "length",
-        "mean over the body of t: diameter of the largest ball in the body that contains the point",
+        "mean over the shape of t, the diameter of the largest inscribed sphere that contains the "
+        "point",
         LOCAL,
         *POSITIVE,
     ),
-    Feature("thickness_sd", "length", "standard deviation over the body of t", LOCAL, *POSITIVE),
-    Feature("thickness_q05", "length", "5 % quantile over the body of t", LOCAL, *POSITIVE),
-    Feature("thickness_max", "length", "diameter of the largest ball in the body", LOCAL, 0.0),
+    Feature("thickness_sd", "length", "standard deviation of t over the shape", LOCAL, *POSITIVE),
+    Feature("thickness_q05", "length", "5 % quantile of t over the shape", LOCAL, *POSITIVE),
+    Feature("thickness_max", "length", "diameter of the largest inscribed sphere", LOCAL, 0.0),
     Feature("extent_z", "length", "occupied planes", BOX, *POSITIVE),
     Feature("extent_y", "length", "occupied rows", BOX, *POSITIVE),
     Feature("extent_x", "length", "occupied columns", BOX, *POSITIVE),
-    Feature("extent_share", "none", "V over the volume of the box", BOX, *SHARE),
+    Feature("extent_share", "none", "V divided by the volume of the bounding box", BOX, *SHARE),
     Feature("section_area", "area", "area of the section", SECTION, *POSITIVE),
     Feature(
         "section_share",
         "none",
-        "area of the section over that of the projection along Z",
+        "area of the section divided by that of the projection along Z",
         SECTION,
         *SHARE,
     ),
     Feature(
         "section_position",
         "none",
-        "place of the section between the cell's first plane (0) and its last (1)",
+        "position of the section between the first (0) and the last plane (1) of the cell",
         SECTION,
     ),
-    Feature("centroid_height", "length", "height of the centre of mass over the section", SECTION),
+    Feature("centroid_height", "length", "height of the centre of mass above the section", SECTION),
     Feature(
         "asymmetry_z",
         "none",
-        "(Va - Vb) / (Va + Vb), the volumes in the planes above and below the section",
+        "(Va - Vb) / (Va + Vb), with the volumes Va above and Vb below the section",
         SECTION,
         -1.0,
         1.0,
     ),
 )
 
-MASK = "mask, at the size as given"
+MASK = "mask at its original size"
 REGION = "scikit-image regionprops"
 GLCM = (
-    "grey-level co-occurrence of pixel pairs in the mask, 32 levels from its least to its largest "
-    "grey value, symmetric, mean of four directions (Haralick et al. 1973)"
+    "grey-level co-occurrence matrix of pixel pairs in the mask, 32 levels from the smallest to "
+    "the largest grey value, symmetric, mean of four directions (Haralick et al. 1973)"
 )
 INSIDE = "pixels in the mask"
 
 SECTION_FEATURES: tuple[Feature, ...] = (
-    Feature("area", "area", "A: number of pixels times the area of one", MASK, *POSITIVE),
+    Feature("area", "area", "A: number of pixels times the pixel area", MASK, *POSITIVE),
     Feature(
         "perimeter",
         "length",
-        "P: length of the border by the Crofton formula, four directions",
+        "P: perimeter by the Crofton formula with four directions",
         "scikit-image perimeter_crofton",
         *POSITIVE,
     ),
@@ -269,24 +276,31 @@ SECTION_FEATURES: tuple[Feature, ...] = (
     Feature("eccentricity", "none", "(1 - b^2 / a^2)^(1/2)", REGION, *SHARE),
     Feature("aspect_ratio", "none", "a / b", REGION, 1.0),
     Feature("form_factor", "none", "4 pi A / P^2; 1 for a disc", "Cox 1927", *POSITIVE),
-    Feature("solidity", "none", "A over the area of the convex hull", REGION, *SHARE),
-    Feature("extent_share", "none", "A over the area of the box", REGION, *SHARE),
-    Feature("feret_max", "length", "largest distance of two border points", REGION, *POSITIVE),
+    Feature("solidity", "none", "A divided by the area of the convex hull", REGION, *SHARE),
+    Feature("extent_share", "none", "A divided by the area of the bounding box", REGION, *SHARE),
+    Feature("feret_max", "length", "largest distance between two border points", REGION, *POSITIVE),
     Feature(
         "radius_max",
         "length",
-        "largest disc in the mask about a pixel's middle: its radius",
+        "radius of the largest disc in the mask centred on a pixel",
         MASK,
         *POSITIVE,
     ),
     Feature(
         "roughness_gauss",
         "pixels",
-        "pixels that a Gaussian of 2 pixels and the threshold 1/2 change",
+        "number of pixels that change by smoothing with a Gaussian of 2 pixels and thresholding "
+        "at 1/2",
         FIELD,
         *POSITIVE,
     ),
-    Feature("boundary", "pixels", "pixels with an empty one among their 8 neighbours", FIELD, 0.0),
+    Feature(
+        "boundary",
+        "pixels",
+        "number of pixels with an empty pixel among their 8 neighbours",
+        FIELD,
+        0.0,
+    ),
     Feature("euler_number", "none", "components - holes, 8-connected", "digital topology"),
     *(
         Feature(
@@ -309,22 +323,22 @@ SECTION_FEATURES: tuple[Feature, ...] = (
     Feature(
         "intensity_border",
         "grey",
-        "mean within a tenth of the equivalent diameter of the border",
+        "mean of the pixels closer to the border than a tenth of the equivalent diameter",
         INSIDE,
     ),
-    Feature("intensity_core", "grey", "mean further inside", INSIDE),
-    Feature("border_to_core", "none", "ratio of these two", INSIDE),
+    Feature("intensity_core", "grey", "mean of the other pixels in the mask", INSIDE),
+    Feature("border_to_core", "none", "ratio of the two", INSIDE),
     Feature(
         "intensity_outside",
         "grey",
-        "mean outside of the mask; NaN where it fills the image",
-        "pixels outside of the mask",
+        "mean outside the mask; NaN if the mask fills the image",
+        "pixels outside the mask",
     ),
-    Feature("contrast", "none", "mean inside over mean outside", "all pixels"),
+    Feature("contrast", "none", "mean inside divided by mean outside", "all pixels"),
     Feature(
         "mass_displacement",
         "length",
-        "distance of the mask's centre from the intensity's",
+        "distance between the centre of the mask and the intensity-weighted centre",
         "CellProfiler (Carpenter et al. 2006)",
         *POSITIVE,
     ),

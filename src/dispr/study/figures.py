@@ -52,7 +52,7 @@ def f1_by_source(results: Results) -> Any:
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_ylim(0, 100)
     axes.set_ylabel("macro F1 (%)")
-    axes.set_title("dots: folds; line: their mean; diamond: all cells together", fontsize=8)
+    axes.set_title("dots: folds; line: mean of the folds; diamond: all cells together", fontsize=8)
     return figure
 
 

@@ -26,12 +26,12 @@ from dispr.study.shape_tables import classes_in, coverage, over_folds
 
 PUBLISHED = (
     "The paper (arXiv 2208.14125) reports a macro F1 of 55.2 ± 4.6 % without and 72.2 ± 4.9 % with "
-    "predicted shapes of the rare classes as further rows, on 825 cells, folds at random."
+    "predicted shapes of the rare classes as further rows, on 825 cells, with random folds."
 )
 
 HEADINGS = {
-    "runs": "Folds by runs: neighbouring cells, often of one donor, stay together",
-    "random": "Folds at random, as published: siblings of test cells are in training",
+    "runs": "Folds in blocks: neighbouring cells, often from the same donor, stay together",
+    "random": "Random folds, as published: neighbours of test cells are in the training set",
 }
 
 
@@ -88,17 +88,20 @@ def markdown(results: Results, remarks: Sequence[str] = ()) -> str:
     parts = [
         "# Classification\n",
         *(f"- {remark}" for remark in remarks),
-        f"- Leak check: {audited} of {len(results)} fits were repeated with the test cells "
-        "spoiled, and came out the same; no row of a test cell was in training in any.\n",
+        f"- Leak check: {audited} of {len(results)} fits were repeated with altered test cells "
+        "and did not change; no training set contained rows of a test cell.\n",
         "## Scores\n",
         score_table(results),
-        "\nIn per cent, mean ± standard deviation: over all folds; pooled: over the repeats, each "
-        "scored on all cells together. Where a class has no test cell in a fold, the fold's macro "
-        "F1 is over the others; the pooled one is over all classes.\n",
+        "\nIn percent, mean ± standard deviation over all folds; pooled: over the repeats, each "
+        "scored on all cells together. If a class has no test cell in a fold, the macro F1 of "
+        "the fold is over the other classes; the pooled macro F1 is over all classes.\n",
     ]
     if gained := gain_table(results):
-        parts += ["## What the shapes add\n", gained]
-        parts += ["\nDifferences in percentage points, fold by fold on the same test cells.\n"]
+        parts += ["## Gain from shapes\n", gained]
+        parts += [
+            "\nDifferences in percentage points between sources, per fold, on the same "
+            "test cells.\n"
+        ]
     parts += ["## F1 by class\n", class_table(results), "", "## Confusion\n"]
     heads = ["true \\ taken for", *tables.present_classes(results)]
     counts: dict[str, list[list[Any]]] = {}
@@ -206,17 +209,18 @@ def _remarks(plan: Plan, files: Sequence[CellFiles], origin: str) -> list[str]:
     counts = Counter(parse_name(file.name).cell_class or "unknown" for file in files)
     classes = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     beginning = (
-        f"begun with {plan.pretraining_steps} steps on {plan.pretraining_cells} simulated cells"
+        f"pre-trained for {plan.pretraining_steps} steps on {plan.pretraining_cells} simulated "
+        "cells"
         if plan.pretraining_steps
-        else "begun with fresh weights"
+        else "without pre-training"
     )
     return [
         f"- dispr {__version__}, on {len(files)} cells{f' ({origin})' if origin else ''}: "
         f"{classes}.",
-        f"- {plan.folds} folds, each cell tested once. In each fold a model ({plan.classified}) of "
-        f"its own learns from the training cells: {plan.steps} steps of {plan.batch_size} cells, "
-        f"{beginning}. Shapes of a cell: {plan.ensemble}.",
-        "- Mean ± standard deviation over the folds, if not said otherwise.",
+        f"- {plan.folds} folds; each cell is tested once. Each fold has its own model "
+        f"({plan.classified}), trained on its training cells: {plan.steps} steps of "
+        f"{plan.batch_size} cells, {beginning}. Shapes per cell: {plan.ensemble}.",
+        "- Values are mean ± standard deviation over the folds, unless stated otherwise.",
     ]
 
 
@@ -241,21 +245,21 @@ def _scheme(out: Path, plan: Plan, result: SchemeResult, files: Sequence[CellFil
         shape_table(lines),
         f"\n![Scores of each method over the cells]({name}/violins.png)\n",
         "Lines: means; boxes: quartiles. Values beyond 1 are drawn at 1.\n",
-        "By class, over the folds that have cells of it:\n",
+        "By class, over the folds with test cells of the class:\n",
         f"{shape_table(chosen, by_class=True)}\n",
     ]
     if held:
         write_csv(folder / "intervals.csv", held)
-        parts += ["The stated 90 % intervals, over all cells:\n", f"{_coverage_table(held)}\n"]
+        parts += ["90 % intervals, over all cells:\n", f"{_coverage_table(held)}\n"]
     parts += [
-        "A cell of each class, that with the median IoU of the consensus:\n",
+        "Example of each class: the cell with the median IoU of the consensus:\n",
         f"![Sections, shapes and truth]({name}/examples.png)\n",
     ]
     if not result.results:
         return parts
-    parts += ["### Classes told by shapes\n", score_table(result.results), f"\n{PUBLISHED}\n"]
+    parts += ["### Classification\n", score_table(result.results), f"\n{PUBLISHED}\n"]
     if gained := gain_table(result.results):
-        parts += ["What the shapes add, in percentage points:\n", f"{gained}\n"]
+        parts += ["Gain from shapes, in percentage points:\n", f"{gained}\n"]
     place = f"{name}/classification"
     return [
         *parts,
@@ -287,7 +291,7 @@ def shape_table(lines: Sequence[Mapping[str, Any]], by_class: bool = False) -> s
 def _coverage_table(held: Sequence[Mapping[str, Any]]) -> str:
     forms = {"quantity": "", "class": "", "cells": "", "held": ".1%", "width": ".1%", "crps": ".3f"}
     return table(
-        ["interval of", "class", "cells", "cells held", "mean width", "CRPS"],
+        ["interval of", "class", "cells", "coverage", "mean width", "CRPS"],
         [[format(row[name], form) for name, form in forms.items()] for row in held],
     )
 

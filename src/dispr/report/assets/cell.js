@@ -1,13 +1,13 @@
 // One cell: the shape to turn, its samples, sections and measures.
 
 const MEASURE_NOTES = {
-  all: "The 90 % intervals were fitted to cells with known shapes.",
+  all: "The 90 % intervals were calibrated on cells with known shapes.",
   volume:
-    "The 90 % intervals of volume, equivalent diameter and boundary were fitted to cells with known shapes. " +
-    "For other measures the range of the samples is given, which claims nothing.",
-  none: "Nothing was calibrated for these measures: the range of the samples is given, which claims nothing.",
-  warned: "A cell with a warning has no calibrated intervals: the range of the samples is given, which claims nothing.",
-  single: "A single sample says nothing of its uncertainty.",
+    "The 90 % intervals of volume, equivalent diameter and boundary were calibrated on cells with known shapes. " +
+    "For other measures, only the range of the samples is shown, which has no stated coverage.",
+  none: "The model was not calibrated for these measures: only the range of the samples is shown, which has no stated coverage.",
+  warned: "A cell with a warning has no 90 % intervals: only the range of the samples is shown, which has no stated coverage.",
+  single: "A single sample gives no information about the uncertainty.",
 };
 
 class CellView {
@@ -64,7 +64,7 @@ class CellView {
     this.scale = el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}), el("i", {}));
     return el("section", { class: "panel stage-panel", "aria-label": "3D shape" },
       el("div", { class: "stage-frame" }, this.viewer.canvas, this.print, this.scale, this.colourKey(), this.views()),
-      el("p", { id: "stage-help", class: "muted small", text: "Drag to turn, pinch or press + and − to zoom. With the keyboard: arrow keys turn, 0 resets." }),
+      el("p", { id: "stage-help", class: "muted small", text: "Drag to rotate; pinch or press + and − to zoom. Keyboard: arrow keys rotate, 0 resets." }),
       this.shapeSlider(), this.switches());
   }
 
@@ -188,11 +188,11 @@ class CellView {
   side() {
     const input = this.cell.image
       ? el("figure", {}, inputPicture(this.cell), el("figcaption", {}, el("span", { text: "Imaged section" }), el("span", { class: "outline-key mask", text: "mask" })))
-      : el("figure", {}, el("p", { class: "muted small missing", text: "The section is not in this report: it was written without the data set." }));
+      : el("figure", {}, el("p", { class: "muted small missing", text: "This report has no sections, because it was written without the data set." }));
     this.sections.element.prepend(input);
     return el("section", { class: "panel", "aria-labelledby": "sections-title" },
       panelHead("Sections", saveButtons(`${this.entry.name} sections`, { PNG: () => this.sheet() }), "sections-title"), this.sections.element,
-      el("p", { class: "muted small" }, "Grey: share of the samples. ", el("span", { class: "outline-key mask", text: "shape that is shown" }), " ",
+      el("p", { class: "muted small" }, "Grey: fraction of the samples. ", el("span", { class: "outline-key mask", text: "shape that is shown" }), " ",
         this.cell.hasTruth ? el("span", { class: "outline-key true", text: "true shape" }) : null));
   }
 
@@ -235,7 +235,7 @@ class CellView {
     const volume = this.cell.ellipsoid;
     if (volume === null || volume === undefined) return null;
     const unit = unitOf(FEATURES.get("volume"), this.entry);
-    return el("p", { class: "muted small" }, `Without a model: the ellipsoid on the outline of the mask has ${number(volume, 3)} ${unit}.`);
+    return el("p", { class: "muted small" }, `Volume of the ellipsoid fitted to the mask (estimate without a model): ${number(volume, 3)} ${unit}.`);
   }
 
   table(features, caption) {

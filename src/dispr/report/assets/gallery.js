@@ -65,7 +65,7 @@ class Gallery {
       CLASSES.length > 1 ? el("label", { for: "class" }, "Class", chooser("class", "all classes", CLASSES)) : null,
       GROUPS.length > 1 ? el("label", { for: "group" }, "Group", chooser("group", "all groups", GROUPS)) : null,
       el("label", { for: "sort" }, "Sort by", el("span", { class: "joined" }, sort, this.direction)),
-      anyWarning ? el("label", { for: "warned", class: "check" }, warned, "With warnings only") : null,
+      anyWarning ? el("label", { for: "warned", class: "check" }, warned, "Only with warnings") : null,
       saveButtons("cells", { CSV: () => cellRows(this.chosen()) }),
       REPORT.cells.some((cell) => cell.samples > 1) ? spreadLegend(REPORT.cells[0]) : null);
   }
@@ -98,12 +98,12 @@ class Gallery {
     const cells = this.chosen();
     const down = this.state.down;
     this.direction.textContent = down ? "↓" : "↑";
-    this.direction.setAttribute("aria-label", down ? "Largest first; turn round" : "Smallest first; turn round");
+    this.direction.setAttribute("aria-label", down ? "Largest first; reverse" : "Smallest first; reverse");
     this.status.textContent = cells.length === REPORT.cells.length ? "" : `${number(cells.length)} of ${number(REPORT.cells.length)} cells`;
     this.seen.disconnect();
     const shown = cells.slice(0, this.state.most);
     this.list.replaceChildren(...shown.map((cell) => this.card(cell)));
-    if (!cells.length) this.list.append(el("li", { class: "none", text: "No cell is like that; change the filters." }));
+    if (!cells.length) this.list.append(el("li", { class: "none", text: "No cell matches the filters." }));
     this.more.hidden = shown.length === cells.length;
     this.more.textContent = `Show more (${number(cells.length - shown.length)} left)`;
   }

@@ -7,7 +7,7 @@ function start() {
   const links = [["#cells", "Cells"], ["#plots", REPORT.scores ? "Scores" : "Plots"], ["#about", "How to read"]];
   byId("nav").append(...links.map(([href, text]) => el("a", { href, text })),
     el("button", { type: "button", id: "print", on: { click: () => printPage().catch(showError) }, text: "Print" }));
-  byId("footer").append(`Made by DISPR ${REPORT.version}. This file holds all that it shows, and loads nothing.`);
+  byId("footer").append(`Made by DISPR ${REPORT.version}. This file contains all data and loads nothing from elsewhere.`);
   window.addEventListener("hashchange", () => route(true));
   route(false);
 }
@@ -69,7 +69,7 @@ const problem = (words) => el("div", {}, el("h1", { tabindex: -1, text: "Not her
 
 function showError(error) {
   console.error(error);
-  byId("main").prepend(el("p", { class: "notice warn", role: "alert", text: `Something could not be shown: ${error.message}` }));
+  byId("main").prepend(el("p", { class: "notice warn", role: "alert", text: `Part of the report could not be shown: ${error.message}` }));
 }
 
 function decodeHash(hash) {

@@ -25,8 +25,8 @@ function scoreTables() {
   return el("section", { class: "panel", "aria-labelledby": "scores-title" },
     panelHead("Scores", saveButtons("scores", { CSV: () => [Object.keys(summary[0]), ...summary.map((row) => Object.values(row))] }), "scores-title"),
     plainTable("Scores", heads, rows),
-    el("p", { class: "muted small", text: "Mean ± standard deviation over the cells. IoU: higher is better. Errors are relative; lower is better. The best of N needs the truth to be chosen." }),
-    held.length ? el("details", {}, el("summary", { text: "How often the stated intervals hold the truth" }), plainTable("Intervals", ["Interval of", "Class", "Cells", "Cells held", "Mean width", "CRPS"], held)) : null);
+    el("p", { class: "muted small", text: "Mean ± standard deviation over the cells. IoU: higher is better. Errors are relative; lower is better. The best of N can be selected only with the true shape." }),
+    held.length ? el("details", {}, el("summary", { text: "Coverage of the intervals" }), plainTable("Intervals", ["Interval of", "Class", "Cells", "Coverage", "Mean width", "CRPS"], held)) : null);
 }
 
 /** Mean and deviation, which a single cell does not have. */
@@ -70,9 +70,9 @@ function agreement() {
     });
     const label = labelOf(name);
     const outside = points.filter((point) => point.outside).length;
-    const held = fitted ? ` Of ${fitted} intervals ${fitted - outside} hold the truth; the others' points are hollow.` : "";
+    const held = fitted ? ` Of ${fitted} intervals ${fitted - outside} contain the true value; hollow points are outside.` : "";
     return [
-      scatter({ points, xLabel: `true ${label}`, yLabel: `predicted ${label}`, title: `Predicted over true ${label}`, diagonal: true }),
+      scatter({ points, xLabel: `true ${label}`, yLabel: `predicted ${label}`, title: `Predicted against true ${label}`, diagonal: true }),
       el("p", { class: "muted small", text: `Lines are ${endsName(cells, name)}.${held}` }),
     ];
   });
@@ -91,7 +91,7 @@ function byKind() {
     return [
       strip({ points, label: labelOf(name), title: `${labelOf(name)} by ${KIND}` }),
       plainTable(`${labelOf(name)} by ${KIND}`, [KIND === "group" ? "Group" : "Class", "Cells", "Mean", "Median"], rows),
-      el("p", { class: "muted small", text: "A dot is a cell, the line their mean. The spread among cells is not a test of a difference." }),
+      el("p", { class: "muted small", text: "Dots are cells, lines are means. The plot is not a statistical test of a difference." }),
     ];
   });
 }
@@ -132,7 +132,7 @@ function fieldMap() {
     });
     return [
       placeMap(points, REPORT.field, known.length ? { label: labelOf(name), low, high } : null),
-      el("p", { class: "muted small", text: "As in the image, rows go down. The outlines of cells with a warning are dashed. Choose a cell to see its shapes." }),
+      el("p", { class: "muted small", text: "Oriented as the image (Y down). Outlines of cells with a warning are dashed. Click a cell to see its shapes." }),
     ];
   });
 }
