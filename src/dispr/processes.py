@@ -51,8 +51,7 @@ def map_in_processes(
             yield from pool.map(function, tasks, chunksize=chunk)
     except BrokenProcessPool as error:
         raise DisprError(
-            "A process that worked on cells was ended from outside, perhaps for lack of memory; "
-            "run again with --jobs 1."
+            "A worker process was killed, perhaps because memory ran out; run again with --jobs 1."
         ) from error
 
 

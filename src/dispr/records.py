@@ -172,7 +172,7 @@ def read_json(
         value = record.get(key)
         flag = isinstance(value, bool) and kind is not bool
         if key not in record or flag or not isinstance(value, kind):
-            what = "lacks" if key not in record else "holds something else as"
+            what = "lacks" if key not in record else "has an invalid value for"
             raise FileError(f'{path} is damaged: it {what} "{key}"; {remedy}.')
     return record
 

@@ -186,7 +186,7 @@ def test_two_classes_are_not_those_of_cells(convert, tmp_path):
     rest = [f"--{flag}={program_default(flag)}" for flag in UNTOLD_FLAGS]
     code, _, error = convert(path, "-o", out, *rest)
     assert code == 2
-    assert error.rstrip().endswith("; it tells 2 classes, and cells have 6.")
+    assert error.rstrip().endswith("; it has 2 classes, but cells have 6.")
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def _told(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
     if different.get("class_cond") or (theirs.get("class_cond") and ours.get("class_cond")):
         classes = len(state["label_emb.weight"])
         if classes != len(CLASSES):
-            return f"{said}; it tells {classes} classes, and cells have {len(CLASSES)}"
+            return f"{said}; it has {classes} classes, but cells have {len(CLASSES)}"
     if different:
         said += f"; its parameters have the shapes of {as_typed(different)}"
     if theirs:

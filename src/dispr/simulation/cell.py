@@ -115,7 +115,8 @@ def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
     types = [types] if isinstance(types, str) else list(types)
     unknown = [name for name in types if name not in PARAMETERS]
     if unknown or not types:
-        wrong = f"{unknown[0]} is not a type of cell" if unknown else "There are no types of cells"
+        wrong = f"{unknown[0]} is not a type of cell" if unknown else "The list of cell types is "
+        "empty"
         raise ConfigError(f"{wrong}; choose from {', '.join(TYPES)}.")
     if len(set(types)) < len(types):
         raise ConfigError(f"A type of cell is given twice in {', '.join(types)}; give each once.")

@@ -103,7 +103,7 @@ def markdown(results: Results, remarks: Sequence[str] = ()) -> str:
             "test cells.\n"
         ]
     parts += ["## F1 by class\n", class_table(results), "", "## Confusion\n"]
-    heads = ["true \\ taken for", *tables.present_classes(results)]
+    heads = ["true \\ predicted", *tables.present_classes(results)]
     counts: dict[str, list[list[Any]]] = {}
     for row in tables.confusion_rows(results):
         classifier, source, *line = row.values()
