@@ -248,7 +248,7 @@ def test_interrupted_training_goes_on(tmp_path, monkeypatch):
     reproduce(files, tmp_path, plan, jobs=1)
     assert first.stat().st_mtime_ns == written
     assert load_weights(Places(tmp_path).weights("runs", "tiny", 1)).about["steps"] == 3
-    assert "Classes told" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "### Classification" not in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_other_settings_are_refused(study):

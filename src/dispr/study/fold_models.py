@@ -18,7 +18,7 @@ from dispr.study.settings import Plan
 from dispr.training.presets import get_preset
 from dispr.training.trainer import WEIGHTS, Trainer
 
-SIMULATED = "simulated cells for pre-training"
+SIMULATED = "simulated cells to begin with"
 """Name of these in the weights; it tells the leak check that they are not cells of the study."""
 
 PRETRAINING_SEED = 1_000_000
