@@ -101,7 +101,7 @@ def test_changes_are_told_briefly():
     assert changes(before, {"a": 2, "b": {"c": [1, 3]}, "d": "1" * 16}) == [
         "a was 1 and is now 2",
         "b.c was 1, 2 and is now 1, 3",
-        "other d",
+        "different d",
     ]
     assert changes(before, {"b": {"c": [1, 2], "e": True}}) == ["b.e was None and is now True"]
     assert changes(before, {"b": {}}) == ["b.c was 1, 2 and is now None"]

@@ -216,7 +216,7 @@ def test_settings_are_checked(wrong):
 
 
 def test_one_generator_a_cell(batch):
-    with pytest.raises(ValueError, match="4 generators"):
+    with pytest.raises(ValueError, match="4 random generators"):
         augment(*batch, EVERYTHING, seeded(3))
 
 

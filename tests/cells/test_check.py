@@ -46,7 +46,7 @@ def test_all_faults_are_listed_at_once(tmp_path, write_cells, make_cell):
         ("mask", "c5.tif is empty"),
         ("obj", "c6.tif is empty"),
         ("mask", "c7.tif has the shape (64, 64) but"),
-        ("image", "c8.tif exists as .tiff too"),
+        ("image", "c8.tif also exists as .tiff"),
     ]
     assert len(report.faults) == len(expected)
     for fault, (folder, words) in zip(report.faults, expected, strict=True):

@@ -63,7 +63,7 @@ def test_missing_files_are_named_and_counted(tmp_path, write_cells):
 def test_one_cell_in_two_extensions_is_refused(tmp_path, write_cells):
     write_cells(tmp_path, ["a"])
     (tmp_path / "image" / "a.tiff").write_bytes((tmp_path / "image" / "a.tif").read_bytes())
-    with pytest.raises(FileError, match=r"a\.tif and a\.tiff are files of one cell"):
+    with pytest.raises(FileError, match=r"a\.tif and a\.tiff are files of the same cell"):
         find_cells(tmp_path)
 
 
@@ -145,7 +145,7 @@ def test_what_may_be_meant(tmp_path, write_cells):
     write_cells(inner, ["a"], kinds=("image", "mask"))
     for folder, words in (
         (tmp_path, r"did you mean .*mine\?"),
-        (inner / "image", "cells in .*mine;"),
+        (inner / "image", "data set .*mine;"),
     ):
         with pytest.raises(FileError, match=words):
             find_cells(folder)
@@ -160,7 +160,7 @@ def test_what_may_be_meant(tmp_path, write_cells):
 def test_other_formats_in_place_of_a_file(tmp_path, write_cells):
     write_cells(tmp_path, ["a"], kinds=("image", "mask"))
     (tmp_path / "image" / "a.tif").rename(tmp_path / "image" / "a.jpg")
-    with pytest.raises(FileError, match=r"a\.tif does not exist, but a\.jpg does"):
+    with pytest.raises(FileError, match=r"a\.tif does not exist, only a\.jpg"):
         find_cells(tmp_path)
 
 

@@ -89,7 +89,9 @@ def test_the_frame_is_that_of_the_weights():
     # 49 pixels of 0.5 um are not a red blood cell.
     framing = frame_crops([crop], PUBLISHED)
     assert framing.squares[0].edge == round(49 * 64 / 48)
-    assert "unlike the red blood cells of the training (5.68 to 10.8 um)" in framing.warnings[0]
+    assert (
+        "unlike the red blood cells of the training data (5.68 to 10.8 um)" in framing.warnings[0]
+    )
     assert "red blood cells" in framing.notes[0]
     unknown = frame_crops([crop], None)
     assert unknown.squares == framing.squares

@@ -152,7 +152,7 @@ def test_pixel_sizes_of_image_and_labels(tmp_path):
     about = {"axes": "YX", "PhysicalSizeX": -0.1, "PhysicalSizeY": 0.1}
     tifffile.imwrite(tmp_path / "c.ome.tif", STACK[0], metadata=about)
     with pytest.raises(
-        FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is not a size"
+        FileError, match=r"c\.ome\.tif states pixels of -0\.1 um, which is not a valid size"
     ):
         find_pixel_size(tmp_path / "c.ome.tif")
 
@@ -179,6 +179,6 @@ def test_a_voxel_size_in_a_unit_that_is_none(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, STACK, imagej=True, metadata={"spacing": 2, "unit": "furlong"})
     with pytest.raises(
-        FileError, match=r"2(\.0)? furlong along Z, which is not a size.*--voxel-size"
+        FileError, match=r"2(\.0)? furlong along Z, which is not a valid size.*--voxel-size"
     ):
         find_spacing(path, path)

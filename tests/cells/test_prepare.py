@@ -46,7 +46,7 @@ def test_floating_point_from_0_to_1():
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.full((64, 64), 200.0), "floating point from 200 to 200; scale it"),
+        (np.full((64, 64), 200.0), "floating-point values from 200 to 200; scale it"),
         (np.full((64, 64), np.nan), "NaN"),
         (np.full((64, 64), np.inf), "NaN or infinite"),
         (np.zeros((64, 64, 3), np.uint8), "colour"),
@@ -120,10 +120,10 @@ def test_a_mask_may_be_all_inside():
         (np.zeros((64, 64), np.uint8), "empty"),
         (
             square(np.uint16, 2) + square(np.uint16, 1)[::-1, ::2].repeat(2, 1),
-            "values .* labels .* crop each",
+            "values, like labels .* crop each",
         ),
         (np.diag(np.arange(64, dtype=np.uint8)), "no value above half"),
-        (square(float, 1.5), "floating point from 0 to 1.5"),
+        (square(float, 1.5), "floating-point values from 0 to 1.5"),
         (np.pad([[True]], (0, 999)), "too small"),
         (np.full((64, 64), np.nan), "NaN"),
         (np.zeros((64, 64, 3), bool), "colour"),

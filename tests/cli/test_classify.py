@@ -78,7 +78,7 @@ def test_choices_are_the_sources():
         (["--features", "predicted"], "give them by --predictions"),
         (["--features", "3d"], "Invalid value for '--features'"),
         (["--folds-file", "nowhere.csv"], "nowhere.csv does not exist; check the name."),
-        (["--minority", "platelets"], "platelets is none of the published classes"),
+        (["--minority", "platelets"], "platelets is not one of the published classes"),
         (["--features", "augmented", "--predictions", "nowhere"], "nowhere contains neither"),
         (["--folds", "17"], "fill only"),
         (["--trees", "-1"], "at least one tree"),

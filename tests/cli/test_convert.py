@@ -109,14 +109,14 @@ def test_flags_that_leave_no_trace_are_all_asked_for(checkpoint, convert, tmp_pa
     out = tmp_path / "w.safetensors"
     code, _, error = convert(path, "-o", out)
     assert code == 2
-    missing = error.split("; add ")[1].split(" as they were")[0]
+    missing = error.split("; add ")[1].split(" with their values")[0]
     assert missing == ", ".join(f"--{flag}" for flag in UNTOLD)
     assert tuple(UNTOLD) == UNTOLD_FLAGS
-    assert "stood at --num_heads 4 --num_heads_upsample -1 " in error
+    assert "had the defaults --num_heads 4 --num_heads_upsample -1 " in error
     given = [part for flag, (value, _) in UNTOLD.items() for part in (f"--{flag}", value)]
     code, _, error = convert(path, "-o", out, *given[:-2], "--learn-sigma", "t")
     assert code == 2
-    assert error.split("; add ")[1].startswith("--rescale_timesteps as they were")
+    assert error.split("; add ")[1].startswith("--rescale_timesteps with their values")
     assert not out.exists()
     code, _, text = convert(path, "-o", out, *given, "--learn-sigma", "t")
     assert code == 0

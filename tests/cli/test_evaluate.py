@@ -70,7 +70,7 @@ def test_rows_that_cannot_be_are_left_out_with_a_note(cells_folder, tmp_path):
         (["OUT", "nowhere"], "nowhere does not exist"),
         (["OUT", "DATA", "--split", "train"], "has no object of this name"),
         (["OUT", "DATA", "--split", "half"], "not one of 'train'"),
-        (["OUT", "DATA", "--train", "DATA/test/obj"], "is a part of the cells in"),
+        (["OUT", "DATA", "--train", "DATA/test/obj"], "is a part of the data set"),
         (["OUT", "DATA", "--jobs", "0"], "Invalid value for '--jobs'"),
     ],
 )

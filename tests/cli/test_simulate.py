@@ -24,7 +24,7 @@ def test_unknown_type_is_one_sentence_and_exit_code_2(tmp_path):
     call = [sys.executable, "-m", "dispr", "simulate", "-o", str(tmp_path / "new"), "--types", "x"]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: x is not a type of cell; choose from -1.00_spherocyte, ")
+    assert done.stderr.startswith("Error: x is not a cell type; choose from -1.00_spherocyte, ")
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists()
 

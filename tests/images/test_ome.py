@@ -91,7 +91,7 @@ def test_description_and_pixels_that_do_not_agree(tmp_path):
     with pytest.raises(FileError, match=r"37 x 24 pixels, but its OME-XML says 37 x 30"):
         read_pixels(path)
     pages(path, STACK, ome_xml([(STACK[:1].shape, 0.2, planes)], "urn:uuid:0"))
-    with pytest.raises(FileError, match=r"holds 3 pages, of which its OME-XML describes 1"):
+    with pytest.raises(FileError, match=r"contains 3 pages, of which its OME-XML describes 1"):
         read_pixels(path)
     other = [("b.ome.tif", "urn:uuid:1", 0)]
     pages(path, [SECTION], ome_xml([(STACK[:1].shape, 0.2, other)], "urn:uuid:0"))

@@ -86,7 +86,7 @@ def test_damaged_and_incomplete_files(tmp_path):
     with pytest.raises(FileError, match="damaged"):
         read_labels(path)
     save(path, {"outlines": 1})
-    with pytest.raises(FileError, match="holds no masks"):
+    with pytest.raises(FileError, match="contains no masks"):
         read_labels(path)
     with pytest.raises(FileError, match="leave out"):
         read_image(path)

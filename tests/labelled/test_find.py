@@ -46,7 +46,7 @@ def test_what_cannot_be_found(tmp_path):
         find_fields(tmp_path, labels="*_l.tif")
     with pytest.raises(ConfigError, match="one \\*"):
         find_fields(tmp_path, labels="l.tif")
-    with pytest.raises(FileError, match="no fields"):
+    with pytest.raises(FileError, match="no files that match"):
         find_fields(tmp_path, "*.png")
     with pytest.raises(FileError, match="does not exist"):
         find_fields(tmp_path / "a.tif", labels="nowhere.tif")

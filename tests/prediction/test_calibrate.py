@@ -66,12 +66,12 @@ def test_cells_that_the_first_weights_saw_are_left_out(weights, cells_folder):
     assert {file.name for file in unseen(model, files)[0]} == names - {files[0].name, files[1].name}
     assert {f.name for f in unseen(model, files, ["first"])[0]} == names - {files[0].name}
     model.about["started_from"] = {**before, "extra_cells": 1}
-    with pytest.raises(ConfigError, match="do not name 1 extra cells"):
+    with pytest.raises(ConfigError, match="do not list 1 extra cells"):
         unseen(model, files)
     del model.about["training_cells"]
     left, (remark,) = unseen(model, files)
     assert len(left) == len(files)
-    assert "do not name their training cells" in remark
+    assert "do not list their training cells" in remark
 
 
 def counts(body):

@@ -123,9 +123,9 @@ def test_types_come_in_turn():
     [
         (
             {"n": 1, "types": ["discocyte"]},
-            "discocyte is not a type of cell; choose from -1.00_sph",
+            "discocyte is not a cell type; choose from -1.00_sph",
         ),
-        ({"n": 1, "types": []}, "list of cell types is empty"),
+        ({"n": 1, "types": []}, "No cell type is given"),
         ({"n": 1, "types": ["0.00_discocyte"] * 2}, "given twice"),
         ({"n": -1}, "-1 cells"),
         ({"n": 1, "seed": -1}, "seed is -1"),

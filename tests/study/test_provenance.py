@@ -71,7 +71,7 @@ def test_extra_cells_count():
 def test_extra_cells_without_names_are_refused():
     unnamed = {"training_cells": ["a"], "extra_cells": 30}
     for about in (unnamed, {"training_cells": ["b"], "started_from": unnamed}):
-        with pytest.raises(ConfigError, match="do not name 30 extra cells"):
+        with pytest.raises(ConfigError, match="do not list 30 extra cells"):
             seen_cells(about, unrelated=["more"])
 
 

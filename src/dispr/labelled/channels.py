@@ -76,8 +76,7 @@ def one_channel(
         if named and wanted == FIELD and all((channels[0] == one).all() for one in channels[1:]):
             return channels[0]
         what = "channels" if named else "planes, time points or channels, and does not state which"
-        told = f"{name} has {count} {what}; select the channel that shows the cells with "
-        "--channel, "
+        told = f"{name} has {count} {what}; select the one that shows the cells with --channel, "
         told += f"0 to {count - 1}"
         if wanted == FIELD:
             told += f"; if they are planes or time points, give {_ONE[FIELD]}, instead"

@@ -115,8 +115,7 @@ def check_types(types: Sequence[str] | None) -> tuple[str, ...]:
     types = [types] if isinstance(types, str) else list(types)
     unknown = [name for name in types if name not in PARAMETERS]
     if unknown or not types:
-        wrong = f"{unknown[0]} is not a type of cell" if unknown else "The list of cell types is "
-        "empty"
+        wrong = f"{unknown[0]} is not a cell type" if unknown else "No cell type is given"
         raise ConfigError(f"{wrong}; choose from {', '.join(TYPES)}.")
     if len(set(types)) < len(types):
         raise ConfigError(f"A type of cell is given twice in {', '.join(types)}; give each once.")

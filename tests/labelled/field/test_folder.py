@@ -197,7 +197,7 @@ def test_another_field_is_refused(extruder, field, files, tmp_path):
     other = field.labels.copy()
     other[other == other.max()] = 0
     write_tiff(files.labels, other)
-    with pytest.raises(ConfigError, match=r"other settings \(other field\.labels"):
+    with pytest.raises(ConfigError, match=r"other settings \(different field\.labels"):
         predict_field_files(extruder, files, tmp_path / "out", replace(PLAIN, ensemble=1))
 
 
@@ -265,7 +265,7 @@ def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path, tol
     )
     assert {row["field"] for row in rows} == {"f"}
     assert [
-        note for note in seen.notes if "g is left out" in note and "no cell is labelled" in note
+        note for note in seen.notes if "g was skipped" in note and "no cell is labelled" in note
     ]
     assert not (tmp_path / "out" / "g").exists()
     with pytest.raises(FileError, match="none of the 1 fields has a cell"):

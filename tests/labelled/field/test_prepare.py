@@ -50,7 +50,7 @@ def test_grey_values_are_no_labels():
     with pytest.raises(ArrayError, match=r"l\.tif seems to be a grey-value image"):
         prepare_field(LABELS, IMAGE, labels_name="l.tif")
     dark = np.where(IMAGE < 120, 0, IMAGE)  # as with the background subtracted
-    with pytest.raises(ArrayError, match="grey values"):
+    with pytest.raises(ArrayError, match="grey-value image"):
         prepare_field(LABELS, dark)
 
 

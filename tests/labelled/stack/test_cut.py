@@ -79,7 +79,7 @@ def test_frames_in_um():
     assert frame.voxel == pytest.approx(0.2)
     assert frame_of(12.89, SPACING, "stack").edge == 64
     assert frame_of(1.6, SPACING, "stack").edge == 8
-    with pytest.raises(ConfigError, match="has only 7 of the pixels of stack"):
+    with pytest.raises(ConfigError, match="has only 7 pixels of stack"):
         frame_of(1.4, SPACING, "stack")
 
 
@@ -93,7 +93,7 @@ def test_what_fits_a_frame_exactly():
         else:
             assert f"spans {planes * 0.4:.4g} um along Z" in found
     wide = located(stack((slice(5, 12), slice(30, 47), slice(40, 50)), step=False)[1])
-    assert "does not fit the frame of 3.2 um: spans 3.4 um along Y, 0.2 um" in refusal(
+    assert "does not fit in the frame of 3.2 um: spans 3.4 um along Y, 0.2 um" in refusal(
         wide, Frame(16, SPACING)
     )
     assert refusal(wide, Frame(17, SPACING)) == ""

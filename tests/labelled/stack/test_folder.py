@@ -166,7 +166,7 @@ def test_other_settings_and_other_folders_are_refused(prepared, tmp_path):
     out, _, _, (fields, settings, classes) = prepared
     with pytest.raises(ConfigError, match=r"settings\.frame was 11.008 and is now 9"):
         prepare_stacks(fields, out, StackSettings(frame=9, test_fraction=0.34), classes)
-    with pytest.raises(ConfigError, match="other classes"):
+    with pytest.raises(ConfigError, match="different classes"):
         prepare_stacks(fields, out, settings)
     with pytest.raises(ConfigError, match="other stacks"):
         prepare_stacks(fields[:2], out, settings, classes)
@@ -179,7 +179,7 @@ def test_cells_larger_than_the_frame_are_left_out(prepared, tmp_path):
     _, _, _, (fields, _, _) = prepared
     rows, plan = prepare_stacks(fields[:1], tmp_path / "out", StackSettings(frame=8.6))
     small = {row["label"]: row["reason"] for row in rows}
-    assert small[1].startswith("does not fit the frame of 8.6 um: spans ")
+    assert small[1].startswith("does not fit in the frame of 8.6 um: spans ")
     assert small[2].endswith("along Z, 0.019 um of it beyond")
     assert small[3].startswith("does not fit")
     assert "left out" in summary(rows, plan)[1]

@@ -9,7 +9,7 @@ def test_choices():
     assert as_frame("auto") is None
     assert as_frame("12.5") == as_frame(12.5) == 12.5
     for text in ("0", "-1", "nan", "inf", "wide", ""):
-        with pytest.raises(ConfigError, match='the frame is "auto" or a number of um'):
+        with pytest.raises(ConfigError, match='the frame must be "auto" or a number of um'):
             as_frame(text)
 
 

@@ -67,7 +67,7 @@ def test_refusals():
     assert refusal(cells[7000], frame) == "too thin: spans 2 planes of the stack"
     assert refusal(cells[3], frame, 151).startswith("too small: 150 um3")
     assert "spans 6 um along X" in refusal(cells[3], frame_of(5.5, spacing, ""))
-    with pytest.raises(ConfigError, match=r"2 of the pixels of a.tif"):
+    with pytest.raises(ConfigError, match=r"2 pixels of a.tif"):
         frame_of(1, spacing, "a.tif")
 
 
@@ -138,7 +138,7 @@ def test_table_of_classes(tmp_path):
     for text, words in (
         ("stack,label\na,1\n", "columns"),
         ("stack,label,type\na,x,bean\n", 'line 2: the label "x"'),
-        ("stack,label,type\na,1,bean\na,1,pea\n", "line 3: label 1 of stack a has another"),
+        ("stack,label,type\na,1,bean\na,1,pea\n", "line 3: label 1 of stack a has a different"),
     ):
         path.write_text(text)
         with pytest.raises(FileError, match=words):

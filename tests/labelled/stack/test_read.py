@@ -18,7 +18,7 @@ def test_channel_is_taken_by_the_name_of_its_axis(axes, order):
     both = np.stack([STACK, STACK // 2], -1).transpose(order)
     np.testing.assert_array_equal(one_channel(both, axes, 1, wanted=WANTED), STACK // 2)
     np.testing.assert_array_equal(one_channel(both, "????", 0, wanted=WANTED), STACK)
-    with pytest.raises(ConfigError, match="has 2 channels; choose"):
+    with pytest.raises(ConfigError, match="has 2 channels; select"):
         one_channel(both, axes, wanted=WANTED)
     with pytest.raises(ConfigError, match="no channel 2"):
         one_channel(both, axes, 2, wanted=WANTED)
