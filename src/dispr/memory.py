@@ -92,7 +92,7 @@ class Room:
                 if count == 1 or self.whole:
                     why = f", and {self.whole}" if self.whole and count > 1 else ""
                     raise DisprError(
-                        f"There is not enough memory for {count} {self.what} at once{why}; "
+                        f"There is not enough memory for {count} of the {self.what} at once{why}; "
                         f"{self.remedy}."
                     ) from error
             # Not in the block above, in which the error still holds all that was computed.

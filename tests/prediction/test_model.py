@@ -338,5 +338,5 @@ def test_a_memory_too_small_for_one_shape(sections):
     config = ModelConfig(NETWORK, DIFFUSION, sampling_steps="4")
     model = Model(config, random_network(config))
     Small(model.network, 0)
-    with pytest.raises(DisprError, match="not enough memory for 1 shapes"):
+    with pytest.raises(DisprError, match="not enough memory for 1 of the shapes"):
         model.predict(sections[0][0], sections[1][0])
