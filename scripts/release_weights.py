@@ -31,15 +31,17 @@ SCRIPTS = Path(__file__).parent
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs."
 )
-@click.option("--init", type=click.Path(path_type=Path), help="Weights that both runs begin with.")
-@click.option("--minutes", default=8.0, help="Time of each run.")
-@click.option("--seeds", default=(11, 12), nargs=2, help="Of the two runs.")
-@click.option("--first-weight", default=0.75, help="Of the first run in the mean, 0 to 1.")
-@click.option("--device", default="auto", help="Of the calibration: auto, cpu or cuda.")
-@click.option("--precision", default="fp32", help="Of the calibration: fp32 or bf16.")
-@click.option("--ship/--no-ship", default=True, help="Put into the package.")
-@click.option("--show", is_flag=True, help="Print the commands of the two trainings, and end.")
-@click.option("--tiny", is_flag=True, help="A few steps on a CPU, to try the script; not shipped.")
+@click.option("--init", type=click.Path(path_type=Path), help="Weights to start both runs from.")
+@click.option("--minutes", default=8.0, help="Minutes of training for each run.")
+@click.option("--seeds", default=(11, 12), nargs=2, help="Random seeds of the two runs.")
+@click.option("--first-weight", default=0.75, help="Weight of the first run in the mean, 0 to 1.")
+@click.option("--device", default="auto", help="Device of the calibration: auto, cpu or cuda.")
+@click.option("--precision", default="fp32", help="Precision of the calibration: fp32 or bf16.")
+@click.option("--ship/--no-ship", default=True, help="Add the weights to the package.")
+@click.option("--show", is_flag=True, help="Only print the commands of the two trainings.")
+@click.option(
+    "--tiny", is_flag=True, help="Test the script with a few steps on a CPU; nothing is shipped."
+)
 def main(
     data: Path,
     out: Path,

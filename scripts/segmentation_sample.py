@@ -32,23 +32,32 @@ PATH = click.Path(path_type=Path)
     help="Checkpoint of segmentation_train.py or of the published program.",
 )
 @click.option(
-    "--num_ensemble", type=click.IntRange(1), default=5, show_default=True, help="Shapes a cell."
+    "--num_ensemble",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Number of shapes per cell.",
 )
 @click.option(
-    "--num_samples", type=click.IntRange(0), default=0, help="Most cells to predict; 0 for all."
+    "--num_samples",
+    type=click.IntRange(0),
+    default=0,
+    help="Maximum number of cells to predict; 0 for all.",
 )
 @published.published_options((*MODEL_FLAGS, *SAMPLING_FLAGS))
 @click.option(
     "--save_grey",
     is_flag=True,
-    help="Write the grey volumes too, as the published program does, that the shapes are decided "
-    "from: grey/NAME_K.tif (not a published flag).",
+    help="Also write the network output before thresholding, like the published program: "
+    "grey/NAME_K.tif (not a published flag).",
 )
-@click.option("--seed", default=0, help="Another draws other shapes (not a published flag).")
+@click.option("--seed", default=0, help="Random seed (not a published flag).")
 @click.option("--device", default="auto", help="auto, cpu or cuda (not a published flag).")
-@click.option("--results_dir", type=PATH, default="results", help="(not a published flag).")
+@click.option(
+    "--results_dir", type=PATH, default="results", help="Output folder (not a published flag)."
+)
 def main(data_dir: Path, model_path: Path, results_dir: Path, **options: Any) -> None:
-    """Predict 3D shapes; Ctrl-C stops, the same command goes on.
+    """Predict 3D shapes; re-run the same command to resume after Ctrl-C.
 
     results/ receives for each cell NAME its shapes samples/NAME_K.tif, their mean
     probability/NAME.tif, and a row of predictions.csv.

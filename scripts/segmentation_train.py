@@ -26,26 +26,27 @@ from dispr.model.published import MODEL_FLAGS, TRAINING_FLAGS
 @click.option(
     "--steps",
     default=0,
-    help="Last step (not a published flag): 0 for lr_anneal_steps, or 60,000 where that is 0.",
+    help="Number of training steps (not a published flag); 0 for lr_anneal_steps, or 60,000 if "
+    "that is 0.",
 )
 @click.option(
     "--keep_every",
     type=click.IntRange(0),
     default=0,
-    help="Steps between numbered checkpoints that are kept, savedmodel005000.pt, as the published "
-    "program keeps all (not a published flag); 0 for none.",
+    help="Steps between numbered checkpoints to keep, such as savedmodel005000.pt (not a "
+    "published flag); 0 for none.",
 )
-@click.option("--seed", default=0, help="Of everything random (not a published flag).")
+@click.option("--seed", default=0, help="Random seed (not a published flag).")
 @click.option("--device", default="auto", help="auto, cpu or cuda (not a published flag).")
 @click.option(
     "--results_dir",
     type=click.Path(path_type=Path),
     default="results",
     show_default=True,
-    help="Folder of the run (not a published flag).",
+    help="Output folder (not a published flag).",
 )
 def main(data_dir: Path, results_dir: Path, **options: Any) -> None:
-    """Train the published method; Ctrl-C saves and stops, the same command goes on.
+    """Train the published method; re-run the same command to resume after Ctrl-C.
 
     results/ receives the averaged weights as savedmodel.pt, which segmentation_sample.py and
     `dispr convert` read, and as weights.safetensors, and the checkpoint and logs of the run.
