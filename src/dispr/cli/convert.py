@@ -39,8 +39,8 @@ def command(file: Path, out: Path, trained_with: Any, **options: Any) -> None:
     Flags that can be inferred from the names and shapes of the parameters are optional; if given,
     they are checked. The others are required: num_heads, num_heads_upsample, num_head_channels,
     use_new_attention_order, learn_sigma, diffusion_steps, noise_schedule, predict_xstart and
-    rescale_timesteps; or --trained-with, which sets them to the published values. Code in the file
-    is never executed.
+    rescale_timesteps; or --trained-with, which sets them to published or default values. Code in
+    the file is never executed.
     """
     from dispr.model.published import model_config
     from dispr.model.published_checkpoint import complete_flags, load_published

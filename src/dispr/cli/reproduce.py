@@ -65,7 +65,7 @@ def command(
 ) -> None:
     """Reproduce the published study: train a model for each fold, predict, score and classify.
 
-    No model is trained on the cells that it predicts or on test cells of its fold. OUT receives
+    The test cells of a fold are never used to train its model or its classifiers. OUT receives
     report.html, tables (CSV) and figures (PNG). Press Ctrl-C to interrupt; re-run the same command
     to resume. To share the work between two machines, finish the pre-training, then run one command
     with --scheme runs and one with --scheme random on the same folder; a final command with both
