@@ -230,7 +230,7 @@ def test_bad_weights(model, tmp_path):
     state = dict(model.network.state_dict())
     state["out.2.bias"] = torch.zeros(3)
     save_weights(path, Weights(model.config, state))
-    with pytest.raises(FileError, match=r"another configuration: out\.2\.bias has shape"):
+    with pytest.raises(FileError, match=r"match the configuration: out\.2\.bias has shape"):
         load(path)
     if not torch.cuda.is_available():
         save_weights(path, Weights(model.config, model.network.state_dict()))

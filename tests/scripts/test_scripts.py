@@ -103,9 +103,9 @@ def test_model_flags_that_are_left_out_are_spoken_of(caught, monkeypatch, capsys
     assert capsys.readouterr().err == ""
     assert run(SAMPLE, "--num_res_blocks 1 --attention_resolutions 16", monkeypatch) == 0
     assert capsys.readouterr().err == (
-        "Taken from the published command lines: --num_heads 1 --use_scale_shift_norm False; the "
-        "published program itself takes --num_heads 4 --use_scale_shift_norm True where these are "
-        "left out.\n"
+        "Using the values of the published command lines: --num_heads 1 --use_scale_shift_norm "
+        "False. Without these flags, the published program itself would use --num_heads 4 "
+        "--use_scale_shift_norm True.\n"
     )
     assert caught[1][0][3] == PublishedFlags()
 

@@ -411,7 +411,7 @@ def test_another_start_is_another_setting(cells_folder, tmp_path):
         make_trainer(cells_folder, run, short)
     with pytest.raises(ConfigError, match=r"weights\.safetensors is different"):
         make_trainer(cells_folder, run, short, initial=other)
-    with pytest.raises(ConfigError, match=r"with weights\.safetensors, not with b\.safetensors"):
+    with pytest.raises(ConfigError, match=r"from weights\.safetensors, not from b\.safetensors"):
         make_trainer(cells_folder, run, short, initial="b.safetensors")
     with pytest.raises(ConfigError, match=r"started from fresh weights, not w"):
         make_trainer(cells_folder, fresh, short, initial=first)
