@@ -227,7 +227,7 @@ def test_a_server_that_sends_too_much(server, cells_zip, tmp_path, monkeypatch):
     server.files = {"cells.zip": cells_zip}
     monkeypatch.setattr("dispr.cells.download.largest_archive", lambda: len(cells_zip) // 2)
     monkeypatch.setattr("dispr.cells.download.largest_text", lambda: 20)
-    with pytest.raises(FileError, match="more than any list of files; if it is meant, set DISPR"):
+    with pytest.raises(FileError, match="more than any list of files; to allow it, set DISPR"):
         fetch(tmp_path / "out", base_url=server.api)
     monkeypatch.setattr("dispr.cells.download.largest_text", lambda: 2**20)
     with pytest.raises(FileError, match=r"cells\.zip is larger than 0\.0 GB and was removed"):
