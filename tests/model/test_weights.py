@@ -76,9 +76,7 @@ def test_difference_is_named(saved):
     _, network = saved
     state = dict(network.state_dict())
     bias = state.pop("out.bias")
-    with pytest.raises(
-        FileError, match=r"x\.pt does not match the configuration: out\.bias"
-    ):
+    with pytest.raises(FileError, match=r"x\.pt does not match the configuration: out\.bias"):
         fill_network(network, state, "x.pt")
     with pytest.raises(FileError, match=r"more is not part of it"):
         fill_network(network, {**state, "out.bias": bias, "more": bias}, "x.pt")
