@@ -195,8 +195,8 @@ def lacks(model: Model) -> list[str]:
         )
     if familiarity_of(model.about) is None:
         told.append(
-            "The weights contain no statistics of the training cells, so cells unlike them get "
-            "no warning; dispr train stores these statistics if there are at least {FEWEST} "
+            "The weights contain no statistics of the training cells, so unusual cells get "
+            f"no warning; dispr train stores these statistics if there are at least {FEWEST} "
             "training cells."
         )
     return told
