@@ -106,7 +106,7 @@ def test_changes_are_told_briefly():
     assert changes(before, {"b": {"c": [1, 2], "e": True}}) == ["b.e was None and is now True"]
     assert changes(before, {"b": {}}) == ["b.c was 1, 2 and is now None"]
     assert changes({}, {"new": 3}, absent={"new": 3}) == []
-    assert changes({"x": [[1]]}, {"x": [[2]]}) == ["other x"]
+    assert changes({"x": [[1]]}, {"x": [[2]]}) == ["different x"]
 
 
 def test_a_run_is_taken_up_with_the_same_settings_alone(tmp_path):
