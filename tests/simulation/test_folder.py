@@ -76,7 +76,7 @@ def test_finished_folder_is_not_computed_again(whole, monkeypatch):
     [
         ({"seed": 2}, "seed was 1 and is now 2"),
         ({"n": 7}, "n was 6 and is now 7"),
-        ({"types": TYPES[:2]}, "other types"),
+        ({"types": TYPES[:2]}, "different types"),
         ({"test_fraction": 0.5}, "test_fraction was 0.34 and is now 0.5"),
     ],
 )

@@ -257,7 +257,7 @@ def test_other_settings_are_refused(study):
     assert record["steps"] == 2
     with pytest.raises(ConfigError, match=r"other settings \(steps was 2 and is now 3\)"):
         reproduce(files, out, make_plan(steps=3))
-    with pytest.raises(ConfigError, match=r"other settings \(other cells\)"):
+    with pytest.raises(ConfigError, match=r"other settings \(different cells\)"):
         reproduce(files[1:], out, make_plan())
 
 
@@ -269,7 +269,7 @@ def test_changed_cells_are_refused(study, tmp_path):
     begin(Places(tmp_path / "out"), make_plan(), cells, "")
     begin(Places(tmp_path / "out"), make_plan(), files, "")  # the same, from another place
     copy.write_bytes(files[1].obj.read_bytes())
-    with pytest.raises(ConfigError, match=r"other settings \(other cells\)"):
+    with pytest.raises(ConfigError, match=r"other settings \(different cells\)"):
         begin(Places(tmp_path / "out"), make_plan(), cells, "")
 
 

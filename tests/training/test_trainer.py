@@ -346,7 +346,7 @@ def test_extra_cells_are_trained_on_beside_ones_own(cells_folder, tmp_path):
     about = load_weights(tmp_path / "mixed" / "weights.safetensors").about
     assert about["extra_training_cells"] == [file.name for file in extra]
     assert seen_cells(about)[0] == {*own, *(file.name for file in extra)}
-    with pytest.raises(ConfigError, match=r"\(other extra cells\)"):
+    with pytest.raises(ConfigError, match=r"\(different extra cells\)"):
         make_trainer(cells_folder, tmp_path / "mixed", training, extra=extra[::-1])
 
 

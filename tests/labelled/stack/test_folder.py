@@ -168,7 +168,7 @@ def test_other_settings_and_other_folders_are_refused(prepared, tmp_path):
         prepare_stacks(fields, out, StackSettings(frame=9, test_fraction=0.34), classes)
     with pytest.raises(ConfigError, match="different classes"):
         prepare_stacks(fields, out, settings)
-    with pytest.raises(ConfigError, match="other stacks"):
+    with pytest.raises(ConfigError, match="different stacks"):
         prepare_stacks(fields[:2], out, settings, classes)
     (tmp_path / "train" / "image").mkdir(parents=True)
     with pytest.raises(FileError, match="not a new folder"):
