@@ -91,7 +91,7 @@ def test_folder_with_other_cells_is_refused(tmp_path):
     other = tmp_path / "train" / "image" / "mine.tif"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"")
-    with pytest.raises(FileError, match="holds other cells"):
+    with pytest.raises(FileError, match="contains other cells"):
         make(tmp_path)
     assert contents(tmp_path).keys() == {str(other.relative_to(tmp_path))}
 
@@ -99,7 +99,7 @@ def test_folder_with_other_cells_is_refused(tmp_path):
 def test_cells_added_to_a_simulation_are_noticed(tmp_path):
     make(tmp_path, n=1)
     (tmp_path / "train" / "image" / "mine.tif").write_bytes(b"")
-    with pytest.raises(FileError, match="holds other cells"):
+    with pytest.raises(FileError, match="contains other cells"):
         make(tmp_path, n=1)
 
 
