@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -22,6 +23,7 @@ from dispr.cells.planes import find_planes
 from dispr.cells.unpack import unzip
 from dispr.checksums import check
 from dispr.cli.main import main as command_line
+from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError
 from dispr.familiarity.reference import SHIPPED, load_familiarity
 from dispr.files import read_tiff, write_csv
@@ -44,7 +46,9 @@ from dispr.model.weights import (
 )
 from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder
+from dispr.network.config import CascadeConfig, UNetConfig
 from dispr.network.shape_decoder import ShapeDecoderConfig
+from dispr.network.shapr import ShaprConfig
 from dispr.prediction.files import PredictionFolder
 from dispr.records import taken_up
 from dispr.report.fieldmap import field_map
@@ -135,7 +139,7 @@ def readers(room: Path) -> dict[str, Reader]:
         "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_image, read_labels)),
         "zip": Reader("a.zip", _zips(), _unpack),
         "OME-XML": Reader("a.companion.ome", [_COMPANION.encode()], _ome_xml),
-        "weights": Reader("a.safetensors", [_unsealed_weights(*held("w.safetensors"))], _weights),
+        "weights": Reader("a.safetensors", _networks(*held("w.safetensors")), _weights),
         "published checkpoint": Reader("a.pt", held("published.pt"), _convert),
         "familiarity": Reader("a.json", [_unsealed(SHIPPED.read_bytes())], load_familiarity),
         "checkpoint": Reader("checkpoint.pt", held("run/checkpoint.pt"), _of(load_checkpoint)),
@@ -299,6 +303,24 @@ def _unsealed(content: bytes) -> bytes:
     record = json.loads(content)
     record.pop("sha256", None)
     return _json(record)
+
+
+def _networks(decoder: bytes) -> list[bytes]:
+    """Give weights of a small network of each kind."""
+    unet = UNetConfig(channel_mult=(1, 1), attention_levels=(1,), patch=8, pooling="isotropic")
+    widths = dict.fromkeys(("encoder_channels", "features", "fine_channels"), 8)
+    cascade = CascadeConfig(coarse=8, channels=32, channel_mult=(1, 1), **widths)
+    noise = {"prediction": "occupancy", "variance": "fixed-small", "loss": "cross-entropy"}
+    configs = (
+        ModelConfig(unet, DiffusionConfig(steps=50)),
+        ModelConfig(cascade, DiffusionConfig(steps=50, low=-1.0, clip=False, **noise)),
+        ModelConfig(ShaprConfig(), None),
+    )
+    found = [decoder]
+    for config in configs:
+        weights = Weights(config, build_network(config).state_dict())
+        found.append(_written(partial(save_weights, weights=weights), ".safetensors"))
+    return [_unsealed_weights(content) for content in found]
 
 
 def _unsealed_weights(content: bytes) -> bytes:

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from dispr.network.network import Network, NetworkConfig, require
 
+MOST_LEVELS = 30
+"""A file may state so many that 2 to their power takes the computer's memory."""
+
 
 @dataclass(frozen=True)
 class ShapeDecoderConfig(NetworkConfig):
@@ -32,7 +35,7 @@ class ShapeDecoderConfig(NetworkConfig):
     def __post_init__(self) -> None:
         require(self.channels > 0 and self.levels > 0, "channels and levels must be positive.")
         require(
-            self.size % 2**self.levels == 0,
+            self.levels <= MOST_LEVELS and self.size % 2**self.levels == 0,
             f"size {self.size} cannot be halved {self.levels} times.",
         )
         require(0 <= self.dropout < 1, f"dropout must be in [0, 1), not {self.dropout}.")
