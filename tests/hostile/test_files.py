@@ -368,6 +368,8 @@ def test_checkpoints_that_are_compressed(tmp_path):
         ("channels", 10**6, "its parameters do not match"),
         ("channels", 1024, "parameters, but it contains"),
         ("levels", 2**31 - 1, "cannot be halved 2147483647 times"),
+        ("levels", 4.0, "levels is '4.0', which is of another type"),
+        ("channels", True, "channels is 'True', which is of another type"),
     ],
 )
 def test_weights_of_a_network_that_is_larger_than_they_are(tmp_path, setting, number, words):

@@ -6,7 +6,8 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dispr.arguments import one_of
 from dispr.cells.arrays import SIZE
@@ -134,10 +135,32 @@ def from_dict(cls: type, values: Mapping[str, Any], kinds: Mapping[str, type] | 
                 raise ConfigError(f'{key} has the unknown type "{kind}".')
             value = from_dict((kinds or {})[kind], nested, kinds)
         arguments[key] = tuple(value) if isinstance(value, list) else value
+    hints = _hints(cls)
+    wrong = [key for key, value in arguments.items() if not _is_of(value, hints[key])]
+    if wrong:
+        key = wrong[0]
+        raise ConfigError(f"{key} is {str(values[key])[:40]!r}, which is of another type.")
     try:
         return cls(**arguments)
     except TypeError as error:
         raise ConfigError(f"invalid settings for {cls.__name__}: {error}.") from error
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Tell whether a value of JSON is of the type of a setting; numbers that are whole, of both."""
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)[0]
+        return isinstance(value, tuple) and all(_is_of(one, inner) for one in value)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (bool, str) else True
 
 
 KINDS: dict[str, type] = {kind.__name__: kind for kind in (*NETWORKS, DiffusionConfig)}
