@@ -56,14 +56,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=10, help="trials of each kind and command")
     parser.add_argument("--minutes", type=float, help="go on for so long, in place of --kills")
-    parser.add_argument("--only", default="", help="part of the name of commands")
+    parser.add_argument("--only", default="", help="parts of the names of commands")
     parser.add_argument("--kinds", default=",".join(TRIALS), help="kinds of faults")
     given = parser.parse_args()
     if sys.platform != "linux":
         raise SystemExit("This needs Linux.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all is cleared away
-    commands = [command for command in COMMANDS if given.only in command.name]
+    parts = given.only.split(",")
+    commands = [one for one in COMMANDS if any(part in one.name for part in parts)]
     kinds = given.kinds.split(",")
+    if not commands or set(kinds) - set(TRIALS):
+        raise SystemExit(f"Kinds are {', '.join(TRIALS)}; commands {[c.name for c in COMMANDS]}.")
     trials = sys.maxsize if given.minutes else given.kills
     until = time.monotonic() + 60 * given.minutes if given.minutes else float("inf")
     with tempfile.TemporaryDirectory() as name, servers(given.seed, given.seed + 1) as found:

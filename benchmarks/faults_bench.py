@@ -65,7 +65,7 @@ class Bench:
     def refer(self, command: Command) -> Reference:
         """Run a command undisturbed, once."""
         if command.name not in self.known:
-            room = self.references / command.name.replace(", ", "_")
+            room = self.references / command.name.replace(" ", "_")
             copy_inputs(command, self.inputs, room)
             end = self.run(command, room=room, server=self.servers[0]).end()
             if end.code or end.traceback or end.alive:

@@ -62,19 +62,19 @@ MADE = (
 
 COMMANDS = (
     Command("simulate", "simulate -o out -n 6 --seed 3"),
-    Command("simulate, fields", "simulate -o out --fields 2 -n 2 --field-size 128 --seed 1"),
+    Command("simulate fields", "simulate -o out --fields 2 -n 2 --field-size 128 --seed 1"),
     Command(
         "predict",
         f"predict inputs/cells -o out --split test {FEW}/weights.safetensors",
         ("cells", "weights"),
     ),
     Command(
-        "predict, fields",
+        "predict fields",
         f"predict inputs/fields --labels 'labels/*.tif' -o out {FEW}/weights.safetensors",
         ("fields", "weights"),
     ),
     Command("measure", "measure inputs/predicted -o out/measures.csv --jobs 2", ("predicted",)),
-    Command("measure, cells", "measure inputs/cells -o out/measures.csv --jobs 1", ("cells",)),
+    Command("measure cells", "measure inputs/cells -o out/measures.csv --jobs 1", ("cells",)),
     Command("mesh", "mesh inputs/predicted -o out --samples", ("predicted",)),
     Command(
         "report",

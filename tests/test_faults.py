@@ -28,7 +28,7 @@ def faults():
 
 
 def test_faults_leave_nothing_lost(faults, tmp_path):
-    names = ("simulate", "simulate, fields", "predict", "prepare")
+    names = ("simulate", "simulate fields", "predict", "prepare")
     commands = [command for command in faults.COMMANDS if command.name in names]
     kinds, told = list(faults.TRIALS), []
     with faults.servers(0) as found:

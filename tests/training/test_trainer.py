@@ -424,6 +424,23 @@ def test_another_start_is_another_setting(cells_folder, tmp_path):
     assert make_trainer(cells_folder, run, longer, initial=first).finished
 
 
+def test_cells_that_were_changed_are_another_setting(cells_folder, tmp_path):
+    cells = tmp_path / "cells"
+    shutil.copytree(cells_folder, cells)
+    short = dataclasses.replace(TRAINING, steps=1, validation_interval=0)
+    make_trainer(cells, tmp_path / "run", short).fit()
+    masks = sorted((cells / "train" / "mask").iterdir())
+    shutil.copyfile(masks[1], masks[0])
+    longer = dataclasses.replace(short, steps=2)
+    with pytest.raises(ConfigError, match="other contents of cells"):
+        make_trainer(cells, tmp_path / "run", longer)
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    del state["settings"]["contents_of_cells"]  # an earlier version's
+    torch.save(state, tmp_path / "run" / "checkpoint.pt")
+    (tmp_path / "run" / "dispr_checksums.txt").unlink()
+    assert make_trainer(cells, tmp_path / "run", longer).fit()
+
+
 def test_steps_alone_extend_a_run_whose_rate_falls_to_its_end(cells_folder, tmp_path):
     training = dataclasses.replace(TRAINING, lr_anneal_steps=6, validation_interval=0)
     make_trainer(cells_folder, tmp_path, training).fit()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from dispr.cells.dataset import CellDataset
 from dispr.model.config import to_dict
 from dispr.model.weights import Weights
 from dispr.records import changes
@@ -28,8 +29,21 @@ FREE = {
     "validation_steps",
 }
 
+CONTENTS = "contents_of_cells"
+"""The setting that tells whether cells were changed; checkpoints of earlier versions lack it."""
+
 WHOLE_RUN = "that of steps"
 """In place of `lr_anneal_steps` where the learning rate falls over the whole run, however long."""
+
+
+def contents(datasets: Iterable[CellDataset]) -> str:
+    """Give the SHA-256 of what a run learns from and is validated on, cell by cell."""
+    digest = hashlib.sha256()
+    for dataset in datasets:
+        for cell in dataset:
+            for array in (cell.image, cell.mask, cell.obj):
+                digest.update(b"" if array is None else array.tobytes())
+    return digest.hexdigest()
 
 
 def training_settings(training: TrainingConfig) -> dict[str, Any]:
@@ -87,6 +101,7 @@ def difference(before: Mapping[str, Any], step: int, now: Mapping[str, Any], ste
     whole = now["training"]["lr_anneal_steps"] == WHOLE_RUN
     if whole and before["training"].get("lr_anneal_steps") in (step, steps):
         before["training"]["lr_anneal_steps"] = WHOLE_RUN
+    before.setdefault(CONTENTS, now.get(CONTENTS))
     start = _other_start(before["start"], now["start"]) if "start" in before else ""
     was, is_now = ({k: v for k, v in part.items() if k != "start"} for part in (before, now))
     other = {**dict.fromkeys(was), **is_now}

@@ -40,7 +40,7 @@ from dispr.training.log import RunLog
 from dispr.training.means import Means
 from dispr.training.objective import Objective
 from dispr.training.samples import Samples, make_samples
-from dispr.training.settings import difference, start_of, training_settings
+from dispr.training.settings import CONTENTS, contents, difference, start_of, training_settings
 from dispr.training.stop import Stop
 from dispr.training.validate import validate
 
@@ -138,6 +138,7 @@ class Trainer:
             "start": start_of(initial),
             "cells": [file.name for file in train_files],
             "extra_cells": [file.name for file in extra],
+            CONTENTS: contents((self.cells, self.validation_cells)),
         }
         self.about = {
             "dispr": __version__,
