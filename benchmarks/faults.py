@@ -43,9 +43,9 @@ TRIALS: dict[str, Trial] = {
 
 COLUMNS = (
     *("faults", "refused", "kept", "lost", "doubled", "different", "tracebacks", "left over"),
-    *("processes", "codes"),
+    *("processes", "codes", "seconds"),
 )
-"""What is counted: faults put in; files refused, and left as they are; and what is wrong."""
+"""What is counted: faults, files refused, and files left as they are; what is wrong; the time."""
 
 Counts = dict[tuple[str, str], Counter[str]]
 
@@ -118,7 +118,9 @@ def campaign(
                 if trial and time.monotonic() > until:
                     return counts
                 chance = random.Random(f"{seed} {kind} {command.name} {trial}")
+                began = time.monotonic()
                 judge = TRIALS[kind](bench, command, chance)
+                judge.counts["seconds"] += round(time.monotonic() - began)
                 counts[kind, command.name] += judge.counts
                 if judge.faulty:
                     note(f"{kind} {trial}, {command.name}: {'; '.join(judge.told)}")

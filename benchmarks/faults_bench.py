@@ -142,7 +142,7 @@ class Judge:
         return any(kind not in HARMLESS for kind in +self.counts)
 
 
-HARMLESS = ("faults", "refused", "kept")
+HARMLESS = ("faults", "refused", "kept", "seconds")
 """What is counted that is not wrong."""
 
 Trial = Callable[[Bench, Command, random.Random], Judge]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import signal
 import time
@@ -15,13 +17,15 @@ KINDS = {
     "TERM": (signal.SIGTERM,),
     "INT": (signal.SIGINT,),
     "INT twice": (signal.SIGINT, signal.SIGINT),
+    "KILL of a worker": (),
 }
-"""What stops a command."""
+"""What stops a command, or one of the processes that work for it, as where memory is short."""
 
 MOMENTS = ("time", "file", "event", "event")
 """At any time; as a file appears; just before a change of a file (`faults_server.Watch`)."""
 
 STOPPED = 130
+REFUSED = 2
 MOST_RUNS = 4
 BETWEEN_S = 0.05
 """Longest time between two signals."""
@@ -37,7 +41,8 @@ def kill_trial(bench: Bench, command: Command, chance: random.Random) -> Judge:
         end, when = _stopped(bench, command, reference, chance, KINDS[kind], moment)
         ended = end.code == 0
         judge.counts["faults"] += not ended
-        judge.end(end, {0, -signal.SIGKILL if kind == "KILL" else STOPPED}, f"{kind} {when}")
+        code = {"KILL": -signal.SIGKILL, "KILL of a worker": REFUSED}.get(kind, STOPPED)
+        judge.end(end, {0, code}, f"{kind} {when}")
         if ended:
             break
     if not ended:
@@ -55,6 +60,8 @@ def _stopped(
     moment: str,
 ) -> tuple[End, str]:
     """Run a command and stop it; say when."""
+    if not signals:
+        return _worker_killed(bench, command, reference, chance)
     if moment == "event":
         at = chance.randrange(max(len(reference.end.events), 1))
         running = bench.run(command, Fault(at, signal=signals[0]))
@@ -82,3 +89,19 @@ def _stopped(
         if len(signals) > 1:
             running.ended(chance.uniform(0, BETWEEN_S))
     return running.end(), when
+
+
+def _worker_killed(
+    bench: Bench, command: Command, reference: Reference, chance: random.Random
+) -> tuple[End, str]:
+    """Run a command and kill one of its other processes, if it has any; say when."""
+    running = bench.run(command)
+    seconds = chance.uniform(0, reference.end.seconds)
+    running.ended(seconds)
+    while not running.ended(0.001):
+        others = [pid for pid in running.alive() if pid != running.pid]
+        if others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(sorted(others)), signal.SIGKILL)
+            break
+    return running.end(), f"after {seconds:.3f} s"

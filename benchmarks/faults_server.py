@@ -132,11 +132,11 @@ class Run:
                 os.killpg(self.pid, signal.SIGKILL)
         status = self.server.answer()
         seconds = time.monotonic() - self.began
-        alive = self._alive()
+        alive = self.alive()
         until = time.monotonic() + PATIENCE_S
         while alive and time.monotonic() < until:
             time.sleep(0.02)
-            alive = self._alive()
+            alive = self.alive()
         for pid in alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -145,7 +145,7 @@ class Run:
         code = os.waitstatus_to_exitcode(status)
         return End(code, said, events, seconds, len(alive), hung)
 
-    def _alive(self) -> list[int]:
+    def alive(self) -> list[int]:
         """Find the processes of its group in /proc; those that only wait to be reaped are gone."""
         found = []
         for entry in os.listdir("/proc"):

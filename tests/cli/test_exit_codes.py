@@ -57,6 +57,7 @@ def test_interruption(error, capsys):
     [
         (ConfigError("the seed is odd."), "Error: the seed is odd.\n"),
         (FileNotFoundError(2, "No such file", "a.tif"), "Error: a.tif: No such file.\n"),
+        (OSError(28, "No space"), "Error: the disk is full; free some space and run again.\n"),
         (OSError("strange"), "Error: a file: strange.\n"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -78,6 +79,7 @@ def cli() -> None:
     """
 
 
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", None))
 STOPPED = "Stopped; finished files are kept."
 
 
@@ -119,6 +121,8 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
         )
     except OSError as error:
         # What no module foresaw of the file system: still a sentence that names the file.
+        if error.errno in FULL:
+            _end("Error: the disk is full; free some space and run again.", 2)
         _end(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", 2)
     sys.exit(code)
 
