@@ -73,4 +73,4 @@ def _disk(folder: Path, pages: int) -> Iterator[object]:
     try:
         yield lambda: subprocess.run(["mount", "-o", "remount,size=1g", folder], check=True)
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "--lazy", folder], check=True)

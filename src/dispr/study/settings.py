@@ -134,8 +134,8 @@ class Plan(Settings):
     Attributes
     ----------
     features : tuple of str
-        Sources of features for the classification, see `dispr.study.feature_sources`; none to skip
-        it.
+        Sources of features for the classification, see `dispr.study.feature_sources`; empty
+        ("" on the command line) to skip it.
     methods : tuple of str
         Presets of `dispr train` to train for each fold. The classification uses the shapes of the
         first; the others are compared by shape only.
