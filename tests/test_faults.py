@@ -3,11 +3,14 @@
 `make fault-test` is the long one.
 """
 
+import io
 import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc and fork, as Linux has them")
@@ -74,6 +77,22 @@ def test_differences_are_told(faults, tmp_path):
         ("lost", ".writing-x.tif"),
         ("lost", "more.tif"),
     ]
+
+
+def test_rounding_is_no_difference_in_occupancies_alone(faults):
+    from faults_compare import differences
+
+    def content(value):
+        file = io.BytesIO()
+        tifffile.imwrite(file, np.full((4, 4), value, np.float32))
+        return file.getvalue()
+
+    for name, more, expected in (
+        ("out/probability/a.tif", 1e-6, []),
+        ("out/probability/a.tif", 1e-3, [("different", "out/probability/a.tif")]),
+        ("out/samples/a.tif", 1e-6, [("different", "out/samples/a.tif")]),
+    ):
+        assert differences({name: content(0.5)}, {name: content(0.5 + more)}) == expected
 
 
 def test_a_trial_depends_on_its_seed_alone(faults):
