@@ -76,6 +76,7 @@ COMMANDS = (
     Command("measure", "measure inputs/predicted -o out/measures.csv --jobs 2", ("predicted",)),
     Command("measure cells", "measure inputs/cells -o out/measures.csv --jobs 1", ("cells",)),
     Command("mesh", "mesh inputs/predicted -o out --samples", ("predicted",)),
+    Command("baseline", "baseline ellipsoid inputs/cells -o out", ("cells",)),
     Command(
         "report",
         "report inputs/predicted inputs/cells -o out/report.html --jobs 2",
