@@ -16,13 +16,14 @@ The exit code is 1 if a fault was found. Linux only.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from faults_bench import HARMLESS, Bench, Note, Trial
@@ -69,8 +70,14 @@ def main() -> None:
         raise SystemExit(f"Kinds are {', '.join(TRIALS)}; commands {[c.name for c in COMMANDS]}.")
     trials = sys.maxsize if given.minutes else given.kills
     until = time.monotonic() + 60 * given.minutes if given.minutes else float("inf")
-    with tempfile.TemporaryDirectory() as name, servers(given.seed, given.seed + 1) as found:
-        counts = campaign(found, commands, kinds, Path(name), given.seed, trials, until, print)
+    counts: Counts = {}
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # what was counted until then is shown
+        tempfile.TemporaryDirectory() as name,
+        servers(given.seed, given.seed + 1) as found,
+    ):
+        for part in campaign(found, commands, kinds, Path(name), given.seed, trials, until, print):
+            counts = part
     print(f"\n{table(counts)}")
     if any(faulty(counts).values()):
         print(f"Faults were found; repeat this with --seed {given.seed}.")
@@ -86,8 +93,10 @@ def campaign(
     trials: int,
     until: float,
     note: Note,
-) -> Counts:
+) -> Iterator[Counts]:
     """Put faults into commands in turn; count what becomes of it, by kind and command.
+
+    The counts are yielded after each trial.
 
     Parameters
     ----------
@@ -116,7 +125,7 @@ def campaign(
         for kind in kinds:
             for command in commands:
                 if trial and time.monotonic() > until:
-                    return counts
+                    return
                 chance = random.Random(f"{seed} {kind} {command.name} {trial}")
                 began = time.monotonic()
                 judge = TRIALS[kind](bench, command, chance)
@@ -124,7 +133,7 @@ def campaign(
                 counts[kind, command.name] += judge.counts
                 if judge.faulty:
                     note(f"{kind} {trial}, {command.name}: {'; '.join(judge.told)}")
-    return counts
+                yield counts
 
 
 def faulty(counts: Counts) -> Counter[str]:
