@@ -78,6 +78,8 @@ def main() -> None:
     ):
         for part in campaign(found, commands, kinds, Path(name), given.seed, trials, until, print):
             counts = part
+    if not counts:
+        raise SystemExit("Stopped before the first trial had ended.")
     print(f"\n{table(counts)}")
     if any(faulty(counts).values()):
         print(f"Faults were found; repeat this with --seed {given.seed}.")
