@@ -29,11 +29,12 @@ from dispr.familiarity.reference import SHIPPED, load_familiarity
 from dispr.files import read_tiff, write_csv
 from dispr.images.read import look, read_greys, read_numbers, read_size
 from dispr.intervals.rules import intervals_of
+from dispr.journal import Journal
 from dispr.labelled.read import read_image, read_labels
 from dispr.labelled.stack import plan
 from dispr.labelled.stack.classes import read_classes
 from dispr.labelled.stack.manifest import rows_before, summary
-from dispr.measurements.folder import Done, kept_line, read_part, read_record
+from dispr.measurements.folder import is_kept_row, read_record
 from dispr.model.config import ModelConfig
 from dispr.model.published_checkpoint import complete_flags, read_state_dict
 from dispr.model.weights import (
@@ -122,6 +123,19 @@ def make(room: Path) -> None:
                     raise SystemExit(f"{' '.join(arguments)}: {said.getvalue()}") from end
 
 
+def _part(path: Path) -> None:
+    kept = Journal(path, is_kept_row)
+    for name in kept:
+        kept.get(name)
+
+
+def _cells(path: Path) -> None:
+    drawn = PredictionFolder(path.parent)
+    for name in drawn.cells:
+        drawn.square(name)
+    drawn.rows()
+
+
 def readers(room: Path) -> dict[str, Reader]:
     """Give all readers by name, with valid files from what `make` made."""
 
@@ -129,7 +143,8 @@ def readers(room: Path) -> dict[str, Reader]:
         return [(room / name).read_bytes() for name in names]
 
     name = next((room / "predicted" / "probability").glob("*.tif")).stem
-    kept = [kept_line(f"cells {k}", Done("ab", {"volume": 1.5})) for k in range(3)]
+    part = room / "a.csv.part"
+    Journal(part).append({f"cells {k}": {"digest": "ab", "row": {"volume": 1.5}} for k in range(3)})
     images = every(look, read_size, read_greys, read_numbers, read_tiff)
     tables = _tables()
     return {
@@ -159,7 +174,8 @@ def readers(room: Path) -> dict[str, Reader]:
         "measures record": Reader(
             "measurements.json", held("predicted/measurements.json"), _of(read_record), "predicted"
         ),
-        "part": Reader("a.csv.part", ["\n".join([*kept, ""]).encode()], read_part),
+        "cells": Reader("cells.jsonl", held("predicted/cells.jsonl"), _cells, "predicted"),
+        "part": Reader("a.csv.part", [part.read_bytes()], _part),
         "checksums": Reader(
             "dispr_checksums.txt",
             held("predicted/dispr_checksums.txt"),

@@ -23,7 +23,13 @@ LEVELS = 4
 """How far above a file its folder's checksums may be, such as for OUT/train/image/NAME.tif."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
-_known: dict[Path, tuple[tuple[int, int], dict[str, list[str]]]] = {}
+BYTES = 32
+"""Of a checksum."""
+
+SHORT = 2**18
+"""Bytes of a list to which a line that it has already is not added again."""
+
+_known: dict[Path, tuple[int, int, int, dict[str, bytes]]] = {}
 _lock = threading.Lock()
 
 
@@ -72,19 +78,15 @@ def record(path: Path, content: Path | bytes) -> None:
         return
     sums, name = found
     digest = _digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
-    known = _sums(sums)
-    if "\n" in name or "\r" in name or digest in known.get(name, [])[-1:]:
+    if "\n" in name or "\r" in name:
         return
-    line = f"{digest}  {name}\n".encode("utf-8", "surrogateescape")
+    # Long lists are neither read nor kept: long runs write many files.
+    if sums.stat().st_size < SHORT and _sums(sums).get(name, b"")[-BYTES:] == bytes.fromhex(digest):
+        return
     with open(sums, "ab") as file:
-        file.write(line)
-    about = sums.stat()
-    with _lock:
-        (_, size), cached = _known[sums]
-        if cached is known and about.st_size == size + len(line):
-            # Read anew after every file, long lists would take long.
-            known.setdefault(name, []).append(digest)
-            _known[sums] = (about.st_mtime_ns, about.st_size), known
+        file.write(f"{digest}  {name}\n".encode("utf-8", "surrogateescape"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check(path: str | os.PathLike[str]) -> None:
@@ -107,7 +109,7 @@ def check(path: str | os.PathLike[str]) -> None:
         digest = _digest(path)
     except OSError:  # for its reader to say
         return
-    if digest not in known[-2:]:
+    if bytes.fromhex(digest) not in (known[:BYTES], known[-BYTES:]):
         raise FileError(
             f"{path} is damaged, or was changed by another program after dispr wrote it; create "
             f"it again, or, if you changed it on purpose, remove its line from {sums}."
@@ -124,32 +126,42 @@ def _place(path: Path) -> tuple[Path, str] | None:
     return None
 
 
-def _sums(path: Path) -> dict[str, list[str]]:
-    """Read checksums by the name of the file, each from the first to the last."""
+def _sums(path: Path) -> dict[str, bytes]:
+    """Read checksums by the name of the file: the last of each, behind the one before it.
+
+    What was read before is kept, and of long lists only what was written since is read.
+    """
     try:
-        about = path.stat()
-        state = about.st_mtime_ns, about.st_size
-        with _lock:
-            before = _known.get(path)
-        if before is not None and before[0] == state:
-            return before[1]
-        if about.st_size > largest_table():
-            raise FileError(f"{path} is larger than any that dispr writes; {raise_it()}.")
-        content = path.read_bytes().decode("utf-8", "surrogateescape")
+        with open(path, "rb") as file:
+            about = os.fstat(file.fileno())
+            with _lock:
+                before = _known.get(path)
+            inode, time, size, found = before or (0, 0, 0, {})
+            if (time, size) == (about.st_mtime_ns, about.st_size) and inode == about.st_ino:
+                return found
+            if inode != about.st_ino or about.st_size <= size or size < SHORT:
+                size, found = 0, {}  # it did not only grow, or is read soon
+            if about.st_size > largest_table():
+                raise FileError(f"{path} is larger than any that dispr writes; {raise_it()}.")
+            file.seek(size)
+            content = file.read()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{path} cannot be read: {reason}.") from error
-    found: dict[str, list[str]] = {}
-    for line in content.split("\n")[:-1]:
+    whole = content[: content.rfind(b"\n") + 1]
+    for line in whole.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         match = _LINE.fullmatch(line.rstrip("\r"))
         if match is None:
             raise FileError(
                 f"{path} is damaged; check the files in its folder, and remove it to skip the "
                 "check."
             )
-        found.setdefault(match[2], []).append(match[1])
+        digest = bytes.fromhex(match[1])
+        last = found.get(match[2], b"")[-BYTES:]
+        if digest != last:
+            found[match[2]] = last + digest
     with _lock:
-        _known[path] = state, found
+        _known[path] = about.st_ino, about.st_mtime_ns, size + len(whole), found
     return found
 
 

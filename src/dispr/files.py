@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import hashlib
 import logging
 import math
 import os
+import socket
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,17 @@ from dispr.errors import DisprError, FileError
 from dispr.expansion import check_expansion
 from dispr.limits import largest_image, largest_plane, raise_it
 
+HALF_WRITTEN = ".writing-"
+"""What the names of files begin with until they are whole; the process that writes one follows."""
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it when the block ends without error.
 
-    A reader sees the old file or the whole new one, never a part. The temporary file is removed
-    when the block fails or is interrupted.
+    A reader sees the old file or the whole new one, never a part, also after a loss of power: the
+    file is on the disk before it gets its name. The temporary file is removed when the block fails
+    or is interrupted.
 
     Raises
     ------
@@ -38,23 +45,97 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     make_folder(target.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=target.suffix, dir=target.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=f"{HALF_WRITTEN}{os.getpid()}-{_host()}-",
+            suffix=target.suffix,
+            dir=target.parent,
+        )
         os.close(handle)
         # mkstemp makes the file private; give it the permissions that open() would have given.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
+        os.chmod(name, 0o666 & ~_UMASK)
     except OSError as error:
         raise write_error(target, error) from error
     temporary = Path(name)
     try:
         yield temporary
+        sync(temporary)
         checksums.record(target, temporary)
         os.replace(temporary, target)
+        sync(target.parent)
     except OSError as error:
         raise write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+_UMASK = _umask()
+"""Read once: to read it is to change it for a moment, for all threads."""
+
+
+def _host() -> str:
+    """Give a short word for this computer."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # which cannot
+        return
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not folder or error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that are dead left half-written in a folder and those inside it.
+
+    Files of other computers, which may be alive, are left for a day.
+    """
+    for place, _, files in os.walk(folder):
+        for name in files:
+            if name.startswith(HALF_WRITTEN):
+                path = Path(place, name)
+                with contextlib.suppress(OSError):
+                    if _is_dead(path):
+                        path.unlink()
+
+
+def _is_dead(path: Path) -> bool:
+    process, host = [*path.name.removeprefix(HALF_WRITTEN).split("-"), ""][:2]
+    if process.isdecimal() and host == _host():
+        return not _is_alive(int(process))
+    return time.time() - path.stat().st_mtime > 24 * 3600
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    if os.name == "nt":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x100000, False, process)  # type: ignore[attr-defined]
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)  # type: ignore[attr-defined]
+        return bool(handle)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
@@ -329,8 +410,11 @@ def write_tiff(
         )
 
 
-def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as a CSV file whose columns are the keys of the rows, in order of appearance."""
+def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as a CSV file whose columns are the keys of the rows, in order of appearance.
+
+    They are gone through twice, so that no more than one need be in memory: give no iterator.
+    """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")

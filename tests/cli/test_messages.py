@@ -16,6 +16,10 @@ def row(name, warning="", **more):
     return {"name": name, "samples": 5, "warning": warning, **more}
 
 
+class Rows(list):
+    busy = 0.9
+
+
 @pytest.fixture
 def say(monkeypatch, cells_folder, capsys):
     """Give what `dispr predict` says of rows."""
@@ -28,7 +32,7 @@ def say(monkeypatch, cells_folder, capsys):
             intervals=None,
         )
         monkeypatch.setattr("dispr.prediction.model.load", lambda *a, **k: model)
-        monkeypatch.setattr("dispr.prediction.folder.predict_folder", lambda *a, **k: rows)
+        monkeypatch.setattr("dispr.prediction.folder.predict_folder", lambda *a, **k: Rows(rows))
         predict.main([str(cells_folder), "-o", "out", "--no-report"], standalone_mode=False)
         return "".join(capsys.readouterr())
 

@@ -157,10 +157,11 @@ def test_measure(called):
     assert called["find_items"]["spacing"] == (3, 2, 1)
     item = SimpleNamespace(kind="shapes")
     called["patch"]("dispr.measurements.inputs.find_items", [item])
-    called["patch"]("dispr.measurements.folder.measure_items")
-    run("measure", "in", "-o", "c.csv", "--jobs", 3)
-    assert list(called["measure_items"].values())[:2] == [[item], Path("c.csv")]
-    assert called["measure_items"]["jobs"] == 3
+    called["patch"]("dispr.measurements.folder.measured")
+    run("measure", "in", "-o", "c.csv", "--jobs", 3, "--strict")
+    assert list(called["measured"].values())[:2] == [[item], Path("c.csv")]
+    assert called["measured"]["jobs"] == 3
+    assert called["measured"]["failures"].strict
 
 
 def test_evaluate(called, predicted):

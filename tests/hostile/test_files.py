@@ -1,6 +1,7 @@
 """Files from strangers, byte by byte: refused in one sentence, before they take memory."""
 
 import contextlib
+import hashlib
 import io
 import json
 import pickle
@@ -21,9 +22,10 @@ from dispr.cells.unpack import unzip
 from dispr.errors import FileError
 from dispr.files import read_tiff
 from dispr.images.read import look, read_numbers, read_pixels
+from dispr.journal import Journal
 from dispr.labelled.locate import label_boxes
 from dispr.labelled.read import read_image, read_labels
-from dispr.measurements.folder import _short_digest, read_part
+from dispr.measurements.folder import is_kept_row
 from dispr.model.config import ModelConfig, model_to_json
 from dispr.model.published_checkpoint import read_state_dict
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
@@ -432,8 +434,12 @@ def test_boxes_of_huge_labels():
 @pytest.mark.parametrize("content", ["[1, 2]", "3", '["a", "b", 3]', "[" * 10**5, "{"])
 def test_rows_of_an_interrupted_run_with_checksums_of_their_own(tmp_path, content):
     path = tmp_path / "a.csv.part"
-    path.write_text(f"{content}\t{_short_digest(content)}\n")
-    assert read_part(path) == {}
+    lines = [f"{name}\t{content}" for name in ('"a"', "3", "[" * 10**5, "x")]
+    sums = [hashlib.sha256(line.encode()).hexdigest()[:16] for line in lines]
+    path.write_text("".join(f"{line}\t{s}\n" for line, s in zip(lines, sums, strict=True)))
+    kept = Journal(path, is_kept_row)
+    assert list(kept) == ["a"]
+    assert kept.get("a") is None
 
 
 def test_a_log_with_a_step_of_a_hundred_thousand_digits(tmp_path):

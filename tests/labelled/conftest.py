@@ -40,14 +40,14 @@ def model() -> Model:
 class Extruder(Model):
     """Answers with the mask in planes 20 to 43: a shape whose place and size are known."""
 
-    def predict_each(self, images, masks, settings, *, voxel_sizes=None, **options):
+    def predict_stream(self, sections, settings, **options):
         from dispr.prediction.prediction import Prediction
 
-        for mask, size in zip(masks, voxel_sizes or [None] * len(masks), strict=True):
+        for section in sections:
             body = np.zeros((64, 64, 64), bool)
-            body[20:44] = mask > 127
+            body[20:44] = section.mask > 127
             samples = np.stack([body] * settings.ensemble)
-            yield Prediction(samples, body.astype(np.float32), None, size)
+            yield Prediction(samples, body.astype(np.float32), None, section.voxel_size)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,4 @@
 import csv
-import json
 import math
 
 import numpy as np
@@ -11,11 +10,11 @@ from dispr.cells.spacing import as_spacing
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_csv, write_tiff
 from dispr.intervals.rules import ANY, Intervals, Rule
+from dispr.journal import Journal
 from dispr.measurements.folder import (
-    kept_line,
+    is_kept_row,
     measure_item,
     measure_items,
-    read_part,
     read_record,
 )
 from dispr.measurements.inputs import find_items, with_intervals
@@ -195,10 +194,9 @@ def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch, told):
         measure_items(items, out, jobs=1, progress=told(1))
     assert not out.exists()
     part = tmp_path / "cells.csv.part"
-    lines = [line.partition("\t")[0] for line in part.read_text().splitlines()]
-    assert [json.loads(line)[0].split()[-1] for line in lines] == ["a", "b"]
+    assert [name.split()[-1] for name in Journal(part)] == ["a", "b"]
     with open(part, "a") as file:
-        file.write('["predictions  c", "cut sho')
+        file.write('"predictions  c"\t{"digest": "cut sho')
     # A cell that was predicted anew in between is measured anew; the other one is kept.
     samples = boxes(8, 8, 8, 8)
     PredictionFolder(predictions).write("a", samples, samples.mean(0), 0.25)
@@ -217,8 +215,8 @@ def test_interrupted_run_goes_on(predictions, tmp_path, monkeypatch, told):
 def test_other_settings_are_measured_anew(predictions, tmp_path):
     items = find_items(predictions)
     done = measure_item(items[0])
-    line = kept_line(f"predictions  {items[0].name}", done)
-    (tmp_path / "cells.csv.part").write_text(line + "\n")
+    kept = Journal(tmp_path / "cells.csv.part")
+    kept.append({f"predictions  {items[0].name}": done._asdict()})
     rows = measure_items(
         find_items(predictions, spacing=as_spacing(1)), tmp_path / "cells.csv", jobs=1
     )
@@ -230,12 +228,12 @@ def test_other_settings_are_measured_anew(predictions, tmp_path):
 )
 def test_damaged_rows_are_measured_anew(predictions, tmp_path, damage):
     item = find_items(predictions)[0]
-    line = kept_line(f"predictions  {item.name}", measure_item(item))
     part = tmp_path / "cells.csv.part"
-    part.write_text(damage(line) + "\n")
-    assert not read_part(part)
-    part.write_text(line + "\n")
-    assert read_part(part)
+    Journal(part).append({f"predictions  {item.name}": measure_item(item)._asdict()})
+    line = part.read_text()
+    assert len(Journal(part, is_kept_row)) == 1
+    part.write_text(damage(line))
+    assert not len(Journal(part, is_kept_row))
 
 
 def test_numbers_are_finite_or_empty(predictions, tmp_path):
@@ -257,9 +255,9 @@ def test_faults(predictions, cells_folder, tmp_path):
             find_items(predictions, **options)
     with pytest.raises(ConfigError, match="omit --split"):
         find_items(cells_folder / "test" / "obj", split="test")
-    PredictionFolder(predictions).sample_path("a", 0).unlink()
+    PredictionFolder(predictions).shapes.sample_path("a", 0).unlink()
     with pytest.raises(FileError, match=r"a_0\.tif does not exist"):
-        find_items(predictions)
+        measure_item(find_items(predictions)[0])
     write_tiff(tmp_path / "bad" / "flat.tif", np.zeros((64, 64), np.uint8))
     with pytest.raises(FileError, match=r"flat\.tif has the shape \(64, 64\)"):
         measure_item(find_items(tmp_path / "bad")[0])
@@ -271,9 +269,12 @@ def test_faults(predictions, cells_folder, tmp_path):
         write_tiff(tmp_path / "small" / "b.tif", np.ones((8, 8, 8), np.uint8))
         measure_item(find_items(tmp_path / "small", published=True)[0])
     tifffile.imwrite(
-        PredictionFolder(predictions).probability_path("b"), np.zeros((2, 64, 64), np.float32)
+        PredictionFolder(predictions).shapes.probability_path("b"),
+        np.zeros((2, 64, 64), np.float32),
     )
-    write_tiff(PredictionFolder(predictions).sample_path("a", 0), np.ones((64, 64, 64), np.uint8))
+    write_tiff(
+        PredictionFolder(predictions).shapes.sample_path("a", 0), np.ones((64, 64, 64), np.uint8)
+    )
     with pytest.raises(FileError, match="predict the cell again"):
         measure_item(find_items(predictions)[1])
 

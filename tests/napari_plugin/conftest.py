@@ -26,17 +26,17 @@ SIZE = 0.2
 class Balls(Model):
     """Answers with balls whose radius grows from sample to sample, at once."""
 
-    def predict_each(self, images, masks, settings, *, voxel_sizes=None, on_step=None, **options):
+    def predict_stream(self, sections, settings, *, on_step=None, **options):
         z, y, x = np.mgrid[:64, :64, :64] - 31.5
         away = np.sqrt(z**2 + y**2 + x**2)
-        for k in range(len(images)):
+        for section in sections:
             for _ in range(self.evaluations()):
                 if on_step:
                     on_step(settings.ensemble)
-            radius = np.sqrt((masks[k] > 127).sum() / np.pi)
+            radius = np.sqrt((section.mask > 127).sum() / np.pi)
             samples = np.stack([away <= radius + i / 2 for i in range(settings.ensemble)])
             mean = samples.mean(axis=0, dtype=np.float32)
-            yield Prediction(samples, mean, None, (voxel_sizes or [None] * len(images))[k])
+            yield Prediction(samples, mean, None, section.voxel_size)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,9 @@ def test_more_than_ten_samples_keep_their_order(tmp_path):
 def test_shapes_of_other_programs(top, tmp_path):
     (body,) = bodies(1)
     PredictionFolder(tmp_path).write("a", body[None], body)
-    tifffile.imwrite(PredictionFolder(tmp_path).sample_path("a", 0), body.astype(np.uint8) * top)
+    tifffile.imwrite(
+        PredictionFolder(tmp_path).shapes.sample_path("a", 0), body.astype(np.uint8) * top
+    )
     assert (PredictionFolder(tmp_path).samples("a")[0] == body).all()
 
 
@@ -46,7 +48,7 @@ def test_faults(tmp_path):
     with pytest.raises(FileError, match="contains no predictions"):
         PredictionFolder(tmp_path).names()
     PredictionFolder(tmp_path).write("a", bodies(3), bodies(1)[0])
-    PredictionFolder(tmp_path).sample_path("a", 1).unlink()
+    PredictionFolder(tmp_path).shapes.sample_path("a", 1).unlink()
     with pytest.raises(FileError, match=r"a_1\.tif does not exist"):
         PredictionFolder(tmp_path).samples("a")
     with pytest.raises(FileError, match=r"b_0\.tif does not exist"):
@@ -55,12 +57,12 @@ def test_faults(tmp_path):
 
 def test_the_record_tells_how_many_samples_there_are(tmp_path):
     PredictionFolder(tmp_path).write("a", bodies(2), bodies(1)[0])
-    assert len(PredictionFolder(tmp_path).sample_paths(["a"])["a"]) == 2
+    assert PredictionFolder(tmp_path).shapes.count("a") == 2
     (tmp_path / "prediction.json").write_text('{"ensemble": 3}')
     with pytest.raises(FileError, match=r"a_2\.tif does not exist"):
-        PredictionFolder(tmp_path).sample_paths(["a"])
+        PredictionFolder(tmp_path).shapes.count("a")
     tifffile.imwrite(
-        PredictionFolder(tmp_path).probability_path("a"), np.zeros((2, 64, 64), np.float32)
+        PredictionFolder(tmp_path).shapes.probability_path("a"), np.zeros((2, 64, 64), np.float32)
     )
     with pytest.raises(FileError, match="not 64 x 64 x 64"):
         PredictionFolder(tmp_path).probability("a")

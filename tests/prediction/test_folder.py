@@ -5,34 +5,17 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-import torch
 
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.read import read_cell
-from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.familiarity.statistics import fit_familiarity
-from dispr.model.config import ModelConfig
-from dispr.model.weights import build_network
-from dispr.network.config import UNetConfig
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, cell_digest
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.cell import simulate
-
-NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
-
-
-@pytest.fixture
-def model():
-    config = ModelConfig(NETWORK, DiffusionConfig(steps=50), sampling_steps="2")
-    torch.manual_seed(0)
-    network = build_network(config)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return Model(config, network)
 
 
 def test_files(model, cells_folder, tmp_path):
@@ -202,7 +185,7 @@ def test_shapes_of_a_changed_cell_are_gone_where_the_call_is_cut_short(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Model, "predict_each", stop)
+        patch.setattr(Model, "predict_stream", stop)
         with pytest.raises(KeyboardInterrupt):
             predict_folder(model, files, out, PredictionSettings(ensemble=1))
     assert PredictionFolder(out).names() == [files[1].name]
@@ -276,7 +259,7 @@ def test_interrupted_after_an_input_changed_keeps_nothing_of_the_old_one(
     def killed(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(model), "predict_each", killed)
+    monkeypatch.setattr(type(model), "predict_stream", killed)
     with pytest.raises(KeyboardInterrupt):
         predict_folder(model, files, out, PredictionSettings(ensemble=1))
     kept = [file.name for file in files[1:]]

@@ -45,11 +45,12 @@ def model(monkeypatch):
     about = {"frame": frame_to_dict(PUBLISHED), "intervals": INTERVALS.to_dict()}
     model = Model(config, build_network(config), about)
 
-    def draw(images, masks, drawing, *, voxel_sizes, **settings):
-        for _, size in zip(images, voxel_sizes, strict=True):
-            yield Prediction(samples(), samples().mean(0, dtype=np.float32), model.intervals, size)
+    def draw(sections, drawing, **settings):
+        for section in sections:
+            mean = samples().mean(0, dtype=np.float32)
+            yield Prediction(samples(), mean, model.intervals, section.voxel_size)
 
-    monkeypatch.setattr(model, "predict_each", draw)
+    monkeypatch.setattr(model, "predict_stream", draw)
     return model
 
 
@@ -122,10 +123,11 @@ def test_a_crop_that_is_its_frame_is_on_the_grid_of_its_3d_cell(model, tmp_path)
 
 
 def test_one_sample_has_no_deviation(model, tmp_path, monkeypatch):
-    def draw(images, masks, drawing, **settings):
-        yield Prediction(samples()[:1], samples()[0].astype(np.float32), INTERVALS)
+    def draw(sections, drawing, **settings):
+        for _ in sections:
+            yield Prediction(samples()[:1], samples()[0].astype(np.float32), INTERVALS)
 
-    monkeypatch.setattr(model, "predict_each", draw)
+    monkeypatch.setattr(model, "predict_stream", draw)
     files = crop(tmp_path / "cells", shape=(64, 64), corner=(12, 12))
     rows = predict_folder(model, files, tmp_path / "out", PredictionSettings(ensemble=1))
     assert rows[0]["volume_sd_voxels"] == ""
@@ -171,5 +173,5 @@ def test_the_command_that_drew_the_shapes_is_kept(model, tmp_path):
     assert runs("dispr predict cells") == ["dispr predict cells"]
     assert runs("dispr predict cells --batch-size 1") == ["dispr predict cells"]
     assert runs("") == ["dispr predict cells"]
-    PredictionFolder(tmp_path / "out").probability_path("a").unlink()
+    PredictionFolder(tmp_path / "out").shapes.probability_path("a").unlink()
     assert runs("dispr predict more") == ["dispr predict cells", "dispr predict more"]

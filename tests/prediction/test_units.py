@@ -12,6 +12,7 @@ import torch
 from dispr.cells.folder import find_cells
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.read import read_pixel_size
+from dispr.cells.square import Square
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
@@ -91,7 +92,7 @@ def test_files_and_tables(model, cells, tmp_path):
     assert PredictionFolder(out).spacing("a") == pytest.approx((0.15,) * 3, rel=1e-6)
     for k in range(2):
         assert read_voxel_size(
-            PredictionFolder(out).sample_path("a", k)
+            PredictionFolder(out).shapes.sample_path("a", k)
         ).spacing == PredictionFolder(out).spacing("a")
     assert PredictionFolder(out).spacing("b") is None
     table = rows_of(out)
@@ -102,8 +103,9 @@ def test_files_and_tables(model, cells, tmp_path):
         assert a[f"volume{kind}_um3"] == pytest.approx(expected, rel=1e-4)
     assert table["b"]["volume_um3"] == table["b"]["voxel_size_um"] == ""
     assert "volume_um3" not in rows[1]
-    sizes = json.loads((out / "prediction.json").read_text())["voxel_sizes_um"]
-    assert sizes == {"a": pytest.approx(0.15), "b": None}
+    cells = PredictionFolder(out).cells
+    assert cells["a"]["voxel_size_um"] == pytest.approx(0.15)
+    assert cells["b"]["voxel_size_um"] is None
     # What measure says of the files agrees with what predict said of the shapes.
     measured = measure_items(find_items(out), tmp_path / "cells.csv", jobs=1)
     assert measured[0]["volume_um3"] == pytest.approx(a["volume_um3"], rel=1e-4)
@@ -138,12 +140,18 @@ def test_predictions_of_earlier_versions_go_on(model, cells, tmp_path, told):
     out, files = tmp_path / "out", find_cells(cells)[1:]
     predict_folder(model, files, out, PredictionSettings(ensemble=1))
     settings = json.loads((out / "prediction.json").read_text())
-    del settings["voxel_sizes_um"]
+    entry = PredictionFolder(out).cells["b"]
+    # Where these were, and lines of the table that have other columns.
+    settings |= {"cells": {"b": entry["digest"]}, "squares": {"b": entry["square"]}}
     (out / "prediction.json").write_text(json.dumps(settings))
+    (out / "cells.jsonl").unlink()
     (out / "dispr_checksums.txt").unlink()
+    y, x, edge, _ = entry["square"]
+    assert PredictionFolder(out).square("b") == Square(y, x, edge)
     seen = told()
     predict_folder(model, files, out, PredictionSettings(ensemble=1), progress=seen)
     assert seen.done() == [1.0]
+    assert PredictionFolder(out).cells["b"] == entry
 
 
 def test_arrays(model):
@@ -177,7 +185,7 @@ def test_pixels_that_are_not_square(model, cells, tmp_path):
 
 def test_fiji_can_open_what_has_a_size(model, cells, tmp_path):
     predict_folder(model, find_cells(cells), tmp_path, PredictionSettings(ensemble=1))
-    with tifffile.TiffFile(PredictionFolder(tmp_path).probability_path("a")) as tiff:
+    with tifffile.TiffFile(PredictionFolder(tmp_path).shapes.probability_path("a")) as tiff:
         assert tiff.is_imagej
         assert tiff.series[0].axes == "ZYX"
         assert tiff.imagej_metadata["unit"] == "micron"

@@ -220,7 +220,7 @@ def test_repeated_it_only_writes_the_report(study, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(Trainer, "_one_step", refuse)
-    monkeypatch.setattr("dispr.prediction.model.Model.predict_each", refuse)
+    monkeypatch.setattr("dispr.prediction.model.Model.predict_stream", refuse)
     monkeypatch.setattr("dispr.study.reproduce.score_cells", refuse)
     reproduce(files, out, make_plan(), jobs=1)
     assert report.read_text(encoding="utf-8") == before

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dispr.cells.planes import PlaneFile, find_planes
 from dispr.errors import FileError
+from dispr.failures import Failures
 from dispr.names import PNG, TIFF, image_of, key, missing, refuse_zarr, visible_files
 
 SPLITS = ("train", "test")
@@ -49,7 +50,10 @@ class CellFiles:
 
 
 def find_cells(
-    root: str | os.PathLike[str], split: str | None = None, need_obj: bool = False
+    root: str | os.PathLike[str],
+    split: str | None = None,
+    need_obj: bool = False,
+    failures: Failures | None = None,
 ) -> list[CellFiles]:
     """Find the cells in `root`, in order of their names, those of train before those of test.
 
@@ -63,6 +67,9 @@ def find_cells(
         Only the cells of this part; None for all.
     need_obj : bool
         Whether every cell must have its 3D shape.
+    failures : Failures, optional
+        Receives the cells of which a file is missing, or is there twice; by default the first of
+        them is an error.
 
     Raises
     ------
@@ -73,13 +80,13 @@ def find_cells(
     cells: list[CellFiles] = []
     if split is None and (groups := group_folders(root)):
         for folder in groups:
-            of = _cells_of(folder, None, need_obj)
+            of = _cells_of(folder, None, need_obj, failures)
             cells += [replace(cell, group=folder.name) for cell in of]
         if len({cell.name.casefold() for cell in cells}) < len(cells):
             cells = [replace(cell, name=f"{cell.group}_{cell.name}") for cell in cells]
         return cells
     for part, folder in _chosen_parts(root, split).items():
-        cells += _cells_of(folder, part, need_obj)
+        cells += _cells_of(folder, part, need_obj, failures)
     if not cells:
         raise no_cells(root)
     return cells
@@ -208,30 +215,41 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
     return {split: found[split]}
 
 
-def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles]:
-    files = {kind: one_each(found) for kind, found in files_of(folder).items()}
+def _cells_of(
+    folder: Path, split: str | None, need_obj: bool, failures: Failures | None = None
+) -> list[CellFiles]:
+    faults: list[str] | None = None if failures is None else []
+    found = files_of(folder, faults)
+    failures = Failures(strict=True) if failures is None else failures
     required = KINDS if need_obj else ("image", "mask")
-    names = sorted(set().union(*(files[kind] for kind in required)))
+    left_out: set[str] = set()
+    for kind in KINDS:
+        for name, paths in found[kind].items():
+            if len(paths) > 1:
+                failures.add(name, paths, _two_of_one(paths))
+                left_out.add(name)
+    files = {kind: {name: paths[0] for name, paths in found[kind].items()} for kind in KINDS}
+    names = sorted(set().union(*(files[kind] for kind in required)) - left_out)
     if need_obj and names and not files["obj"]:
         raise FileError(
             f"{folder / 'obj'} contains no .tif files, but 3D shapes are required; add one for "
             "each image, with the same name."
         )
-    missing = [
-        _expected(folder, kind, name, files)
+    missing = {
+        name: [_expected(folder, kind, name, files) for kind in lacked]
         for name in names
-        for kind in required
-        if name not in files[kind]
-    ]
+        if (lacked := [kind for kind in required if name not in files[kind]])
+    }
     for kind in required if missing else ():
         if not kind_folder(folder, kind).is_dir():
             raise FileError(lacking(folder, kind))
-    if missing:
-        count = f" (the first of {len(missing)} missing files)" if len(missing) > 1 else ""
-        raise FileError(
-            f"{missing[0]} does not exist{count}{instead(missing[0])}; every cell needs the same "
-            f"file name in {', '.join(required[:-1])} and {required[-1]}."
-        )
+    if missing and (failures.strict or len(missing) == len(names)):
+        count = sum(map(len, missing.values()))
+        raise _missing_file(next(iter(missing.values()))[0], required, count)
+    for name, paths in missing.items():
+        said = [fault for fault in faults or () if str(paths[0]) in fault]
+        failures.add(name, paths, said[0] if said else _missing_file(paths[0], required))
+    left_out |= set(missing)
     planes = find_planes(folder, names)
     return [
         CellFiles(
@@ -243,7 +261,16 @@ def _cells_of(folder: Path, split: str | None, need_obj: bool) -> list[CellFiles
             planes.get(name, ()),
         )
         for name in names
+        if name not in left_out
     ]
+
+
+def _missing_file(path: Path, required: Sequence[str], count: int = 1) -> FileError:
+    more = f" (the first of {count} missing files)" if count > 1 else ""
+    return FileError(
+        f"{path} does not exist{more}{instead(path)}; every cell needs the same file name in "
+        f"{', '.join(required[:-1])} and {required[-1]}."
+    )
 
 
 def no_cells(root: Path) -> FileError:
@@ -298,10 +325,12 @@ def one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
     """
     for paths in files.values():
         if len(paths) > 1:
-            raise FileError(
-                f"{paths[0]} and {paths[1].name} are files of the same cell; remove one of them."
-            )
+            raise _two_of_one(paths)
     return {name: paths[0] for name, paths in files.items()}
+
+
+def _two_of_one(paths: Sequence[Path]) -> FileError:
+    return FileError(f"{paths[0]} and {paths[1].name} are files of the same cell; remove one of them.")
 
 
 def _other_files(root: Path) -> str:

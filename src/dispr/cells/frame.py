@@ -148,6 +148,36 @@ def as_rule(text: str | float, words: Sequence[Word] = WORDS) -> Rule:
     return edge
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How the frame of a cell is found, once it is chosen for all.
+
+    Attributes
+    ----------
+    rule : "um", "field" or "cell"
+        What it was chosen by; see `Frames`.
+    length : float
+        Edge of the frame in um, or in pixels where their size is not known; for "cell" the pixels
+        of 64 that a cell spans.
+    median : float
+        Longer side of the median cell in um, or in pixels where their size is not known.
+    """
+
+    rule: Literal["um", "field", "cell"]
+    length: float
+    median: float
+
+    def frames(
+        self, extents: Sequence[int], pixel_size: float | Sequence[float] | None = None
+    ) -> Frames:
+        """Give the frames of cells; see `choose_frames`."""
+        sizes = _sizes(extents, pixel_size)
+        if self.rule == "cell":
+            lengths = np.asarray(extents) * sizes
+            return _frames(lengths / sizes * SIZE / self.length, extents, "cell", self.median)
+        return _frames(self.length / sizes, extents, self.rule, self.median)
+
+
 def choose_frames(
     extents: Sequence[int],
     whole: Sequence[bool],
@@ -155,7 +185,18 @@ def choose_frames(
     rule: str | float = "auto",
     trained: Frame | None = PUBLISHED,
 ) -> Frames:
-    """Choose the frame of each cell.
+    """Choose the frame of each cell: `choose_scale`, and the frames that follow from it."""
+    return choose_scale(extents, whole, pixel_size, rule, trained).frames(extents, pixel_size)
+
+
+def choose_scale(
+    extents: Sequence[int],
+    whole: Sequence[bool],
+    pixel_size: float | Sequence[float] | None = None,
+    rule: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
+) -> Scale:
+    """Choose how the frames of cells are found.
 
     Parameters
     ----------
@@ -179,8 +220,7 @@ def choose_frames(
         If the rule is none, or needs a pixel size.
     """
     wanted = as_rule(rule)
-    sizes = np.broadcast_to(np.asarray(1.0 if pixel_size is None else pixel_size), len(extents))
-    lengths = np.asarray(extents) * sizes  # um, or pixels
+    lengths = np.asarray(extents) * _sizes(extents, pixel_size)  # um, or pixels
     counted = np.asarray(whole, bool) if any(whole) else np.ones(len(extents), bool)
     median = float(np.median(lengths[counted]))
     typical = TYPICAL if trained is None else trained.typical
@@ -189,12 +229,16 @@ def choose_frames(
             raise ConfigError(
                 f"a frame of {wanted:g} um requires the pixel size; give --pixel-size."
             )
-        return _frames(wanted / sizes, extents, "um", median)
+        return Scale("um", wanted, median)
     if wanted == "auto" and pixel_size is not None and trained and trained.holds(median):
-        return _frames(trained.edge_um / sizes, extents, "um", median)
+        return Scale("um", trained.edge_um, median)
     if wanted == "cell":
-        return _frames(lengths / sizes * SIZE / typical, extents, "cell", median)
-    return _frames(median * SIZE / typical / sizes, extents, "field", median)
+        return Scale("cell", typical, median)
+    return Scale("field", median * SIZE / typical, median)
+
+
+def _sizes(extents: Sequence[int], pixel_size: float | Sequence[float] | None) -> np.ndarray:
+    return np.broadcast_to(np.asarray(1.0 if pixel_size is None else pixel_size), len(extents))
 
 
 def enlarge(extent: int, edge: int) -> int:

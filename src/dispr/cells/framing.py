@@ -22,7 +22,7 @@ from dispr.cells.arrays import (
     section_of,
 )
 from dispr.cells.box import Box, at_border, bounding_box, longer_side
-from dispr.cells.frame import Frame, Frames, choose_frames, enlarge
+from dispr.cells.frame import Frame, Scale, choose_scale, enlarge
 from dispr.cells.pieces import pieces_of
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 
@@ -93,25 +93,7 @@ class Framing:
 def frame_crops(
     crops: Sequence[Crop], trained: Frame | None, rule: str | float = "auto"
 ) -> Framing:
-    """Choose the square of each crop.
-
-    Parameters
-    ----------
-    crops : sequence of Crop
-        All cells that are to be compared with each other.
-    trained : Frame or None
-        The frame of the training cells; None if it is not known.
-    rule : str or float
-        As for `dispr.cells.frame.choose_frames`.
-
-    Returns
-    -------
-    Framing
-        Crops of known pixel size are seen in the frame of the training cells in um. The others
-        have one frame in pixels: 64, as the published data, if at least half of them are
-        64 x 64; else that in which the median cell is as large as the median training cell. A
-        crop that is the frame itself is taken whole, and in all others the cell stands in the
-        middle.
+    """Choose the square of each crop, by all of them; see `FrameOfAll`.
 
     Raises
     ------
@@ -120,43 +102,164 @@ def frame_crops(
     ConfigError
         If the rule is none.
     """
-    bodies = [body_of(crop.inside) for crop in crops]
-    boxes = [box for box, _ in bodies]
-    squares = [whole_square(crop.shape) for crop in crops]
-    border = [bool(at_border(box, crop.shape)) for box, crop in zip(boxes, crops, strict=True)]
-    warnings = [_first_warning(*one) for one in zip(crops, bodies, border, strict=True)]
-    notes: list[str] = []
-    known = [i for i, crop in enumerate(crops) if crop.pixel_size is not None]
-    for chosen in (known, [i for i in range(len(crops)) if i not in set(known)]):
-        if not chosen:
-            continue
-        extents = [longer_side(boxes[i]) for i in chosen]
-        sizes = [size for i in chosen if (size := crops[i].pixel_size) is not None] or None
-        frames = choose_frames(
-            extents,
-            [not border[i] for i in chosen],
-            sizes,
-            rule,
-            trained,
-        )
+    frame = FrameOfAll([Extent.of(crop) for crop in crops], trained, rule)
+    squares, warnings = zip(*map(frame.of, crops), strict=True) if crops else ((), ())
+    return Framing(squares, warnings, frame.notes)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What of a crop the frame of all depends on.
+
+    Attributes
+    ----------
+    length : int
+        Longer side of the cell in pixels.
+    whole : bool
+        Whether it is seen whole.
+    shape : (int, int)
+        Rows and columns of the crop.
+    pixel_size : float or None
+        Edge of a pixel in um.
+    """
+
+    length: int
+    whole: bool
+    shape: tuple[int, int]
+    pixel_size: float | None
+
+    @classmethod
+    def of(cls, crop: Crop) -> Extent:
+        """Measure a crop; ArrayError if its mask cannot be used."""
+        box, _ = body_of(crop.inside)
+        return cls(longer_side(box), not at_border(box, crop.shape), crop.shape, crop.pixel_size)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The frame of crops of known pixel size, or of those of unknown."""
+
+    scale: Scale
+    edge: int
+    published: bool
+
+
+class FrameOfAll:
+    """How the cells of a run are shown to a model, so that they can be compared with each other.
+
+    Crops of known pixel size are seen in the frame of the training cells in um. The others have one
+    frame in pixels: 64, as the published data, if at least half of them are 64 x 64; else that in
+    which the median cell is as large as the median training cell. A crop that is the frame itself
+    is taken whole, and in all others the cell stands in the middle.
+
+    Parameters
+    ----------
+    extents : sequence of Extent
+        Of all cells, or of many of them.
+    trained : Frame or None
+        The frame of the training cells; None if it is not known.
+    rule : str or float
+        As for `dispr.cells.frame.choose_scale`.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What was assumed.
+
+    Raises
+    ------
+    ConfigError
+        If the rule is none.
+    """
+
+    def __init__(
+        self, extents: Sequence[Extent], trained: Frame | None, rule: str | float = "auto"
+    ) -> None:
+        self.trained, self.rule = trained, rule
+        self._of_known: _Chosen | None = None
+        self._of_unknown: _Chosen | None = None
+        notes: list[str] = []
+        known = [one for one in extents if one.pixel_size is not None]
+        unknown = [one for one in extents if one.pixel_size is None]
+        if known:
+            self._of_known = self._choose(known)
+            notes += self._notes(self._of_known, len(known), len(extents), True)
+        if unknown:
+            self._of_unknown = self._choose(unknown)
+            notes += self._notes(self._of_unknown, len(unknown), len(extents), False)
+        self.notes = tuple(notes)
+
+    @property
+    def key(self) -> str:
+        """All that `of` depends on, as text."""
+        return repr((self.rule, self.trained, self._of_known, self._of_unknown))
+
+    def of(self, crop: Crop) -> tuple[Square, str]:
+        """Choose the square of a crop.
+
+        Returns
+        -------
+        Square
+            The part of the crop that the model sees at 64 x 64.
+        str
+            What a user must know of the cell; empty if nothing.
+
+        Raises
+        ------
+        ArrayError
+            If its mask cannot be used.
+        """
+        body = body_of(crop.inside)
+        box, size, shape = body[0], crop.pixel_size, crop.shape
+        chosen = self._of_unknown if size is None else self._of_known
+        if chosen is None:  # none of those that were looked at is like it
+            chosen = self._choose([Extent.of(crop)])
+        extent = longer_side(box)
+        frames = chosen.scale.frames([extent], size)
+        warning = _first_warning(crop, body, bool(at_border(box, shape)))
+        plain = SIZE if chosen.published else chosen.edge
+        if size is not None and self.trained is not None and self.rule == "auto":
+            plain = round(self.trained.edge_um / size)
+            warning = joined(warning, size_warning(extent, size, self.trained))
+        if self.rule != "cell" and shape == (plain, plain):
+            return whole_square(shape), warning
+        edge = enlarge(extent, SIZE) if chosen.published else frames.edges[0]
+        larger = edge > SIZE if chosen.published else frames.enlarged[0]
+        if frames.rule != "cell" and larger:
+            warning = joined(warning, SMALLER)
+        return square_about(box, edge), warning
+
+    def _choose(self, extents: Sequence[Extent]) -> _Chosen:
+        sizes = [one.pixel_size for one in extents if one.pixel_size is not None] or None
+        lengths = [one.length for one in extents]
+        whole = [one.whole for one in extents]
+        scale = choose_scale(lengths, whole, sizes, self.rule, self.trained)
         # Published data are 64 x 64 pixels of a size that their files do not state.
-        published = rule == "auto" and (sizes is None or trained is None)
-        published &= 2 * sum(crops[i].shape == (SIZE, SIZE) for i in chosen) >= len(chosen)
-        notes += _notes(crops, chosen, frames, trained, rule, published)
-        for k, i in enumerate(chosen):
-            size = crops[i].pixel_size
-            plain = SIZE if published else frames.edge
-            if size is not None and trained is not None and rule == "auto":
-                plain = round(trained.edge_um / size)
-                told = size_warning(extents[k], size, trained)
-                warnings[i] = " ".join(filter(None, (warnings[i], told)))
-            if rule != "cell" and crops[i].shape == (plain, plain):
-                continue
-            edge = enlarge(extents[k], SIZE) if published else frames.edges[k]
-            if frames.rule != "cell" and (edge > SIZE if published else frames.enlarged[k]):
-                warnings[i] = " ".join(filter(None, (warnings[i], SMALLER)))
-            squares[i] = square_about(boxes[i], edge)
-    return Framing(tuple(squares), tuple(warnings), tuple(notes))
+        published = self.rule == "auto" and (sizes is None or self.trained is None)
+        published &= 2 * sum(one.shape == (SIZE, SIZE) for one in extents) >= len(extents)
+        return _Chosen(scale, scale.frames(lengths, sizes).edge, published)
+
+    def _notes(self, chosen: _Chosen, count: int, total: int, known: bool) -> list[str]:
+        """Say what was assumed of crops; nothing where all is known."""
+        if self.rule != "auto" or chosen.scale.rule == "um":
+            return []
+        which = "" if count == total else f" of {count} of {total} cells"
+        if known and not chosen.published:
+            return [scale_note(which, chosen.scale.median, self.trained)]
+        what = _UNSTATED if known else f"the pixel size{which} is not known"
+        if chosen.published:
+            size = "" if self.trained is None else f", {self.trained.edge_um:.5g} um"
+            return [f"{what}: 64 pixels were assumed to be the frame of the training cells{size}."]
+        return [
+            f"{what}: all were shown at one scale, {chosen.edge} pixels as the frame, in which the "
+            "median cell is as large as the median training cell; give --pixel-size and, for "
+            "weights that do not state it, --frame."
+        ]
+
+
+def joined(*texts: str) -> str:
+    """Join sentences; empty ones are left out."""
+    return " ".join(filter(None, texts))
 
 
 def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
@@ -169,53 +272,27 @@ def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
     return " ".join(told)
 
 
-def _notes(
-    crops: Sequence[Crop],
-    chosen: Sequence[int],
-    frames: Frames,
-    trained: Frame | None,
-    rule: str | float,
-    published: bool,
-) -> list[str]:
-    """Say what was assumed of crops; nothing where all is known."""
-    if rule != "auto" or frames.rule == "um":
-        return []
-    which = "" if len(chosen) == len(crops) else f" of {len(chosen)} of {len(crops)} cells"
-    known = crops[chosen[0]].pixel_size is not None
-    if known and not published:
-        return [scale_note(which, frames, trained)]
-    what = _UNSTATED if known else f"the pixel size{which} is not known"
-    if published:
-        size = "" if trained is None else f", {trained.edge_um:.5g} um"
-        return [f"{what}: 64 pixels were assumed to be the frame of the training cells{size}."]
-    return [
-        f"{what}: all were shown at one scale, {frames.edge} pixels as the frame, in which the "
-        "median cell is as large as the median training cell; give --pixel-size and, for weights "
-        "that do not state it, --frame."
-    ]
-
-
-def scale_note(which: str, frames: Frames, trained: Frame | None) -> str:
+def scale_note(which: str, length: float, trained: Frame | None) -> str:
     """Say that cells, of pixels of known size, were not shown at the scale of the training cells.
 
     Parameters
     ----------
     which : str
         Which cells, such as " of a.tif"; empty for all.
-    frames : Frames
-        How they were shown.
+    length : float
+        Longer side of the median one in um.
     trained : Frame or None
         The frame of the training cells; None if it is not known.
     """
     median = f"the median cell{which}"
     if trained is None:
         return (
-            f"{_UNSTATED}, so {median} ({frames.median:.3g} um long) was scaled to the size of "
+            f"{_UNSTATED}, so {median} ({length:.3g} um long) was scaled to the size of "
             "the median training cell; give the frame in um if it is known."
         )
     low, high = trained.span_um
     return (
-        f"{median} is {frames.median:.3g} um long, unlike the {trained.cells} that the model was "
+        f"{median} is {length:.3g} um long, unlike the {trained.cells} that the model was "
         f"trained on ({low:.3g} to {high:.3g} um), so the cells were shown at another scale; check "
         "the pixel size."
     )

@@ -10,6 +10,7 @@ from dispr.cli.progress import Bars
 from dispr.cli.say import note, result, warn
 
 if TYPE_CHECKING:
+    from dispr.failures import Failures
     from dispr.labelled.field.folder import FieldSettings
     from dispr.labelled.find import FieldFiles
     from dispr.prediction.model import Model
@@ -26,13 +27,18 @@ def is_of_fields(data: Path) -> bool:
 
 
 def find(
-    data: Path, images: str | None, labels: str | None, mask: Path | None, groups: Path | None
+    data: Path,
+    images: str | None,
+    labels: str | None,
+    mask: Path | None,
+    groups: Path | None,
+    failures: Failures,
 ) -> list[FieldFiles]:
     """Find the fields that DATA names, and say which labels were found beside them."""
     from dispr.cells.groups import with_groups
     from dispr.labelled.find import find_fields
 
-    fields = list(with_groups(find_fields(data, images, labels, mask), groups))
+    fields = list(with_groups(find_fields(data, images, labels, mask, failures), groups))
     if labels is None:
         for files in fields:
             if files.labels is not None:
@@ -41,7 +47,12 @@ def find(
 
 
 def predict_fields_view(
-    model: Model, fields: list[FieldFiles], data: Path, out: Path, settings: FieldSettings
+    model: Model,
+    fields: list[FieldFiles],
+    data: Path,
+    out: Path,
+    settings: FieldSettings,
+    failures: Failures,
 ) -> None:
     """Predict fields of view and say what came of it."""
     from dispr.labelled.field.folder import predict_field_files, predict_fields
@@ -49,7 +60,7 @@ def predict_fields_view(
     with Bars() as bars:
         told: dict[str, Any] = {"progress": bars, "command": typed_command()}
         if data.is_dir():
-            rows = predict_fields(model, fields, out, settings, **told)
+            rows = predict_fields(model, fields, out, settings, failures=failures, **told)
         else:
             rows = predict_field_files(model, fields[0], out, settings, **told)
     first, *others = summary(rows, out, len(fields))

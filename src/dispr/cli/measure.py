@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ from dispr.cli.options import (
     jobs_option,
     out_option,
     split_option,
+    strict_option,
     voxel_size_option,
 )
 from dispr.cli.progress import Bars
-from dispr.cli.say import note, result
+from dispr.cli.say import note, partly, result
 
 if TYPE_CHECKING:
     from dispr.intervals.rules import Intervals
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", metavar="IN", type=click.Path(path_type=Path))
-@out_option("Output CSV file.")
+@out_option("Table to write: CSV, or Parquet if its name ends in .parquet.")
 @voxel_size_option("Voxel size in um. Default: from the file metadata.")
 @click.option(
     "--pixel-size",
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option("--published", is_flag=True, help="Compute the published features, in voxels.")
 @split_option("Part of a data set. Default: all.")
+@strict_option()
 @jobs_option()
 def command(
     folder: Path,
@@ -63,8 +66,9 @@ def command(
     wide: bool,
     published: bool,
     split: str | None,
+    strict: bool,
     jobs: int | None,
-) -> None:
+) -> int:
     """Measure the cells of IN: volume, surface area, curvature, thickness and more.
 
     IN is the output folder of dispr predict, a data set with obj, a folder of 3D objects, or a data
@@ -84,7 +88,9 @@ def command(
     from dispr.cells.groups import with_groups
     from dispr.cells.spacing import as_spacing
     from dispr.errors import ConfigError, FileError
-    from dispr.measurements.folder import TABLE, measure_items, write_record
+    from dispr.failures import TABLE as FAILURES
+    from dispr.failures import Failures
+    from dispr.measurements.folder import TABLE, measured, write_record
     from dispr.measurements.inputs import find_items, with_intervals
     from dispr.prediction.files import PredictionFolder
 
@@ -92,8 +98,8 @@ def command(
         raise ConfigError(
             "--voxel-size is for shapes, --pixel-size for sections; give one of them."
         )
-    if out.suffix.lower() != ".csv":
-        raise FileError(f"{out} must end in .csv.")
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise FileError(f"{out} must end in .csv or .parquet.")
     edges = as_spacing(voxel_size or pixel_size)
     items = find_items(folder, split=split, sections=sections, spacing=edges, published=published)
     if items[0].kind == "sections" and voxel_size is not None:
@@ -110,14 +116,22 @@ def command(
     elif weights is not None:
         raise ConfigError(f"{folder} is not a folder of predictions, so --weights does not apply.")
     items = with_groups(items, groups)
-    with Bars() as bars:
-        rows = measure_items(items, out, wide=wide, jobs=jobs, progress=bars)
+    failures = Failures(strict)
+    with Bars() as bars, measured(items, out, wide, jobs, failures, bars) as rows:
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        told = notes(rows, items[0].kind, published)
+        count = len(rows)
     if items[0].kind == "predictions" and out.resolve() == (folder / TABLE).resolve():
-        write_record(folder, items)
-    text = f"{len(rows)} cells, {len(rows[0])} columns: {out}"
-    result(text, cells=len(rows), columns=list(rows[0]), kind=items[0].kind, table=out)
-    for line in notes(rows, items[0].kind, published):
+        failed = failures.names
+        write_record(folder, [item for item in items if item.name not in failed])
+    text = f"{count} cells, {len(columns)} columns: {out}"
+    facts = {"kind": items[0].kind, "table": out, "failed": len(failures)}
+    result(text, cells=count, columns=columns, **facts)
+    for line in told:
         note(line)
+    table = out.with_name(f"{out.stem}_{FAILURES}")
+    failures.write(table)
+    return partly(failures, "cells", table)
 
 
 def intervals_from(weights: Path, folder: Path) -> Intervals | None:
@@ -133,7 +147,7 @@ def intervals_from(weights: Path, folder: Path) -> Intervals | None:
     return model.intervals
 
 
-def notes(rows: list[dict[str, Any]], kind: str, published: bool) -> list[str]:
+def notes(rows: Sequence[dict[str, Any]], kind: str, published: bool) -> list[str]:
     """Say what a reader of the table must know: its units, and where its intervals come from."""
     found = []
     size = "pixel_size_um" if kind == "sections" else "voxel_x_um"

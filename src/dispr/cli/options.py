@@ -42,6 +42,40 @@ def groups_option(text: str) -> Decorator:
     return click.option("--groups", type=Name, default=None, help=text)
 
 
+def shard_option() -> Decorator:
+    """Add `--shard`, a part of the cells."""
+    return click.option(
+        "--shard",
+        type=ShardType(),
+        default=None,
+        metavar="I/N",
+        help="Do only part I of N, from 1/N to N/N: every N-th cell by name. Give each part a "
+        "folder of its own, and join them with dispr gather.",
+    )
+
+
+class ShardType(click.ParamType):
+    """A part of a run, such as 2/8."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn "2/8" into a `Shard`."""
+        from dispr.shards import Shard, as_shard
+
+        return value if isinstance(value, Shard) else as_shard(value)
+
+
+def strict_option(what: str = "cell") -> Decorator:
+    """Add `--strict`, whether what fails stops the run."""
+    return click.option(
+        "--strict",
+        is_flag=True,
+        help=f"Stop at the first {what} that fails. Default: do the others, list those that failed "
+        "in failures.csv, and end with exit code 3.",
+    )
+
+
 def jobs_option() -> Decorator:
     """Add `--jobs`, how many processes work."""
     kind = click.IntRange(1)

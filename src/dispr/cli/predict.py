@@ -12,7 +12,9 @@ from dispr.cli.options import (
     groups_option,
     out_option,
     refuse_given,
+    shard_option,
     split_option,
+    strict_option,
     typed_command,
 )
 from dispr.cli.progress import Bars
@@ -20,10 +22,12 @@ from dispr.cli.say import note, result, warn
 
 if TYPE_CHECKING:
     from dispr.cells.folder import CellFiles
+    from dispr.failures import Failures
     from dispr.prediction.model import Model
     from dispr.prediction.settings import PredictionSettings
+    from dispr.shards import Shard
 
-OF_CELLS = ("split", "save_grey")
+OF_CELLS = ("split", "save_grey", "store", "shard")
 OF_FIELDS = ("channel", "volume", "meshes", "measures")
 """Options that are for folders of cells alone, and for fields of view alone."""
 
@@ -136,6 +140,16 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
     "folders of cells.",
 )
 @click.option(
+    "--store",
+    type=click.Choice(["files", "zarr"]),
+    default="files",
+    show_default=True,
+    help="TIFF files for each cell, or all cells packed (Zarr and Parquet), for large screens. "
+    "Folders of cells.",
+)
+@shard_option()
+@strict_option()
+@click.option(
     "--report/--no-report",
     default=True,
     show_default=True,
@@ -153,9 +167,12 @@ def command(
     mask: Path | None,
     images: str | None,
     save_grey: bool,
+    store: str,
+    shard: Shard | None,
+    strict: bool,
     report: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Predict 3D shapes for the cells of DATA.
 
     DATA contains the folders image and mask, or train/ and test/ with these. For each cell NAME,
@@ -173,44 +190,61 @@ def command(
     position in the field.
     """
     from dispr.cli.fields import find, is_of_fields, predict_fields_view
+    from dispr.cli.say import partly
+    from dispr.failures import TABLE as FAILURES
+    from dispr.failures import Failures
     from dispr.labelled.field.folder import FieldSettings
     from dispr.prediction.calibrate import lacks
     from dispr.prediction.model import load
     from dispr.prediction.settings import PredictionSettings
 
+    failures = Failures(strict)
     of_fields = bool(labels or mask or images) or is_of_fields(data)
     found: Any
     settings: Any
     if of_fields:
         refuse_given(OF_CELLS, "it is for folders of cells, and DATA is a field of view")
         settings = FieldSettings(**options)
-        found = find(data, images, labels, mask, groups)
+        found = find(data, images, labels, mask, groups, failures)
     else:
         refuse_given(OF_FIELDS, "it is for fields of view, and DATA is a folder of cells")
         drawing = {name: value for name, value in options.items() if name not in OF_FIELDS}
         settings = PredictionSettings(**drawing)
-        found = find_cells_of(data, split, groups)
+        found = find_cells_of(data, split, groups, failures)
     model = load(weights, device, precision)
     if precision == "auto":
         note(f"Computing in {model.precision}.")
     for line in lacks(model):
         note(line)
     if of_fields:
-        predict_fields_view(model, found, data, out, settings)
+        predict_fields_view(model, found, data, out, settings, failures)
     else:
-        predict_cells(model, found, out, settings, save_grey)
+        predict_cells(
+            model,
+            found,
+            out,
+            settings,
+            save_grey,
+            store,
+            shard,
+            {"data": str(data.absolute()), "split": split},
+            failures,
+        )
     if report:
         from dispr.cli.report import report_fields, report_prediction
 
         report_fields(out) if of_fields else report_prediction(out, data, split=split)
+    return partly(failures, "fields" if of_fields else "cells", out / FAILURES)
 
 
-def find_cells_of(data: Path, split: str | None, groups: Path | None) -> list[CellFiles]:
+def find_cells_of(
+    data: Path, split: str | None, groups: Path | None, failures: Failures | None = None
+) -> list[CellFiles]:
     """Find the cells of a folder, and say which groups they are of."""
     from dispr.cells.folder import find_cells
     from dispr.cells.groups import told_groups, with_groups
 
-    files = with_groups(find_cells(data, split=split), groups)
+    files = with_groups(find_cells(data, split=split, failures=failures), groups)
     for line in told_groups(files):
         note(line)
     return list(files)
@@ -222,6 +256,10 @@ def predict_cells(
     out: Path,
     settings: PredictionSettings,
     save_grey: bool = False,
+    store: str = "files",
+    shard: Shard | None = None,
+    inputs: dict[str, Any] | None = None,
+    failures: Failures | None = None,
 ) -> None:
     """Predict a folder of cells and say what came of it."""
     from dispr.prediction.folder import predict_folder
@@ -233,18 +271,29 @@ def predict_cells(
             out,
             settings,
             save_grey=save_grey,
+            store=store,
+            shard=shard,
+            inputs=inputs,
+            failures=failures,
             command=typed_command(),
             progress=bars,
         )
-    shapes = sum(row["samples"] for row in rows)
-    unlike = [row["name"] for row in rows if "training" in row["warning"]]
-    others = [row["name"] for row in rows if row["warning"] and row["name"] not in set(unlike)]
+    shapes = unknown = 0
+    unlike: list[str] = []
+    others: list[str] = []
+    for row in rows:
+        shapes += row["samples"]
+        unknown += "voxel_size_um" not in row
+        if row["warning"]:
+            (unlike if "training" in row["warning"] else others).append(row["name"])
     result(
         f"{len(rows)} cells, {shapes} shapes: {out}",
         cells=len(rows),
         shapes=shapes,
         unlike_training=unlike,
         other_warnings=others,
+        failed=0 if failures is None else len(failures),
+        busy=rows.busy,
         out=out,
     )
     if unlike:
@@ -257,7 +306,6 @@ def predict_cells(
             f"{len(others)} cells ({_some(others)}) have a warning for another reason; see the "
             "column warning of predictions.csv."
         )
-    unknown = sum("voxel_size_um" not in row for row in rows)
     if unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
         note(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")

@@ -93,7 +93,8 @@ def report_prediction(out: Path, data: Path | None = None, *, split: str | None 
 
 def report_fields(out: Path) -> None:
     """Write the report of a field of view, or of each field of a folder, into its folder."""
-    folders = [out] if (out / "probability").is_dir() else sorted(out.iterdir())
-    for folder in folders:
-        if (folder / "probability").is_dir():
+    from dispr.prediction.files import is_prediction
+
+    for folder in [out] if is_prediction(out) else sorted(out.iterdir()):
+        if is_prediction(folder):
             report_prediction(folder)

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from dispr.failures import Failures
 
 from dispr.errors import DisprWarning
 
 PARTLY = 3
 """Exit code of a command that is done, but for some cells. Others are 0, done; 2, bad input or
 settings; 130, stopped."""
+
+FILES = (
+    ".csv",
+    ".parquet",
+    ".html",
+    ".png",
+    ".svg",
+    ".pdf",
+    ".safetensors",
+    ".pt",
+    ".json",
+    ".zip",
+)
+"""What names of files that commands write end in; others are folders."""
 
 _QUIET, _JSON = "dispr.quiet", "dispr.json"
 
@@ -27,6 +46,8 @@ def with_output_options(command: click.Command) -> click.Command:
         for inner in command.commands.values():
             with_output_options(inner)
     elif not any(option.name == "quiet" for option in command.params):
+        if any(option.name == "out" for option in command.params):
+            command.callback = _held(command.callback)
         for name, callback, text in (
             ("--quiet", _be_quiet, "Hide notes and progress; still show warnings and errors."),
             ("--json", _collect, "Print the results as one JSON object instead of text."),
@@ -36,6 +57,21 @@ def with_output_options(command: click.Command) -> click.Command:
             )
             command.params.append(option)
     return command
+
+
+def _held(callback: Any) -> Any:
+    """Hold what a command writes to while it runs, so that no other process writes to it."""
+
+    @functools.wraps(callback)
+    def run(*given: Any, out: Path | None, **options: Any) -> Any:
+        from dispr.locks import hold
+
+        if out is None or out.suffix.lower() in FILES:
+            return callback(*given, out=out, **options)
+        with hold(out):
+            return callback(*given, out=out, **options)
+
+    return run
 
 
 def result(text: str, **facts: Any) -> None:
@@ -83,6 +119,26 @@ def warnings_as_lines() -> Iterator[None]:
         warnings.showwarning = show  # type: ignore[assignment]
         warnings.simplefilter("always", DisprWarning)
         yield
+
+
+def partly(failures: Failures, what: str, table: Path) -> int:
+    """Say how many failed; give the exit code.
+
+    Parameters
+    ----------
+    failures : Failures
+        What failed.
+    what : str
+        What these are, such as "cells".
+    table : Path
+        The file that lists them.
+    """
+    if not failures.found:
+        return 0
+    first = failures.found[0]
+    count = f"{len(failures)} {what}" if len(failures) > 1 else f"1 {what.removesuffix('s')}"
+    warn(f"{count} failed; {table} says why. The first, {first.name}: {first.reason}")
+    return PARTLY
 
 
 def is_quiet() -> bool:

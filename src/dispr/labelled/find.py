@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
+from dispr.failures import Failures
 from dispr.labelled.beside import SUFFIXES, images_of, labels_beside, labels_in, named_in, stem_of
 from dispr.labelled.read import FORMATS
 from dispr.names import key, missing, refuse_zarr, same_file, visible_files
@@ -43,6 +44,7 @@ def find_fields(
     images: str | None = None,
     labels: str | None = None,
     mask: Path | None = None,
+    failures: Failures | None = None,
 ) -> list[FieldFiles]:
     """List the fields that a user names.
 
@@ -60,6 +62,9 @@ def find_fields(
         another program left beside the image, where there are some.
     mask : Path, optional
         Mask of an image that shows a single cell.
+    failures : Failures, optional
+        Receives the images of a folder that have no labels where these are named; by default the
+        first of them is an error.
 
     Raises
     ------
@@ -78,7 +83,9 @@ def find_fields(
                 f"{data} is a folder; --mask is for an image of a single cell. Put single cells "
                 "in the folders image and mask."
             )
-        return _of_folder(data, images or "*", labels)
+        return _of_folder(
+            data, images or "*", labels, Failures(strict=True) if failures is None else failures
+        )
     if images is not None:
         raise ConfigError(f"{data} is a file; --images selects files of a folder.")
     for given in (labels, mask):
@@ -90,7 +97,9 @@ def find_fields(
     return [FieldFiles(name, data, Path(labels) if labels else labels_beside(data))]
 
 
-def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles]:
+def _of_folder(
+    folder: Path, images: str, labels: str | None, failures: Failures
+) -> list[FieldFiles]:
     within = None if labels is None else folder / labels
     if within is not None and within.is_dir():
         beside, labels = named_in(within), None
@@ -108,22 +117,24 @@ def _of_folder(folder: Path, images: str, labels: str | None) -> list[FieldFiles
         match = pattern.fullmatch(path.name)
         if match is None or (taken and taken.fullmatch(path.name)):
             continue
-        name = match[1] if images.lower().endswith(SUFFIXES) else stem_of(match[1])
-        if labels is None:
-            found = labels_beside(path, beside)
-        else:
-            found = _labels_of(folder, path, labels, name)
-        if found is None and within is not None:
-            raise FileError(
-                f"{within} contains no labels of {path}; give them the name of the image."
-            )
-        name = key(re.sub(r"\.ome$", "", name, flags=re.IGNORECASE))
-        if name in fields:
-            raise FileError(
-                f"{path} and {fields[name].image.name} have the same name; select one with "
-                "--images."
-            )
-        fields[name] = FieldFiles(name, path, found)
+        with failures.of(stem_of(path.name), [path]):
+            name = match[1] if images.lower().endswith(SUFFIXES) else stem_of(match[1])
+            if labels is None:
+                found = labels_beside(path, beside)
+            else:
+                found = _labels_of(folder, path, labels, name)
+            if found is None and within is not None:
+                raise FileError(
+                    f"{within} contains no labels of {path}; give them the name of the image."
+                )
+            name = key(re.sub(r"\.ome$", "", name, flags=re.IGNORECASE))
+            if name in fields:
+                raise FileError(
+                    f"{path} and {fields[name].image.name} have the same name; select one with "
+                    "--images."
+                )
+            fields[name] = FieldFiles(name, path, found)
+    failures.raise_if_none_left(len(fields))
     if not fields:
         refuse_zarr(folder)
         raise FileError(f"{folder} contains no files that match {images} ({FORMATS}).")

@@ -25,27 +25,34 @@ OF_SECTIONS: tuple[Unit, ...] = ("um", "pixel")
 """Units that lengths of shapes and of sections may be in."""
 
 
-def short_rows(rows: Sequence[Mapping[str, Any]], *, sections: bool = False) -> list[Row]:
-    """Keep of a table what is not a measure, and the main measures with their intervals.
+def besides_main(rows: Iterable[Mapping[str, Any]], *, sections: bool = False) -> set[str]:
+    """Name the columns that a short table lacks: all but the main measures with their intervals.
 
     Where a cell has no interval of a measure, the range of its samples stands beside it.
 
     Parameters
     ----------
-    rows : sequence of mapping
+    rows : iterable of mapping
         Columns of measures end in units: um, voxels or pixels, or px for pixels of a field.
     sections : bool
         Whether the rows are of sections, not of shapes.
     """
     features, main = (SECTION_FEATURES, MAIN_SECTION) if sections else (SHAPE_FEATURES, MAIN_SHAPE)
     units = OF_SECTIONS if sections else OF_SHAPES
+    mains = [feature for feature in features if feature.name in main]
+    bare = {f.name for row in rows for f in mains if _lacks_interval(row, f, units)}
     left_out: set[str] = set()
     for feature in features:
         kept: set[str] = set()
         if feature.name in main:
-            bare = any(_lacks_interval(row, feature, units) for row in rows)
-            kept = {"", *INTERVAL, *(RANGE if bare else ())}
+            kept = {"", *INTERVAL, *(RANGE if feature.name in bare else ())}
         left_out |= _columns(feature, {"", *STATISTICS} - kept, units)
+    return left_out
+
+
+def short_rows(rows: Sequence[Mapping[str, Any]], *, sections: bool = False) -> list[Row]:
+    """Keep of a table what is not a measure, and the main measures; see `besides_main`."""
+    left_out = besides_main(rows, sections=sections)
     return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,17 +14,19 @@ from dispr.cells.arrays import as_body
 from dispr.cells.classes import parse_name
 from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
-from dispr.checksums import files_digest
-from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.files import make_folder, read_tiff, write_csv, write_error
+from dispr.errors import ArrayError, ConfigError, DisprError, FileError
+from dispr.failures import Failures
 from dispr.images.read import read_greys, read_numbers
 from dispr.intervals.ensemble import measure_ensemble, summarise
 from dispr.intervals.rules import calibrated
-from dispr.limits import largest_table
-from dispr.measurements.columns import short_rows, written
-from dispr.measurements.inputs import Item
+from dispr.journal import Journal
+from dispr.locks import hold
+from dispr.measurements.columns import besides_main, written
+from dispr.measurements.inputs import Item, contents
 from dispr.morphology.features import UNITS
 from dispr.morphology.published_features import PUBLISHED_SHAPE
+from dispr.parquet import write_table
+from dispr.prediction.files import opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
@@ -41,6 +41,10 @@ MEASURING = 1
 
 PUBLISHED_NAMES = {"volume": "volume", "boundary": "boundary_3D"}
 """Published features that there are intervals of, by names of measures."""
+
+
+PART = ".part"
+"""What the name of an unfinished table ends in."""
 
 
 class Done(NamedTuple):
@@ -64,6 +68,7 @@ def measure_items(
     *,
     wide: bool = True,
     jobs: int | None = None,
+    failures: Failures | None = None,
     progress: Progress = SILENT,
 ) -> list[Row]:
     """Measure cells and write a table.
@@ -76,12 +81,14 @@ def measure_items(
     items : sequence of Item
         What `dispr.measurements.inputs.find_items` found, of one kind.
     out : Path
-        CSV file to write.
+        Table to write: CSV, or Parquet if its name ends in .parquet.
     wide : bool
         Write all measures with all their statistics; else the short table of
         `dispr.measurements.columns`. Published features are written in any case.
     jobs : int, optional
         Processes; as many as cores if not given.
+    failures : Failures, optional
+        Receives the cells that cannot be read or measured. By default the first one stops the run.
     progress : Progress
         Told of each cell (`dispr.progress`).
 
@@ -96,39 +103,93 @@ def measure_items(
     ------
     FileError
         If a file cannot be read or measured, or the table cannot be written.
+    ConfigError
+        If another process writes this table.
     """
-    make_folder(out.parent)
-    part = out.with_name(out.name + ".part")
-    known = read_part(part)
-    count = progress.counter("Measuring", len(items))
-    done: dict[int, Row] = {}
-    for i, item in enumerate(items):
-        before = known.get(_key(item))
-        if before is not None and before.digest == digest(item):
-            done[i] = before.row
-            count()
-    todo = [i for i in range(len(items)) if i not in done]
-    try:
-        file = open(part, "a", encoding="utf-8")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise write_error(part, error) from error
-    try:
-        with file:
-            results = map_in_processes(measure_item, [items[i] for i in todo], jobs)
-            for i, result in zip(todo, results, strict=True):
-                done[i] = result.row
-                file.write(kept_line(_key(items[i]), result) + "\n")
-                file.flush()
+    with measured(items, out, wide, jobs, failures, progress) as rows:
+        return list(rows)
+
+
+@contextlib.contextmanager
+def measured(
+    items: Sequence[Item],
+    out: Path,
+    wide: bool = True,
+    jobs: int | None = None,
+    failures: Failures | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[Sequence[Row]]:
+    """Measure cells, write a table, and give its rows, which are read as they are asked for.
+
+    For parameters and errors see `measure_items`, which gives them all.
+    """
+    failures = Failures(strict=True) if failures is None else failures
+    with hold(out, folder=False):
+        kept = Journal(out.with_name(out.name + PART), is_kept_row)
+        count = progress.counter("Measuring", len(items))
+        todo: list[Item] = []
+        for item in items:
+            before = kept.get(_key(item))
+            if before is not None and before["digest"] == _digest_or_none(item):
                 count()
-    finally:
-        if not part.stat().st_size:
-            part.unlink()
-    rows = [done[i] for i in range(len(items))]
-    if not wide and not items[0].published:
-        rows = short_rows(rows, sections=items[0].kind == "sections")
-    write_csv(out, rows)
-    part.unlink(missing_ok=True)
-    return rows
+            else:
+                todo.append(item)
+        failed: set[str] = set()
+        for item, done in zip(todo, map_in_processes(_done, todo, jobs), strict=True):
+            if isinstance(done, DisprError):
+                failures.add(item.name, [where(item), *item.paths], done)
+                failed.add(_key(item))
+            else:
+                kept.append({_key(item): done._asdict()})
+            count()
+        rows = _Rows(kept, [key for item in items if (key := _key(item)) not in failed])
+        failures.raise_if_none_left(len(rows))
+        if not wide and not items[0].published:
+            rows.leave_out(besides_main(rows, sections=items[0].kind == "sections"))
+        write_table(out, rows)
+        yield rows
+        kept.path.unlink(missing_ok=True)
+
+
+class _Rows(Sequence[Row]):
+    """Rows of a journal, without some columns."""
+
+    def __init__(self, kept: Journal, keys: Sequence[str]) -> None:
+        self._kept, self._keys = kept, keys
+        self._left_out: Collection[str] = ()
+
+    def leave_out(self, columns: Collection[str]) -> None:
+        self._left_out = columns
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(len(self))[i]]
+        row = self._kept[self._keys[i]]["row"]
+        return {name: value for name, value in row.items() if name not in self._left_out}
+
+
+def is_kept_row(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of an unfinished table is the row of a cell, with its checksum."""
+    return isinstance(entry.get("digest"), str) and isinstance(entry.get("row"), dict)
+
+
+def _done(item: Item) -> Done | DisprError:
+    """Measure a cell; give the error where that fails."""
+    try:
+        return measure_item(item)
+    except FileError as error:
+        return error
+
+
+def _digest_or_none(item: Item) -> str | None:
+    """Give the checksum of an item; None where its files cannot be read."""
+    try:
+        return digest(item)
+    except FileError:
+        return None
 
 
 def measure_item(item: Item) -> Done:
@@ -143,7 +204,7 @@ def measure_item(item: Item) -> Done:
     try:
         found = _MEASURES[item.kind](item)
     except (ArrayError, ConfigError) as error:
-        path = item.paths[0]
+        path = where(item)
         text = str(error)
         raise FileError(text if str(path) in text else f"{path}: {text}") from error
     about: Row = {"name": item.name, "class": parse_name(item.name).cell_class or ""}
@@ -152,6 +213,11 @@ def measure_item(item: Item) -> Done:
     if item.group:
         about["group"] = item.group
     return Done(mark, about | {name: written(value) for name, value in found.items()})
+
+
+def where(item: Item) -> Path:
+    """Name the file of an item, for messages."""
+    return item.paths[0] if item.folder is None else opened(item.folder).shapes.where(item.name)
 
 
 def digest(item: Item) -> str:
@@ -166,12 +232,12 @@ def digest(item: Item) -> str:
         *(MEASURING, item.kind, item.published, item.spacing, item.unit),
         *(item.intervals, item.ellipsoid, item.warning, item.group),
     )
-    return files_digest(item.paths, repr(settings))
+    return contents(item, repr(settings))
 
 
 def write_record(folder: Path, items: Sequence[Item]) -> None:
     """Keep what the table of measures in the folder of a prediction was made from."""
-    record = {item.name: [files_digest(item.paths), digest(item)] for item in items}
+    record = {item.name: [contents(item), digest(item)] for item in items}
     write_json(folder / RECORD, record)
 
 
@@ -196,15 +262,12 @@ def read_record(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def _prediction(item: Item) -> Row:
-    probability = read_tiff(item.paths[0])
-    volumes = [read_tiff(path) for path in item.paths[1:]]
-    for path, volume in zip(item.paths, (probability, *volumes), strict=True):
-        if volume.ndim != 3 or volume.shape != probability.shape:
-            raise FileError(f"{path} has the shape {volume.shape}; predict the cell again.")
+    assert item.folder is not None
+    drawn = opened(item.folder)
     # A shape may be empty, and then says so in the table.
-    samples = [volume > volume.max() / 2 for volume in volumes]
-    consensus = probability > 0.5
-    spacing = item.spacing or read_voxel_size(item.paths[0]).spacing
+    samples = drawn.samples(item.name)
+    consensus = drawn.probability(item.name) > 0.5
+    spacing = item.spacing or drawn.spacing(item.name)
     row: Row = {
         "samples": len(samples),
         "calibrated": calibrated(item.intervals, len(samples)),
@@ -277,26 +340,3 @@ def _sizes(spacing: Spacing | None, item: Item) -> Row:
 
 def _key(item: Item) -> str:
     return f"{item.kind} {item.split} {item.name}"
-
-
-def read_part(path: Path) -> dict[str, Done]:
-    """Read the rows of an interrupted run; lines that are damaged or cut short are left out."""
-    found: dict[str, Done] = {}
-    if path.is_file() and path.stat().st_size <= largest_table():
-        for line in path.read_bytes().decode("utf-8", "replace").split("\n"):
-            content, _, digest = line.rpartition("\t")
-            if digest and digest == _short_digest(content):
-                with contextlib.suppress(ValueError, TypeError, RecursionError):
-                    key, mark, row = json.loads(content)
-                    found[str(key)] = Done(str(mark), dict(row))
-    return found
-
-
-def kept_line(key: str, done: Done) -> str:
-    """Give the line that keeps a row of an interrupted run: JSON and its checksum."""
-    content = json.dumps([key, *done])
-    return f"{content}\t{_short_digest(content)}"
-
-
-def _short_digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

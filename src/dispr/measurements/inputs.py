@@ -11,10 +11,11 @@ from typing import Literal
 
 from dispr.cells.folder import CellFiles, find_cells, kind_folder, one_each, parts, tiff_files
 from dispr.cells.spacing import Spacing
+from dispr.checksums import files_digest
 from dispr.errors import ConfigError, FileError
 from dispr.intervals.rules import Intervals
 from dispr.morphology.features import Unit
-from dispr.prediction.files import PredictionFolder
+from dispr.prediction.files import PredictionFolder, is_prediction, opened
 
 Kind = Literal["predictions", "shapes", "sections"]
 
@@ -32,7 +33,9 @@ class Item:
     split : str
         "train" or "test" where it is of a part of a data set, else "".
     paths : tuple of Path
-        Probability and samples; the object; or image and mask.
+        The object; or image and mask; none of a prediction.
+    folder : Path, optional
+        The prediction.
     spacing : tuple of float, optional
         Edges of a voxel along Z, Y and X, if not those that the files state.
     unit : "um" or "px"
@@ -52,7 +55,8 @@ class Item:
     kind: Kind
     name: str
     split: str
-    paths: tuple[Path, ...]
+    paths: tuple[Path, ...] = ()
+    folder: Path | None = None
     spacing: Spacing | None = None
     unit: Unit = "um"
     published: bool = False
@@ -96,18 +100,14 @@ def find_items(
     if not folder.is_dir():
         raise FileError(f"{folder} is a file; give the folder that contains it.")
     make = partial(Item, spacing=spacing, published=published)
-    if (folder / "probability").is_dir():
+    if is_prediction(folder):
         if split is not None or sections:
             raise ConfigError(
                 f"{folder} is a folder of predictions, without parts or sections; measure the "
                 "data set instead, or omit --split and --sections."
             )
-        drawn = PredictionFolder(folder)
-        samples = drawn.sample_paths(drawn.names())
-        return [
-            make("predictions", name, "", (drawn.probability_path(name), *paths))
-            for name, paths in samples.items()
-        ]
+        names = PredictionFolder(folder).names()
+        return [make("predictions", name, "", folder=folder) for name in names]
     loose = tiff_files(folder)
     found = parts(folder)
     if loose and not found and not sections:
@@ -138,6 +138,19 @@ def _objects(folder: Path, split: str | None, make: Callable[..., Item]) -> list
     if not items:
         raise FileError(f"{folder} has no objects in the part {split}; choose another part.")
     return items
+
+
+def contents(item: Item, about: str = "") -> str:
+    """Give a checksum of what an item is measured from, and of what else the result depends on.
+
+    Raises
+    ------
+    FileError
+        If a file is missing or cannot be read.
+    """
+    if item.folder is None:
+        return files_digest(item.paths, about)
+    return opened(item.folder).shapes.digest(item.name, about)
 
 
 def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None) -> list[Item]:

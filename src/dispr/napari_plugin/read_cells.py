@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.spacing import close
-from dispr.errors import FileError
-from dispr.files import read_tiff
 from dispr.napari_plugin.layers import DISAGREEMENT, LayerData, World
-from dispr.prediction.files import SHAPE, PredictionFolder
+from dispr.prediction.files import PredictionFolder, opened
+from dispr.prediction.shapes import SHAPE
 
 
 def read_cells_folder(folder: Path) -> list[LayerData]:
@@ -45,15 +44,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
     world = _common_world(folder, names)
     table = {row["name"]: row for row in drawn.rows()}
     rows = [{"index": i, "name": name, **table.get(name, {})} for i, name in enumerate(names, 1)]
-    count = len(drawn.samples(names[0]))
-    missing = [
-        path
-        for name in names
-        for path in (drawn.sample_path(name, k) for k in range(count))
-        if not path.is_file()
-    ]
-    if missing:
-        raise FileError(f"{missing[0]} does not exist; predict the cell again.")
+    count = min(drawn.shapes.count(name) for name in names)
 
     def probability(i: int) -> np.ndarray:
         return drawn.probability(names[i])
@@ -66,8 +57,7 @@ def read_cells_folder(folder: Path) -> list[LayerData]:
         return (probability(i) > 0.5).astype(np.int32) * (i + 1)
 
     def sample(k: int, i: int) -> np.ndarray:
-        grey = read_tiff(drawn.sample_path(names[i], k))
-        return np.asarray(grey > grey.max() / 2, np.uint8)
+        return drawn.shapes.sample(names[i], k).astype(np.uint8)
 
     cells = range(len(names))
     single = len(names) == 1
@@ -134,7 +124,7 @@ def _common_world(folder: Path, names: Sequence[str]) -> World:
     """Give the scale of the cells' voxels; 1 where it is not known, or not one."""
     sizes = set()
     for name in names:
-        spacing = PredictionFolder(folder).spacing(name)
+        spacing = opened(folder).spacing(name)
         sizes.add(None if spacing is None else spacing[-1])
     first = sizes.pop()
     if first is None or any(size is None or not close(first, size) for size in sizes):

@@ -11,8 +11,8 @@ from dispr.labelled.field.written import read_field_record
 from dispr.napari_plugin.layers import LayerData
 from dispr.napari_plugin.read_cells import read_cells_folder
 from dispr.napari_plugin.read_field import read_field_folder
-from dispr.prediction.folder import SETTINGS
-from dispr.prediction.folder import TABLE as PREDICTIONS
+from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
+from dispr.prediction.files import TABLE as PREDICTIONS
 
 PathOrPaths = str | Sequence[str]
 Reader = Callable[[PathOrPaths], list[LayerData]]
@@ -56,7 +56,7 @@ def _is_ours(folder: Path) -> bool:
         return False
     if _is_field(folder):
         return True
-    return (folder / PREDICTIONS).is_file() and any((folder / "probability").glob("*.tif"))
+    return is_prediction(folder) and not PredictionFolder(folder).shapes.is_empty()
 
 
 def _is_field(folder: Path) -> bool:

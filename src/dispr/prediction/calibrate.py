@@ -12,18 +12,16 @@ from dispr.cells.arrays import as_body
 from dispr.cells.folder import CellFiles
 from dispr.cells.prepare import occupancy
 from dispr.cells.read import read_cell, read_framed_obj
-from dispr.cells.square import Grid
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.statistics import FEWEST
-from dispr.files import read_tiff
 from dispr.images.read import read_numbers
 from dispr.intervals.fit import LEVEL, fewest_cells, fit_intervals, refuse_few
 from dispr.intervals.rules import Intervals
 from dispr.model.seen import seen_cells
 from dispr.model.weights import Weights
 from dispr.morphology.shape import shape_values
-from dispr.prediction.files import PredictionFolder
+from dispr.prediction.files import opened
 from dispr.prediction.model import Model
 from dispr.prediction.settings import PredictionSettings
 from dispr.processes import map_in_processes
@@ -109,9 +107,7 @@ def calibrate_folder(
     ConfigError
         If there are too few cells, or their ensembles are of several sizes.
     """
-    folder = PredictionFolder(predictions)  # whose record is read once
-    paths = folder.sample_paths(objects)
-    tasks = [(paths[name], path, folder.grid(name)) for name, path in objects.items()]
+    tasks = [(predictions, name, path) for name, path in objects.items()]
     count = progress.counter("Measuring", len(tasks))
     samples, truth = [], []
     for drawn, true in map_in_processes(_measure, tasks, jobs):
@@ -122,11 +118,12 @@ def calibrate_folder(
 
 
 def _measure(
-    task: tuple[Sequence[Path], Path, Grid | None],
+    task: tuple[Path, str, Path],
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
-    paths, path, grid = task
-    volumes = [read_tiff(sample) for sample in paths]
-    drawn = [shape_values(volume > volume.max() / 2) for volume in volumes]
+    predictions, name, path = task
+    folder = opened(predictions)
+    grid = folder.grid(name)
+    drawn = [shape_values(sample) for sample in folder.samples(name)]
     try:
         shape = read_numbers(path) if grid is None else read_framed_obj(path, grid)
         return drawn, shape_values(as_body(shape, str(path)))

@@ -1,29 +1,31 @@
-"""The files of a folder of predictions: where they are, and how they are read and written."""
+"""A folder of predictions, read and written: its shapes, its table and its record."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dispr.cells.metadata import read_voxel_size
 from dispr.cells.spacing import Spacing
 from dispr.cells.square import Grid, Square, whole_square
 from dispr.errors import ConfigError, FileError
-from dispr.files import read_tiff, write_tiff
+from dispr.files import write_csv
 from dispr.intervals.rules import Intervals, intervals_of
-from dispr.names import key
+from dispr.journal import Journal
+from dispr.prediction.shapes import SHAPE, Shapes, TiffShapes
 from dispr.records import read_csv, read_json, write_json
 
-SHAPE = (64, 64, 64)
 TABLE = "predictions.csv"
+PARQUET = "predictions.parquet"
 SETTINGS = "prediction.json"
-"""The table of the cells, and the record of what they were predicted with."""
+CELLS = "cells.jsonl"
+"""The table of the cells, and that of packed ones; the record of what they were predicted with; and
+what is known of each cell, an entry as soon as its shapes are written (`dispr.journal`)."""
 
 NUMBERS = (
     *("samples", "seed", "frame_y_px", "frame_x_px", "frame_px", "familiarity", "voxel_size_um"),
@@ -40,10 +42,10 @@ MOST_SAMPLES = 10**6
 class PredictionFolder:
     """A folder of predictions, read and written.
 
-    It holds for each cell NAME its samples `samples/NAME_K.tif`, their mean `probability/NAME.tif`
-    and, where they were asked for, the occupancies `grey/NAME_K.tif`; one table,
-    `predictions.csv`, and one record, `prediction.json`. All methods that read raise `FileError`
-    where a file is missing, damaged or something else.
+    It holds the shapes of each cell, as files (`dispr.prediction.shapes`) or packed
+    (`dispr.prediction.packed`); one table, `predictions.csv` or `predictions.parquet`; one record,
+    `prediction.json`; and `cells.jsonl`, with a line for each cell. All methods that read raise
+    `FileError` where a file is missing, damaged or something else.
 
     Parameters
     ----------
@@ -54,25 +56,25 @@ class PredictionFolder:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
-    def sample_path(self, name: str, k: int) -> Path:
-        """Give the file of sample k of a cell."""
-        return self.path / "samples" / f"{name}_{k}.tif"
+    @cached_property
+    def shapes(self) -> Shapes:
+        """Where the shapes are."""
+        return make_shapes(self.path, self.settings, self.cells)
 
-    def probability_path(self, name: str) -> Path:
-        """Give the file of a cell's ensemble mean."""
-        return self.path / "probability" / f"{name}.tif"
+    @cached_property
+    def cells(self) -> Journal:
+        """What is known of each finished cell.
 
-    def grey_path(self, name: str, k: int) -> Path:
-        """Give the file of the occupancies that sample k of a cell was decided from."""
-        return self.path / "grey" / f"{name}_{k}.tif"
+        By name: `digest`, a checksum of what the network saw of it; `source`, of its files;
+        `square`, the part of its crop that it was shown in; `voxel_size_um`; `row`, its row of the
+        table, and `mark`, a checksum of what that depends on beside the shapes. Cells whose shapes
+        are gone have an empty entry.
+        """
+        return Journal(self.path / CELLS, _is_entry)
 
     def names(self) -> list[str]:
         """List the predicted cells by name; a folder without any is refused."""
-        names = sorted(
-            key(path.stem)
-            for path in self.probability_path("x").parent.glob("*.tif")
-            if not path.name.startswith(".")
-        )
+        names = self.shapes.names()
         if not names:
             raise FileError(
                 f"{self.path} contains no predictions (probability/NAME.tif); run dispr predict "
@@ -82,7 +84,7 @@ class PredictionFolder:
 
     def has_shapes(self) -> bool:
         """Tell whether there is any shape."""
-        return any(any((self.path / part).glob("*.tif")) for part in ("samples", "probability"))
+        return not self.shapes.is_empty()
 
     def write(
         self,
@@ -99,9 +101,9 @@ class PredictionFolder:
         name : str
             Name of the cell.
         samples : ndarray
-            bool, (K, 64, 64, 64); written as uint8, 0 and 255.
+            bool, (K, 64, 64, 64); as files written as uint8, 0 and 255.
         probability : ndarray
-            float, (64, 64, 64), 0 to 1; written as float32.
+            float, (64, 64, 64), 0 to 1; as a file written as float32.
         voxel_size : float, optional
             Edge of a voxel in um, kept in the metadata of the files as ImageJ keeps it.
         grey : ndarray, optional
@@ -112,76 +114,19 @@ class PredictionFolder:
         FileError
             If a file cannot be written.
         """
-        spacing = None if voxel_size is None else (voxel_size,) * 3
-        for k, values in enumerate(() if grey is None else grey):
-            write_tiff(self.grey_path(name, k), values.astype(np.float32), spacing)
-        for k, sample in enumerate(samples):
-            write_tiff(self.sample_path(name, k), sample.astype(np.uint8) * 255, spacing)
-        write_tiff(self.probability_path(name), probability.astype(np.float32), spacing)
-
-    def remove(self, name: str, count: int) -> None:
-        """Remove the shapes of a cell, of up to `count` samples."""
-        self.probability_path(name).unlink(missing_ok=True)
-        for k in range(count):
-            self.grey_path(name, k).unlink(missing_ok=True)
-            self.sample_path(name, k).unlink(missing_ok=True)
-
-    def sample_paths(self, names: Collection[str]) -> dict[str, list[Path]]:
-        """List the files of the samples of some cells, by name and in order.
-
-        A cell must have some, and as many as its others and the record say.
-        """
-        numbers: dict[str, set[int]] = {name: set() for name in names}
-        folder = self.path / "samples"
-        for path in folder.iterdir() if folder.is_dir() else ():
-            match = re.fullmatch(r"(.+)_(\d+)\.tif", key(path.name))
-            if match is not None and match[1] in numbers:
-                numbers[match[1]].add(int(match[2]))
-        stated = int(self.settings.get("ensemble", 0))
-        found = {}
-        for name, known in numbers.items():
-            count = max(max(known, default=0) + 1, stated)
-            missing = next((k for k in range(count) if k not in known), None)
-            if missing is not None:
-                raise FileError(
-                    f"{self.sample_path(name, missing)} does not exist; predict the cell again."
-                )
-            found[name] = [self.sample_path(name, k) for k in range(count)]
-        return found
+        self.shapes.write(name, samples, probability, voxel_size, grey)
 
     def samples(self, name: str) -> np.ndarray:
-        """Read all shapes of a cell, bool, (K, 64, 64, 64).
-
-        Occupied is what exceeds half of a file's maximum, so that shapes that another program wrote
-        as 0 and 1 are read as well as those of 0 and 255.
-        """
-        volumes = [_read(path) for path in self.sample_paths([name])[name]]
-        return np.stack([volume > volume.max() / 2 for volume in volumes])
+        """Read all shapes of a cell, bool, (K, 64, 64, 64)."""
+        return np.stack([self.shapes.sample(name, k) for k in range(self.shapes.count(name))])
 
     def probability(self, name: str) -> np.ndarray:
         """Read the ensemble mean of a cell, float32, (64, 64, 64), 0 to 1."""
-        return _read(self.probability_path(name)).astype(np.float32)
-
-    def has_grey(self, name: str, count: int) -> bool:
-        """Tell whether the occupancies of `count` samples of a cell are there."""
-        return all(self.grey_path(name, k).is_file() for k in range(count))
-
-    def grey(self, name: str, count: int) -> np.ndarray | None:
-        """Read the occupancies of a cell's samples, (K, 64, 64, 64); None unless all are there."""
-        if not self.has_grey(name, count):
-            return None
-        return np.stack([_read(self.grey_path(name, k)) for k in range(count)])
-
-    def finished(self, name: str, count: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Read samples and probability of a cell; None unless `count` samples and it are there."""
-        paths = [self.probability_path(name), *(self.sample_path(name, k) for k in range(count))]
-        if not all(path.is_file() for path in paths):
-            return None
-        return np.stack([_read(path) > 127 for path in paths[1:]]), self.probability(name)
+        return self.shapes.probability(name)
 
     def spacing(self, name: str) -> Spacing | None:
-        """Read the size of a cell's voxels in um; None if it is not known."""
-        return read_voxel_size(self.probability_path(name)).spacing
+        """Give the size of a cell's voxels in um; None if it is not known."""
+        return self.shapes.spacing(name)
 
     def square(self, name: str) -> Square | None:
         """Give the part of a cell's crop that its shape stands on; None if it is not recorded.
@@ -210,7 +155,8 @@ class PredictionFolder:
         return (square.y - whole.y) * scale, (square.x - whole.x) * scale, square.edge * scale
 
     def _place(self, name: str) -> tuple[Square, tuple[int, int]] | None:
-        place = self.settings.get("squares", {}).get(name)
+        entry = self.cells.get(name) or {}
+        place = entry.get("square") or self.settings.get("squares", {}).get(name)
         if place is None:
             return None
         y, x, edge, (height, width) = place
@@ -248,15 +194,53 @@ class PredictionFolder:
         write_json(self.path / SETTINGS, record)
         self.__dict__.pop("settings", None)
 
+    def adopt(self) -> None:
+        """Take over what a record of an earlier version says of cells, to write to the folder."""
+        known = self.settings.get("cells", {})
+        if not len(self.cells) and known:
+            rows = {row["name"]: row for row in self.rows()}
+            squares = self.settings.get("squares", {})
+            sizes = self.settings.get("voxel_sizes_um", {})
+            self.cells.append(
+                {
+                    name: {
+                        "digest": known.get(name),
+                        "voxel_size_um": sizes.get(name),
+                        "square": squares.get(name),
+                        "row": rows.get(name),
+                    }
+                    for name in {**known, **rows}
+                }
+            )
+        self.shapes.recover()
+
+    def write_table(self, names: Sequence[str]) -> None:
+        """Write the table, of those of some cells that have a row."""
+        rows = Rows(self, names)
+        if self.settings.get("store") == "zarr":
+            from dispr.parquet import write_parquet
+
+            write_parquet(self.path / PARQUET, rows)
+        elif rows:
+            write_csv(self.path / TABLE, rows)
+        else:
+            (self.path / TABLE).unlink(missing_ok=True)
+
     def rows(self) -> list[dict[str, str]]:
-        """Read the rows of `predictions.csv`; none if it is not there."""
+        """Read the rows of the table as texts.
+
+        Cells that a killed run finished, but did not get to write to the table, are listed too.
+        """
         path = self.path / TABLE
-        if not path.is_file():
-            return []
-        rows = read_csv(path, ["name"], numbers=NUMBERS, unique="name", remedy=AGAIN)
+        rows: list[dict[str, str]] = []
+        if path.is_file():
+            rows = read_csv(path, ["name"], numbers=NUMBERS, unique="name", remedy=AGAIN)
         # Earlier versions called the boundary surface.
         old = re.compile(r"^surface(\w*_voxels)$")
-        return [{old.sub(r"boundary\1", name): row[name] for name in row} for row in rows]
+        rows = [{old.sub(r"boundary\1", name): row[name] for name in row} for row in rows]
+        listed = {row["name"] for row in rows}
+        others = Rows(self, sorted(name for name in self.cells if name not in listed))
+        return rows + [{k: str(v) for k, v in row.items()} for row in others]
 
     def intervals(self) -> Intervals | None:
         """Give what the intervals of the measures are made by; None if none were fitted."""
@@ -264,6 +248,19 @@ class PredictionFolder:
             return intervals_of(self.settings)
         except ConfigError as error:
             raise FileError(f"{self.path / SETTINGS} is damaged: {error}") from error
+
+
+def _is_entry(entry: dict[str, Any]) -> bool:
+    size, slot = entry.get("voxel_size_um"), entry.get("slot", 0)
+    texts = {**entry.get("shapes", {}), **{k: entry.get(k, "") for k in ("digest", "source")}}
+    return (
+        isinstance(entry.get("row") or {}, dict)
+        and (size is None or _is_size(size))
+        and (entry.get("square") is None or _is_place(entry["square"]))
+        and isinstance(slot, int)
+        and 0 <= slot < 2**40
+        and all(isinstance(text, str) for text in texts.values() if text is not None)
+    )
 
 
 def _is_place(place: Any) -> bool:
@@ -281,8 +278,61 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
 
 
-def _read(path: Path) -> np.ndarray:
-    volume = read_tiff(path)
-    if volume.shape != SHAPE:
-        raise FileError(f"{path} has the shape {volume.shape}, not 64 x 64 x 64.")
-    return volume
+class Rows(Sequence[dict[str, Any]]):
+    """Rows of the table of a prediction, read one by one as they are asked for.
+
+    Parameters
+    ----------
+    folder : PredictionFolder
+        Where they are.
+    names : sequence of str, optional
+        Of which cells, in which order; all that have one if not given.
+    """
+
+    def __init__(self, folder: PredictionFolder, names: Sequence[str] | None = None) -> None:
+        self._cells = folder.cells
+        given = sorted(self._cells) if names is None else names
+        self._names = [name for name in given if (self._cells.get(name) or {}).get("row")]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self._cells[name]["row"] for name in self._names[i]]
+        return self._cells[self._names[i]]["row"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self._cells[name]["row"] for name in self._names)
+
+
+def make_shapes(path: Path, settings: dict[str, Any], cells: Journal) -> Shapes:
+    """Give where the shapes of a prediction are, by its record."""
+    if settings.get("store") == "zarr":
+        from dispr.prediction.packed import PackedShapes
+
+        return PackedShapes(path, settings, cells)
+    return TiffShapes(path, cells, int(settings.get("ensemble", 0)))
+
+
+def is_prediction(path: Path) -> bool:
+    """Tell whether a folder holds predicted shapes."""
+    return (path / "probability").is_dir() or (
+        (path / SETTINGS).is_file() and (path / CELLS).is_file()
+    )
+
+
+def opened(path: Path) -> PredictionFolder:
+    """Open a folder of predictions to read it; the one opened before, where nothing was written."""
+    stats = [file.stat() if file.is_file() else None for file in (path / CELLS, path / SETTINGS)]
+    return _opened(path, *((s.st_mtime_ns, s.st_size, s.st_ino) if s else None for s in stats))
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, *state: Any) -> PredictionFolder:
+    return PredictionFolder(path)

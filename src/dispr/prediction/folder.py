@@ -3,47 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dispr._version import __version__
-from dispr.cells.arrays import SIZE
-from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
-from dispr.cells.framing import Crop, Framing, frame_crops, plane_shown, shown
-from dispr.cells.planes import TABLE as TABLE_OF_PLANES
-from dispr.cells.read import Cell, read_crop
 from dispr.cells.spacing import Spacing
-from dispr.cells.square import Square, whole_square
 from dispr.checksums import guard
-from dispr.errors import ArrayError, ConfigError, FileError
-from dispr.familiarity.reference import familiarity_of
-from dispr.familiarity.traits import describe_all
-from dispr.files import make_folder, write_csv
-from dispr.images.read import read_numbers
-from dispr.intervals.rules import NOWHERE, calibrated
+from dispr.errors import ConfigError
+from dispr.failures import TABLE as FAILURES
+from dispr.failures import Failures
+from dispr.files import make_folder
+from dispr.locks import hold
 from dispr.model.weights import fingerprint
-from dispr.morphology.ellipsoid import ellipsoid_volume
-from dispr.morphology.voxels import fragment_share, surface
 from dispr.names import key
-from dispr.prediction.files import SETTINGS, TABLE, PredictionFolder
-from dispr.prediction.model import Model, cell_digest
-from dispr.prediction.planes import numbered_planes
-from dispr.prediction.prediction import COUNTS, Prediction
+from dispr.pipeline import Ahead, Behind
+from dispr.prediction.files import CELLS, SETTINGS, TABLE, PredictionFolder, Rows
+from dispr.prediction.inputs import CellReader, SeenCell, common_frame, source_digest, sources
+from dispr.prediction.model import Model, Section
+from dispr.prediction.prediction import Prediction
+from dispr.prediction.rows import mark_of_rows, row_of
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
+from dispr.shards import Shard, names_record
 
 DRAWING = 1
 """Raised when a version draws other shapes from the same settings and inputs."""
 
-MISSING = {"drawing": 1}
+MISSING = {"drawing": 1, "store": "files"}
 """Settings that records of earlier versions do not state."""
+
+BEHIND = 8
+"""Cells that may wait to be written."""
+
+
+class Predicted(Rows):
+    """The rows of predicted cells, read as they are asked for.
+
+    Attributes
+    ----------
+    busy : float or None
+        Share of the time for which the network computed; None where nothing was left to compute.
+    """
+
+    busy: float | None = None
 
 
 def predict_folder(
@@ -54,14 +66,19 @@ def predict_folder(
     *,
     framed: bool = False,
     save_grey: bool = False,
+    store: str = "files",
+    shard: Shard | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    failures: Failures | None = None,
     remarks: Mapping[str, str] | None = None,
     command: str = "",
     progress: Progress = SILENT,
-) -> list[dict[str, Any]]:
+) -> Predicted:
     """Predict cells and write their shapes, probabilities and a table.
 
-    All inputs are read and checked before anything is computed. Cells that an earlier call with
-    the same settings has finished are kept, unless their image or mask has changed since.
+    Cells are read, computed, measured and written at the same time, one after another, so that the
+    memory does not grow with their number. Cells that an earlier call with the same settings has
+    finished are kept, unless their image or mask has changed since.
 
     Parameters
     ----------
@@ -79,6 +96,16 @@ def predict_folder(
         The crops are such squares already, and are shown as they are.
     save_grey : bool
         Write what the samples were decided from too, `grey/NAME_K.tif`, float32, 0 to 1.
+    store : "files" or "zarr"
+        Write the shapes as TIFF files, or pack them (`dispr.prediction.packed`).
+    shard : Shard, optional
+        The part of the cells to predict in this call, on this machine, say. What is drawn of each
+        cell does not depend on it.
+    inputs : mapping, optional
+        For the record: what the cells are from.
+    failures : Failures, optional
+        Receives the cells that cannot be read or used; `failures.csv` lists them. By default the
+        first one stops the run, before anything is computed.
     remarks : mapping of str to str, optional
         By name, what else to beware of in a cell; part of its warning.
     command : str
@@ -89,7 +116,7 @@ def predict_folder(
 
     Returns
     -------
-    list of dict
+    Predicted
         The rows of `predictions.csv`: name, class, group (where there are groups), samples,
         seed, sampler, steps, ellipsoid_volume_voxels (`ellipsoid_volume`), volume_voxels of the
         consensus, mean and standard deviation (n - 1; empty for one sample) of the samples'
@@ -111,248 +138,260 @@ def predict_folder(
     Raises
     ------
     FileError
-        If a file cannot be read or written.
+        If a file cannot be read or written, or no cell can.
     ConfigError
-        If a setting is invalid, or the folder holds predictions with other settings.
+        If a setting is invalid, the folder holds predictions with other settings, or another
+        process writes to it.
     """
     settings = settings or PredictionSettings()
     settings.check(model.config)
     _refuse_namesakes(files)
-    cells, known, squares, told, sizes, shapes = _read(model, files, settings, framed, progress)
-    sampler = settings.sampler or model.config.sampler
-    steps = str(settings.steps or model.config.sampling_steps)
-    drawing = {
-        "drawing": DRAWING,
-        "model": fingerprint(model.network),
-        "precision": model.precision,
-        "ensemble": model.samples_of(settings.ensemble),
-        "seed": settings.seed,
-        "sampler": "" if model.config.deterministic else sampler,
-        "steps": "" if model.config.deterministic else steps,
-    }
-    digests = {
-        file.name: cell_digest(cell.image, cell.mask, planes)
-        for file, cell, planes in zip(files, cells, known, strict=True)
-    }
-    intervals = None if model.intervals is None else model.intervals.to_dict()
-    about = {"dispr": __version__, "intervals": intervals, "made": _made(model, command)}
-    drawn = PredictionFolder(out)
-    same = _begin(drawn, drawing, about, digests, sizes, squares, shapes)
-    looks = _familiarity(model, cells)
-    for name, warning in told.items():
-        all_told = (warning, (remarks or {}).get(name, ""), looks[name]["warning"])
-        looks[name]["warning"] = " ".join(filter(None, all_told))
+    failures = Failures(strict=True) if failures is None else failures
+    frame = None if framed else common_frame(model, files, settings, failures)
+    for note in () if frame is None else frame.notes:
+        progress.note(note)
+    reader = CellReader(model, frame, settings.pixel_size, remarks)
+    for file in (shard.of(files) if shard else files) if failures.strict else ():
+        reader.read(file)  # so that nothing is computed if one of them cannot be used
+    if shard is not None:
+        shard.refuse_empty(len(files))
+    with hold(out):
+        run = _Run(model, files, out, settings, reader, save_grey, store, shard, failures, progress)
+        return run.run(command, inputs or {})
 
-    # Of the square that the shapes' 64 x 64 columns stand on, in pixels of the crop.
-    place = {
-        name: {"frame_y_px": square.y, "frame_x_px": square.x, "frame_px": square.edge}
-        for name, square in squares.items()
-    }
 
-    count = model.samples_of(settings.ensemble)
-    grouped = any(file.group for file in files)
-    rows: dict[str, dict[str, Any]] = {}
-    todo: list[int] = []
+class _Run:
+    """One call of `predict_folder`."""
 
-    report = progress.counter("Predicting", len(files))
-
-    def finish(i: int, prediction: Prediction) -> None:
-        name = files[i].name
-        prediction = replace(prediction, warning=looks[name]["warning"])
-        volumes = prediction.samples.sum(axis=(1, 2, 3))
-        several = len(volumes) > 1
-        rows[name] = {
-            "name": name,
-            "class": parse_name(name).cell_class or "",
-            **({"group": files[i].group} if grouped else {}),
-            "samples": len(prediction.samples),
-            **{key: drawing[key] for key in ("seed", "sampler", "steps")},
-            "ellipsoid_volume_voxels": ellipsoid_volume(cells[i].mask),
-            "volume_voxels": int(prediction.consensus.sum()),
-            "volume_mean_voxels": round(float(volumes.mean()), 1),
-            "volume_sd_voxels": round(float(volumes.std(ddof=1)), 1) if several else "",
-            "boundary_voxels": surface(prediction.consensus),
-            **_intervals(prediction),
-            "fragment_share": round(max(map(fragment_share, prediction.samples)), 5),
-            **({"sections": 1 + len(known[i])} if any(known) else {}),
-            **place[name],
-            **looks[name],
+    def __init__(
+        self,
+        model: Model,
+        files: Sequence[CellFiles],
+        out: Path,
+        settings: PredictionSettings,
+        reader: CellReader,
+        save_grey: bool,
+        store: str,
+        shard: Shard | None,
+        failures: Failures,
+        progress: Progress,
+    ) -> None:
+        self.model, self.settings, self.reader = model, settings, reader
+        self.files = files if shard is None else shard.of(files)
+        self.inputs = {
+            **names_record([*failures.names, *(file.name for file in files)]),
+            **({} if shard is None else {"shard": str(shard)}),
         }
-        rows[name] |= _micrometres(rows[name], prediction.voxel_size)
+        self.save_grey, self.failures, self.progress = save_grey, failures, progress
+        self.count = model.samples_of(settings.ensemble)
+        self.grouped = any(file.group for file in files)
+        self.planes = any(file.planes for file in files)
+        sampler = settings.sampler or model.config.sampler
+        steps = str(settings.steps or model.config.sampling_steps)
+        self.drawing = {
+            "drawing": DRAWING,
+            "model": fingerprint(model.network),
+            "precision": model.precision,
+            "ensemble": self.count,
+            "seed": settings.seed,
+            "sampler": "" if model.config.deterministic else sampler,
+            "steps": "" if model.config.deterministic else steps,
+            "store": store,
+        }
+        self.drawn = _claimed(out, self.drawing)
+        self.mark = mark_of_rows(model, self.grouped, self.planes)
+        self.source = f"{reader.frame and reader.frame.key} {settings.pixel_size}"
+        self.finished: list[str] = []
 
-    for i, file in enumerate(files):
-        before = None
-        if file.name in same:
-            before = drawn.finished(file.name, count)
-        if save_grey and not drawn.has_grey(file.name, count):
-            before = None
-        if before is None:
-            todo.append(i)
-        else:
-            size = sizes[file.name]
-            if not _states(drawn.spacing(file.name), size):
-                drawn.write(file.name, *before, size, drawn.grey(file.name, count))
-            finish(i, Prediction(*before, model.intervals, size))
-            report(1.0)
-    share = 1 / (count * model.evaluations(settings.steps))
-    try:
-        if todo:
-            predictions = model.predict_each(
-                np.stack([cells[i].image for i in todo]),
-                np.stack([cells[i].mask for i in todo]),
-                settings,
-                classes=[parse_name(files[i].name).cell_class for i in todo]
-                if model.config.num_classes
-                else None,
-                voxel_sizes=[sizes[files[i].name] for i in todo],
-                known=[known[i] for i in todo],
-                keep_grey=save_grey,
+    def run(self, command: str, inputs: Mapping[str, Any]) -> Predicted:
+        """Keep what is there, and predict the rest."""
+        stale, todo = self._plan()
+        self._record(command, inputs, whole=not todo)
+        report = self.progress.counter("Predicting", len(self.files))
+        for _ in range(len(self.files) - len(stale) - len(todo)):
+            report()
+        busy = None
+        try:
+            for file in stale:
+                self._renew(file)
+                report()
+            if todo:
+                busy = self._predict(todo, report)
+        finally:
+            # The table of an interrupted run lists what is there.
+            self.drawn.shapes.flush()
+            self._write_table()
+        self.failures.write(self.drawn.path / FAILURES)
+        self.failures.raise_if_none_left(len(self.finished))
+        done = set(self.finished)
+        rows = Predicted(self.drawn, [file.name for file in self.files if file.name in done])
+        rows.busy = busy
+        return rows
+
+    def _plan(self) -> tuple[list[CellFiles], list[CellFiles]]:
+        """Look at what is there of each cell, and remove what is of other inputs.
+
+        Returns
+        -------
+        stale : list of CellFiles
+            Cells with shapes whose row is of earlier settings.
+        todo : list of CellFiles
+            Cells to predict.
+        """
+        stale: list[CellFiles] = []
+        todo: list[CellFiles] = []
+        changed: list[str] = []
+        for file in self.files:
+            entry = self.drawn.cells.get(file.name) or {}
+            if not entry:
+                todo.append(file)
+                continue
+            with self.failures.of(file.name, sources(file)):
+                kept = self._kept(file, entry)
+                if kept is None:
+                    todo.append(file)
+                    changed.append(file.name)
+                elif kept:
+                    self.finished.append(file.name)
+                else:
+                    stale.append(file)
+        # Nothing of another image must be taken for this one's if this call is cut short: its row,
+        # its shapes and its entry go in this order.
+        if changed:
+            self._write_table(without=set(changed))
+        anew = changed if self.drawn.shapes.is_empty() else [file.name for file in todo]
+        for name in anew:
+            self.drawn.shapes.remove(name, self.count)
+        if changed:
+            self.drawn.cells.append({name: {} for name in changed})
+        return stale, todo
+
+    def _kept(self, file: CellFiles, entry: Mapping[str, Any]) -> bool | None:
+        """Tell whether shapes are of these inputs, and their row of these settings.
+
+        None where the shapes are of others, or not all are there.
+        """
+        shapes = self.drawn.shapes
+        source = source_digest(file, self.source)
+        seen = None
+        if entry.get("source") != source:
+            seen = self.reader.read(file)
+            if seen.digest != entry.get("digest"):
+                return None
+        if not shapes.has(file.name, self.count, self.save_grey):
+            return None
+        shapes.check(file.name, self.count)
+        fresh = seen is None and entry.get("row") and entry.get("mark") == self._mark(file)
+        return bool(fresh)
+
+    def _mark(self, file: CellFiles) -> str:
+        return f"{self.mark} {file.group} {self.reader.remarks.get(file.name, '')}"
+
+    def _record(self, command: str, inputs: Mapping[str, Any], whole: bool) -> None:
+        """Write what the shapes are drawn with, and by which commands."""
+        model, before = self.model, self.drawn.settings
+        intervals = None if model.intervals is None else model.intervals.to_dict()
+        made = _made(model, command)
+        runs = list(before.get("made", {}).get("runs", []))  # what drew the shapes that are kept
+        made["runs"] = runs if whole and runs else [*runs, *made["runs"]]
+        about = {"dispr": __version__, "intervals": intervals, "made": made}
+        about["inputs"] = {**inputs, **self.inputs}
+        self.drawn.write_settings({**self.drawing, **about})
+
+    def _renew(self, file: CellFiles) -> None:
+        """Write the row of a cell anew, whose shapes are kept."""
+        shapes = self.drawn.shapes
+        with self.failures.of(file.name, sources(file)):
+            seen = self.reader.read(file)
+            samples = np.stack([shapes.sample(file.name, k) for k in range(self.count)])
+            probability = shapes.probability(file.name)
+            size = seen.section.voxel_size
+            prediction = Prediction(samples, probability, self.model.intervals, size)
+            if not _states(shapes.spacing(file.name), size):
+                prediction = replace(prediction, grey=shapes.grey(file.name, self.count))
+                self._finish(seen, prediction)
+            else:
+                self._finish(seen, prediction, write=False)
+
+    def _predict(self, todo: Sequence[CellFiles], report: Any) -> float:
+        """Predict cells; give the share of the time for which the network computed."""
+        self.drawn.shapes.plan([file.name for file in todo])
+        share = 1 / (self.count * self.model.evaluations(self.settings.steps))
+        behind = Behind(BEHIND)
+        start = time.perf_counter()
+        ahead = Ahead(map(self._read, todo), BEHIND + self.settings.batch_size)
+        with behind, ahead:
+            taken: deque[SeenCell] = deque()
+
+            def sections() -> Iterator[Section]:
+                for file, seen in ahead:
+                    if seen is None:
+                        behind.put(partial(self.drawn.shapes.leave, file.name))
+                        report()
+                        continue
+                    taken.append(seen)
+                    yield seen.section
+
+            predictions = self.model.predict_stream(
+                sections(),
+                self.settings,
+                keep_grey=self.save_grey,
                 on_step=lambda shapes: report(shapes * share),
             )
-            for i, prediction in zip(todo, predictions, strict=True):
-                name = files[i].name
-                drawn.write(
-                    name,
-                    prediction.samples,
-                    prediction.probability,
-                    prediction.voxel_size,
-                    prediction.grey,
-                )
-                finish(i, prediction)
-    finally:
-        # The table of an interrupted run lists what is there.
-        table = [rows[file.name] for file in files if file.name in rows]
-        others = [
-            row
-            for row in drawn.rows()
-            if row["name"] not in digests and drawn.probability_path(row["name"]).is_file()
-        ]
-        if table:
-            write_csv(out / TABLE, [*others, *table])
-    return table
+            for prediction in predictions:
+                behind.put(partial(self._finish, taken.popleft(), prediction))
+        return 1 - (ahead.waited + behind.waited) / (time.perf_counter() - start)
 
+    def _read(self, file: CellFiles) -> tuple[CellFiles, SeenCell | None]:
+        """Read a cell; give None where that fails."""
+        with self.failures.of(file.name, sources(file)):
+            return file, self.reader.read(file)
+        return file, None
 
-def _read(
-    model: Model,
-    files: Sequence[CellFiles],
-    settings: PredictionSettings,
-    framed: bool,
-    progress: Progress,
-) -> tuple[
-    list[Cell],
-    list[dict[int, np.ndarray]],
-    dict[str, Square],
-    dict[str, str],
-    dict[str, float | None],
-    dict[str, list[int]],
-]:
-    """Read cells as the model is shown them.
-
-    Returns
-    -------
-    cells : list of Cell
-        Without objects.
-    known : list of dict of int to ndarray
-        Masks of the further planes of each, (64, 64) uint8, by their numbers.
-    squares : dict of str to Square
-        The part of its crop that a cell is shown in.
-    warnings : dict of str to str
-        What a user must know of each cell.
-    sizes : dict of str to (float or None)
-        Edge of its voxels in um.
-    shapes : dict of str to [int, int]
-        Rows and columns of its crop.
-    """
-    crops = [read_crop(file, settings.pixel_size) for file in files]
-    try:
-        if framed:
-            squares = tuple(whole_square(crop.shape) for crop in crops)
-            framing = Framing(squares, ("",) * len(crops))
-        else:
-            framing = frame_crops(crops, model.frame, settings.frame)
-        arrays = [shown(crop, square) for crop, square in zip(crops, framing.squares, strict=True)]
-        known = [
-            _read_planes(file, crop, square)
-            for file, crop, square in zip(files, crops, framing.squares, strict=True)
-        ]
-    except ArrayError as error:
-        raise FileError(str(error)) from error
-    for note in framing.notes:
-        progress.note(note)
-    names = [file.name for file in files]
-    found = list(zip(names, crops, framing.squares, strict=True))
-    return (
-        [Cell(name, *pair) for name, pair in zip(names, arrays, strict=True)],
-        known,
-        {name: square for name, _, square in found},
-        dict(zip(names, framing.warnings, strict=True)),
-        {name: _voxel_size(crop, square) for name, crop, square in found},
-        {name: list(crop.shape) for name, crop, _ in found},
-    )
-
-
-def _voxel_size(crop: Crop, square: Square) -> float | None:
-    return None if crop.pixel_size is None else crop.pixel_size * square.edge / SIZE
-
-
-def _read_planes(file: CellFiles, crop: Crop, square: Square) -> dict[int, np.ndarray]:
-    """Read the masks of a cell's further planes as the model is shown them."""
-    by_number = {p.plane: p.mask for p in file.planes if p.plane is not None}
-    by_height = {p.height_um: p.mask for p in file.planes if p.plane is None}
-    if len(by_number) + len(by_height) < len(file.planes):
-        raise FileError(f"{TABLE_OF_PLANES} gives two masks for one plane of {file.name}.")
-    try:
-        found = numbered_planes(by_number, by_height, _voxel_size(crop, square))
-    except ConfigError as error:
-        raise FileError(f"{TABLE_OF_PLANES}, cell {file.name}: {error}") from error
-    return {
-        number: plane_shown(crop, read_numbers(path), square, str(path))
-        for number, path in found.items()
-    }
-
-
-def _familiarity(model: Model, cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
-    """Give the columns that say how like the training cells each cell is, by its name."""
-    reference = familiarity_of(model.about)
-    if reference is None:
-        return {cell.name: {"familiarity": "", "warning": ""} for cell in cells}
-    looks = describe_all([cell.image for cell in cells], [cell.mask for cell in cells])
-    scores = reference.score_looks(looks)
-    return {
-        cell.name: {
-            "familiarity": round(float(score), 3),
-            "warning": reference.warning_of(seen),
+    def _finish(self, seen: SeenCell, prediction: Prediction, write: bool = True) -> None:
+        """Write what is known of a cell: its shapes, and then its entry."""
+        name, square = seen.file.name, seen.square
+        prediction = replace(prediction, warning=seen.warning)
+        entry = {
+            "digest": seen.digest,
+            "source": source_digest(seen.file, self.source),
+            "mark": self._mark(seen.file),
+            "voxel_size_um": seen.section.voxel_size,
+            "square": [square.y, square.x, square.edge, list(seen.shape)],
+            "row": row_of(seen, prediction, self.drawing, self.grouped, self.planes),
         }
-        for cell, seen, score in zip(cells, looks, scores, strict=True)
-    }
+        self.drawn.shapes.finish(name, prediction if write else None, entry)
+        self.finished.append(name)
+
+    def _write_table(self, without: Collection[str] = ()) -> None:
+        """Write the table: first the cells of other calls whose shapes are there."""
+        here = {file.name for file in self.files}
+        others = sorted(set(self.drawn.cells) - here)
+        if others:
+            there = set(self.drawn.shapes.names())
+            others = [name for name in others if name in there]
+        names = [*others, *(file.name for file in self.files if file.name not in without)]
+        self.drawn.write_table(names)
 
 
-def _intervals(prediction: Prediction) -> dict[str, Any]:
-    """Give the columns of ranges and intervals; empty ones where there are none."""
-    intervals = None if prediction.warning else prediction.intervals
-    columns: dict[str, Any] = {}
-    for quantity in COUNTS:
-        low, high = NOWHERE if intervals is None else prediction.interval(quantity)
-        least, most = prediction.sample_range(quantity)
-        for side, end in {"min": least, "max": most, "low": low, "high": high}.items():
-            columns[f"{quantity}_{side}_voxels"] = "" if math.isnan(end) else round(end, 1)
-    return columns | {"calibrated": calibrated(intervals, len(prediction.samples))}
-
-
-def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any]:
-    """Give the columns of volumes in um3; none without a voxel size.
-
-    There are none of the surface: a number of boundary voxels is not an area.
-    """
-    if voxel_size is None:
-        return {}
-    found: dict[str, Any] = {"voxel_size_um": float(f"{voxel_size:.6g}")}
-    ends = ("", "_mean", "_sd", "_min", "_max", "_low", "_high")
-    for kind in ("ellipsoid_volume", *(f"volume{end}" for end in ends)):
-        voxels = row[f"{kind}_voxels"]
-        value = "" if voxels == "" else float(f"{voxels * voxel_size**3:.6g}")
-        found[f"{kind}_um3"] = value
-    return found
+def _claimed(out: Path, drawing: dict[str, Any]) -> PredictionFolder:
+    """Claim the folder, or make sure that it holds a run with the same settings."""
+    drawn = PredictionFolder(out)
+    before = drawn.settings
+    if changes(before, drawing, absent=MISSING):
+        if drawn.has_shapes():
+            taken_up(out / SETTINGS, "predictions", drawing, MISSING)
+        # It is a record of nothing.
+        for name in (SETTINGS, CELLS, TABLE):
+            (out / name).unlink(missing_ok=True)
+    make_folder(out)
+    guard(out)
+    drawn = PredictionFolder(out)
+    if not drawn.settings:
+        drawn.write_settings(drawing)
+        drawn = PredictionFolder(out)
+    drawn.adopt()
+    return drawn
 
 
 def _states(stated: Spacing | None, voxel_size: float | None) -> bool:
@@ -379,63 +418,6 @@ def _refuse_namesakes(files: Sequence[CellFiles]) -> None:
             "and their results would have the same file name on Windows and macOS; rename one of "
             "them."
         )
-
-
-def _begin(
-    drawn: PredictionFolder,
-    settings: dict[str, Any],
-    about: dict[str, Any],
-    digests: dict[str, str],
-    sizes: dict[str, float | None],
-    squares: dict[str, Square],
-    shapes: dict[str, list[int]],
-) -> set[str]:
-    """Claim the folder, or make sure that it holds a run with the same settings.
-
-    Returns the names of the cells whose image and mask are those of an earlier call.
-    """
-    record = drawn.path / SETTINGS
-    before = drawn.settings
-    if changes(before, settings, absent=MISSING):
-        if drawn.has_shapes():
-            taken_up(record, "predictions", settings, MISSING)
-        before = {}  # a record of nothing
-    make_folder(drawn.path)
-    guard(drawn.path)
-    known: dict[str, str] = before.get("cells", {})
-    same = {name for name, digest in digests.items() if known.get(name) == digest}
-    # Nothing of another image must be taken for this one's if this call is cut short: its row, its
-    # shapes and the record go in this order.
-    rows = drawn.rows()
-    kept = [row for row in rows if row["name"] in same or _is_other(drawn, row["name"], digests)]
-    if len(kept) < len(rows):
-        if kept:
-            write_csv(drawn.path / TABLE, kept)
-        else:
-            (drawn.path / TABLE).unlink()
-    for name in digests.keys() - same:
-        drawn.remove(name, int(before.get("ensemble", settings["ensemble"])))
-    if before:  # what drew the shapes that are kept is named too
-        runs = list(before.get("made", {}).get("runs", []))
-        whole = digests.keys() <= same and all(
-            drawn.probability_path(name).is_file() for name in digests
-        )
-        about["made"]["runs"] = runs if whole and runs else [*runs, *about["made"]["runs"]]
-    others = {n: at for n, at in before.get("squares", {}).items() if n not in digests}
-    cells = {
-        **about,
-        "cells": {**known, **digests},
-        "voxel_sizes_um": {**before.get("voxel_sizes_um", {}), **sizes},
-        "squares": others
-        | {name: [at.y, at.x, at.edge, shapes[name]] for name, at in squares.items()},
-    }
-    drawn.write_settings({**settings, **cells})
-    return same
-
-
-def _is_other(drawn: PredictionFolder, name: str, digests: Mapping[str, str]) -> bool:
-    """Tell whether the row of a cell that is not predicted now is still of something."""
-    return name not in digests and drawn.probability_path(name).is_file()
 
 
 def _made(model: Model, command: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dispr.intervals.ensemble import summarise
 from dispr.intervals.rules import calibrated
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, Unit
 from dispr.morphology.shape import UNIT, shape_values
-from dispr.prediction.files import PredictionFolder
+from dispr.prediction.files import opened
 from dispr.report.coding import (
     mask_bits,
     packed,
@@ -65,7 +65,7 @@ def report_cell(source: Source) -> CellReport:
     FileError
         If a file is missing or cannot be read.
     """
-    drawn = PredictionFolder(source.folder)
+    drawn = opened(source.folder)
     samples = drawn.samples(source.name)
     probability = drawn.probability(source.name)
     spacing = drawn.spacing(source.name)
@@ -78,7 +78,7 @@ def report_cell(source: Source) -> CellReport:
         truth = binarise(read_framed_obj(source.truth, drawn.grid(source.name)))
     spread = surface_spread(samples)
     row = _measured(source, len(samples), spacing, unit)
-    fitted = _calibrated(source, row is not None)
+    fitted = _calibrated(source, row is not None, len(samples))
     if row is None:
         row = _ensemble(source, samples, probability > 0.5, spacing, unit)
     measures = _measures(row, truth, spacing, unit)
@@ -126,7 +126,7 @@ def _coded(
     shapes = [*samples, *([] if truth is None else [truth])]
     parts: dict[str, bytes] = {}
     if source.section is not None:
-        cell = read_framed(source.section, PredictionFolder(source.folder).square(source.item.name))
+        cell = read_framed(source.section, opened(source.folder).square(source.item.name))
         parts["image"] = cell.image.tobytes()
         parts["mask"] = mask_bits(cell.mask > 127)
     parts["shapes"] = shape_planes(shapes)
@@ -207,14 +207,14 @@ def _mean_on_surface(spread: np.ndarray, body: np.ndarray) -> float:
     return float(spread[rim].mean()) if rim.any() else 0.0
 
 
-def _calibrated(source: Source, measured: bool) -> str:
+def _calibrated(source: Source, measured: bool, samples: int) -> str:
     """Say which intervals were fitted to known cells: "all", "volume" or "none" of them.
 
     Where measures at hand are shown, these say it.
     """
     if measured and source.measured is not None:
         return source.measured.get("calibrated") or "none"
-    return calibrated(source.item.intervals, len(source.item.paths) - 1)
+    return calibrated(source.item.intervals, samples)
 
 
 def rounded(value: float) -> float | None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispr.cells.folder import CellFiles, find_cells, tiff_files
-from dispr.checksums import files_digest
 from dispr.errors import FileError
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import read_record
-from dispr.measurements.inputs import Item, find_items, with_intervals
+from dispr.measurements.inputs import Item, contents, find_items, with_intervals
 from dispr.prediction.files import AGAIN, TABLE, PredictionFolder
 from dispr.records import read_csv
 
@@ -103,8 +102,7 @@ def find_sources(
     ]
     return [
         replace(source, measured=measured[source.name])
-        if source.name in measured
-        and made_from.get(source.name, ("",))[0] == files_digest(source.item.paths)
+        if source.name in measured and made_from.get(source.name, ("",))[0] == contents(source.item)
         else source
         for source in found
     ]

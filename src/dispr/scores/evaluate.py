@@ -17,7 +17,7 @@ from dispr.cells.folder import find_cells, one_each, tiff_files
 from dispr.cells.read import read_framed_obj, read_mask, read_obj
 from dispr.errors import FileError
 from dispr.morphology.voxels import surface, volume
-from dispr.prediction.files import PredictionFolder
+from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.scores.baselines import GEOMETRIC
@@ -231,7 +231,7 @@ def _score_cell(
     task: tuple[Path, str, Path, Path | None, Path | None],
 ) -> list[dict[str, Any]]:
     predictions, name, obj, mask, similar = task
-    drawn = PredictionFolder(predictions)
+    drawn = opened(predictions)
     truth = binarise(read_framed_obj(obj, drawn.grid(name)))
     known: Measures = measure(truth)  # once for all shapes: it is half of the work
 

@@ -9,6 +9,7 @@ from dispr._version import __version__
 from dispr.cells.folder import CellFiles
 from dispr.checksums import guard
 from dispr.errors import ConfigError
+from dispr.prediction.files import is_prediction
 from dispr.progress import SILENT, Progress
 from dispr.study.classifier import recipe_of
 from dispr.study.cross_validation import FoldResult, classify_folds
@@ -99,7 +100,7 @@ def classify(
         )
     remarks = []
     if settings.unseen:
-        if predictions is None or not (predictions / "probability").is_dir():
+        if predictions is None or not is_prediction(predictions):
             raise ConfigError("--unseen needs one folder of predictions of a single model.")
         known = read_predictions(predictions, weights, settings.unrelated)
         left = set(leave_out_seen([file.name for file in files], known))

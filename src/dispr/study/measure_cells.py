@@ -12,7 +12,7 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_image, read_mask, read_obj
 from dispr.checksums import files_digest
 from dispr.errors import FileError
-from dispr.prediction.files import PredictionFolder
+from dispr.prediction.files import opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
@@ -41,19 +41,24 @@ class Task:
     name : str
         The cell.
     paths : tuple of Path
-        The files that it is measured from.
+        The files that it is measured from; none of predicted shapes.
+    folder : Path, optional
+        The prediction.
     published : bool
         Measure the published set of features.
     """
 
     kind: str
     name: str
-    paths: tuple[Path, ...]
+    paths: tuple[Path, ...] = ()
     published: bool = False
+    folder: Path | None = None
 
     def digest(self) -> str:
         """Give a checksum of what the result depends on; FileError if a file cannot be read."""
         about = (self.kind, self.published, fingerprint(self.published))
+        if self.folder is not None:
+            return opened(self.folder).shapes.digest(self.name, repr(about))
         return files_digest(self.paths, repr(about))
 
 
@@ -74,11 +79,8 @@ def tasks_of(
         paths = [(obj_of(file),) for file in files]
     elif folder is None:
         paths = [(file.mask,) for file in files]
-    elif kind == CONSENSUS:
-        paths = [(PredictionFolder(folder).probability_path(file.name),) for file in files]
     else:
-        found = PredictionFolder(folder).sample_paths([file.name for file in files])
-        paths = [tuple(found[file.name]) for file in files]
+        return [Task(kind, file.name, (), published, folder) for file in files]
     return [Task(kind, f.name, of, published) for f, of in zip(files, paths, strict=True)]
 
 
@@ -158,17 +160,17 @@ def _measure(task: Task) -> list[dict[str, float]]:
 
 
 def _bodies(task: Task) -> Sequence[np.ndarray]:
-    path = task.paths[0]
     if task.kind == TRUTH:
-        return [binarise(read_obj(path))]
-    if task.kind not in (CONSENSUS, SAMPLES):
-        return [GEOMETRIC[task.kind](read_mask(path))]
-    drawn = PredictionFolder(path.parents[1])
+        return [binarise(read_obj(task.paths[0]))]
+    if task.folder is None:
+        return [GEOMETRIC[task.kind](read_mask(task.paths[0]))]
+    drawn = opened(task.folder)
     if task.kind == SAMPLES:
         return list(drawn.samples(task.name))
     probability = drawn.probability(task.name)
     if not probability.any():
-        raise FileError(f"{path} is an empty shape; predict it again.")
+        where = drawn.shapes.where(task.name)
+        raise FileError(f"{where} is an empty shape of {task.name}; predict it again.")
     # Where no voxel is in most samples, the likeliest ones stand for the cell.
     most = probability > 0.5
     return [most if most.any() else probability == probability.max()]

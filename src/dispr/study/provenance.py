@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
 from dispr.model.seen import seen_cells
-from dispr.prediction.files import SETTINGS, PredictionFolder
+from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.study.folds import Fold, Split
 
 
@@ -110,7 +110,7 @@ def predictions_by_fold(
     ConfigError
         If a model saw a test cell of its fold, or is not that of the predictions.
     """
-    if (folder / "probability").is_dir():
+    if is_prediction(folder):
         one = read_predictions(folder, _one_file(weights), unrelated)
         found = {fold.key: one for fold in split}
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PUBLISHED, Frame
 from dispr.cells.metadata import find_pixel_size
 from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
+from dispr.failures import TABLE as FAILURES
+from dispr.failures import Failures
 from dispr.files import write_csv, write_tiff
 from dispr.labelled.field.meshes import check_meshes, write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
@@ -28,12 +30,13 @@ from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, wri
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.read import read_image, read_labels
+from dispr.locks import hold
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
-from dispr.prediction.files import SETTINGS, PredictionFolder
+from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
 from dispr.prediction.settings import PredictionSettings
@@ -282,17 +285,21 @@ def predict_fields(
     out: Path,
     settings: FieldSettings | None = None,
     *,
+    failures: Failures | None = None,
     progress: Progress = SILENT,
     **options: Any,
 ) -> list[Row]:
     """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
 
-    All fields are read and checked before anything is computed. Those without cells are left out.
+    Fields without cells are left out.
 
     Parameters
     ----------
     model, fields, out, settings, progress
         As for `predict_field_files`.
+    failures : Failures, optional
+        Receives the fields that cannot be read or used. By default the first one stops the run,
+        before anything is computed.
     **options
         Its other arguments.
 
@@ -301,26 +308,43 @@ def predict_fields(
     list of dict
         The rows of all fields, each with the name of its field.
     """
-    kept: list[tuple[FieldFiles, PreparedField | None]] = []
+    failures = Failures(strict=True) if failures is None else failures
+    prepared = _prepared(model, fields, settings or FieldSettings(), failures, progress)
+    rows: list[Row] = []
+    done = 0
+    with hold(out):
+        for files, field in list(prepared) if failures.strict else prepared:
+            found = predict_field_files(
+                model, files, out / files.name, settings, field=field, progress=progress, **options
+            )
+            rows += [{"field": files.name, **row} for row in found]
+            done += 1
+        failures.raise_if_none_left(done)
+        if not done:
+            raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
+        write_csv(out / TABLE, rows)
+        failures.write(out / FAILURES)
+    return rows
+
+
+def _prepared(
+    model: Model,
+    fields: Sequence[FieldFiles],
+    settings: FieldSettings,
+    failures: Failures,
+    progress: Progress,
+) -> Iterator[tuple[FieldFiles, PreparedField | None]]:
+    """Read fields; those that there is no room for, all being read at once, are read again."""
     room = KEPT
     for files in fields:
-        try:
-            field = read_prepared(files, settings or FieldSettings(), model.frame)
-        except NoCellsError as error:
-            progress.note(f"{files.name} was skipped. {error}")
-            continue
-        room -= field.image.nbytes + field.labels.nbytes
-        kept.append((files, field if room >= 0 else None))
-    if not kept:
-        raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
-    rows: list[Row] = []
-    for files, known in kept:
-        found = predict_field_files(
-            model, files, out / files.name, settings, field=known, progress=progress, **options
-        )
-        rows += [{"field": files.name, **row} for row in found]
-    write_csv(out / TABLE, rows)
-    return rows
+        with failures.of(files.name, list(filter(None, (files.image, files.labels, files.mask)))):
+            try:
+                field = read_prepared(files, settings, model.frame)
+            except NoCellsError as error:
+                progress.note(f"{files.name} was skipped. {error}")
+                continue
+            room -= field.image.nbytes + field.labels.nbytes
+            yield files, field if room >= 0 or not failures.strict else None
 
 
 def _relative(image: Path, out: Path) -> str:
@@ -347,7 +371,7 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
             raise ConfigError(
                 f"{out / CROPS} exists but does not belong to a field; choose another folder."
             )
-        if (out / SETTINGS).exists() or (out / "probability").exists():
+        if is_prediction(out) or (out / SETTINGS).exists():
             raise ConfigError(f"{out} contains predictions of single cells; choose another folder.")
     begin(path, record)
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from dispr.arguments import one_of
 from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
-from dispr.checksums import files_digest
 from dispr.labelled.field.prepare import PreparedField
-from dispr.prediction.files import PredictionFolder
+from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
@@ -94,11 +93,8 @@ def write_field_meshes(
     depth = max((cell.square.edge for cell in cells), default=SIZE)
     names = [cell.name for cell in cells]
     drawn = PredictionFolder(out)
-    samples = drawn.sample_paths(names)
     about = repr((form, field.pixel_size))
-    marks = {
-        name: files_digest([drawn.probability_path(name), *samples[name]], about) for name in names
-    }
+    marks = {name: drawn.shapes.digest(name, about) for name in names}
     record = out / RECORD
     before = read_json(record, remedy="remove it to mesh again") if record.is_file() else {}
     paths = {name: out / MESHES / f"{name}.{form}" for name in names}
@@ -132,12 +128,12 @@ def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None
 
 
 def _write(task: PlacedMesh) -> None:
-    probability = PredictionFolder(task.folder).probability(task.name)
+    probability = opened(task.folder).probability(task.name)
     if not (probability > 0.5).any():
         task.path.unlink(missing_ok=True)
         return
     edge = task.square.edge / SIZE * (task.pixel_size or 1.0)
     coloured = task.path.suffix[1:] in COLOURED
-    samples = PredictionFolder(task.folder).samples(task.name) if coloured else None
+    samples = opened(task.folder).samples(task.name) if coloured else None
     mesh = mesh_of(probability, (edge,) * 3, samples)
     placed_mesh(mesh, task.square, task.depth, task.pixel_size).save(task.path)

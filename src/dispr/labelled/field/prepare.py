@@ -191,7 +191,7 @@ def prepare_field(
         whole = [not cell.border for cell in found]
         frames = choose_frames([cell.extent for cell in found], whole, edge, frame, trained)
         if edge is not None and frame == "auto" and frames.rule == "field":
-            notes.append(scale_note(f" of {image_name}", frames, trained))
+            notes.append(scale_note(f" of {image_name}", frames.median, trained))
         cells, rule = _field_cells(found, frames, name, edge, trained), frames.rule
         if all(cell.refused for cell in cells):
             size = float(np.median([cell.extent for cell in found]))

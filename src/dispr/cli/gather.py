@@ -1,0 +1,75 @@
+"""`dispr gather`: join the shards of a prediction, or verify them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dispr.cli.options import Name, out_option
+from dispr.cli.progress import Bars
+from dispr.cli.say import partly, result
+
+
+@click.command()
+@click.argument("parts", nargs=-1, required=True, type=Name)
+@out_option(
+    "Folder to write the whole prediction to. Default: verify the parts only.", required=False
+)
+@click.option(
+    "--data",
+    type=Name,
+    default=None,
+    help="The cells that were predicted, to name those that are missing. Default: where they were "
+    "when they were predicted, if they still are there.",
+)
+@click.option(
+    "--store",
+    type=click.Choice(["files", "zarr"]),
+    default=None,
+    help="TIFF files for each cell, or all cells packed. Default: as the parts.",
+)
+def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store: str | None) -> int:
+    """Join PARTS, which dispr predict --shard wrote, and make sure that they are one whole.
+
+    PARTS are folders of predictions, or folders that hold several of them. Each cell of the data
+    must be there exactly once, predicted with the same settings and the same model; otherwise the
+    cells are named, and the exit code is 2. Cells that failed in their part are listed in
+    failures.csv, and the exit code is 3.
+    """
+    from dispr.failures import TABLE
+    from dispr.prediction.gather import find_parts, gather
+
+    found = find_parts(parts, _names(parts, data))
+    count = len(found.where)
+    if out is not None:
+        with Bars() as bars:
+            gather(found, out, store or "", bars)
+    where = f": {out}" if out is not None else ", each of them once."
+    result(
+        f"{len(found.folders)} parts, {count} cells{where}",
+        parts=len(found.folders),
+        cells=count,
+        failed=len(found.failures),
+        out=out,
+    )
+    return partly(found.failures, "cells", (out or Path("PART")) / TABLE)
+
+
+def _names(parts: tuple[Path, ...], data: Path | None) -> set[str] | None:
+    """Give the names of all cells of the inputs; None where these are not there any more."""
+    from dispr.cells.folder import find_cells
+    from dispr.errors import FileError
+    from dispr.failures import Failures
+    from dispr.prediction.gather import inputs_of
+
+    inputs = inputs_of(parts)
+    path, split = data or Path(inputs.get("data", "")), inputs.get("split")
+    failures = Failures()
+    try:
+        cells = find_cells(path, split=split, failures=failures)
+    except FileError:
+        if data is not None:
+            raise
+        return None
+    return {cell.name for cell in cells} | failures.names

@@ -1,0 +1,368 @@
+"""Predicted shapes packed in one Zarr store, instead of several files for each cell.
+
+`shapes.zarr` is a group of Zarr 3 with arrays whose first axis counts the cells: `samples`, the
+voxels of a row of X packed to bits; `counts`, in how many samples each voxel is (of deterministic
+networks, `probability`); and `grey` where that was asked for. A file, a shard, holds the cells of
+`CELLS_OF_SHARD` places. Where a cell is, and the checksums of its shapes, stand in its entry of
+`cells.jsonl`.
+
+Cells that are finished wait in `pending`, a file each, until all of their shard are; then the shard
+is written, then their entries, and then these files are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dispr.cells.spacing import Spacing
+from dispr.errors import ConfigError, FileError
+from dispr.files import atomic_path
+from dispr.journal import Journal
+from dispr.prediction.shapes import SHAPE
+
+if TYPE_CHECKING:
+    from dispr.prediction.prediction import Prediction
+
+STORE = "shapes.zarr"
+PENDING = "pending"
+
+CELLS_OF_SHARD = 128
+"""Cells whose shapes are in one file."""
+
+BITS = (*SHAPE[:2], SHAPE[2] // 8)
+
+AGAIN = "predict the cell again"
+
+Arrays = dict[str, np.ndarray]
+
+
+class PackedShapes:
+    """Shapes in `shapes.zarr`; see `dispr.prediction.shapes.Shapes`.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of the prediction.
+    settings : mapping
+        Its record.
+    cells : Journal
+        Where the entries of finished cells are.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any], cells: Journal) -> None:
+        self.path, self.cells = path, cells
+        self.ensemble = int(settings.get("ensemble", 1))
+        self._waiting: dict[str, int] = {}
+        self._expected: dict[int, set[str]] = {}
+        self._slots: dict[str, int] = {}
+        self._last: tuple[str, Arrays] | None = None
+
+    # Reading
+
+    def names(self) -> list[str]:
+        """List the cells that have shapes, by name."""
+        return sorted(name for name in self.cells if self._entry(name))
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing of any cell."""
+        pending = self.path / PENDING
+        return not any(map(self._entry, self.cells)) and not (
+            pending.is_dir() and any(pending.iterdir())
+        )
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        """Give the entry of a cell whose shapes are there; an empty one of others."""
+        entry = self.cells.get(name) or {}
+        return entry if "slot" in entry else {}
+
+    def has(self, name: str, count: int, grey: bool = False) -> bool:
+        """Tell whether a cell has `count` samples, and their occupancies if these are wanted."""
+        sums = self._entry(name).get("shapes", {})
+        return "samples" in sums and count == self.ensemble and (not grey or "grey" in sums)
+
+    def count(self, name: str) -> int:
+        """Count the samples of a cell."""
+        self._place(name)
+        return self.ensemble
+
+    def sample(self, name: str, k: int) -> np.ndarray:
+        """Read a sample of a cell, bool, (64, 64, 64)."""
+        bits = self._read(name)["samples"][k]
+        return np.unpackbits(bits, axis=-1).astype(bool)
+
+    def probability(self, name: str) -> np.ndarray:
+        """Read the ensemble mean of a cell, float32, (64, 64, 64), 0 to 1."""
+        arrays = self._read(name)
+        if "probability" in arrays:
+            return arrays["probability"]
+        return arrays["counts"].astype(np.float32) / np.float32(self.ensemble)
+
+    def grey(self, name: str, count: int) -> np.ndarray | None:
+        """Read the occupancies of a cell's samples, (K, 64, 64, 64); None unless all are there."""
+        return self._read(name).get("grey")
+
+    def spacing(self, name: str) -> Spacing | None:
+        """Give the size of a cell's voxels in um; None if it is not known."""
+        size = self._place(name).get("voxel_size_um")
+        return None if size is None else (size,) * 3
+
+    def digest(self, name: str, about: str = "") -> str:
+        """Give a checksum of a cell's samples and probability, and of what else it depends on."""
+        entry = self._place(name)
+        content = json.dumps([entry["shapes"], entry.get("voxel_size_um"), about], sort_keys=True)
+        return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    def check(self, name: str, count: int) -> None:
+        """Refuse the shapes of a cell if they were damaged since they were written."""
+        self._read(name)
+
+    def where(self, name: str) -> Path:
+        """Name the file that a cell's shapes are in, for messages."""
+        return self.path / STORE
+
+    def _place(self, name: str) -> dict[str, Any]:
+        entry = self._entry(name)
+        if not entry:
+            raise FileError(f"{self.path / STORE} holds no shapes of {name}; predict the cell.")
+        return entry
+
+    def _read(self, name: str) -> Arrays:
+        """Read all of a cell, and compare it with its checksums."""
+        entry = self._place(name)
+        key = f"{name} {entry['shapes']}"
+        if self._last is not None and self._last[0] == key:
+            return self._last[1]
+        store = self.path / STORE
+        found: Arrays = {}
+        for kind, digest in entry["shapes"].items():
+            try:
+                values = np.asarray(self._arrays[kind][entry["slot"]])
+            except Exception as error:  # zarr and its codecs raise many types
+                raise FileError(f"{store} is damaged at the cell {name}; {AGAIN}.") from error
+            if _digest(values) != digest:
+                raise FileError(f"{store} is damaged at the cell {name}; {AGAIN}.")
+            found[kind] = values
+        self._last = key, found
+        return found
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        """The arrays that are there, by what they hold."""
+        zarr = zarr_package()
+        path = self.path / STORE
+        found = {}
+        for kind in ("samples", "counts", "probability", "grey"):
+            if (path / kind / "zarr.json").is_file():
+                found[kind] = zarr.open_array(_store(path / kind), mode="r+")
+        return found
+
+    # Writing
+
+    def plan(self, names: Sequence[str]) -> None:
+        """Give cells that are about to be predicted their places.
+
+        Those that have one keep it; the others get the first that are free, in their order.
+        """
+        slots = {name: entry["slot"] for name in self.cells if (entry := self.cells.get(name))}
+        taken = set(slots.values())
+        free = (slot for slot in range(len(taken) + len(names)) if slot not in taken)
+        for name in names:
+            self._slots[name] = slots[name] if name in slots else next(free)
+            self._expected.setdefault(self._slots[name] // CELLS_OF_SHARD, set()).add(name)
+
+    def write(
+        self,
+        name: str,
+        samples: np.ndarray,
+        probability: np.ndarray,
+        voxel_size: float | None = None,
+        grey: np.ndarray | None = None,
+    ) -> None:
+        """Refuse: shapes are packed together with what is known of their cells."""
+        raise ConfigError("single cells are written as files; leave the store out.")
+
+    def finish(self, name: str, prediction: Prediction | None, entry: dict[str, Any]) -> None:
+        """Keep the shapes of a cell, and write them once all of their shard are finished."""
+        if prediction is None:
+            before = self._place(name)
+            self.cells.append({name: {**entry, **{k: before[k] for k in ("slot", "shapes")}}})
+            return
+        arrays = packed_arrays(prediction)
+        slot = self._slots[name]
+        entry = {**entry, "slot": slot, "shapes": {k: _digest(v) for k, v in arrays.items()}}
+        path = self.path / PENDING / f"{slot}.npz"
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            about = np.frombuffer(json.dumps([name, entry]).encode(), np.uint8)
+            np.savez_compressed(file, **{"about": about, **arrays})  # type: ignore[arg-type]
+        self._waiting[name] = slot
+        self.leave(name)
+
+    def leave(self, name: str) -> None:
+        """Take note that a cell is finished, or that it failed and will not be."""
+        shard = self._slots[name] // CELLS_OF_SHARD
+        left = self._expected.get(shard, set())
+        left.discard(name)
+        if not left:
+            self._expected.pop(shard, None)
+            self._write_shard(shard)
+
+    def flush(self) -> None:
+        """Write the shards of all cells that are finished."""
+        for shard in sorted({slot // CELLS_OF_SHARD for slot in self._waiting.values()}):
+            self._write_shard(shard)
+
+    def recover(self) -> None:
+        """Take over what a killed run had finished."""
+        folder = self.path / PENDING
+        for path in sorted(folder.glob("*.npz")) if folder.is_dir() else ():
+            found = _read_pending(path)
+            if found is None:
+                path.unlink()
+            else:
+                self._waiting[found[0]] = found[1]["slot"]
+        self.flush()
+
+    def remove(self, name: str, count: int) -> None:
+        """Do nothing: a place is read only where the entry of a cell says so."""
+
+    def _write_shard(self, shard: int) -> None:
+        names = [n for n, slot in self._waiting.items() if slot // CELLS_OF_SHARD == shard]
+        if not names:
+            return
+        first = shard * CELLS_OF_SHARD
+        found = {}
+        for name in names:
+            read = _read_pending(self._pending(self._waiting[name]))
+            if read is not None:
+                found[name] = read
+        kinds = {kind for _, _, arrays in found.values() for kind in arrays}
+        for kind in sorted(kinds):
+            chosen = {e["slot"]: a[kind] for _, e, a in found.values() if kind in a}
+            self._write_block(kind, first, chosen)
+        self.cells.append({name: entry for name, (_, entry, _) in found.items()})
+        for name in names:
+            self._pending(self._waiting.pop(name)).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there are others
+            (self.path / PENDING).rmdir()
+
+    def _write_block(self, kind: str, first: int, chosen: Mapping[int, np.ndarray]) -> None:
+        """Write the values of some cells of a shard; those of others in it are kept."""
+        array = self._array(kind, next(iter(chosen.values())), first + CELLS_OF_SHARD)
+        last = first + CELLS_OF_SHARD
+        if len(chosen) < CELLS_OF_SHARD:
+            block = np.asarray(array[first:last])
+        else:
+            block = np.zeros((CELLS_OF_SHARD, *array.shape[1:]), array.dtype)
+        for slot, values in chosen.items():
+            block[slot - first] = values
+        array[first:last] = block
+
+    def _array(self, kind: str, like: np.ndarray, length: int) -> Any:
+        """Give the array of a kind, made or made longer where it has to be."""
+        zarr = zarr_package()
+        path = self.path / STORE
+        array = self._arrays.get(kind)
+        if array is not None and array.shape[1:] == like.shape:
+            if array.shape[0] < length:
+                array.resize((length, *like.shape))
+            return array
+        if not (path / "zarr.json").is_file():
+            zarr.open_group(_store(path), mode="a", attributes={"dispr": "predicted shapes"})
+        axes = (*(("sample",) if like.ndim == 4 else ()), "z", "y", "x")
+        self._arrays[kind] = zarr.create_array(
+            _store(path / kind),
+            shape=(length, *like.shape),
+            dtype=like.dtype,
+            chunks=(1, *like.shape),
+            shards=(CELLS_OF_SHARD, *like.shape),
+            compressors=zarr.codecs.ZstdCodec(level=3),
+            chunk_key_encoding={"name": "v2", "separator": "."},
+            dimension_names=("cell", *axes),
+            overwrite=True,
+        )
+        return self._arrays[kind]
+
+    def _pending(self, slot: int) -> Path:
+        return self.path / PENDING / f"{slot}.npz"
+
+
+def packed_arrays(prediction: Prediction) -> Arrays:
+    """Give the arrays that hold a prediction.
+
+    Returns
+    -------
+    dict of str to ndarray
+        samples, (K, 64, 64, 8) uint8, 8 voxels of X a byte; counts, (64, 64, 64) uint8 or uint16,
+        or, where the probability is not the mean of the samples, probability, float32; grey,
+        (K, 64, 64, 64) float32, if there is one.
+    """
+    samples = np.asarray(prediction.samples, bool)
+    found: Arrays = {"samples": np.packbits(samples, axis=-1)}
+    kind = np.uint8 if len(samples) < 256 else np.uint16
+    counts = samples.sum(axis=0, dtype=kind)
+    probability = prediction.probability.astype(np.float32)
+    if (counts.astype(np.float32) / np.float32(len(samples)) == probability).all():
+        found["counts"] = counts
+    else:
+        found["probability"] = probability
+    if prediction.grey is not None:
+        found["grey"] = prediction.grey.astype(np.float32)
+    return found
+
+
+def zarr_package() -> Any:
+    """Import zarr.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed, or is too old.
+    """
+    try:
+        import zarr
+        import zarr.codecs
+    except ImportError as error:
+        raise ConfigError("packed shapes need more packages: pip install 'dispr[zarr]'.") from error
+    if int(zarr.__version__.split(".")[0]) < 3:
+        raise ConfigError("Zarr 3 is needed: pip install --upgrade 'dispr[zarr]'.")
+    return zarr
+
+
+def _store(path: Path) -> Any:
+    """Give a store of zarr whose files are written as all of ours: whole, and on the disk."""
+    from zarr.storage import LocalStore
+
+    class Durable(LocalStore):
+        async def set(self, key: str, value: Any) -> None:
+            """Write a file."""
+            with atomic_path(self.root / key) as temporary:
+                temporary.write_bytes(value.to_bytes())
+
+    return Durable(path)
+
+
+def _read_pending(path: Path) -> tuple[str, dict[str, Any], Arrays] | None:
+    """Read a cell that waits; None where its file is damaged."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        name, entry = json.loads(arrays.pop("about").tobytes())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return None
+    if {k: _digest(v) for k, v in arrays.items()} != entry.get("shapes"):
+        return None
+    return name, entry, arrays
+
+
+def _digest(values: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
