@@ -330,7 +330,9 @@ def one_each(files: Mapping[str, list[Path]]) -> dict[str, Path]:
 
 
 def _two_of_one(paths: Sequence[Path]) -> FileError:
-    return FileError(f"{paths[0]} and {paths[1].name} are files of the same cell; remove one of them.")
+    return FileError(
+        f"{paths[0]} and {paths[1].name} are files of the same cell; remove one of them."
+    )
 
 
 def _other_files(root: Path) -> str:
