@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dispr.labelled.field.predict import predict_field
     from dispr.morphology.section import measure_section
     from dispr.morphology.shape import measure
+    from dispr.prediction.files import open_predictions
     from dispr.prediction.model import Model, load
     from dispr.prediction.prediction import Prediction
     from dispr.scores.shape import score
@@ -32,6 +33,7 @@ __all__ = [
     "load",
     "measure",
     "measure_section",
+    "open_predictions",
     "predict_field",
     "score",
     "simulate",
@@ -45,6 +47,7 @@ _HOMES = {
     "load": "dispr.prediction.model",
     "measure": "dispr.morphology.shape",
     "measure_section": "dispr.morphology.section",
+    "open_predictions": "dispr.prediction.files",
     "predict_field": "dispr.labelled.field.predict",
     "score": "dispr.scores.shape",
     "simulate": "dispr.simulation.cell",

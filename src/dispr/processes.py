@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Any
 
-from dispr.errors import DisprError
+from dispr.errors import ArrayError, DisprError, FileError
 
 MOST_PROCESSES = 61
 """Windows cannot wait for more."""
@@ -53,6 +54,20 @@ def map_in_processes(
         raise DisprError(
             "A worker process was killed, perhaps because memory ran out; run again with --jobs 1."
         ) from error
+
+
+def try_in_processes(
+    function: Callable[[Any], Any], tasks: Sequence[Any], jobs: int | None = None
+) -> Iterator[Any]:
+    """Yield the results as `map_in_processes`, or the error where a file cannot be read or used."""
+    yield from map_in_processes(partial(_tried, function), tasks, jobs)
+
+
+def _tried(function: Callable[[Any], Any], task: Any) -> Any:
+    try:
+        return function(task)
+    except (FileError, ArrayError) as error:
+        return error
 
 
 def _begin_worker() -> None:

@@ -32,13 +32,22 @@ from dispr.cli.say import partly, result
 def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store: str | None) -> int:
     """Join PARTS, which dispr predict --shard wrote, and make sure that they are one whole.
 
-    PARTS are folders of predictions, or folders that hold several of them. Each cell of the data
+    PARTS are folders of predictions, or folders that hold several of them; or tables that dispr
+    measure --shard wrote. Each cell of the data
     must be there exactly once, predicted with the same settings and the same model; otherwise the
     cells are named, and the exit code is 2. Cells that failed in their part are listed in
     failures.csv, and the exit code is 3.
     """
     from dispr.failures import TABLE
+    from dispr.measurements.gather import gather_tables
     from dispr.prediction.gather import find_parts, gather
+
+    if all(part.suffix.lower() == ".csv" for part in parts):
+        count, failures = gather_tables(parts, out)
+        where = f": {out}" if out is not None else ", each of them once."
+        result(f"{len(parts)} tables, {count} cells{where}", parts=len(parts), cells=count, out=out)
+        shown = out or parts[0]
+        return partly(failures, "cells", shown.with_name(f"{shown.stem}_{TABLE}"))
 
     found = find_parts(parts, _names(parts, data))
     count = len(found.where)

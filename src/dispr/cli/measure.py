@@ -12,6 +12,7 @@ from dispr.cli.options import (
     groups_option,
     jobs_option,
     out_option,
+    shard_option,
     split_option,
     strict_option,
     voxel_size_option,
@@ -21,6 +22,7 @@ from dispr.cli.say import note, partly, result
 
 if TYPE_CHECKING:
     from dispr.intervals.rules import Intervals
+    from dispr.shards import Shard
 
 
 @click.command()
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option("--published", is_flag=True, help="Compute the published features, in voxels.")
 @split_option("Part of a data set. Default: all.")
+@shard_option()
 @strict_option()
 @jobs_option()
 def command(
@@ -66,6 +69,7 @@ def command(
     wide: bool,
     published: bool,
     split: str | None,
+    shard: Shard | None,
     strict: bool,
     jobs: int | None,
 ) -> int:
@@ -91,6 +95,7 @@ def command(
     from dispr.failures import TABLE as FAILURES
     from dispr.failures import Failures
     from dispr.measurements.folder import TABLE, measured, write_record
+    from dispr.measurements.gather import write_part
     from dispr.measurements.inputs import find_items, with_intervals
     from dispr.prediction.files import PredictionFolder
 
@@ -116,6 +121,10 @@ def command(
     elif weights is not None:
         raise ConfigError(f"{folder} is not a folder of predictions, so --weights does not apply.")
     items = with_groups(items, groups)
+    everything = [f"{item.split}/{item.name}" for item in items]
+    if shard is not None:
+        shard.refuse_empty(len(items))
+        items = list(shard.of(items))
     failures = Failures(strict)
     with Bars() as bars, measured(items, out, wide, jobs, failures, bars) as rows:
         columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -129,6 +138,8 @@ def command(
     result(text, cells=count, columns=columns, **facts)
     for line in told:
         note(line)
+    if shard is not None:
+        write_part(out, shard, everything, [f"{item.split}/{item.name}" for item in items])
     table = out.with_name(f"{out.stem}_{FAILURES}")
     failures.write(table)
     return partly(failures, "cells", table)

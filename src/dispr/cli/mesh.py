@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from dispr.cli.options import out_option, voxel_size_option
+from dispr.cli.options import out_option, strict_option, voxel_size_option
 from dispr.cli.progress import Bars
-from dispr.cli.say import PARTLY, note, result, warn
+from dispr.cli.say import PARTLY, note, partly, result, warn
 
 
 @click.command()
@@ -24,25 +24,40 @@ from dispr.cli.say import PARTLY, note, result, warn
 )
 @click.option("--samples", is_flag=True, help="Also write each sample as NAME_K.")
 @voxel_size_option("Voxel size in um. Default: from the file metadata.")
+@strict_option()
 def command(
-    predictions: Path, out: Path, form: str, samples: bool, voxel_size: tuple[float, ...] | None
+    predictions: Path,
+    out: Path,
+    form: str,
+    samples: bool,
+    voxel_size: tuple[float, ...] | None,
+    strict: bool,
 ) -> int:
     """Write the shapes of PREDICTIONS as smooth, watertight meshes.
 
     OUT receives the consensus shape of each cell as NAME.stl. Lengths are in um where the voxel
     size is known (from file metadata or --voxel-size), else in voxels; the files state the unit.
-    The exit code is 3 if a shape is empty.
+    The exit code is 3 if a shape is empty or cannot be read.
     """
     from dispr.cells.spacing import as_spacing
+    from dispr.failures import TABLE, Failures
     from dispr.prediction.meshes import write_meshes
     from dispr.surface.files import check_format
 
     check_format(form)
+    failures = Failures(strict)
     spacing = as_spacing(voxel_size)
     with Bars() as bars:
         done = write_meshes(
-            predictions, out, form, with_samples=samples, spacing=spacing, progress=bars
+            predictions,
+            out,
+            form,
+            with_samples=samples,
+            spacing=spacing,
+            failures=failures,
+            progress=bars,
         )
+    failures.write(out / TABLE)
     result(
         f"{done.files} meshes of {done.cells} cells in {' and '.join(done.units)}: {out}",
         cells=done.cells,
@@ -58,4 +73,5 @@ def command(
         )
     if done.empty:
         warn(f"{len(done.empty)} shapes ({', '.join(done.empty[:3])}) are empty and have no mesh.")
-    return PARTLY if done.empty else 0
+    failed = partly(failures, "cells", out / TABLE)
+    return PARTLY if done.empty else failed

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dispr.cli.options import groups_option, jobs_option, out_option, split_option
+from dispr.cli.options import groups_option, jobs_option, out_option, split_option, strict_option
 from dispr.cli.progress import Bars
-from dispr.cli.say import note, result, warn
+from dispr.cli.say import note, partly, result, warn
 
 if TYPE_CHECKING:
+    from dispr.failures import Failures
     from dispr.report.write import WrittenReport
     from dispr.scores.evaluate import Evaluation
 
 NAME = "report.html"
+
+MOST_CELLS = 2000
+"""Cells of the largest report that is written without being asked for."""
 
 
 @click.command()
@@ -26,6 +30,7 @@ NAME = "report.html"
 )
 @split_option()
 @groups_option("CSV with the columns cell and group. Default: the groups of the prediction.")
+@strict_option()
 @jobs_option()
 def command(
     predictions: Path,
@@ -33,19 +38,27 @@ def command(
     out: Path,
     split: str | None,
     groups: Path | None,
+    strict: bool,
     jobs: int | None,
-) -> None:
+) -> int:
     """Write a report of the cells in PREDICTIONS that opens in any browser, also offline.
 
     For each cell, it shows the section from DATA, interactive 3D shapes, the samples and where they
     differ, sections through the shapes, measures with 90 % intervals, and warnings; and scores if
     DATA has the true shapes.
     """
+    from dispr.failures import TABLE, Failures
     from dispr.report.write import check_name
 
     check_name(out)
-    if not write(predictions, data, out, split=split, groups=groups, jobs=jobs).sections:
+    failures = Failures(strict)
+    told: dict[str, Any] = {"groups": groups, "jobs": jobs, "failures": failures}
+    if not write(predictions, data, out, split=split, **told).sections:
         note("The report has no sections; give the data set that was predicted to include them.")
+
+    table = out.with_name(f"{out.stem}_{TABLE}")
+    failures.write(table)
+    return partly(failures, "cells", table)
 
 
 def write(
@@ -57,6 +70,7 @@ def write(
     evaluation: Evaluation | None = None,
     groups: Path | None = None,
     jobs: int | None = None,
+    failures: Failures | None = None,
 ) -> WrittenReport:
     """Write a report, and say so."""
     from dispr.report.write import write_report
@@ -70,6 +84,7 @@ def write(
             evaluation=evaluation,
             groups=groups,
             jobs=jobs,
+            failures=failures,
             progress=bars,
         )
     pages = f", {len(done.pages)} files" if len(done.pages) > 1 else ""
@@ -84,9 +99,19 @@ def report_prediction(out: Path, data: Path | None = None, *, split: str | None 
     no prediction needs, is said and no error.
     """
     from dispr.errors import DisprError
+    from dispr.failures import Failures
+    from dispr.prediction.files import PredictionFolder
 
     try:
-        write(out, data, out / NAME, split=split)
+        cells = len(PredictionFolder(out).names())
+        if cells > MOST_CELLS:
+            note(f"{cells:,} cells are many for a report; dispr report writes one if it is wanted.")
+            return
+        failures = Failures()
+        write(out, data, out / NAME, split=split, failures=failures)
+        if failures.found:
+            first = failures.found[0]
+            warn(f"{len(failures)} cells are not in the report. {first.name}: {first.reason}")
     except DisprError as error:
         warn(f"No report was written: {error}")
 

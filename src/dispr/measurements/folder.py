@@ -27,7 +27,7 @@ from dispr.morphology.features import UNITS
 from dispr.morphology.published_features import PUBLISHED_SHAPE
 from dispr.parquet import write_table
 from dispr.prediction.files import opened
-from dispr.processes import map_in_processes
+from dispr.processes import try_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
 
@@ -135,7 +135,7 @@ def measured(
             else:
                 todo.append(item)
         failed: set[str] = set()
-        for item, done in zip(todo, map_in_processes(_done, todo, jobs), strict=True):
+        for item, done in zip(todo, try_in_processes(measure_item, todo, jobs), strict=True):
             if isinstance(done, DisprError):
                 failures.add(item.name, [where(item), *item.paths], done)
                 failed.add(_key(item))
@@ -174,14 +174,6 @@ class _Rows(Sequence[Row]):
 def is_kept_row(entry: Mapping[str, Any]) -> bool:
     """Tell whether an entry of an unfinished table is the row of a cell, with its checksum."""
     return isinstance(entry.get("digest"), str) and isinstance(entry.get("row"), dict)
-
-
-def _done(item: Item) -> Done | DisprError:
-    """Measure a cell; give the error where that fails."""
-    try:
-        return measure_item(item)
-    except FileError as error:
-        return error
 
 
 def _digest_or_none(item: Item) -> str | None:

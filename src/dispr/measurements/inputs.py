@@ -17,6 +17,8 @@ from dispr.intervals.rules import Intervals
 from dispr.morphology.features import Unit
 from dispr.prediction.files import PredictionFolder, is_prediction, opened
 
+NO_ROW = "The table of the prediction has no row of it; predict it again."
+
 Kind = Literal["predictions", "shapes", "sections"]
 
 
@@ -163,11 +165,15 @@ def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None)
     FileError
         If the table cannot be read.
     """
-    rows = {row["name"]: row for row in PredictionFolder(folder).rows()}
+    drawn = PredictionFolder(folder)
+    rows = {row["name"]: row for row in drawn.rows()}
+    # What dispr predicted has rows; one that lost its own may have lost a warning.
+    lost = NO_ROW if drawn.settings and rows else ""
     found = []
     for item in items:
         row = rows.get(item.name, {})
-        warning, ellipsoid = row.get("warning") or "", row.get("ellipsoid_volume_voxels")
+        warning = (row.get("warning") or "") if row else lost
+        ellipsoid = row.get("ellipsoid_volume_voxels")
         found.append(
             dataclasses.replace(
                 item,

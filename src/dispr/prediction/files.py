@@ -320,6 +320,34 @@ def make_shapes(path: Path, settings: dict[str, Any], cells: Journal) -> Shapes:
     return TiffShapes(path, cells, int(settings.get("ensemble", 0)))
 
 
+def open_predictions(path: str | os.PathLike[str]) -> PredictionFolder:
+    """Open a folder that `dispr predict` wrote, whether as files or packed.
+
+    >>> predictions = dispr.open_predictions("predictions")
+    >>> for name in predictions.names():
+    ...     samples = predictions.samples(name)  # bool, (5, 64, 64, 64)
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+
+    Returns
+    -------
+    PredictionFolder
+        Its methods `names`, `samples`, `probability`, `spacing` and `rows` read what is there, cell
+        by cell.
+
+    Raises
+    ------
+    FileError
+        If it is not a folder of predictions.
+    """
+    if not is_prediction(Path(path)):
+        raise FileError(f"{path} contains no predictions; give a folder that dispr predict wrote.")
+    return PredictionFolder(path)
+
+
 def is_prediction(path: Path) -> bool:
     """Tell whether a folder holds predicted shapes."""
     return (path / "probability").is_dir() or (

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dispr.cells.spacing import Spacing
+from dispr.failures import Failures
 from dispr.prediction.files import PredictionFolder
 from dispr.progress import SILENT, Progress
 from dispr.surface.files import COLOURED
@@ -41,6 +42,7 @@ def write_meshes(
     *,
     with_samples: bool = False,
     spacing: Spacing | None = None,
+    failures: Failures | None = None,
     progress: Progress = SILENT,
 ) -> Written:
     """Write the meshes of all cells of a folder.
@@ -57,6 +59,8 @@ def write_meshes(
         Write the samples beside the consensus.
     spacing : (float, float, float), optional
         Edges of a voxel along Z, Y and X in um, instead of what the files state.
+    failures : Failures, optional
+        Receives the cells that cannot be read. By default the first one is an error.
     progress : Progress
         Told of each cell (`dispr.progress`).
 
@@ -71,10 +75,17 @@ def write_meshes(
     units: list[str] = []
     empty: list[str] = []
     files = 0
+    failures = Failures(strict=True) if failures is None else failures
+    done = 0
     for name in names:
-        samples = drawn.samples(name)
-        edges = spacing or drawn.spacing(name)
-        shapes: dict[str, np.ndarray] = {name: drawn.probability(name)}
+        count()
+        samples = None
+        with failures.of(name, [drawn.shapes.where(name)]):
+            samples, probability = drawn.samples(name), drawn.probability(name)
+            edges = spacing or drawn.spacing(name)
+        if samples is None:
+            continue
+        shapes: dict[str, np.ndarray] = {name: probability}
         if with_samples:
             shapes |= {f"{name}_{k}": sample for k, sample in enumerate(samples)}
         for stem, shape in shapes.items():
@@ -85,5 +96,6 @@ def write_meshes(
             mesh.save(out / f"{stem}.{form}")
             files += 1
         units.append("voxels" if edges is None else "um")
-        count()
-    return Written(len(names), files, tuple(sorted(set(units))), tuple(empty))
+        done += 1
+    failures.raise_if_none_left(done)
+    return Written(done, files, tuple(sorted(set(units))), tuple(empty))

@@ -11,12 +11,13 @@ from typing import Any
 from dispr._version import __version__
 from dispr.cells.groups import with_groups
 from dispr.errors import FileError
+from dispr.failures import Failures
 from dispr.familiarity.statistics import ALARM
 from dispr.files import atomic_path
 from dispr.measurements.columns import OF_SHAPES
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, UNITS
 from dispr.prediction.files import PredictionFolder
-from dispr.processes import map_in_processes
+from dispr.processes import try_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.report.cell import CellReport, report_cell
 from dispr.report.fieldmap import field_map
@@ -98,6 +99,7 @@ def write_report(
     groups: Path | None = None,
     jobs: int | None = None,
     page_bytes: int = PAGE_BYTES,
+    failures: Failures | None = None,
     progress: Progress = SILENT,
 ) -> WrittenReport:
     """Write predictions as pages to look at, which work without a network.
@@ -123,6 +125,9 @@ def write_report(
         Processes; as many as cores if not given.
     page_bytes : int
         Most bytes of cells on a page.
+    failures : Failures, optional
+        Receives the cells that cannot be read, which the report lacks. By default the first one is
+        an error.
     progress : Progress
         Told of each cell (`dispr.progress`).
 
@@ -137,9 +142,18 @@ def write_report(
     sources = [replace(source, item=item) for source, item in zip(sources, items, strict=True)]
     count = progress.counter("Reporting", len(sources))
     cells: list[CellReport] = []
-    for cell in map_in_processes(report_cell, sources, jobs):
-        cells.append(cell)
+    failures = Failures(strict=True) if failures is None else failures
+    shown: list[Source] = []
+    for source, cell in zip(sources, try_in_processes(report_cell, sources, jobs), strict=True):
+        if isinstance(cell, CellReport):
+            cells.append(cell)
+            shown.append(source)
+        else:
+            files = [] if source.section is None else [source.section.image, source.section.mask]
+            failures.add(source.name, [*files, *filter(None, [source.truth])], cell)
         count()
+    failures.raise_if_none_left(len(shown))
+    sources = shown
     scores = _scores(predictions, sources, evaluation, jobs)
     dealt = deal([len(json.dumps(cell.body)) for cell in cells], page_bytes)
     paths = [

@@ -1,0 +1,109 @@
+"""Predict many cells, and see whether memory and time per cell grow with their number.
+
+    python benchmarks/growth.py --cells 20000 --store zarr
+
+The cells are simulated, shifted and turned so that no two are the same. By default a tiny network
+with random weights predicts them, to measure what is around the network; --shipped uses the shipped
+weights, with one sample in two steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dispr.cells.folder import find_cells
+from dispr.diffusion.config import DiffusionConfig
+from dispr.files import write_tiff
+from dispr.model.config import ModelConfig
+from dispr.model.weights import build_network
+from dispr.network.config import UNetConfig
+from dispr.prediction.folder import predict_folder
+from dispr.prediction.model import Model, load
+from dispr.prediction.settings import PredictionSettings
+from dispr.progress import Progress
+from dispr.simulation.cell import simulate
+
+PAGE = 4096
+
+
+class Log(Progress):
+    """Notes memory and time at every so many cells."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.rows = every, [(0, time.perf_counter(), memory())]
+
+    def show(self, line: str, done: float, total: float) -> None:
+        """Print a line at every so many cells."""
+        if done >= self.rows[-1][0] + self.every:
+            now = (int(done + 1e-6), time.perf_counter(), memory())
+            before = self.rows[-1]
+            rate = 1000 * (now[1] - before[1]) / (now[0] - before[0])
+            print(f"{now[0]:8d} cells {now[2]:8.1f} MB {rate:8.1f} ms a cell", flush=True)
+            self.rows.append(now)
+
+    def note(self, text: str) -> None:
+        """Print what a user should know."""
+        print(text)
+
+
+def memory() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 1e6
+
+
+def make_cells(folder: Path, count: int) -> None:
+    drawn = list(simulate(40, seed=3))
+    for i in range(count):
+        cell, shift = drawn[i % 40], (i // 40) % 7 - 3
+        for kind in ("image", "mask"):
+            values = np.rot90(np.roll(getattr(cell, kind), shift, axis=i // 280 % 2), i // 560 % 4)
+            if kind == "image":
+                values = np.clip(values.astype(int) + i // 2240 % 9, 0, 255).astype(np.uint8)
+            write_tiff(folder / kind / f"cell_{i:06d}.tif", np.ascontiguousarray(values))
+
+
+def tiny() -> Model:
+    network = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
+    config = ModelConfig(network, DiffusionConfig(steps=50), sampling_steps="2")
+    torch.manual_seed(0)
+    return Model(config, build_network(config), load().about)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=20000)
+    parser.add_argument("--store", choices=("files", "zarr"), default="zarr")
+    parser.add_argument("--shipped", action="store_true")
+    parser.add_argument("--folder", type=Path, default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        make_cells(folder / "cells", options.cells)
+        log = Log(max(options.cells // 20, 1))
+        settings = PredictionSettings(ensemble=1, steps="2", batch_size=8, pixel_size=0.172)
+        model = load() if options.shipped else tiny()
+        rows = predict_folder(
+            model,
+            find_cells(folder / "cells"),
+            folder / "out",
+            settings,
+            store=options.store,
+            progress=log,
+        )
+        files = [path for path in (folder / "out").rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
+        print(
+            f"{len(rows)} cells: {len(files)} files, {size / len(rows) / 1000:.2f} kB a cell; the "
+            f"network computed for {rows.busy or 0:.0%} of the time"
+        )
+        tenth = next(row for row in log.rows if row[0] >= options.cells / 10)
+        print(f"memory at the end / at a tenth: {log.rows[-1][2] / tenth[2]:.3f}")
+
+
+if __name__ == "__main__":
+    main()
