@@ -95,6 +95,7 @@ INPUTS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "measurements.md": (predictions, objects, known),
     "meshes.md": (predictions,),
     "report.md": (predictions,),
+    "screens.md": (cells,),
     "simulator.md": (),
     "stacks.md": (stacks,),
     "training.md": (cells,),

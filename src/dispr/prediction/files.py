@@ -323,10 +323,6 @@ def make_shapes(path: Path, settings: dict[str, Any], cells: Journal) -> Shapes:
 def open_predictions(path: str | os.PathLike[str]) -> PredictionFolder:
     """Open a folder that `dispr predict` wrote, whether as files or packed.
 
-    >>> predictions = dispr.open_predictions("predictions")
-    >>> for name in predictions.names():
-    ...     samples = predictions.samples(name)  # bool, (5, 64, 64, 64)
-
     Parameters
     ----------
     path : path
