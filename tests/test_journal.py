@@ -55,3 +55,21 @@ def test_nothing_to_read_or_to_write_to(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="Cannot write"):
         Journal(tmp_path / "file" / "cells.jsonl").append({"a": {}})
+
+
+def test_nothing_is_rewritten_where_nothing_was_replaced(journal):
+    before = journal.path.stat()
+    journal.compact()
+    assert (journal.path.stat().st_ino, journal.path.stat().st_size) == (
+        before.st_ino,
+        before.st_size,
+    )
+
+
+def test_a_cut_line_is_gone_after_compaction(journal):
+    content = journal.path.read_bytes()
+    journal.path.write_bytes(content[:-5])
+    again = Journal(journal.path)
+    again.append({"b\tc": {"volume": 2}})
+    again.compact()
+    assert journal.path.read_bytes() == content

@@ -35,11 +35,12 @@ class Journal:
         self.path, self._is_valid = path, is_valid
         self._places: dict[str, int] = {}
         self._end = 0
-        self._torn = False
+        self._torn = self._waste = False
         try:
             with open(path, "rb") as file:
                 for line in file:
                     found = _split(line)
+                    self._waste |= found is None or found[0] in self._places
                     if found is not None:
                         self._places[found[0]] = self._end
                     self._torn = not line.endswith(b"\n")
@@ -100,26 +101,29 @@ class Journal:
         self._torn = False
         self._end += len(gap)
         for name, line in zip(entries, lines, strict=True):
+            self._waste |= name in self._places
             self._places[name] = self._end
             self._end += len(line)
 
     def compact(self) -> None:
-        """Leave out what later entries replaced, and what is damaged.
+        """Leave out what later entries replaced, and what is damaged, if there is any.
 
         Raises
         ------
         FileError
             If the file cannot be written.
         """
-        if not self._places:
+        if not (self._places and self._waste):
             return
         places, end = {}, 0
         with atomic_path(self.path) as temporary, open(temporary, "wb") as file:
             for name in self._places:
-                line = _line(name, self[name])
-                places[name] = end
-                end += file.write(line)
-        self._places, self._end, self._torn = places, end, False
+                entry = self.get(name)
+                if entry is not None:
+                    places[name] = end
+                    end += file.write(_line(name, entry))
+        self._places, self._end = places, end
+        self._torn = self._waste = False
 
 
 def _line(name: str, entry: Entry) -> bytes:

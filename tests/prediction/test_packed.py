@@ -99,7 +99,7 @@ def test_what_a_killed_run_kept_back_is_taken_over(
     with monkeypatch.context() as patch:  # as if killed after the third cell
         patch.setattr(packed.PackedShapes, "flush", lambda self: None)
         patch.setattr(packed.PackedShapes, "leave", lambda self, name: None)
-        with pytest.raises(FileError, match="holds no predictions"):
+        with pytest.raises(FileError, match="contains no predictions"):
             predict_folder(model, files[:3], tmp_path / "cut", THREE, store="zarr")
             PredictionFolder(tmp_path / "cut").names()
     pending = sorted((tmp_path / "cut" / "pending").iterdir())

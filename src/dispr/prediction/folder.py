@@ -220,6 +220,7 @@ class _Run:
         finally:
             # The table of an interrupted run lists what is there.
             self.drawn.shapes.flush()
+            self.drawn.cells.compact()
             self._write_table()
         self.failures.write(self.drawn.path / FAILURES)
         self.failures.raise_if_none_left(len(self.finished))
