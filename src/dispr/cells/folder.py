@@ -20,7 +20,7 @@ LAYOUT = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellFiles:
     """The files of one cell.
 
