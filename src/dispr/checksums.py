@@ -26,7 +26,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 BYTES = 32
 """Of a checksum."""
 
-SHORT = 2**18
+SHORT = 2**14
 """Bytes of a list to which a line that it has already is not added again."""
 
 _known: dict[Path, tuple[int, int, int, dict[str, bytes]]] = {}

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -66,7 +67,8 @@ def _held(callback: Any) -> Any:
     def run(*given: Any, out: Path | None, **options: Any) -> Any:
         from dispr.locks import hold
 
-        if out is None or out.suffix.lower() in FILES:
+        further = os.environ.get("RANK", "0") != "0"  # of torchrun, whose first process holds it
+        if out is None or further or out.suffix.lower() in FILES:
             return callback(*given, out=out, **options)
         with hold(out):
             return callback(*given, out=out, **options)
