@@ -12,8 +12,9 @@ import torch
 from dispr.cli.main import cli
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, load_weights, save_weights
+from dispr.network.shape_decoder import ShapeDecoderConfig
 
-MODEL = ModelConfig()
+MODEL = ModelConfig(ShapeDecoderConfig(channels=2), None)
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
