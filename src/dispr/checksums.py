@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from dispr.errors import FileError
+from dispr.errors import FileError, write_error
 from dispr.limits import largest_table, raise_it
 
 NAME = "dispr_checksums.txt"
@@ -54,10 +54,7 @@ def guard(folder: str | os.PathLike[str]) -> None:
             with open(path, "r+b") as file:
                 file.truncate(whole)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(
-            f"Cannot write {path}: {reason}; choose a folder that you can write to."
-        ) from error
+        raise write_error(path, error) from error
 
 
 def record(path: Path, content: Path | bytes) -> None:

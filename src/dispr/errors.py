@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 
 class DisprError(Exception):
@@ -41,3 +43,11 @@ def as_file_errors() -> Iterator[None]:
         yield
     except ArrayError as error:
         raise FileError(str(error)) from error
+
+
+def write_error(path: Path, error: OSError) -> FileError:
+    """Say in one sentence why a file could not be written."""
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return FileError(f"Cannot write {path}: the disk is full; free some space and run again.")
+    reason = (error.strerror or str(error)).lower()
+    return FileError(f"Cannot write {path}: {reason}; choose a folder that you can write to.")

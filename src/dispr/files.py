@@ -11,9 +11,9 @@ import math
 import os
 import socket
 import struct
-import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from dispr import checksums
-from dispr.errors import DisprError, FileError
+from dispr.errors import DisprError, FileError, write_error
 from dispr.expansion import check_expansion
 from dispr.limits import largest_image, largest_plane, raise_it
 
@@ -44,19 +44,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     make_folder(target.parent)
+    # A name of its own, known before the file is made: an interruption at any moment removes it.
+    mark = f"{HALF_WRITTEN}{os.getpid()}-{_host()}-{uuid.uuid4().hex[:12]}"
+    temporary = target.with_name(mark + target.suffix)
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f"{HALF_WRITTEN}{os.getpid()}-{_host()}-",
-            suffix=target.suffix,
-            dir=target.parent,
-        )
-        os.close(handle)
-        # mkstemp makes the file private; give it the permissions that open() would have given.
-        os.chmod(name, 0o666 & ~_UMASK)
-    except OSError as error:
-        raise write_error(target, error) from error
-    temporary = Path(name)
-    try:
+        temporary.touch(exist_ok=False)
         yield temporary
         sync(temporary)
         checksums.record(target, temporary)
@@ -66,16 +58,6 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
-
-
-_UMASK = _umask()
-"""Read once: to read it is to change it for a moment, for all threads."""
 
 
 def _host() -> str:
@@ -150,14 +132,6 @@ def make_folder(path: str | os.PathLike[str]) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(Path(path), error) from error
-
-
-def write_error(path: Path, error: OSError) -> FileError:
-    """Say in one sentence why a file could not be written."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
-        return FileError(f"Cannot write {path}: the disk is full; free some space and run again.")
-    reason = (error.strerror or str(error)).lower()
-    return FileError(f"Cannot write {path}: {reason}; choose a folder that you can write to.")
 
 
 def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:

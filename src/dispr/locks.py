@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dispr.errors import ConfigError, FileError
-from dispr.files import make_folder, sweep, write_error
+from dispr.errors import ConfigError, FileError, write_error
+from dispr.files import make_folder, sweep
 
 LOCK = ".dispr-lock"
 """In a folder that is written to; of a file NAME it is `.NAME.dispr-lock` beside it."""

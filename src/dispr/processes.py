@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -49,7 +50,9 @@ def map_in_processes(
         with ProcessPoolExecutor(workers, initializer=_begin_worker) as pool:
             # Few at once: what a process has begun, it finishes before it ends on Ctrl-C.
             chunk = max(1, min(len(tasks) // (workers * 8), MOST_AT_ONCE))
-            yield from pool.map(function, tasks, chunksize=chunk)
+            with _signals_later():
+                results = pool.map(function, tasks, chunksize=chunk)
+            yield from results
     except BrokenProcessPool as error:
         raise DisprError(
             "A worker process was killed, perhaps because memory ran out; run again with --jobs 1."
@@ -70,8 +73,23 @@ def _tried(function: Callable[[Any], Any], task: Any) -> Any:
         return error
 
 
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait while processes begin: amid that Python may lose them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
     _leave_interrupts()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -173,7 +173,7 @@ def test_bad_files(reference, tmp_path):
     (tmp_path / "f.json").write_text("{}")
     with pytest.raises(FileError, match="fit them again"):
         load_familiarity(tmp_path / "f.json")
-    with pytest.raises(ConfigError, match="of another version"):
+    with pytest.raises(ConfigError, match="from another version"):
         from_dict({**reference.to_dict(), "traits": ["size"]})
 
 

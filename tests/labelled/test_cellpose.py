@@ -88,7 +88,7 @@ def test_damaged_and_incomplete_files(tmp_path):
     save(path, {"outlines": 1})
     with pytest.raises(FileError, match="contains no masks"):
         read_labels(path)
-    with pytest.raises(FileError, match="leave out"):
+    with pytest.raises(FileError, match="contains no image"):
         read_image(path)
 
 

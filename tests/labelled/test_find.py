@@ -50,7 +50,7 @@ def test_what_cannot_be_found(tmp_path):
         find_fields(tmp_path, "*.png")
     with pytest.raises(FileError, match="does not exist"):
         find_fields(tmp_path / "a.tif", labels="nowhere.tif")
-    with pytest.raises(ConfigError, match="exclude"):
+    with pytest.raises(ConfigError, match="cannot be combined"):
         find_fields(tmp_path / "a.tif", labels="x", mask=tmp_path)
     with pytest.raises(ConfigError, match="single cell"):
         find_fields(tmp_path, mask=tmp_path / "a.tif")

@@ -118,7 +118,7 @@ def test_the_flags_that_differ_are_named(tmp_path, flags):
     torch.save(build_network(made).state_dict(), tmp_path / "a.pt")
     with pytest.raises(FileError, match=r"a\.pt does not match the config") as caught:
         load_published(tmp_path / "a.pt", CONFIG)
-    named = str(caught.value).split("those of ")[1].split(";")[0].split()
+    named = str(caught.value).split("the shapes of ")[1].split(";")[0].split()
     expected = {f"--{flag}": str(value) for flag, value in flags.items()}
     assert dict(zip(named[::2], named[1::2], strict=True)) == expected
 

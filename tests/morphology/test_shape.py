@@ -328,7 +328,7 @@ def test_degenerate_shapes_have_finite_measures(place):
     [
         (np.zeros((8, 8, 8), bool), "is empty"),
         (np.full((8, 8, 8), 0.5), "no value is above 0.5"),
-        (np.ones((8, 8), bool), "one volume"),
+        (np.ones((8, 8), bool), "a single volume"),
         (np.ones((2, 8, 8, 8), bool), "one by one"),
         (np.full((8, 8, 8), np.nan), "NaN"),
         (np.arange(512).reshape(8, 8, 8), "labels"),

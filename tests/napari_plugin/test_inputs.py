@@ -44,9 +44,9 @@ def test_place_of_an_image():
     assert (world.scale, world.y, world.x) == pytest.approx((0.1, 5, -3))
     assert world.unit == "micrometer"
     assert world_of(image(GREY[None], scale=(7, 0.1, 0.1))).scale == pytest.approx(0.1)
-    with pytest.raises(ArrayError, match="turned"):
+    with pytest.raises(ArrayError, match="rotated or sheared"):
         world_of(image(rotate=20))
-    with pytest.raises(ArrayError, match="turned"):
+    with pytest.raises(ArrayError, match="rotated or sheared"):
         world_of(image(shear=[0.5]))
     with pytest.raises(ArrayError, match="square"):
         world_of(image(scale=(0.1, 0.2)))

@@ -95,7 +95,7 @@ def test_rows_are_sorted_and_lead_to_cells(qt_app, filled, viewer):
     centre = getattr(viewer, "scene", viewer).camera.center  # napari 0.9, and before
     np.testing.assert_allclose(centre, (0, 1 + 35 * 0.2, 2 + 110 * 0.2), atol=0.3)
     assert viewer.layers["3D labels: cells"].selected_label == 9
-    assert filled.warning.text() == "Cell 9: nothing to beware of."
+    assert filled.warning.text() == "Cell 9: no warning."
     table.choose(11)
     assert "too small" in filled.warning.text()
 

@@ -319,7 +319,7 @@ def test_fewer_shapes_at_once_where_the_memory_is_full(sections, at_step):
         for chosen in (settings, dataclasses.replace(settings, batch_size=2))
     )
     small, told = Small(model.network, 2, at_step), []
-    with pytest.warns(DisprWarning, match="9 shapes at once; 2 or fewer") as warned:
+    with pytest.warns(DisprWarning, match="9 shapes at once; from now on, 2 or fewer") as warned:
         found = list(
             model.predict_each(images, masks, settings, keep_grey=True, on_step=told.append)
         )

@@ -96,9 +96,9 @@ def test_a_batch_takes_planes_of_each_cell(model, cell):
 @pytest.mark.parametrize(
     ("planes", "heights", "size", "message"),
     [
-        ({32: 1}, None, None, "plane 32 is that of the section"),
+        ({32: 1}, None, None, "plane 32 is the section"),
         ({64: 1}, None, None, "plane 64 is outside the grid of the cell"),
-        (None, {-7.0: 1}, 0.2, "number -3 lies beyond"),
+        (None, {-7.0: 1}, 0.2, "plane -3 is outside the grid"),
         ({40: 1}, {1.6: 1}, 0.2, "two masks are given for plane 40"),
         (None, {1.6: 1}, None, "require the pixel size"),
         (None, {"top": 1}, 0.2, 'must be a number of um, not "top"'),
@@ -201,7 +201,7 @@ def test_another_plane_is_another_input(model, folder, tmp_path):
         ("a,planes/9.tif,1.0,40", "give either plane or height_um"),
         ("a,planes/9.tif,,", "give either plane or height_um"),
         ("a,planes/9.tif,high,", 'the height_um "high" is not a number'),
-        ("a,planes/9.tif,,32", "planes.csv, cell a: plane 32 is that of the section"),
+        ("a,planes/9.tif,,32", "planes.csv, cell a: plane 32 is the section"),
         ("a,planes/9.tif,1.6,\na,planes/14.tif,,40", "two masks are given for plane 40"),
         ("a,planes/9.tif,,40\na,planes/14.tif,,40", "two masks for one plane of a"),
     ],

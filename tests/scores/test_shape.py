@@ -131,7 +131,7 @@ def test_degenerate_predictions(count):
 def test_empty_truth_and_other_shapes_are_refused():
     with pytest.raises(ArrayError, match="empty"):
         score(ball(3), np.zeros((64, 64, 64), bool))
-    with pytest.raises(ArrayError, match="differ in shape"):
+    with pytest.raises(ArrayError, match="have different shapes"):
         score(np.ones((4, 4, 4), bool), ball(3))
     with pytest.raises(ArrayError, match="3D"):
         score(ball(3)[32], ball(3)[32])

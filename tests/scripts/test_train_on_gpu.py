@@ -171,7 +171,7 @@ def test_other_settings_are_refused(make, packed, tmp_path, monkeypatch, capsys)
     make("run").go_on("first")
     code = call(monkeypatch, "train_on_gpu.py", packed, "-o", tmp_path / "run", "--tiny")
     assert code == 2
-    assert "holds a run with other settings (minutes was 1.0 and is now 8.0" in (
+    assert "contains a run with other settings (minutes was 1.0 and is now 8.0" in (
         capsys.readouterr().err
     )
 

@@ -40,7 +40,7 @@ def test_goes_on_and_refuses_other_fields(tmp_path):
     assert first.stat().st_mtime_ns == before
     with pytest.raises(ConfigError, match="seed was 0 and is now 1"):
         simulate_fields(tmp_path, 2, 2, 1, (128, 128), SPHERES)
-    with pytest.raises(FileError, match="something else"):
+    with pytest.raises(FileError, match="contains other files"):
         simulate_fields(tmp_path / "labels", 2, 2, 1, (128, 128), SPHERES)
 
 

@@ -124,7 +124,7 @@ def test_importances_of_a_fold(data):
     with pytest.raises(ConfigError, match="impurity or permutation"):
         importances(fitted, data, "shap")
     boosting = Recipe(classifier="boosting", select_trees=10)
-    with pytest.raises(ConfigError, match="has no impurities"):
+    with pytest.raises(ConfigError, match="has no impurity importances"):
         importances(fit_fold(data, boosting), data)
 
 

@@ -51,7 +51,7 @@ def test_beside_joins_by_name():
         TABLE.beside(section.rows_of(["b"]))
     with pytest.raises(ConfigError, match="the feature x is in both"):
         TABLE.beside(FeatureTable.of([("a", -1, {"x": 0.0}), ("b", -1, {"x": 0.0})]))
-    with pytest.raises(ConfigError, match="one row for each cell"):
+    with pytest.raises(ConfigError, match="one row per cell"):
         section.beside(TABLE.with_prefix("shape_"))
 
 

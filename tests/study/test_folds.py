@@ -100,7 +100,7 @@ def test_file(tmp_path):
     assert read_split(path).folds == split.folds
     with pytest.raises(FileError, match=r"lacks 0\.00_discocyte000900"):
         read_split(path, [*NAMES, "0.00_discocyte000900"])
-    with pytest.raises(FileError, match="which is not there"):
+    with pytest.raises(FileError, match="which does not exist"):
         read_split(path, NAMES[1:])
 
 
@@ -146,7 +146,7 @@ def test_missing_file(tmp_path):
         (NAMES, {"repeats": 0}, "repeats must be at least 1"),
         ([], {}, "no cells"),
         ([*NAMES, NAMES[0]], {}, "two cells are named"),
-        (["cell_1", *NAMES], {}, "the name cell_1 tells no class"),
+        (["cell_1", *NAMES], {}, "the name cell_1 does not state a class"),
         (NAMES[:120], {}, "all cells are of the class SDE"),
         (NAMES[:8] + NAMES[-8:], {}, "fill only 2 of 5 folds"),
     ],

@@ -121,7 +121,7 @@ def test_one_folder_for_all(tmp_path):
     leaking = write_model(tmp_path / "v.safetensors", {"training_cells": NAMES[:1]})
     with pytest.raises(ConfigError, match=r"1 of the 8 test cells .* \(--unseen\)"):
         predictions_by_fold(folder, SPLIT, leaking)
-    with pytest.raises(ConfigError, match="is a folder, but there is one"):
+    with pytest.raises(ConfigError, match="is a folder, but there is only one"):
         predictions_by_fold(folder, SPLIT, tmp_path)
 
 

@@ -49,5 +49,5 @@ def test_not_stated(tmp_path):
 def test_weights_know_their_frame():
     assert load(device="cpu").frame == PUBLISHED
     assert frame_of({}) is None
-    with pytest.raises(ConfigError, match="is none"):
+    with pytest.raises(ConfigError, match="an invalid frame"):
         frame_of({"frame": {"pixel_um": "wide"}})

@@ -12,7 +12,7 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.read import read_image, read_mask, read_obj
 from dispr.checksums import files_digest
 from dispr.errors import FileError
-from dispr.prediction.files import opened
+from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.records import read_json, write_json
@@ -80,6 +80,9 @@ def tasks_of(
     elif folder is None:
         paths = [(file.mask,) for file in files]
     else:
+        drawn = PredictionFolder(folder)
+        for file in files if kind == SAMPLES else ():
+            drawn.shapes.count(file.name)  # refuses a cell without all of its samples
         return [Task(kind, file.name, (), published, folder) for file in files]
     return [Task(kind, f.name, of, published) for f, of in zip(files, paths, strict=True)]
 

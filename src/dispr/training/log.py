@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dispr import checksums
-from dispr.errors import ConfigError, FileError
-from dispr.files import make_folder, write_csv, write_error
+from dispr.errors import ConfigError, FileError, write_error
+from dispr.files import make_folder, write_csv
 from dispr.limits import largest_table, raise_it
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from dispr.arguments import one_of
-from dispr.errors import ConfigError
-from dispr.files import atomic_path, make_folder, write_error
+from dispr.errors import ConfigError, write_error
+from dispr.files import atomic_path, make_folder
 from dispr.labelled.field.place import FieldVolume
 
 FORMATS = {"tif": "labels.ome.tif", "zarr": "labels.ome.zarr"}
