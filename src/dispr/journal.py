@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dispr.errors import write_error
 from dispr.files import atomic_path, make_folder
 from dispr.records import parse_json
 
