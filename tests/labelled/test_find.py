@@ -55,7 +55,7 @@ def test_what_cannot_be_found(tmp_path):
     with pytest.raises(ConfigError, match="single cell"):
         find_fields(tmp_path, mask=tmp_path / "a.tif")
     touch(tmp_path, "a.png")
-    with pytest.raises(FileError, match="one name"):
+    with pytest.raises(FileError, match="the same name"):
         find_fields(tmp_path)
 
 
