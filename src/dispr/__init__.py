@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dispr.morphology.section import measure_section
     from dispr.morphology.shape import measure
     from dispr.prediction.files import open_predictions
+    from dispr.prediction.many import predict_many
     from dispr.prediction.model import Model, load
     from dispr.prediction.prediction import Prediction
     from dispr.scores.shape import score
@@ -35,6 +36,7 @@ __all__ = [
     "measure_section",
     "open_predictions",
     "predict_field",
+    "predict_many",
     "score",
     "simulate",
 ]
@@ -49,6 +51,7 @@ _HOMES = {
     "measure_section": "dispr.morphology.section",
     "open_predictions": "dispr.prediction.files",
     "predict_field": "dispr.labelled.field.predict",
+    "predict_many": "dispr.prediction.many",
     "score": "dispr.scores.shape",
     "simulate": "dispr.simulation.cell",
 }

@@ -7,11 +7,13 @@ what is read back is compared. Files without a line, of earlier versions say, ar
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 
 from dispr.errors import FileError, write_error
@@ -31,6 +33,48 @@ SHORT = 2**14
 
 _known: dict[Path, tuple[int, int, int, dict[str, bytes]]] = {}
 _lock = threading.Lock()
+
+_kept_back: ContextVar[dict[str, str] | None] = ContextVar("kept_back", default=None)
+
+
+@contextlib.contextmanager
+def kept_back() -> Iterator[dict[str, str]]:
+    """Collect the checksums of what is written in the block, instead of recording them.
+
+    For processes that write to a folder together: one of them records all (`record_all`), since
+    lines that several computers append to a file of a network may be lost.
+
+    Yields
+    ------
+    dict of str to str
+        Checksums by the names of the files in their folder.
+    """
+    found: dict[str, str] = {}
+    token = _kept_back.set(found)
+    try:
+        yield found
+    finally:
+        _kept_back.reset(token)
+
+
+def record_all(folder: Path, digests: Mapping[str, str]) -> None:
+    """Record checksums of files of a folder that another process has written.
+
+    Raises
+    ------
+    OSError
+        If the list cannot be written.
+    """
+    lines = [f"{digest}  {name}\n" for name, digest in digests.items()]
+    if lines and (folder / NAME).is_file():
+        _append(folder / NAME, lines)
+
+
+def _append(sums: Path, lines: list[str]) -> None:
+    with open(sums, "ab") as file:
+        file.write("".join(lines).encode("utf-8", "surrogateescape"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def guard(folder: str | os.PathLike[str]) -> None:
@@ -77,13 +121,14 @@ def record(path: Path, content: Path | bytes) -> None:
     digest = _digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
     if "\n" in name or "\r" in name:
         return
+    collected = _kept_back.get()
+    if collected is not None:
+        collected[name] = digest
+        return
     # Long lists are neither read nor kept: long runs write many files.
     if sums.stat().st_size < SHORT and _sums(sums).get(name, b"")[-BYTES:] == bytes.fromhex(digest):
         return
-    with open(sums, "ab") as file:
-        file.write(f"{digest}  {name}\n".encode("utf-8", "surrogateescape"))
-        file.flush()
-        os.fsync(file.fileno())
+    _append(sums, [f"{digest}  {name}\n"])
 
 
 def check(path: str | os.PathLike[str]) -> None:

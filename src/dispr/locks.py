@@ -89,6 +89,14 @@ def hold(target: str | os.PathLike[str], *, folder: bool = True) -> Iterator[Non
                 parent.rmdir()
 
 
+def holder(folder: Path) -> str:
+    """Give what the lock of a folder says of the process that holds it; nothing if none does."""
+    try:
+        return (folder / f"{LOCK}.json").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
 def _missing(folder: Path) -> list[Path]:
     """List the folders of a path that do not exist, the innermost first."""
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 import time
@@ -71,6 +72,8 @@ class Ahead(Generic[Item]):
 class Behind:
     """Call functions one after another in a thread, a bounded number behind.
 
+    The thread sees the context variables of the one that made it.
+
     An error of one is raised by the next `put`, or by `close`; what was put behind it is dropped.
     As a context manager it waits for all that was put, whatever happened in the block.
 
@@ -89,7 +92,8 @@ class Behind:
         self.waited = 0.0
         self._calls: queue.Queue[Callable[[], Any] | None] = queue.Queue(most)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._work,), daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Behind:

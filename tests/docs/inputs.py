@@ -91,6 +91,7 @@ def stacks(folder: Path) -> None:
 INPUTS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "README.md": (cells, data, red_blood_cells, field),
     "classification.md": (red_blood_cells,),
+    "clusters.md": (cells,),
     "fields.md": (field,),
     "measurements.md": (predictions, objects, known),
     "meshes.md": (predictions,),

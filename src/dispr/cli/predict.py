@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +25,12 @@ from dispr.cli.say import note, result, warn
 if TYPE_CHECKING:
     from dispr.cells.folder import CellFiles
     from dispr.failures import Failures
+    from dispr.prediction.cluster import Cluster
     from dispr.prediction.model import Model
     from dispr.prediction.settings import PredictionSettings
     from dispr.shards import Shard
 
-OF_CELLS = ("split", "save_grey", "store", "shard")
+OF_CELLS = ("split", "save_grey", "store", "shard", "dask")
 OF_FIELDS = ("channel", "volume", "meshes", "measures")
 """Options that are for folders of cells alone, and for fields of view alone."""
 
@@ -148,6 +151,13 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
     "Folders of cells.",
 )
 @shard_option()
+@click.option(
+    "--dask",
+    metavar="ADDRESS|local",
+    default=None,
+    help="Predict on a Dask cluster: the address of its scheduler (tcp://HOST:8786), the file that "
+    "it writes (--scheduler-file), or local for processes of this computer. Folders of cells.",
+)
 @strict_option()
 @click.option(
     "--report/--no-report",
@@ -169,6 +179,7 @@ def command(
     save_grey: bool,
     store: str,
     shard: Shard | None,
+    dask: str | None,
     strict: bool,
     report: bool,
     **options: Any,
@@ -211,7 +222,7 @@ def command(
         drawing = {name: value for name, value in options.items() if name not in OF_FIELDS}
         settings = PredictionSettings(**drawing)
         found = find_cells_of(data, split, groups, failures)
-    model = load(weights, device, precision)
+    model = load(weights, device, precision) if dask is None else _of_client(weights, precision)
     if precision == "auto":
         note(f"Computing in {model.precision}.")
     for line in lacks(model):
@@ -219,22 +230,42 @@ def command(
     if of_fields:
         predict_fields_view(model, found, data, out, settings, failures)
     else:
-        predict_cells(
-            model,
-            found,
-            out,
-            settings,
-            save_grey,
-            store,
-            shard,
-            {"data": str(data.absolute()), "split": split},
-            failures,
-        )
+        with cluster_at(dask, weights, device) as cluster:
+            predict_cells(
+                model,
+                found,
+                out,
+                settings,
+                save_grey,
+                store,
+                shard,
+                {"data": str(data.absolute()), "split": split},
+                failures,
+                cluster,
+            )
     if report:
         from dispr.cli.report import report_fields, report_prediction
 
         report_fields(out) if of_fields else report_prediction(out, data, split=split)
     return partly(failures, "fields" if of_fields else "cells", out / FAILURES)
+
+
+def _of_client(weights: Path | None, precision: str) -> Model:
+    from dispr.prediction.cluster import model_of_client
+
+    return model_of_client(weights, precision)
+
+
+@contextlib.contextmanager
+def cluster_at(address: str | None, weights: Path | None, device: str) -> Iterator[Cluster | None]:
+    """Connect to a Dask cluster to predict on, if there is an address."""
+    if address is None:
+        yield None
+        return
+    from dispr.prediction.cluster import Cluster, connected
+
+    with connected(address) as client:
+        yield Cluster(client, weights, device)
 
 
 def find_cells_of(
@@ -260,6 +291,7 @@ def predict_cells(
     shard: Shard | None = None,
     inputs: dict[str, Any] | None = None,
     failures: Failures | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
     """Predict a folder of cells and say what came of it."""
     from dispr.prediction.folder import predict_folder
@@ -277,6 +309,7 @@ def predict_cells(
             failures=failures,
             command=typed_command(),
             progress=bars,
+            cluster=cluster,
         )
     shapes = unknown = 0
     unlike: list[str] = []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
-from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,12 +23,12 @@ from dispr.files import make_folder
 from dispr.locks import hold
 from dispr.model.weights import fingerprint
 from dispr.names import key
-from dispr.pipeline import Ahead, Behind
 from dispr.prediction.files import CELLS, SETTINGS, TABLE, PredictionFolder, Rows
-from dispr.prediction.inputs import CellReader, SeenCell, common_frame, source_digest, sources
-from dispr.prediction.model import Model, Section
+from dispr.prediction.inputs import CellReader, common_frame, sources
+from dispr.prediction.model import Model
+from dispr.prediction.packed import STORE
+from dispr.prediction.part import Part, Terms
 from dispr.prediction.prediction import Prediction
-from dispr.prediction.rows import mark_of_rows, row_of
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
@@ -42,8 +40,18 @@ DRAWING = 1
 MISSING = {"drawing": 1, "store": "files"}
 """Settings that records of earlier versions do not state."""
 
-BEHIND = 8
-"""Cells that may wait to be written."""
+
+class Workers(Protocol):
+    """Other machines, or processes, that predict cells (`dispr.prediction.cluster`)."""
+
+    def predict(
+        self,
+        drawn: PredictionFolder,
+        part: Part,
+        todo: Sequence[CellFiles],
+        report: Callable[..., None],
+    ) -> None:
+        """Predict cells whose places are planned, by the terms of a part, and take note of them."""
 
 
 class Predicted(Rows):
@@ -73,6 +81,7 @@ def predict_folder(
     remarks: Mapping[str, str] | None = None,
     command: str = "",
     progress: Progress = SILENT,
+    cluster: Workers | None = None,
 ) -> Predicted:
     """Predict cells and write their shapes, probabilities and a table.
 
@@ -113,6 +122,8 @@ def predict_folder(
     progress : Progress
         Told of the cells, or parts of one, that are done, and of what was assumed
         (`dispr.progress`).
+    cluster : Workers, optional
+        What to predict on, instead of this process.
 
     Returns
     -------
@@ -150,14 +161,39 @@ def predict_folder(
     frame = None if framed else common_frame(model, files, settings, failures)
     for note in () if frame is None else frame.notes:
         progress.note(note)
+    chosen = shard.of(files) if shard else files
     reader = CellReader(model, frame, settings.pixel_size, remarks)
-    for file in (shard.of(files) if shard else files) if failures.strict else ():
+    for file in chosen if failures.strict else ():
         reader.read(file)  # so that nothing is computed if one of them cannot be used
     if shard is not None:
         shard.refuse_empty(len(files))
+    terms = Terms(
+        settings,
+        _drawing(model, settings),
+        frame,
+        remarks or {},
+        save_grey,
+        grouped=any(file.group for file in files),
+        planes=any(file.planes for file in files),
+    )
     with hold(out):
-        run = _Run(model, files, out, settings, reader, save_grey, store, shard, failures, progress)
+        run = _Run(model, files, out, terms, store, shard, failures, progress, cluster)
         return run.run(command, inputs or {})
+
+
+def _drawing(model: Model, settings: PredictionSettings) -> dict[str, Any]:
+    """Give what the record says of how shapes are drawn."""
+    sampler = settings.sampler or model.config.sampler
+    steps = str(settings.steps or model.config.sampling_steps)
+    return {
+        "drawing": DRAWING,
+        "model": fingerprint(model.network),
+        "precision": model.precision,
+        "ensemble": model.samples_of(settings.ensemble),
+        "seed": settings.seed,
+        "sampler": "" if model.config.deterministic else sampler,
+        "steps": "" if model.config.deterministic else steps,
+    }
 
 
 class _Run:
@@ -168,40 +204,25 @@ class _Run:
         model: Model,
         files: Sequence[CellFiles],
         out: Path,
-        settings: PredictionSettings,
-        reader: CellReader,
-        save_grey: bool,
+        terms: Terms,
         store: str,
         shard: Shard | None,
         failures: Failures,
         progress: Progress,
+        cluster: Workers | None,
     ) -> None:
-        self.model, self.settings, self.reader = model, settings, reader
+        self.model, self.cluster = model, cluster
         self.files = files if shard is None else shard.of(files)
         self.inputs = {
             **names_record([*failures.names, *(file.name for file in files)]),
             **({} if shard is None else {"shard": str(shard)}),
         }
-        self.save_grey, self.failures, self.progress = save_grey, failures, progress
-        self.count = model.samples_of(settings.ensemble)
-        self.grouped = any(file.group for file in files)
-        self.planes = any(file.planes for file in files)
-        sampler = settings.sampler or model.config.sampler
-        steps = str(settings.steps or model.config.sampling_steps)
-        self.drawing = {
-            "drawing": DRAWING,
-            "model": fingerprint(model.network),
-            "precision": model.precision,
-            "ensemble": self.count,
-            "seed": settings.seed,
-            "sampler": "" if model.config.deterministic else sampler,
-            "steps": "" if model.config.deterministic else steps,
-            "store": store,
-        }
+        self.failures, self.progress = failures, progress
+        self.count = model.samples_of(terms.settings.ensemble)
+        self.drawing = {**terms.drawing, "store": store}
         self.drawn = _claimed(out, self.drawing)
-        self.mark = mark_of_rows(model, self.grouped, self.planes)
-        self.source = f"{reader.frame and reader.frame.key} {settings.pixel_size}"
-        self.finished: list[str] = []
+        self.part = Part(model, terms, self.drawn.shapes, failures)
+        self.finished = self.part.finished
 
     def run(self, command: str, inputs: Mapping[str, Any]) -> Predicted:
         """Keep what is there, and predict the rest."""
@@ -273,20 +294,17 @@ class _Run:
         None where the shapes are of others, or not all are there.
         """
         shapes = self.drawn.shapes
-        source = source_digest(file, self.source)
+        source = self.part.source(file)
         seen = None
         if entry.get("source") != source:
-            seen = self.reader.read(file)
+            seen = self.part.reader.read(file)
             if seen.digest != entry.get("digest"):
                 return None
-        if not shapes.has(file.name, self.count, self.save_grey):
+        if not shapes.has(file.name, self.count, self.part.terms.save_grey):
             return None
         shapes.check(file.name, self.count)
-        fresh = seen is None and entry.get("row") and entry.get("mark") == self._mark(file)
+        fresh = seen is None and entry.get("row") and entry.get("mark") == self.part.mark(file)
         return bool(fresh)
-
-    def _mark(self, file: CellFiles) -> str:
-        return f"{self.mark} {file.group} {self.reader.remarks.get(file.name, '')}"
 
     def _record(self, command: str, inputs: Mapping[str, Any], whole: bool) -> None:
         """Write what the shapes are drawn with, and by which commands."""
@@ -303,66 +321,24 @@ class _Run:
         """Write the row of a cell anew, whose shapes are kept."""
         shapes = self.drawn.shapes
         with self.failures.of(file.name, sources(file)):
-            seen = self.reader.read(file)
+            seen = self.part.reader.read(file)
             samples = np.stack([shapes.sample(file.name, k) for k in range(self.count)])
             probability = shapes.probability(file.name)
             size = seen.section.voxel_size
             prediction = Prediction(samples, probability, self.model.intervals, size)
             if not _states(shapes.spacing(file.name), size):
                 prediction = replace(prediction, grey=shapes.grey(file.name, self.count))
-                self._finish(seen, prediction)
+                self.part.finish(seen, prediction)
             else:
-                self._finish(seen, prediction, write=False)
+                self.part.finish(seen, prediction, write=False)
 
-    def _predict(self, todo: Sequence[CellFiles], report: Any) -> float:
-        """Predict cells; give the share of the time for which the network computed."""
+    def _predict(self, todo: Sequence[CellFiles], report: Callable[..., None]) -> float | None:
+        """Predict cells here, or on a cluster."""
         self.drawn.shapes.plan([file.name for file in todo])
-        share = 1 / (self.count * self.model.evaluations(self.settings.steps))
-        behind = Behind(BEHIND)
-        start = time.perf_counter()
-        ahead = Ahead(map(self._read, todo), BEHIND + self.settings.batch_size)
-        with behind, ahead:
-            taken: deque[SeenCell] = deque()
-
-            def sections() -> Iterator[Section]:
-                for file, seen in ahead:
-                    if seen is None:
-                        behind.put(partial(self.drawn.shapes.leave, file.name))
-                        report()
-                        continue
-                    taken.append(seen)
-                    yield seen.section
-
-            predictions = self.model.predict_stream(
-                sections(),
-                self.settings,
-                keep_grey=self.save_grey,
-                on_step=lambda shapes: report(shapes * share),
-            )
-            for prediction in predictions:
-                behind.put(partial(self._finish, taken.popleft(), prediction))
-        return 1 - (ahead.waited + behind.waited) / (time.perf_counter() - start)
-
-    def _read(self, file: CellFiles) -> tuple[CellFiles, SeenCell | None]:
-        """Read a cell; give None where that fails."""
-        with self.failures.of(file.name, sources(file)):
-            return file, self.reader.read(file)
-        return file, None
-
-    def _finish(self, seen: SeenCell, prediction: Prediction, write: bool = True) -> None:
-        """Write what is known of a cell: its shapes, and then its entry."""
-        name, square = seen.file.name, seen.square
-        prediction = replace(prediction, warning=seen.warning)
-        entry = {
-            "digest": seen.digest,
-            "source": source_digest(seen.file, self.source),
-            "mark": self._mark(seen.file),
-            "voxel_size_um": seen.section.voxel_size,
-            "square": [square.y, square.x, square.edge, list(seen.shape)],
-            "row": row_of(seen, prediction, self.drawing, self.grouped, self.planes),
-        }
-        self.drawn.shapes.finish(name, prediction if write else None, entry)
-        self.finished.append(name)
+        if self.cluster is None:
+            return self.part.predict(todo, report)
+        self.cluster.predict(self.drawn, self.part, todo, report)
+        return None
 
     def _write_table(self, without: Collection[str] = ()) -> None:
         """Write the table: first the cells of other calls whose shapes are there."""
@@ -385,6 +361,7 @@ def _claimed(out: Path, drawing: dict[str, Any]) -> PredictionFolder:
         # It is a record of nothing.
         for name in (SETTINGS, CELLS, TABLE):
             (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / STORE, ignore_errors=True)
     make_folder(out)
     guard(out)
     drawn = PredictionFolder(out)

@@ -27,7 +27,7 @@ import numpy as np
 from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
-from dispr.journal import Journal
+from dispr.journal import Entry, Journal
 from dispr.prediction.shapes import SHAPE
 
 if TYPE_CHECKING:
@@ -180,6 +180,31 @@ class PackedShapes:
             self._slots[name] = slots[name] if name in slots else next(free)
             self._expected.setdefault(self._slots[name] // CELLS_OF_SHARD, set()).add(name)
 
+    def tasks(self, names: Sequence[str], most: int) -> list[list[str]]:
+        """Share planned cells out to processes that write at the same time: those of a shard each.
+
+        How many these are does not depend on `most`.
+        """
+        shards: dict[int, list[str]] = {}
+        for name in names:
+            shards.setdefault(self._slots[name] // CELLS_OF_SHARD, []).append(name)
+        return list(shards.values())
+
+    def slots(self, names: Sequence[str]) -> dict[str, int]:
+        """Give the places of planned cells."""
+        return {name: self._slots[name] for name in names}
+
+    def accept(self, entries: Mapping[str, Entry]) -> None:
+        """Take over the entries of cells whose shapes another process has written.
+
+        It wrote the files of shards alone; what describes the arrays is written here.
+        """
+        for kind in sorted({kind for entry in entries.values() for kind in entry["shapes"]}):
+            slots = [entry["slot"] for entry in entries.values() if kind in entry["shapes"]]
+            like = np.empty(*_layout(kind, self.ensemble))
+            self._array(kind, like, (max(slots) // CELLS_OF_SHARD + 1) * CELLS_OF_SHARD)
+        self.cells.append(entries)
+
     def write(
         self,
         name: str,
@@ -199,7 +224,7 @@ class PackedShapes:
             return
         arrays = packed_arrays(prediction)
         slot = self._slots[name]
-        entry = {**entry, "slot": slot, "shapes": {k: _digest(v) for k, v in arrays.items()}}
+        entry = {**entry, "slot": slot, "shapes": digests(arrays)}
         path = self.path / PENDING / f"{slot}.npz"
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             about = np.frombuffer(json.dumps([name, entry]).encode(), np.uint8)
@@ -278,22 +303,51 @@ class PackedShapes:
             return array
         if not (path / "zarr.json").is_file():
             zarr.open_group(_store(path), mode="a", attributes={"dispr": "predicted shapes"})
-        axes = (*(("sample",) if like.ndim == 4 else ()), "z", "y", "x")
-        self._arrays[kind] = zarr.create_array(
-            _store(path / kind),
-            shape=(length, *like.shape),
-            dtype=like.dtype,
-            chunks=(1, *like.shape),
-            shards=(CELLS_OF_SHARD, *like.shape),
-            compressors=zarr.codecs.ZstdCodec(level=3),
-            chunk_key_encoding={"name": "v2", "separator": "."},
-            dimension_names=("cell", *axes),
-            overwrite=True,
-        )
+        # There may be shards already, of other processes.
+        self._arrays[kind] = make_array(_store(path / kind), like, length, array is not None)
         return self._arrays[kind]
 
     def _pending(self, slot: int) -> Path:
         return self.path / PENDING / f"{slot}.npz"
+
+
+def make_array(store: Any, like: np.ndarray, length: int, overwrite: bool = False) -> Any:
+    """Make an array of cells in a store of zarr.
+
+    Parameters
+    ----------
+    store : zarr store
+        Where to make it.
+    like : ndarray
+        The values of a cell.
+    length : int
+        How many cells there are.
+    overwrite : bool
+        Remove what is there before.
+    """
+    zarr = zarr_package()
+    axes = (*(("sample",) if like.ndim == 4 else ()), "z", "y", "x")
+    return zarr.create_array(
+        store,
+        shape=(length, *like.shape),
+        dtype=like.dtype,
+        chunks=(1, *like.shape),
+        shards=(CELLS_OF_SHARD, *like.shape),
+        compressors=zarr.codecs.ZstdCodec(level=3),
+        chunk_key_encoding={"name": "v2", "separator": "."},
+        dimension_names=("cell", *axes),
+        overwrite=overwrite,
+    )
+
+
+def _layout(kind: str, ensemble: int) -> tuple[tuple[int, ...], Any]:
+    """Give the shape and the type of the values of a cell, as `packed_arrays` makes them."""
+    return {
+        "samples": ((ensemble, *BITS), np.uint8),
+        "counts": (SHAPE, np.uint8 if ensemble < 256 else np.uint16),
+        "probability": (SHAPE, np.float32),
+        "grey": ((ensemble, *SHAPE), np.float32),
+    }[kind]
 
 
 def packed_arrays(prediction: Prediction) -> Arrays:
@@ -359,10 +413,15 @@ def _read_pending(path: Path) -> tuple[str, dict[str, Any], Arrays] | None:
         name, entry = json.loads(arrays.pop("about").tobytes())
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
         return None
-    if {k: _digest(v) for k, v in arrays.items()} != entry.get("shapes"):
+    if digests(arrays) != entry.get("shapes"):
         return None
     return name, entry, arrays
 
 
 def _digest(values: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
+
+
+def digests(arrays: Arrays) -> dict[str, str]:
+    """Give the checksums of a cell's arrays, by what they hold."""
+    return {kind: _digest(values) for kind, values in arrays.items()}

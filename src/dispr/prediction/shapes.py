@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from dispr.cells.spacing import Spacing
 from dispr.checksums import check, files_digest
 from dispr.errors import FileError
 from dispr.files import read_tiff, write_tiff
-from dispr.journal import Journal
+from dispr.journal import Entry, Journal
 from dispr.names import key
 from dispr.prediction.prediction import Prediction
 
@@ -49,6 +49,12 @@ class Shapes(Protocol):
 
     def plan(self, names: Sequence[str]) -> None:
         """Take note of the cells that are about to be predicted, in this order."""
+
+    def tasks(self, names: Sequence[str], most: int) -> list[list[str]]:
+        """Share planned cells out to processes that write at the same time, up to `most` each."""
+
+    def accept(self, entries: Mapping[str, Entry]) -> None:
+        """Take over the entries of cells whose shapes another process has written."""
 
     def leave(self, name: str) -> None:
         """Take note that one of these failed."""
@@ -161,6 +167,14 @@ class TiffShapes:
 
     def plan(self, names: Sequence[str]) -> None:
         """Do nothing: each cell has files of its own."""
+
+    def tasks(self, names: Sequence[str], most: int) -> list[list[str]]:
+        """Share planned cells out to processes that write at the same time, up to `most` each."""
+        return [list(names[i : i + most]) for i in range(0, len(names), most)]
+
+    def accept(self, entries: Mapping[str, Entry]) -> None:
+        """Take over the entries of cells whose shapes another process has written."""
+        self.cells.append(entries)
 
     def leave(self, name: str) -> None:
         """Do nothing: each cell has files of its own."""
