@@ -155,7 +155,7 @@ def test_measure(called):
     assert called["find_items"]["spacing"] == (0.3, 0.3, 0.3)
     run("measure", "in", "-o", "c.csv", "--voxel-size", "3,2,1")
     assert called["find_items"]["spacing"] == (3, 2, 1)
-    item = SimpleNamespace(kind="shapes")
+    item = SimpleNamespace(kind="shapes", name="a", split="")
     called["patch"]("dispr.measurements.inputs.find_items", [item])
     called["patch"]("dispr.measurements.folder.measured")
     run("measure", "in", "-o", "c.csv", "--jobs", 3, "--strict")

@@ -135,6 +135,29 @@ def test_damage_is_noticed(model, cells_folder, tmp_path, kind):
     shard.unlink()
     with pytest.raises(FileError, match="is damaged at the cell"):
         PredictionFolder(tmp_path).probability(files[0].name)
+    predict_folder(model, files, tmp_path, THREE, store="zarr")  # which makes it anew
+    assert shard.read_bytes() == content
+
+
+def test_what_is_damaged_is_made_anew_beside_what_is_not(model, cells_folder, tmp_path):
+    files = find_cells(cells_folder, split="train")
+    predict_folder(model, files, tmp_path, THREE, store="zarr")
+    (shard,) = (p for p in (tmp_path / "shapes.zarr" / "counts").iterdir() if p.suffix != ".json")
+    content = shard.read_bytes()
+    shard.write_bytes(content[:50] + bytes([content[50] ^ 8]) + content[51:])
+    seen = []
+    draw = type(model).predict_stream
+
+    def counted(self, sections, *args, **options):
+        for prediction in draw(self, sections, *args, **options):
+            seen.append(1)
+            yield prediction
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model), "predict_stream", counted)
+        predict_folder(model, files, tmp_path, THREE, store="zarr")
+    assert len(seen) == 1
+    assert shard.read_bytes() == content
 
 
 def test_a_changed_cell_is_predicted_anew_in_its_shard(model, cells_folder, tmp_path):

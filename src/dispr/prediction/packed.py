@@ -88,7 +88,13 @@ class PackedShapes:
     def has(self, name: str, count: int, grey: bool = False) -> bool:
         """Tell whether a cell has `count` samples, and their occupancies if these are wanted."""
         sums = self._entry(name).get("shapes", {})
-        return "samples" in sums and count == self.ensemble and (not grey or "grey" in sums)
+        if not ("samples" in sums and count == self.ensemble and (not grey or "grey" in sums)):
+            return False
+        try:
+            self._read(name)
+        except FileError:  # what is damaged is as what is not there: it is made anew
+            return False
+        return True
 
     def count(self, name: str) -> int:
         """Count the samples of a cell."""
@@ -123,8 +129,7 @@ class PackedShapes:
         return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def check(self, name: str, count: int) -> None:
-        """Refuse the shapes of a cell if they were damaged since they were written."""
-        self._read(name)
+        """Do nothing: `has` has read them."""
 
     def where(self, name: str) -> Path:
         """Name the file that a cell's shapes are in, for messages."""
@@ -284,10 +289,10 @@ class PackedShapes:
         """Write the values of some cells of a shard; those of others in it are kept."""
         array = self._array(kind, next(iter(chosen.values())), first + CELLS_OF_SHARD)
         last = first + CELLS_OF_SHARD
-        if len(chosen) < CELLS_OF_SHARD:
-            block = np.asarray(array[first:last])
-        else:
-            block = np.zeros((CELLS_OF_SHARD, *array.shape[1:]), array.dtype)
+        block = np.zeros((CELLS_OF_SHARD, *array.shape[1:]), array.dtype)
+        for slot in set(range(first, last)) - set(chosen):
+            with contextlib.suppress(Exception):  # damaged ones are lost already
+                block[slot - first] = array[slot]
         for slot, values in chosen.items():
             block[slot - first] = values
         array[first:last] = block
