@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import pytest
@@ -54,6 +55,18 @@ def test_cells_that_fail_do_not_stop_the_others(six, whole, capsys):
     assert "does not exist" in found[names[4]]["reason"]
     assert run("predict", six, "-o", whole, *FAST) == 3
     assert "2 cells failed" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_to_nothing_are_not_left_out_in_silence(six, tmp_path):
+    from dispr.errors import FileError
+
+    cells = tmp_path / "cells"
+    shutil.copytree(six, cells)
+    for kind in ("image", "mask"):
+        (cells / "train" / kind / "far.tif").symlink_to(tmp_path / "nowhere.tif")
+    with pytest.raises(FileError, match=r"far\.tif is a link"):
+        run("predict", cells, "-o", tmp_path / "out", *FAST)
 
 
 def test_strict_runs_stop_before_anything_is_computed(six, tmp_path):

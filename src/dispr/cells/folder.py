@@ -218,8 +218,7 @@ def _chosen_parts(root: Path, split: str | None) -> Mapping[str | None, Path]:
 def _cells_of(
     folder: Path, split: str | None, need_obj: bool, failures: Failures | None = None
 ) -> list[CellFiles]:
-    faults: list[str] | None = None if failures is None else []
-    found = files_of(folder, faults)
+    found = files_of(folder)
     failures = Failures(strict=True) if failures is None else failures
     required = KINDS if need_obj else ("image", "mask")
     left_out: set[str] = set()
@@ -247,8 +246,7 @@ def _cells_of(
         count = sum(map(len, missing.values()))
         raise _missing_file(next(iter(missing.values()))[0], required, count)
     for name, paths in missing.items():
-        said = [fault for fault in faults or () if str(paths[0]) in fault]
-        failures.add(name, paths, said[0] if said else _missing_file(paths[0], required))
+        failures.add(name, paths, _missing_file(paths[0], required))
     left_out |= set(missing)
     planes = find_planes(folder, names)
     return [
