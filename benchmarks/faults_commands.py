@@ -69,6 +69,17 @@ COMMANDS = (
         ("cells", "weights"),
     ),
     Command(
+        "predict packed",
+        f"predict inputs/cells -o out {FEW}/weights.safetensors --store zarr --no-report",
+        ("cells", "weights"),
+    ),
+    Command(
+        "predict shard",
+        f"predict inputs/cells -o out {FEW}/weights.safetensors --shard 1/2 --no-report",
+        ("cells", "weights"),
+    ),
+    Command("gather", "gather inputs/predicted -o out --store zarr", ("predicted",)),
+    Command(
         "predict fields",
         f"predict inputs/fields --labels 'labels/*.tif' -o out {FEW}/weights.safetensors",
         ("fields", "weights"),

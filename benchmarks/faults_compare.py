@@ -2,7 +2,8 @@
 
 What may differ between two undisturbed runs of one command:
 
-- `prediction.json`, and what reports repeat of it: the list of runs, with their dates.
+- `prediction.json`, and what reports repeat of it: the list of runs, with their dates; and where
+  the inputs are, for each run has its own.
 - `train_log.csv`: the speed, `cells_per_second`.
 - `checkpoint.pt`: how it is pickled; the numbers and settings in it are compared.
 - `probability/NAME.tif` and `grey/NAME.tif`: rounding, for after an interruption other cells share
@@ -52,6 +53,7 @@ def _content(path: Path) -> bytes:
         if path.name == "prediction.json":
             record = json.loads(content)
             record.get("made", {}).pop("runs", None)
+            record.get("inputs", {}).pop("data", None)
             return json.dumps(record).encode()
         if path.name == "train_log.csv":
             rows = list(csv.DictReader(io.StringIO(content.decode())))

@@ -80,12 +80,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what processes that are dead left half-written in a folder and those inside it.
+def sweep(folder: Path, deep: bool = True) -> None:
+    """Remove what processes that are dead left half-written in a folder, and in those inside it.
 
     Files of other computers, which may be alive, are left for a day.
     """
-    for place, _, files in os.walk(folder):
+    for place, folders, files in os.walk(folder):
+        if not deep:
+            folders.clear()
         for name in files:
             if name.startswith(HALF_WRITTEN):
                 path = Path(place, name)

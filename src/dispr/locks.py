@@ -73,8 +73,7 @@ def hold(target: str | os.PathLike[str], *, folder: bool = True) -> Iterator[Non
         raise write_error(lock, error) from error
     _held[name] = 1
     try:
-        if folder:
-            sweep(path)
+        sweep(lock.parent, deep=folder)
         yield
     finally:
         del _held[name]

@@ -110,10 +110,20 @@ class Behind:
         self.waited += time.perf_counter() - start
 
     def close(self, raises: bool = True) -> None:
-        """Wait until all is done."""
-        if self._thread.is_alive():
-            self._calls.put(None)
-            self._thread.join()
+        """Wait until all is done; an interruption is raised after that, a second one at once."""
+        told, stopped = False, None
+        while self._thread.is_alive():
+            try:
+                if not told:
+                    self._calls.put(None)
+                    told = True
+                self._thread.join()
+            except KeyboardInterrupt as error:
+                if stopped is not None:
+                    raise
+                stopped = error
+        if stopped is not None:
+            raise stopped
         if raises:
             self._raise()
 

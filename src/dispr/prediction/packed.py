@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import io
 import json
+import threading
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -63,6 +64,7 @@ class PackedShapes:
         self.path, self.cells = path, cells
         self.ensemble = int(settings.get("ensemble", 1))
         self._waiting: dict[str, int] = {}
+        self._writing = threading.RLock()
         self._expected: dict[int, set[str]] = {}
         self._slots: dict[str, int] = {}
         self._last: tuple[str, Arrays] | None = None
@@ -168,7 +170,8 @@ class PackedShapes:
         found = {}
         for kind in ("samples", "counts", "probability", "grey"):
             if (path / kind / "zarr.json").is_file():
-                found[kind] = zarr.open_array(_store(path / kind), mode="r+")
+                with contextlib.suppress(Exception):  # a damaged one is made anew
+                    found[kind] = zarr.open_array(_store(path / kind), mode="r+")
         return found
 
     # Writing
@@ -261,11 +264,17 @@ class PackedShapes:
             else:
                 self._waiting[found[0]] = found[1]["slot"]
         self.flush()
+        with contextlib.suppress(OSError):  # it is not there
+            folder.rmdir()
 
     def remove(self, name: str, count: int) -> None:
         """Do nothing: a place is read only where the entry of a cell says so."""
 
     def _write_shard(self, shard: int) -> None:
+        with self._writing:  # a thread may be at it as an interrupted run ends
+            self._write_waiting(shard)
+
+    def _write_waiting(self, shard: int) -> None:
         names = [n for n, slot in self._waiting.items() if slot // CELLS_OF_SHARD == shard]
         if not names:
             return
@@ -308,9 +317,15 @@ class PackedShapes:
             return array
         if not (path / "zarr.json").is_file():
             zarr.open_group(_store(path), mode="a", attributes={"dispr": "predicted shapes"})
+        if array is None:
+            (path / kind / "zarr.json").unlink(missing_ok=True)
         # There may be shards already, of other processes.
-        self._arrays[kind] = make_array(_store(path / kind), like, length, array is not None)
-        return self._arrays[kind]
+        try:
+            made = make_array(_store(path / kind), like, length, array is not None)
+        except ValueError:  # a call that was interrupted has made it in the meantime
+            made = zarr.open_array(_store(path / kind), mode="r+")
+        self._arrays[kind] = made
+        return made
 
     def _pending(self, slot: int) -> Path:
         return self.path / PENDING / f"{slot}.npz"
