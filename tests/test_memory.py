@@ -66,7 +66,7 @@ def test_fewer_at_once_and_one_warning():
     with pytest.warns(DisprWarning, match="12 shapes at once; from now on, 3 or fewer") as warned:
         parts = list(kept.parts(20, 12, compute))
     assert [number for part in parts for number in part] == list(range(20))
-    assert len(warned) == 1
+    assert [one.category for one in warned].count(DisprWarning) == 1
     assert tried == [12, 6, 3, 3, 3, 3, 3, 3, 2]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

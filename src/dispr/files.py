@@ -30,12 +30,19 @@ HALF_WRITTEN = ".writing-"
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], *, recorded: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it when the block ends without error.
 
     A reader sees the old file or the whole new one, never a part, also after a loss of power: the
     file is on the disk before it gets its name. The temporary file is removed when the block fails
     or is interrupted.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    recorded : bool
+        Record its checksum where its folder has some; not of files that are appended to.
 
     Raises
     ------
@@ -51,7 +58,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.touch(exist_ok=False)
         yield temporary
         sync(temporary)
-        checksums.record(target, temporary)
+        if recorded:
+            checksums.record(target, temporary)
         os.replace(temporary, target)
         sync(target.parent)
     except OSError as error:

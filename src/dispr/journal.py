@@ -117,7 +117,8 @@ class Journal:
         if not (self._places and self._waste):
             return
         places, end = {}, 0
-        with atomic_path(self.path) as temporary, open(temporary, "wb") as file:
+        written = atomic_path(self.path, recorded=False)
+        with written as temporary, open(temporary, "wb") as file:
             for name in self._places:
                 entry = self.get(name)
                 if entry is not None:
