@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,6 +72,21 @@ def as_shard(text: str) -> Shard:
     if match is None:
         raise ConfigError(f'a shard is written I/N, such as 2/8, not "{text}".')
     return Shard(int(match[1]), int(match[2]))
+
+
+def lacking(shards: Collection[str]) -> list[str]:
+    """List the parts of a run that are not among some, such as "3/4"; none where no total is known.
+
+    Parameters
+    ----------
+    shards : collection of str
+        Parts, such as "1/4"; empty texts of what is no part.
+    """
+    totals = {shard.partition("/")[2] for shard in shards if shard}
+    if len(totals) != 1:
+        return []
+    (total,) = totals
+    return [part for i in range(1, int(total) + 1) if (part := f"{i}/{total}") not in shards]
 
 
 def names_record(names: Iterable[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dispr.failures import TABLE as FAILURES
 from dispr.failures import Failures, read_failures
 from dispr.parquet import write_table
 from dispr.records import read_csv, read_json, write_json
-from dispr.shards import Shard, names_record
+from dispr.shards import Shard, lacking, names_record
 
 AGAIN = "measure it again"
 
@@ -86,11 +86,9 @@ def gather_tables(tables: Sequence[Path], out: Path | None = None) -> tuple[int,
     if len({tuple(sorted(names)) for names in columns if names}) > 1:
         raise ConfigError("the tables have different columns; measure with the same options.")
     if names_record(where)["names"] != stated[0][0]:
-        total = shards[0].partition("/")[2]
-        lacking = [f"{i}/{total}" for i in range(1, int(total) + 1) if f"{i}/{total}" not in shards]
         raise FileError(
             f"{stated[0][1] - len(where)} of {stated[0][1]} cells are missing: there is no shard "
-            f"{', '.join(lacking)}; measure it."
+            f"{', '.join(lacking(shards))}; measure it."
         )
     if out is not None:
         write_table(out, [rows[name] for name in sorted(rows)])

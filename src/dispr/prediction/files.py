@@ -166,9 +166,10 @@ class PredictionFolder:
     def settings(self) -> dict[str, Any]:
         """The record, `prediction.json`; empty if there is none.
 
-        It holds the settings that the shapes were drawn with; `cells`, a checksum of each cell's
-        input; `voxel_sizes_um`; `squares`; `intervals`, those of the model. The last three are
-        absent from records of earlier versions.
+        It holds the settings that the shapes were drawn with; `intervals`, those of the model;
+        `made`, by which commands; `inputs`, of which cells. Records of earlier versions hold what
+        is now in `cells.jsonl`: `cells`, a checksum of each cell's input; `voxel_sizes_um`;
+        `squares`.
         """
         path = self.path / SETTINGS
         if not path.is_file():

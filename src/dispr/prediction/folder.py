@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from dispr._version import __version__
 from dispr.cells.folder import CellFiles
 from dispr.cells.spacing import Spacing
@@ -322,7 +320,7 @@ class _Run:
         shapes = self.drawn.shapes
         with self.failures.of(file.name, sources(file)):
             seen = self.part.reader.read(file)
-            samples = np.stack([shapes.sample(file.name, k) for k in range(self.count)])
+            samples = self.drawn.samples(file.name)
             probability = shapes.probability(file.name)
             size = seen.section.voxel_size
             prediction = Prediction(samples, probability, self.model.intervals, size)

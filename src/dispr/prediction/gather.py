@@ -18,7 +18,7 @@ from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.prediction.prediction import Prediction
 from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
-from dispr.shards import names_record
+from dispr.shards import lacking, names_record
 
 NOT_COMPARED = ("made", "inputs", "dispr", "store", "cells", "squares", "voxel_sizes_um")
 """What records of the parts of one prediction may differ in."""
@@ -266,13 +266,10 @@ def _expanded(folders: Sequence[Path]) -> list[Path]:
 def _missing(found: Sequence[PredictionFolder], count: int, stated: Mapping[str, Any]) -> str:
     """Say how many cells are missing, and which parts."""
     shards = [str(folder.settings["inputs"].get("shard", "")) for folder in found]
-    totals = {shard.partition("/")[2] for shard in shards if shard}
     text = f"{stated['cells'] - count} of {stated['cells']} cells are not there"
-    if len(totals) == 1:
-        (total,) = totals
-        lacking = [f"{i}/{total}" for i in range(1, int(total) + 1) if f"{i}/{total}" not in shards]
-        if lacking:
-            return f"{text}: there is no shard {', '.join(lacking[:MOST_NAMED])}; predict it."
+    absent = lacking(shards)
+    if absent:
+        return f"{text}: there is no shard {', '.join(absent[:MOST_NAMED])}; predict it."
     return f"{text}; run the shards again, which resume, or name the data with --data for a list."
 
 

@@ -271,24 +271,25 @@ class PackedShapes:
         """Do nothing: a place is read only where the entry of a cell says so."""
 
     def _write_shard(self, shard: int) -> None:
+        """Write the cells of a shard that wait, then their entries."""
         with self._writing:  # a thread may be at it as an interrupted run ends
-            self._write_waiting(shard)
+            names = [n for n, slot in self._waiting.items() if slot // CELLS_OF_SHARD == shard]
+            if not names:
+                return
+            found = {name: kept for name in names if (kept := self._kept_back(name)) is not None}
+            for kind in sorted({kind for _, arrays in found.values() for kind in arrays}):
+                chosen = {e["slot"]: arrays[kind] for e, arrays in found.values() if kind in arrays}
+                self._write_block(kind, shard * CELLS_OF_SHARD, chosen)
+            self.cells.append({name: entry for name, (entry, _) in found.items()})
+            self._release(names)
 
-    def _write_waiting(self, shard: int) -> None:
-        names = [n for n, slot in self._waiting.items() if slot // CELLS_OF_SHARD == shard]
-        if not names:
-            return
-        first = shard * CELLS_OF_SHARD
-        found = {}
-        for name in names:
-            read = _read_pending(self._pending(self._waiting[name]))
-            if read is not None:
-                found[name] = read
-        kinds = {kind for _, _, arrays in found.values() for kind in arrays}
-        for kind in sorted(kinds):
-            chosen = {e["slot"]: a[kind] for _, e, a in found.values() if kind in a}
-            self._write_block(kind, first, chosen)
-        self.cells.append({name: entry for name, (_, entry, _) in found.items()})
+    def _kept_back(self, name: str) -> tuple[Entry, Arrays] | None:
+        """Give a cell that waits; None where its file is damaged."""
+        read = _read_pending(self._pending(self._waiting[name]))
+        return None if read is None else read[1:]
+
+    def _release(self, names: Sequence[str]) -> None:
+        """Remove cells that wait no longer."""
         for name in names:
             self._pending(self._waiting.pop(name)).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there are others
@@ -297,14 +298,7 @@ class PackedShapes:
     def _write_block(self, kind: str, first: int, chosen: Mapping[int, np.ndarray]) -> None:
         """Write the values of some cells of a shard; those of others in it are kept."""
         array = self._array(kind, next(iter(chosen.values())), first + CELLS_OF_SHARD)
-        last = first + CELLS_OF_SHARD
-        block = np.zeros((CELLS_OF_SHARD, *array.shape[1:]), array.dtype)
-        for slot in set(range(first, last)) - set(chosen):
-            with contextlib.suppress(Exception):  # damaged ones are lost already
-                block[slot - first] = array[slot]
-        for slot, values in chosen.items():
-            block[slot - first] = values
-        array[first:last] = block
+        array[first : first + CELLS_OF_SHARD] = shard_block(first, chosen, array)
 
     def _array(self, kind: str, like: np.ndarray, length: int) -> Any:
         """Give the array of a kind, made or made longer where it has to be."""
@@ -329,6 +323,29 @@ class PackedShapes:
 
     def _pending(self, slot: int) -> Path:
         return self.path / PENDING / f"{slot}.npz"
+
+
+def shard_block(first: int, chosen: Mapping[int, np.ndarray], before: Any) -> np.ndarray:
+    """Give the values of all cells of a shard.
+
+    Parameters
+    ----------
+    first : int
+        The first place of the shard.
+    chosen : mapping of int to ndarray
+        Values of some cells, by their places.
+    before : zarr array or None
+        Where those of the others are, if they are anywhere.
+    """
+    like = next(iter(chosen.values()))
+    block = np.zeros((CELLS_OF_SHARD, *like.shape), like.dtype)
+    others = set(range(first, first + CELLS_OF_SHARD)) - set(chosen) if before is not None else ()
+    for slot in others:
+        with contextlib.suppress(Exception):  # damaged ones are lost already
+            block[slot - first] = before[slot]
+    for slot, values in chosen.items():
+        block[slot - first] = values
+    return block
 
 
 def make_array(store: Any, like: np.ndarray, length: int, overwrite: bool = False) -> Any:

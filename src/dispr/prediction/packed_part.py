@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from dispr.prediction.packed import (
     digests,
     make_array,
     packed_arrays,
+    shard_block,
 )
 
 if TYPE_CHECKING:
@@ -43,13 +44,12 @@ class PackedPart(PackedShapes):
         self._waiting[name] = slot
         self.leave(name)
 
-    def _write_shard(self, shard: int) -> None:
-        names = [n for n, slot in self._waiting.items() if slot // packed.CELLS_OF_SHARD == shard]
-        found = {name: self._kept[name] for name in names}
-        for kind in sorted({kind for _, arrays in found.values() for kind in arrays}):
-            chosen = {e["slot"]: a[kind] for e, a in found.values() if kind in a}
-            self._write_block(kind, shard * packed.CELLS_OF_SHARD, chosen)
-        self.cells.append({name: entry for name, (entry, _) in found.items()})
+    def _kept_back(self, name: str) -> tuple[Entry, Arrays]:
+        """Give a cell that waits."""
+        return self._kept[name]
+
+    def _release(self, names: Sequence[str]) -> None:
+        """Remove cells that wait no longer."""
         for name in names:
             del self._waiting[name], self._kept[name]
 
@@ -57,13 +57,8 @@ class PackedPart(PackedShapes):
         """Write the file of a shard; other cells that were in it are kept."""
         from zarr.storage import MemoryStore
 
-        like, last = next(iter(chosen.values())), first + packed.CELLS_OF_SHARD
-        block = np.zeros((packed.CELLS_OF_SHARD, *like.shape), like.dtype)
-        before = self._arrays.get(kind)
-        if len(chosen) < packed.CELLS_OF_SHARD and before is not None and len(before) >= last:
-            block[:] = before[first:last]
-        for slot, values in chosen.items():
-            block[slot - first] = values
+        like = next(iter(chosen.values()))
+        block = shard_block(first, chosen, self._arrays.get(kind))
         content: dict[str, Any] = {}
         make_array(MemoryStore(content), like, packed.CELLS_OF_SHARD)[:] = block
         rest = ".0" * like.ndim
