@@ -370,5 +370,5 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("prediction/gather.py", "if doubled:", "if False:"),
     ("shards.py", "items[self.number - 1 :: self.total]", "items[self.number - 1 :]"),
     ("journal.py", "digest != _checksum(content)", "False"),
-    ("locks.py", "sweep(path)", "pass"),
+    ("locks.py", "sweep(lock.parent, deep=folder)", "pass"),
 ]
