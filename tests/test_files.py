@@ -6,7 +6,15 @@ import pytest
 import tifffile
 
 from dispr.errors import FileError
-from dispr.files import atomic_path, make_folder, read_tiff, tiff_errors, write_csv, write_tiff
+from dispr.files import (
+    atomic_folder,
+    atomic_path,
+    make_folder,
+    read_tiff,
+    tiff_errors,
+    write_csv,
+    write_tiff,
+)
 
 
 def no_space(*arguments, **options):
@@ -29,6 +37,29 @@ def test_interruption_leaves_nothing(tmp_path):
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    out = tmp_path / "a.zarr"
+    with atomic_folder(out) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "0").write_text("old")
+        (folder / "1").write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_folder(out) as folder:
+        (folder / "1").write_text("half")
+        raise KeyboardInterrupt
+    with pytest.raises(FileError, match=r"a\.zarr: the disk is full"), atomic_folder(out) as folder:
+        no_space()
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*")) == [
+        "1",
+        "inner",
+        "inner/0",
+    ]
+    assert (out / "1").read_text() == "old"
+    with atomic_folder(out) as folder:
+        (folder / "1").write_text("new")
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [("1", "new")]
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_file_in_the_way_of_a_folder(tmp_path):

@@ -12,10 +12,12 @@ from dispr.locks import hold
 
 HOLDER = """
 import sys, time
-from dispr.files import atomic_path
+from dispr.files import atomic_folder, atomic_path
 from dispr.locks import hold
-with hold(sys.argv[1]), atomic_path(sys.argv[1] + "/table.csv") as path:
+out = sys.argv[1]
+with hold(out), atomic_path(out + "/table.csv") as path, atomic_folder(out + "/a.zarr") as folder:
     path.write_text("half")
+    (folder / "0").write_text("half")
     print("held", flush=True)
     time.sleep(60)
 """
@@ -44,7 +46,8 @@ def test_a_lock_ends_with_its_process_and_what_it_left_is_swept(holder, tmp_path
     out = tmp_path / "out"
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    assert [p.name for p in out.iterdir() if p.name.startswith(HALF_WRITTEN)]
+    left = sorted(p.suffix for p in out.iterdir() if p.name.startswith(HALF_WRITTEN))
+    assert left == [".csv", ".zarr"]
     (out / "mine.csv").write_text("")
     with hold(out):
         assert not [p.name for p in out.iterdir() if p.name.startswith(HALF_WRITTEN)]

@@ -6,10 +6,12 @@ import time
 
 import pytest
 
+from dispr.errors import WorkerError
 from dispr.processes import map_in_processes
 
 PARENT = """
 import os, sys, time
+from dispr.errors import WorkerError
 from dispr.processes import map_in_processes
 
 if __name__ == "__main__":
@@ -19,6 +21,16 @@ if __name__ == "__main__":
 
 def test_results_are_in_the_order_of_the_tasks():
     assert list(map_in_processes(abs, [-3, 2, -1], 2)) == [3, 2, 1]
+
+
+def _end_like_for_lack_of_memory(task):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_worker_that_is_killed_is_told():
+    with pytest.raises(WorkerError, match="worker process was killed"):
+        list(map_in_processes(_end_like_for_lack_of_memory, range(4), 2))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -20,6 +20,14 @@ class FileError(DisprError):
     """A file cannot be read or written, or has invalid content."""
 
 
+class WriteError(FileError):
+    """A file cannot be written."""
+
+
+class WorkerError(DisprError):
+    """A process that worked for this one was ended from outside."""
+
+
 class ArrayError(DisprError):
     """An array has the wrong shape, type or values."""
 
@@ -45,9 +53,9 @@ def as_file_errors() -> Iterator[None]:
         raise FileError(str(error)) from error
 
 
-def write_error(path: Path, error: OSError) -> FileError:
+def write_error(path: Path, error: OSError) -> WriteError:
     """Say in one sentence why a file could not be written."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
-        return FileError(f"Cannot write {path}: the disk is full; free some space and run again.")
+        return WriteError(f"Cannot write {path}: the disk is full; free some space and run again.")
     reason = (error.strerror or str(error)).lower()
-    return FileError(f"Cannot write {path}: {reason}; choose a folder that you can write to.")
+    return WriteError(f"Cannot write {path}: {reason}; choose a folder that you can write to.")

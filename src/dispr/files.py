@@ -9,6 +9,7 @@ import hashlib
 import logging
 import math
 import os
+import shutil
 import socket
 import struct
 import threading
@@ -26,7 +27,7 @@ from dispr.expansion import check_expansion
 from dispr.limits import largest_image, largest_plane, raise_it
 
 HALF_WRITTEN = ".writing-"
-"""What the names of files begin with until they are whole; the process that writes one follows."""
+"""What names of files and folders begin with until they are whole; their process follows."""
 
 
 @contextlib.contextmanager
@@ -51,9 +52,7 @@ def atomic_path(path: str | os.PathLike[str], *, recorded: bool = True) -> Itera
     """
     target = Path(path)
     make_folder(target.parent)
-    # A name of its own, known before the file is made: an interruption at any moment removes it.
-    mark = f"{HALF_WRITTEN}{os.getpid()}-{_host()}-{uuid.uuid4().hex[:12]}"
-    temporary = target.with_name(mark + target.suffix)
+    temporary = _half_written(target)
     try:
         temporary.touch(exist_ok=False)
         yield temporary
@@ -66,6 +65,47 @@ def atomic_path(path: str | os.PathLike[str], *, recorded: bool = True) -> Itera
         raise write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that replaces it when the block ends without error.
+
+    As `atomic_path`, for a folder of files that are written in some other way.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written to or the disk is full.
+    """
+    target = Path(path)
+    make_folder(target.parent)
+    temporary, before = _half_written(target), _half_written(target)
+    try:
+        temporary.mkdir()
+        yield temporary
+        for inner in temporary.rglob("*"):
+            sync(inner)
+        if target.exists():
+            os.replace(target, before)
+        os.replace(temporary, target)
+        sync(target.parent)
+    except OSError as error:
+        raise write_error(target, error) from error
+    finally:
+        if before.exists() and not target.exists():
+            os.replace(before, target)
+        for folder in (temporary, before):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _half_written(target: Path) -> Path:
+    """Choose a new name beside a path, by which `sweep` knows it.
+
+    It is known before anything is made, so that an interruption at any moment can remove it.
+    """
+    mark = f"{HALF_WRITTEN}{os.getpid()}-{_host()}-{uuid.uuid4().hex[:12]}"
+    return target.with_name(mark + target.suffix)
 
 
 def _host() -> str:
@@ -91,17 +131,16 @@ def sync(path: Path) -> None:
 def sweep(folder: Path, deep: bool = True) -> None:
     """Remove what processes that are dead left half-written in a folder, and in those inside it.
 
-    Files of other computers, which may be alive, are left for a day.
+    Files and folders of other computers, which may be alive, are left for a day.
     """
     for place, folders, files in os.walk(folder):
-        if not deep:
-            folders.clear()
-        for name in files:
+        for name in [*files, *folders]:
             if name.startswith(HALF_WRITTEN):
                 path = Path(place, name)
                 with contextlib.suppress(OSError):
                     if _is_dead(path):
-                        path.unlink()
+                        shutil.rmtree(path) if name in folders else path.unlink()
+        folders[:] = [name for name in folders if deep and not name.startswith(HALF_WRITTEN)]
 
 
 def _is_dead(path: Path) -> bool:

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
-from dispr.errors import ArrayError, DisprError, FileError
+from dispr.errors import ArrayError, FileError, WorkerError
 
 MOST_PROCESSES = 61
 """Windows cannot wait for more."""
@@ -39,7 +39,7 @@ def map_in_processes(
 
     Raises
     ------
-    DisprError
+    WorkerError
         If a process was ended from outside.
     """
     workers = min(jobs or os.cpu_count() or 1, len(tasks), MOST_PROCESSES)
@@ -54,8 +54,9 @@ def map_in_processes(
                 results = pool.map(function, tasks, chunksize=chunk)
             yield from results
     except BrokenProcessPool as error:
-        raise DisprError(
-            "A worker process was killed, perhaps because memory ran out; run again with --jobs 1."
+        raise WorkerError(
+            "a worker process was killed, perhaps because memory ran out; run the command again, "
+            "with --jobs 1 where it has that option."
         ) from error
 
 

@@ -13,6 +13,7 @@ from dispr.errors import ConfigError, FileError
 from dispr.familiarity.statistics import fit_familiarity
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.inputs import CellReader
 from dispr.prediction.model import Model, cell_digest
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.cell import simulate
@@ -169,6 +170,31 @@ def test_corrected_cell_is_predicted_anew(model, cells_folder, tmp_path):
     after = [PredictionFolder(tmp_path / "out").samples(file.name) for file in files]
     assert (before[0] != after[0]).any()
     assert (before[1] == after[1]).all()
+
+
+def test_cell_that_is_exchanged_while_it_is_predicted_is_predicted_anew(
+    model, cells_folder, tmp_path, monkeypatch
+):
+    """What is recorded are the files that were read, not those there are when the cell is done."""
+    shutil.copytree(cells_folder / "test", tmp_path / "cells")
+    files, out = find_cells(tmp_path / "cells"), tmp_path / "out"
+    read = CellReader.read
+
+    def exchanged(self, file):
+        seen = read(self, file)
+        if file == files[0]:
+            mask = tifffile.imread(file.mask)
+            mask[:30] = 0
+            tifffile.imwrite(file.mask, mask)
+        return seen
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CellReader, "read", exchanged)
+        predict_folder(model, files, out, PredictionSettings(ensemble=1))
+    predict_folder(model, files, out, PredictionSettings(ensemble=1))
+    seen = read_cell(files[0])
+    expected = cell_digest(seen.image, seen.mask)
+    assert PredictionFolder(out).cells[files[0].name]["digest"] == expected
 
 
 def test_shapes_of_a_changed_cell_are_gone_where_the_call_is_cut_short(

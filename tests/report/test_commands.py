@@ -1,9 +1,13 @@
+import errno
 import shutil
+from pathlib import Path
 
 import pytest
 
 from dispr.cli.main import cli
 from dispr.cli.report import report_fields, report_prediction
+from dispr.errors import WorkerError, write_error
+from dispr.report import write as report_writer
 from dispr.scores.evaluate import evaluate
 
 
@@ -50,6 +54,28 @@ def test_what_keeps_a_report_is_no_error(prediction, study, tmp_path, capsys):
     assert "No report was written" in told
     assert "cannot be read as TIFF" in told
     assert not (prediction / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("try_in_processes", WorkerError("a worker process was killed.")),
+        ("atomic_path", write_error(Path("report.html"), OSError(errno.ENOSPC, ""))),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_an_error(prediction, study, monkeypatch, where, error):
+    """Run again, once there is memory or space, the command writes it."""
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(report_writer, where, fail)
+        with pytest.raises(type(error), match="the shapes are written, but no report of them: "):
+            report_prediction(prediction, study / "cells")
+    assert not (prediction / "report.html").exists()
+    report_prediction(prediction, study / "cells")
+    assert (prediction / "report.html").is_file()
 
 
 def test_each_field_has_a_report(prediction, tmp_path):

@@ -269,7 +269,7 @@ def _first_warning(crop: Crop, body: tuple[Box, int], border: bool) -> str:
         told.append("Its image has the same value everywhere, so only its outline is known.")
     if body[1] > 1 and not crop.cluster:
         told.append(f"Its mask has {body[1]} pieces, which were treated as one cell.")
-    return " ".join(told)
+    return joined(*told)
 
 
 def scale_note(which: str, length: float, trained: Frame | None) -> str:

@@ -95,10 +95,15 @@ def write(
 def report_prediction(out: Path, data: Path | None = None, *, split: str | None = None) -> None:
     """Write the report of a prediction into its folder.
 
-    The prediction is done and whole: what keeps a report from it, such as a damaged object, which
-    no prediction needs, is said and no error.
+    The prediction is done and whole: input that keeps a report from it, such as a damaged object,
+    which no prediction needs, is said and no error.
+
+    Raises
+    ------
+    DisprError
+        If it cannot be written, or a process that made it was killed.
     """
-    from dispr.errors import DisprError
+    from dispr.errors import DisprError, WorkerError, WriteError
     from dispr.failures import Failures
     from dispr.prediction.files import PredictionFolder
 
@@ -112,6 +117,8 @@ def report_prediction(out: Path, data: Path | None = None, *, split: str | None 
         if failures.found:
             first = failures.found[0]
             warn(f"{len(failures)} cells are not in the report. {first.name}: {first.reason}")
+    except (WriteError, WorkerError) as error:
+        raise type(error)(f"the shapes are written, but no report of them: {error}") from error
     except DisprError as error:
         warn(f"No report was written: {error}")
 

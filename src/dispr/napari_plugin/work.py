@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.framing import joined
 from dispr.errors import FileError
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.traits import describe_all
@@ -167,7 +168,7 @@ def run(
                 mesh = prediction.mesh()
                 meshes[cell.label] = placed_mesh(mesh, cell.square, depth, field.pixel_size)
             told = (cell.warning, looks[cell.label].get("warning", ""))
-            prediction = replace(prediction, warning=" ".join(filter(None, told)))
+            prediction = replace(prediction, warning=joined(*told))
             edge = voxel_edge(cell, field.pixel_size)
             ellipsoid = ellipsoid_volume(mask)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(field.pixel_size))

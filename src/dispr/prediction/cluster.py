@@ -36,11 +36,8 @@ from dispr.locks import holder
 from dispr.model.device import PRECISIONS
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model, load
-from dispr.prediction.part import Part, Terms
+from dispr.prediction.part import CELLS_OF_TASK, Part, Terms
 from dispr.prediction.shapes import Shapes, TiffShapes
-
-CELLS_OF_TASK = 128
-"""Cells that a worker is sent at once; of packed shapes, those of a shard."""
 
 RETRIES = 2
 """How often a task that raised an error is tried again, and one whose worker died."""

@@ -292,7 +292,7 @@ class _Run:
         None where the shapes are of others, or not all are there.
         """
         shapes = self.drawn.shapes
-        source = self.part.source(file)
+        source = self.part.reader.source(file)
         seen = None
         if entry.get("source") != source:
             seen = self.part.reader.read(file)

@@ -47,6 +47,8 @@ class SeenCell:
         What a user must know of it; empty if nothing.
     familiarity : float or None
         Share of training cells whose sections are more unusual; None where that is not known.
+    source : str
+        A checksum of its files, and of how it is shown (`CellReader.source`).
     """
 
     file: CellFiles
@@ -55,6 +57,7 @@ class SeenCell:
     shape: tuple[int, int]
     warning: str
     familiarity: float | None
+    source: str
 
     @property
     def digest(self) -> str:
@@ -89,6 +92,18 @@ class CellReader:
         self.with_class = bool(model.config.num_classes)
         self.reference = familiarity_of(model.about)
 
+    def source(self, file: CellFiles) -> str:
+        """Give a checksum of the files of a cell, and of how it is shown.
+
+        Raises
+        ------
+        FileError
+            If one cannot be read.
+        """
+        heights = [(plane.plane, plane.height_um) for plane in file.planes]
+        frame = self.frame and self.frame.key
+        return files_digest(sources(file), f"{frame} {self.pixel_size} {heights}")
+
     def read(self, file: CellFiles) -> SeenCell:
         """Read a cell.
 
@@ -97,6 +112,8 @@ class CellReader:
         FileError
             If a file cannot be read or used.
         """
+        # Before they are read: of files that are exchanged meanwhile it is then not the checksum.
+        source = self.source(file)
         crop = read_crop(file, self.pixel_size)
         with as_file_errors():
             if self.frame is None:
@@ -119,6 +136,7 @@ class CellReader:
             crop.shape,
             joined(told, self.remarks.get(file.name, ""), unlike),
             familiarity,
+            source,
         )
 
 
@@ -151,12 +169,6 @@ def common_frame(
 def sources(file: CellFiles) -> list[Path]:
     """List the files of a cell that its shapes depend on."""
     return [file.image, file.mask, *(plane.mask for plane in file.planes)]
-
-
-def source_digest(file: CellFiles, about: str) -> str:
-    """Give a checksum of the files of a cell, and of how it is shown."""
-    heights = [(plane.plane, plane.height_um) for plane in file.planes]
-    return files_digest(sources(file), f"{about} {heights}")
 
 
 def _voxel_size(crop: Crop, square: Square) -> float | None:

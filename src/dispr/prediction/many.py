@@ -11,6 +11,7 @@ from dispr.cells.folder import CellFiles, find_cells
 from dispr.failures import Failures
 from dispr.prediction.folder import Predicted, predict_folder
 from dispr.prediction.model import load
+from dispr.prediction.part import CELLS_OF_TASK
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 
@@ -26,7 +27,7 @@ def predict_many(
     store: str = "files",
     save_grey: bool = False,
     strict: bool = False,
-    cells_per_task: int = 128,
+    cells_per_task: int = CELLS_OF_TASK,
     progress: Progress = SILENT,
     **settings: Any,
 ) -> Predicted:

@@ -16,7 +16,7 @@ import torch
 from dispr.cells.arrays import SIZE, as_pairs
 from dispr.cells.classes import CLASSES
 from dispr.cells.frame import Frame
-from dispr.cells.framing import Crop, frame_crops, plane_shown, shown
+from dispr.cells.framing import Crop, frame_crops, joined, plane_shown, shown
 from dispr.cells.prepare import condition_tensor
 from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
@@ -204,8 +204,7 @@ class Model:
             on_step=on_step,
         )
         warnings = [
-            " ".join(filter(None, pair))
-            for pair in zip(framing.warnings, self.unlike(images, masks), strict=True)
+            joined(*pair) for pair in zip(framing.warnings, self.unlike(images, masks), strict=True)
         ]
         results = [
             replace(result, square=square, warning=warning, notes=framing.notes)

@@ -411,8 +411,15 @@ def packed_arrays(prediction: Prediction) -> Arrays:
     return found
 
 
-def zarr_package() -> Any:
+def zarr_package(what: str = "packed shapes", instead: str = "") -> Any:
     """Import zarr.
+
+    Parameters
+    ----------
+    what : str
+        What it is needed for.
+    instead : str
+        What else a user can do, for the message.
 
     Raises
     ------
@@ -423,9 +430,14 @@ def zarr_package() -> Any:
         import zarr
         import zarr.codecs
     except ImportError as error:
-        raise ConfigError("packed shapes need more packages: pip install 'dispr[zarr]'.") from error
+        raise ConfigError(
+            f"{what} cannot be written or read without zarr: pip install 'dispr[zarr]'{instead}."
+        ) from error
     if int(zarr.__version__.split(".")[0]) < 3:
-        raise ConfigError("Zarr 3 is needed: pip install --upgrade 'dispr[zarr]'.")
+        raise ConfigError(
+            f"{what} cannot be written or read with zarr {zarr.__version__}, but with 3 or later: "
+            f"pip install --upgrade 'dispr[zarr]'{instead}."
+        )
     return zarr
 
 

@@ -13,7 +13,7 @@ from dispr.cells.folder import CellFiles
 from dispr.cells.framing import FrameOfAll
 from dispr.failures import Failures
 from dispr.pipeline import Ahead, Behind
-from dispr.prediction.inputs import CellReader, SeenCell, source_digest, sources
+from dispr.prediction.inputs import CellReader, SeenCell, sources
 from dispr.prediction.model import Model, Section
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.rows import mark_of_rows, row_of
@@ -22,6 +22,9 @@ from dispr.prediction.shapes import Shapes
 
 BEHIND = 8
 """Cells that may wait to be written."""
+
+CELLS_OF_TASK = 128
+"""Cells that a worker of a cluster is sent at once; of packed shapes, those of a shard."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,10 @@ class Part:
         self.reader = CellReader(model, terms.frame, terms.settings.pixel_size, terms.remarks)
         self.finished: list[str] = []
         self._mark = mark_of_rows(model, terms.grouped, terms.planes)
-        self._about = f"{terms.frame and terms.frame.key} {terms.settings.pixel_size}"
 
     def mark(self, file: CellFiles) -> str:
         """Give a checksum of what the row of a cell depends on beside its shapes."""
         return f"{self._mark} {file.group} {self.terms.remarks.get(file.name, '')}"
-
-    def source(self, file: CellFiles) -> str:
-        """Give a checksum of the files of a cell, and of how it is shown."""
-        return source_digest(file, self._about)
 
     def predict(self, files: Sequence[CellFiles], report: Callable[..., None]) -> float:
         """Predict cells; give the share of the time for which the network computed.
@@ -138,7 +136,7 @@ class Part:
         prediction = replace(prediction, warning=seen.warning)
         entry = {
             "digest": seen.digest,
-            "source": self.source(seen.file),
+            "source": seen.source,
             "mark": self.mark(seen.file),
             "voxel_size_um": seen.section.voxel_size,
             "square": [square.y, square.x, square.edge, list(seen.shape)],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dispr.cells.arrays import as_image, as_mask
+from dispr.cells.framing import joined
 from dispr.labelled.field.place import FieldVolume, placed_shape
 from dispr.labelled.field.prepare import FieldCell, PreparedField, prepare_field
 from dispr.labelled.field.table import Row, field_rows, shape_columns, unit_of, voxel_edge
@@ -159,7 +160,7 @@ def predict_field(
         on_step=on_step,
     )
     warnings = [
-        " ".join(filter(None, (cell.warning, odd)))
+        joined(cell.warning, odd)
         for cell, odd in zip(cells, chosen.unlike(images, masks), strict=True)
     ]
     height, width = field.image.shape

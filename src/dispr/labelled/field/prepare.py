@@ -11,7 +11,7 @@ import numpy as np
 
 from dispr.cells.arrays import as_mask, grey_mask, same_shape
 from dispr.cells.frame import PUBLISHED, Frame, Frames, choose_frames
-from dispr.cells.framing import Crop, frame_crops, scale_note, size_warning
+from dispr.cells.framing import Crop, frame_crops, joined, scale_note, size_warning
 from dispr.cells.spacing import as_pixel_size
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 from dispr.errors import ArrayError, NoCellsError
@@ -264,11 +264,7 @@ def _field_cells(
             told.append("It is too large for the frame of its field, so it was scaled down.")
         square = square_about(cell.box, edge)
         refused = _refusal(cell, edge)
-        cells.append(
-            FieldCell(
-                f"{name}_{cell.label:04d}", cell, square, " ".join(filter(None, told)), refused
-            )
-        )
+        cells.append(FieldCell(f"{name}_{cell.label:04d}", cell, square, joined(*told), refused))
     return tuple(cells)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dispr.cells.arrays import SIZE
+from dispr.cells.framing import joined
 from dispr.intervals.ensemble import measure_ensemble
 from dispr.intervals.rules import calibrated
 from dispr.labelled.field.prepare import FieldCell
@@ -80,14 +81,13 @@ def cell_row(
         Share of its voxels that another cell has in the label volume.
     """
     own = "" if cell.warning in warning else cell.warning  # predictions.csv has it already
-    told = [text for text in (cell.refused, own, warning) if text]
     row = place_columns(cell, pixel_size)
     row["voxel_um" if pixel_size is not None else "voxel_px"] = _digits(
         voxel_edge(cell, pixel_size)
     )
     if overlap is not None:
         row["overlap"] = "" if math.isnan(overlap) else round(overlap, 4)
-    row |= {"familiarity": familiarity, "warning": " ".join(told)}
+    row |= {"familiarity": familiarity, "warning": joined(cell.refused, own, warning)}
     return row | {name: value for name, value in measures.items() if name not in _ELSEWHERE}
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from dispr.arguments import one_of
-from dispr.errors import ConfigError, write_error
-from dispr.files import atomic_path, make_folder
+from dispr.files import atomic_folder, atomic_path
 from dispr.labelled.field.place import FieldVolume
+from dispr.prediction.packed import zarr_package
 
 FORMATS = {"tif": "labels.ome.tif", "zarr": "labels.ome.zarr"}
 """Formats of the volume and the names of their files."""
@@ -33,7 +29,7 @@ def check_format(form: str) -> None:
     """
     one_of(form, FORMATS, "the format of the volume")
     if form == "zarr":
-        _zarr()
+        _zarr_package()
 
 
 def write_volume(
@@ -123,8 +119,8 @@ def _write_zarr(
     path: Path, volume: FieldVolume, planes: Iterator[np.ndarray], pixel_size: float | None
 ) -> None:
     """Write OME-NGFF 0.4, a group with one label array of one resolution."""
-    zarr = _zarr()
-    with _atomic_folder(path) as temporary:
+    zarr = _zarr_package()
+    with atomic_folder(path) as temporary:
         group = zarr.open_group(str(temporary), mode="w", zarr_format=2)
         array = group.create_array(
             "0",
@@ -160,33 +156,5 @@ def _ngff(volume: FieldVolume, pixel_size: float | None) -> dict[str, Any]:
     }
 
 
-def _zarr() -> Any:
-    try:
-        import zarr
-    except ImportError as error:
-        raise ConfigError(
-            "OME-Zarr needs another package: pip install 'dispr[zarr]'; or use --volume tif."
-        ) from error
-    if int(zarr.__version__.split(".")[0]) < 3:
-        raise ConfigError("OME-Zarr needs zarr 3 or later: pip install --upgrade 'dispr[zarr]'.")
-    return zarr
-
-
-@contextlib.contextmanager
-def _atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder that replaces `path` when the block ends without error."""
-    make_folder(path.parent)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
-    except OSError as error:
-        raise write_error(path, error) from error
-    try:
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.chmod(temporary, 0o755)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise write_error(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _zarr_package() -> Any:
+    return zarr_package("OME-Zarr", ", or use --volume tif")
