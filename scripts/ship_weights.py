@@ -26,7 +26,8 @@ def main(weights: Path, name: str) -> None:
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     index = json.loads(INDEX.read_text(encoding="utf-8")) if INDEX.is_file() else {}
     # What weights of the same data do not state themselves, such as their frame, is kept.
-    index[name] = {**index.get(name, {}), "file": path.name, "sha256": checksum}
+    kept = {key: value for key, value in index.get(name, {}).items() if key != "intervals"}
+    index[name] = {**kept, "file": path.name, "sha256": checksum}
     with atomic_path(INDEX) as temporary:
         temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, SHA-256 {checksum}")

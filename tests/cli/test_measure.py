@@ -45,7 +45,7 @@ def test_predictions(tmp_path):
     write_predictions(tmp_path / "out", 2, 0.2)
     printed = run(tmp_path / "out", "-o", tmp_path / "cells.csv", "--jobs", 1)
     assert "2 cells" in printed
-    assert "2 cells have no 90 % intervals, because the model was not calibrated" in printed
+    assert "2 cells have no intervals, because the model was not calibrated" in printed
     assert "voxel size" not in printed
     for row in read(tmp_path / "cells.csv"):
         assert float(row["volume_min_um3"]) <= float(row["volume_um3"])

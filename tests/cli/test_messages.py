@@ -93,7 +93,7 @@ def test_measures_without_sizes_or_calibration():
     (line,) = notes([{"calibrated": "all"}], "predictions", False)
     assert line.startswith("No file states the voxel size")
     said = " ".join(notes([known, known | {"calibrated": "none"}], "predictions", False))
-    assert "1 cells have no 90 % intervals, because the model was not calibrated" in said
+    assert "1 cells have no intervals, because the model was not calibrated" in said
     odd = known | {"calibrated": "none", "warning": "Odd."}
     (line,) = notes([known, odd], "predictions", False)
-    assert line.startswith("1 cells have a warning and no 90 % intervals")
+    assert line.startswith("1 cells have a warning and no intervals")

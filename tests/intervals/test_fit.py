@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from dispr.errors import ConfigError
-from dispr.intervals.fit import conformal_rank, fit_intervals, fit_rule
-from dispr.intervals.rules import Intervals, Rule
+from dispr.intervals.fit import KnownCell, fit_errors, fit_intervals
+from dispr.intervals.known import Known
+from dispr.intervals.quantiles import conformal_rank, effective_number, least_coverage
+from dispr.intervals.rules import Intervals, Rule, intervals_from
 
 
 def ensembles(cells, seed, floor=0.05, samples=5):
@@ -18,6 +20,15 @@ def ensembles(cells, seed, floor=0.05, samples=5):
         centre + spread * rng.standard_normal((cells, 1)) + floor * rng.standard_normal((cells, 1))
     )
     return values, truth[:, 0]
+
+
+def fit_rule(values, truth, level, log, blocks=None, side="both"):
+    """Fit the interval of one measure."""
+    count = len(truth)
+    blocks = range(count) if blocks is None else blocks
+    errors = fit_errors(values, tuple(truth), log, blocks)
+    known = Known(("",) * count, tuple(blocks), {}, {}, {5: {"volume": errors}}, float(count))
+    return intervals_from(known, level, side).rules[5]["volume"]
 
 
 def test_interval():
@@ -65,7 +76,7 @@ def test_the_rank_is_the_smallest_that_holds_the_level(count, level):
 
     def good(rank):
         enough = rank / (count + 1) >= level - 1e-9
-        return enough and certainty(rank, level - 0.05) >= 0.95
+        return enough and certainty(rank, 1 - 1.5 * (1 - level)) >= 0.95
 
     expected = next((rank for rank in range(1, count + 1) if good(rank)), count)
     assert conformal_rank(count, level) == expected
@@ -76,11 +87,11 @@ def test_the_scale_reaches_to_the_error_of_that_rank(count):
     """Samples that agree have intervals of scale x floor to each side."""
     errors = np.random.default_rng(count).permutation(np.linspace(-0.2, 0.3, count))
     values = [[100.0] * 3] * count
-    found = fit_rule(values, list(100 * np.exp(errors)), 0.9, log=True)
+    found = fit_rule(values, list(100 * np.exp(errors)), 0.9, log=True, blocks=[0] * count)
     reached = np.sort(np.abs(errors))[conformal_rank(count, 0.9) - 1]
-    assert found.scale * found.floor == pytest.approx(reached, rel=1e-4)
+    assert found.scale * found.floor == pytest.approx(reached, rel=1e-3)
     ends = found.interval(values[0])
-    assert ends == pytest.approx((100 * math.exp(-reached), 100 * math.exp(reached)), rel=1e-4)
+    assert ends == pytest.approx((100 * math.exp(-reached), 100 * math.exp(reached)), rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [30, 59, 200])
@@ -115,18 +126,72 @@ def test_a_measure_that_can_be_nothing_is_fitted_without_logarithms():
 
 def test_too_few_cells():
     values, truth = ensembles(8, seed=1)
-    assert fit_rule(values, truth, 0.9, log=True) is None
+    with pytest.raises(ConfigError, match=r"8 calibration cells are too few .* highest is 0\.888"):
+        fit_rule(values, truth, 0.9, log=True)
+    five, two, one = (KnownCell("a", [{}] * size, {}, {}) for size in (5, 2, 1))
     with pytest.raises(ConfigError, match=r"8 cells with shapes are too few .* at least 9"):
-        fit_intervals([[{}] * 5] * 8, [{}] * 8)
+        fit_intervals([five] * 8)
     with pytest.raises(ConfigError, match="draw at least two"):
-        fit_intervals([[{}]] * 9, [{}] * 9)
+        fit_intervals([one] * 9)
     with pytest.raises(ConfigError, match="some cells have 2 samples and some 5"):
-        fit_intervals([[{}] * 5] * 8 + [[{}] * 2], [{}] * 9)
+        fit_intervals([five] * 8 + [two])
 
 
-@pytest.mark.parametrize("change", [{"scale": 0.0}, {"floor": -1}, {"scale": math.nan}])
+@pytest.mark.parametrize("change", [{"scale": 0.0}, {"floor": -1}, {"floor": 0}])
 def test_invalid_settings(change):
     with pytest.raises(ConfigError, match="must be positive"):
         Rule(**{"scale": 2.0, "floor": 0.1, **change})
+    with pytest.raises(ConfigError, match="must be a number"):
+        Rule(math.nan, 0.1)
     with pytest.raises(ConfigError, match="level must be between"):
         Intervals(1.0, 50, {})
+
+
+def test_one_limit_holds_as_often_as_stated():
+    """Errors to both sides differ, so that the two limits are unlike; one can be inside."""
+    rng = np.random.default_rng(5)
+    values = 10 + 0.1 * rng.standard_normal((2000, 5))
+    truth = values.mean(axis=1) + rng.exponential(1.0, 2000)
+    fitted, new = slice(0, 1000), slice(1000, 2000)
+    for side, inside in (("lower", np.greater_equal), ("upper", np.less_equal)):
+        rule = fit_rule(values[fitted], truth[fitted], 0.9, log=False, side=side)
+        ends = np.array([rule.interval(row) for row in values[new]])
+        assert np.isinf(ends[:, 1 if side == "lower" else 0]).all()
+        end = ends[:, 0 if side == "lower" else 1]
+        assert inside(truth[new], end).mean() == pytest.approx(0.9, abs=0.03)
+    assert fit_rule(values[fitted], truth[fitted], 0.5, log=False, side="lower").scale < 0
+
+
+def test_a_residual_does_not_know_its_own_block():
+    """One block is far off; with its own errors its floor would be large, without it is small."""
+    rng = np.random.default_rng(0)
+    values = 10 + 0.01 * rng.standard_normal((40, 5))
+    truth = values.mean(axis=1) + 0.1 * rng.standard_normal(40)
+    truth[:8] += 5
+    blocks = np.repeat(range(5), 8)
+    found = fit_errors(values, tuple(truth), log=False, blocks=blocks)
+    alone = fit_errors(values[8:], tuple(truth[8:]), log=False, blocks=blocks[8:])
+    spread = np.hypot(values[:8].std(axis=1, ddof=1), alone.floor)
+    own = (truth[:8] - values[:8].mean(axis=1)) / (alone.factor * spread)
+    assert np.array(found.residuals[:8]) == pytest.approx(own, rel=1e-3)
+    assert found.floor * found.factor > 10 * alone.floor * alone.factor
+
+
+def test_effective_number():
+    """Of blocks of m cells with correlation r, n / (1 + (m - 1) r) count."""
+    rng = np.random.default_rng(1)
+    blocks = np.repeat(range(2000), 4)
+    for r in (0.0, 0.3, 1.0):
+        shared = rng.standard_normal((2000, 1)).repeat(4, axis=1).ravel()
+        values = math.sqrt(r) * shared + math.sqrt(1 - r) * rng.standard_normal(8000)
+        found = effective_number(values, blocks)
+        assert found == pytest.approx(8000 / (1 + 3 * r), rel=0.1)
+    assert effective_number(np.arange(5.0), range(5)) == 5
+    assert effective_number(np.arange(5.0), [0] * 5) == 5
+
+
+def test_least_coverage():
+    """The largest error of n cells holds x of new ones with probability 1 - x^n."""
+    assert least_coverage(59, 59) == pytest.approx(0.05 ** (1 / 59))
+    assert least_coverage(57, 59) > least_coverage(57, 59, 20)
+    assert least_coverage(57, 59, 100) == least_coverage(57, 59)

@@ -1,11 +1,13 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from dispr.errors import ConfigError
 from dispr.intervals.ensemble import summarise
-from dispr.intervals.fit import conformal_rank, fit_intervals
+from dispr.intervals.fit import KnownCell, fit_intervals
+from dispr.intervals.quantiles import conformal_rank
 from dispr.intervals.rules import Intervals, Rule, from_calibration, from_dict, intervals_of
 from dispr.morphology.features import SHAPE_FEATURES
 
@@ -15,35 +17,41 @@ BY_NAME = {feature.name: feature for feature in SHAPE_FEATURES}
 def ensembles(cells, seed, shrink=0.3, bias=0.5):
     """Make samples that are too alike by `shrink`, and off by `bias` of the true spread."""
     rng = np.random.default_rng(seed)
-    samples, truth = [], []
+    found = []
     for _ in range(cells):
         centre, spread = rng.uniform(20, 40), rng.uniform(1, 4)
         true = rng.normal(centre, spread)
         drawn = rng.normal(centre + bias * spread, shrink * spread, 5)
-        samples.append([dict.fromkeys(BY_NAME, value) for value in drawn])
-        truth.append(dict.fromkeys(BY_NAME, true))
-    return samples, truth
+        found.append(known(drawn, true))
+    return found
 
 
-def held(intervals, feature, samples, truth, edge=1.0):
+def known(drawn, true):
+    """Give all measures of a cell the same values."""
+    samples = [dict.fromkeys(BY_NAME, float(value)) for value in drawn]
+    mean = float(np.nanmean(drawn))
+    return KnownCell("cell", samples, dict.fromkeys(BY_NAME, mean), dict.fromkeys(BY_NAME, true))
+
+
+def held(intervals, feature, cells, size=5):
     found = []
-    for cell, true in zip(samples, truth, strict=True):
-        values = [sample[feature.name] for sample in cell]
-        low, high = intervals.interval(feature, values, edge)
-        found.append(low <= true[feature.name] <= high)
+    for cell in cells:
+        values = [sample[feature.name] for sample in cell.samples[:size]]
+        low, high = intervals.interval(feature, values)
+        found.append(low <= cell.true[feature.name] <= high)
     return np.mean(found)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_new_cells_are_held_as_often_as_stated(level):
-    fitted = fit_intervals(*ensembles(400, 0), level=level)
-    assert (fitted.cells, fitted.level) == (400, level)
+    fitted = fit_intervals(ensembles(200, 0)).at(level)
+    assert fitted == fit_intervals(ensembles(200, 0), level)
+    assert (fitted.cells, fitted.level) == (200, level)
     assert list(fitted.rules) == [2, 3, 4, 5]
-    samples, truth = ensembles(2000, 1)
+    cells = ensembles(2000, 1)
     for size in (2, 4, 5):
-        drawn = [cell[:size] for cell in samples]
         for name in ("surface", "mean_curvature_mean"):
-            share = held(fitted, BY_NAME[name], drawn, truth)
+            share = held(fitted, BY_NAME[name], cells, size)
             assert share == pytest.approx(level + 0.02, abs=0.05)
 
 
@@ -51,21 +59,24 @@ def test_new_cells_are_held_as_often_as_stated(level):
 def test_the_scale_reaches_to_the_error_of_its_rank(count):
     """The samples agree, so that the interval reaches to the error of the cautious rank."""
     errors = np.random.default_rng(count).permutation(np.linspace(0.1, 5, count))
-    samples = [[dict.fromkeys(BY_NAME, 30.0)] * 3] * count
-    truth = [dict.fromkeys(BY_NAME, 30 + error) for error in errors]
-    rules = fit_intervals(samples, truth, level=0.9).rules[3]
+    fitted = fit_intervals([known([30.0] * 3, 30 + error) for error in errors])
+    rules = fitted.rules[3]
     rank = conformal_rank(count, 0.9)
     reached = np.sort(errors)[rank - 1]
     linear, log = rules["sphericity"], rules["surface"]
     assert (linear.log, log.log) == (False, True)
-    assert linear.scale * linear.floor == pytest.approx(reached, rel=1e-4)
-    assert log.scale * log.floor == pytest.approx(math.log(1 + reached / 30), rel=1e-4)
+    # Each error is in units of the floor of the other cells, nearly that of all.
+    assert linear.scale * linear.floor == pytest.approx(reached, rel=0.2)
+    assert log.scale * log.floor == pytest.approx(math.log(1 + reached / 30), rel=0.2)
+    for rule, name in ((linear, "sphericity"), (log, "surface")):
+        sizes = np.sort(np.abs(fitted.known.errors[3][name].residuals))
+        factor = fitted.known.errors[3][name].factor
+        assert rule.scale == pytest.approx(factor * sizes[rank - 1], rel=1e-3)
 
 
 def test_spread_alone_would_not_hold_them():
-    samples, truth = ensembles(500, 1)
     naive = Intervals(0.9, 1, {5: {"surface": Rule(2.335, 1e-9)}})
-    assert held(naive, BY_NAME["surface"], samples, truth) < 0.7
+    assert held(naive, BY_NAME["surface"], ensembles(500, 1)) < 0.7
 
 
 @pytest.mark.parametrize(
@@ -103,22 +114,32 @@ def test_intervals_in_a_summary():
 
 
 def test_undefined_values_are_left_out():
-    samples, truth = ensembles(30, 0)
-    for cell in samples:
-        cell[0] = dict.fromkeys(BY_NAME, math.nan)
-    for true in truth[:25]:
-        true["surface"] = math.nan
-    rules = fit_intervals(samples, truth).rules[5]
+    cells = ensembles(30, 0)
+    for cell in cells:
+        cell.samples[0].update(dict.fromkeys(BY_NAME, math.nan))
+    for cell in cells[:25]:
+        cell.true["surface"] = math.nan
+    rules = fit_intervals(cells).rules[5]
     assert "surface" not in rules  # 5 cells are too few
     assert rules["volume"].scale > 0
 
 
 def test_json():
-    fitted = fit_intervals(*ensembles(20, 0))
+    fitted = fit_intervals(ensembles(20, 0))
     assert intervals_of({"intervals": fitted.to_dict()}) == fitted
     assert intervals_of({}) is None
     bad = [[], {}, {"rules": {"volume": 3}}, {**fitted.to_dict(), "level": 2}]
-    bad += [{**fitted.to_dict(), "rules": {"5": {"volume": [1, -1, True]}}}]
+    bad += [{"level": 0.9, "cells": 20, "rules": {"5": {"volume": [1, -1, True]}}}]
+    content = fitted.to_dict()["known"]
+    floor, factor, log, residuals = content["errors"]["5"]["volume"]
+    wrong = [[-1, factor, log, residuals], [floor, 0, log, residuals], [floor, factor, log, "1.0"]]
+    wrong += [[floor, factor, log, f"inf {residuals.split(' ', 1)[1]}"], [floor, factor, log]]
+    wrong += [[floor, factor, log, f"x {residuals.split(' ', 1)[1]}"], [floor, factor, log, [1.0]]]
+    bad += [
+        {"level": 0.9, "known": {**content, "errors": {"5": {"volume": entry}}}} for entry in wrong
+    ]
+    bad += [{"level": 0.9, "known": {**content, "blocks": content["blocks"][1:]}}]
+    bad += [{"level": 0.9, "known": {**content, "truth": {}}}]
     for values in bad:
         with pytest.raises(ConfigError):
             from_dict(values)
@@ -146,7 +167,7 @@ def test_calibration_of_earlier_weights():
 
 def test_too_few_cells():
     with pytest.raises(ConfigError, match="8 cells with shapes are too few"):
-        fit_intervals(*ensembles(8, 0))
+        fit_intervals(ensembles(8, 0))
 
 
 def test_ensembles_of_other_sizes():
@@ -159,3 +180,73 @@ def test_ensembles_of_other_sizes():
     low, high = Rule(40.0, 1.0).interval(values[:3])
     assert fitted.interval(volume, values[:3]) == (max(low, 0), high)
     assert math.isnan(fitted.interval(volume, values[:2])[0])
+
+
+def test_any_level_from_one_calibration():
+    fitted = fit_intervals(ensembles(200, 0))
+    values = [29.0, 30.0, 32.0]
+    widths = []
+    for level in (0.5, 0.68, 0.9, 0.95):
+        low, high = fitted.at(level).interval(BY_NAME["surface"], values)
+        widths.append(high - low)
+    assert widths == sorted(widths)
+    assert fitted.at(0.9) == fitted.at(0.5).at(0.9) == fitted
+    lower = fitted.at(0.9, "lower").interval(BY_NAME["surface"], values)
+    assert fitted.interval(BY_NAME["surface"], values)[0] <= lower[0]
+    assert lower[1] == math.inf
+    upper = fitted.at(0.9, "upper").interval(BY_NAME["surface"], values)
+    assert upper[0] == 0
+    for wrong in (0.0, 1.0, 0.999):
+        with pytest.raises(ConfigError, match="level"):
+            fitted.at(wrong)
+    with pytest.raises(ConfigError, match="side must be one of both, lower, upper"):
+        fitted.at(0.9, "left")
+
+
+def test_intervals_that_hold_together():
+    """Errors of three measures are independent: apart 90 % each, together 73 %."""
+    rng = np.random.default_rng(3)
+    names = ("surface", "volume", "thickness_mean")
+
+    def draw(count):
+        found = []
+        for _ in range(count):
+            cell = known(rng.normal(30, 1, 5), 30.0)
+            true = dict(zip(names, rng.normal(30, 3, 3), strict=True))
+            found.append(replace(cell, true={**cell.true, **true}))
+        return found
+
+    def all_held(intervals, cells):
+        inside = []
+        for cell in cells:
+            ends = [
+                intervals.interval(BY_NAME[n], [sample[n] for sample in cell.samples])
+                for n in names
+            ]
+            pairs = zip(names, ends, strict=True)
+            inside.append(all(low <= cell.true[n] <= high for n, (low, high) in pairs))
+        return np.mean(inside)
+
+    fitted, new = fit_intervals(draw(400)), draw(1000)
+    assert all_held(fitted, new) < 0.82
+    together = fitted.at(0.9, together=names)
+    assert all_held(together, new) == pytest.approx(0.91, abs=0.04)
+    assert set(together.rules[5]) == set(names)
+    assert fitted.at(0.9, together=["surface"]).rules[5]["surface"] == fitted.rules[5]["surface"]
+    with pytest.raises(ConfigError, match='does not have the measure "weight"'):
+        fitted.at(0.9, together=["weight"])
+
+
+def test_predicted_and_true_values_are_kept():
+    cells = ensembles(20, 0)
+    fitted = fit_intervals(cells)
+    value, true = fitted.pairs("volume")
+    assert value == pytest.approx([cell.consensus["volume"] for cell in cells], rel=1e-3)
+    assert true == pytest.approx([cell.true["volume"] for cell in cells], rel=1e-3)
+    assert fitted.blocks.tolist() == list(range(20))
+    old = Intervals(0.9, 50, {3: {"volume": Rule(2.0, 0.3)}})
+    with pytest.raises(ConfigError, match="calibrated by an earlier version"):
+        old.pairs("volume")
+    with pytest.raises(ConfigError, match=r"level of 0\.9 only"):
+        old.at(0.5)
+    assert old.at(0.9) is old

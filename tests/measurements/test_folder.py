@@ -69,7 +69,7 @@ def test_predictions(table, tmp_path):
     rows = measure_items(items, tmp_path / "cells.csv", jobs=1)
     written = read(tmp_path / "cells.csv")
     assert [row["name"] for row in written] == ["a", "b", "c"]
-    assert len(written[0]) == 9 + 7 * len(SHAPE_FEATURES)
+    assert len(written[0]) == 10 + 7 * len(SHAPE_FEATURES)
     a, b, c = rows
     assert a["ellipsoid_volume_um3"] == 100
     assert "ellipsoid_volume_um3" not in b
@@ -133,7 +133,7 @@ def test_published_features_of_predictions(table, tmp_path):
     assert row["boundary_3D_low"] < row["boundary_3D"] < row["boundary_3D_high"]
     assert row["calibrated"] == "volume"
     assert row["gabor32_mean"] == pytest.approx(row["gabor32"])
-    assert len(row) == 5 + 7 * 126
+    assert len(row) == 6 + 7 * 126
 
 
 def test_objects(tmp_path):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from dispr.cells.classes import CellName
+from dispr.cells.classes import CellName, parse_name
 
 T = TypeVar("T")
 
@@ -41,3 +42,29 @@ def blocks(cells: Iterable[tuple[CellName, T]], size: int = BLOCK) -> list[list[
             found.append([cell])
         last = name.number
     return found
+
+
+def block_numbers(names: Sequence[str], size: int = BLOCK) -> tuple[int, ...]:
+    """Tell by their names which cells are of one block.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of cells, in any order.
+    size : int
+        Most cells of a block.
+
+    Returns
+    -------
+    tuple of int
+        For each cell the number of its block, from 0.
+    """
+    parsed = sorted((parse_name(name).type, name, i) for i, name in enumerate(names))
+    numbers = [0] * len(names)
+    count = 0
+    for _, group in itertools.groupby(parsed, key=lambda found: found[0]):
+        for block in blocks(((parse_name(name), i) for _, name, i in group), size):
+            for i in block:
+                numbers[i] = count
+            count += 1
+    return tuple(numbers)

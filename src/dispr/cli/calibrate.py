@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from dispr.cli.options import device_options, jobs_option, out_option, split_option
+from dispr.cli.options import (
+    device_options,
+    jobs_option,
+    level_option,
+    out_option,
+    split_option,
+)
 from dispr.cli.progress import Bars
 from dispr.cli.say import note, result
+
+MEASURES = ("volume", "surface", "sphericity", "thickness_mean")
+"""Measures whose coverage is printed."""
 
 
 @click.command()
@@ -38,6 +48,7 @@ from dispr.cli.say import note, result
     help="Training data set of the model that shares no cells with DATA, such as simulated "
     "cells, by the name recorded in training. Can be repeated.",
 )
+@level_option()
 @click.option("--seed", default=0, show_default=True, help="Random seed of the shapes.")
 @jobs_option()
 @device_options()
@@ -49,20 +60,24 @@ def command(
     predictions: Path | None,
     ensemble: int,
     unrelated: tuple[str, ...],
+    level: float | None,
     seed: int,
     jobs: int | None,
     device: str,
     precision: str,
 ) -> None:
-    """Calibrate the 90 % intervals of the model WEIGHTS on cells of DATA not used in training.
+    """Calibrate the intervals of the model WEIGHTS on cells of DATA not used in training.
 
     dispr train sets such cells aside for validation, so DATA can be the training data of the model.
-    The intervals of all measures are stored in the weights; predictions and tables of measures then
-    include them.
+    The errors of all measures are stored in the weights; predictions and tables of measures then
+    include intervals of any level (--level of dispr predict and dispr measure). The coverage of
+    each group of cells is printed, by intervals that were fitted to the other blocks of
+    neighbouring cells.
     """
     from dispr.cells.folder import find_cells
     from dispr.cli.train import training_split
     from dispr.errors import ConfigError
+    from dispr.intervals.coverage import held_out
     from dispr.model.weights import fingerprint, load_weights, save_weights
     from dispr.prediction.calibrate import calibrate, calibrate_folder, unseen, with_intervals
     from dispr.prediction.files import PredictionFolder
@@ -89,10 +104,40 @@ def command(
     written = out or weights
     save_weights(written, with_intervals(load_weights(weights), found))
     measures = len(next(iter(found.rules.values())))
+    assert found.known is not None  # it was fitted now
+    shown = level or found.level
+    held = held_out(found.known, MEASURES, shown)
     result(
-        f"{found.level:.0%} intervals of {measures} measures, {found.cells} cells: {written}",
-        level=found.level,
+        f"Intervals of {measures} measures, {found.cells} cells: {written}",
+        level=shown,
         measures=measures,
         cells=found.cells,
         weights=written,
+        effective=found.known.effective,
+        coverage=held,
     )
+    if held:
+        result(f"\nIntervals of level {shown:g}, fitted to the other blocks of neighbours:\n")
+        result(coverage_table(held))
+    blocks = len(set(found.known.blocks))
+    note(
+        f"\nThe {found.cells} cells are from {blocks} blocks of neighbouring cells, and tell as "
+        f"much as {found.known.effective:.0f} independent ones. The bounds hold for independent "
+        "cells."
+    )
+
+
+def coverage_table(rows: list[dict[str, Any]]) -> str:
+    """Lay out the coverage of groups as text."""
+    from tabulate import tabulate
+
+    lines = [
+        [
+            row["measure"],
+            row["group"],
+            row["cells"],
+            f"{row['held']:.1%} ({row['held_low']:.0%} to {row['held_high']:.0%})",
+        ]
+        for row in rows
+    ]
+    return str(tabulate(lines, ["interval of", "cells", "number", "coverage"], tablefmt="simple"))

@@ -76,15 +76,23 @@ def command(
         write_csv(out.with_name(f"{out.stem}_summary{out.suffix}"), summary + classes)
         if scores.intervals:
             write_csv(out.with_name(f"{out.stem}_intervals{out.suffix}"), scores.intervals)
+        if scores.ensemble:
+            write_csv(out.with_name(f"{out.stem}_ensemble{out.suffix}"), scores.ensemble)
     facts = {"scores": summary, "by_class": classes, "intervals": scores.intervals}
+    facts["ensemble"] = scores.ensemble
     result(table(summary), **facts, not_predicted=scores.not_predicted, table=out)
     result("Values are the mean, standard deviation (±) and median (in brackets) over the cells.")
     if len(named) > 1:
         result("\nConsensus by class:\n")
         result(table([row for row in classes if row["shape"] == "consensus"], by="class"))
     if scores.intervals:
-        result("\nIntervals, and the CRPS of the samples divided by the true value:\n")
+        level = scores.intervals[0]["level"]
+        which = "Intervals" if level is None else f"Intervals of level {level:g}"
+        result(f"\n{which}; in brackets the bounds of the coverage, if cells are independent:\n")
         result(interval_table(scores.intervals))
+    if scores.ensemble:
+        result("\nIndependent samples, relative to the true value:\n")
+        result(ensemble_table(scores.ensemble))
     shapes = {row["shape"] for row in summary}
     if baselines and "cylinder" not in shapes:
         note("\nBaselines need masks; give a data set instead of a folder of objects.")
@@ -132,16 +140,26 @@ def interval_table(scores: list[dict[str, Any]]) -> str:
     """Lay out the scores of intervals as text."""
     from tabulate import tabulate
 
+    from dispr.scores.intervals import INTERVAL_HEADS, interval_line
+
+    lines = [interval_line(row) for row in scores]
+    return str(tabulate(lines, INTERVAL_HEADS, tablefmt="simple", disable_numparse=True))
+
+
+def ensemble_table(scores: list[dict[str, Any]]) -> str:
+    """Lay out the scores of the samples as text."""
+    from tabulate import tabulate
+
+    heads = ["samples of", "cells", "independent", "CRPS", "spread / error", "ranks of the truth"]
     lines = [
         [
             row["quantity"],
-            row["class"],
             row["cells"],
-            f"{row['held']:.1%}",
-            f"{row['width']:.1%}",
+            row["draws"],
             f"{row['crps']:.3f}",
+            f"{row['spread_to_error']:.2f}" if "spread_to_error" in row else "",
+            row.get("ranks", ""),
         ]
         for row in scores
     ]
-    heads = ["interval of", "class", "cells", "coverage", "mean width", "CRPS"]
     return str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))

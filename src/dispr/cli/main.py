@@ -42,7 +42,7 @@ COMMANDS = {
     "baseline": ("dispr.cli.baseline", "Make baseline shapes without a neural network."),
     "prepare": ("dispr.cli.prepare", "Turn z-stacks and 3D labels into training data."),
     "train": ("dispr.cli.train", "Train a model on a folder of cells."),
-    "calibrate": ("dispr.cli.calibrate", "Calibrate a model's 90 % intervals."),
+    "calibrate": ("dispr.cli.calibrate", "Calibrate a model's intervals."),
     "convert": ("dispr.cli.convert", "Convert a checkpoint of the published program."),
     "data": ("dispr.cli.data", "Check a data set, or download the published one."),
     "simulate": ("dispr.cli.simulate", "Simulate a data set of cells."),

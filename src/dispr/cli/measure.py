@@ -11,6 +11,7 @@ import click
 from dispr.cli.options import (
     groups_option,
     jobs_option,
+    level_option,
     out_option,
     shard_option,
     split_option,
@@ -21,7 +22,7 @@ from dispr.cli.progress import Bars
 from dispr.cli.say import note, partly, result
 
 if TYPE_CHECKING:
-    from dispr.intervals.rules import Intervals
+    from dispr.intervals.rules import Intervals, Side
     from dispr.shards import Shard
 
 
@@ -45,6 +46,21 @@ if TYPE_CHECKING:
     help="Weights of the model that predicted the shapes, to use its intervals if it was "
     "calibrated after the prediction. Default: the intervals at the time of prediction.",
 )
+@level_option()
+@click.option(
+    "--side",
+    type=click.Choice(["both", "lower", "upper"]),
+    default="both",
+    show_default=True,
+    help="Limits of the intervals: both, or only a lower or upper one.",
+)
+@click.option(
+    "--together",
+    metavar="MEASURE,...",
+    default="",
+    help="Measures whose intervals shall all contain the true value for the fraction --level of "
+    "cells, such as volume,surface,sphericity. Other measures then have no interval.",
+)
 @groups_option("CSV with the columns cell and group. Default: the groups of the prediction.")
 @click.option(
     "--all",
@@ -65,6 +81,9 @@ def command(
     pixel_size: float | None,
     sections: bool,
     weights: Path | None,
+    level: float | None,
+    side: Side,
+    together: str,
     groups: Path | None,
     wide: bool,
     published: bool,
@@ -80,8 +99,9 @@ def command(
     where the voxel size is known (from file metadata or an option), else voxels or pixels.
 
     For predictions, NAME_UNIT is the value of the consensus shape, and NAME_low_UNIT to
-    NAME_high_UNIT is its 90 % interval, if the model was calibrated. The column calibrated states
-    which measures have intervals (all, volume, none); cells with a warning have none. Measures
+    NAME_high_UNIT is its 90 % interval (or --level), if the model was calibrated. The column
+    calibrated states which measures have intervals (all, volume, none), and interval_level their
+    level; cells with a warning have none. Measures
     without an interval have NAME_min_UNIT to NAME_max_UNIT, the range over samples and consensus.
     For comparison, the table also contains the volume of the ellipsoid fitted to the mask. --all
     adds the other measures, and the mean (NAME_mean_UNIT), standard deviation (NAME_sd_UNIT) and
@@ -117,9 +137,14 @@ def command(
             if weights is None
             else intervals_from(weights, folder)
         )
+        chosen = tuple(filter(None, together.split(",")))
+        if intervals is not None and (level is not None or side != "both" or chosen):
+            intervals = intervals.at(level or intervals.level, side, chosen)
         items = with_intervals(items, folder, intervals)
     elif weights is not None:
         raise ConfigError(f"{folder} is not a folder of predictions, so --weights does not apply.")
+    elif level is not None or side != "both" or together:
+        raise ConfigError(f"{folder} is not a folder of predictions, so it has no intervals.")
     items = with_groups(items, groups)
     everything = [f"{item.split}/{item.name}" for item in items]
     if shard is not None:
@@ -178,18 +203,18 @@ def notes(rows: Sequence[dict[str, Any]], kind: str, published: bool) -> list[st
                 "volume and boundary" if published else "volume, equivalent diameter and boundary"
             )
             found.append(
-                f"There are 90 % intervals for {which}; other measures have only the range of the "
+                f"There are intervals for {which}; other measures have only the range of the "
                 "samples."
             )
         warned = sum(bool(row.get("warning")) for row in rows)
         if warned:
             found.append(
-                f"{warned} cells have a warning and no 90 % intervals, because they are unlike "
+                f"{warned} cells have a warning and no intervals, because they are unlike "
                 "the calibration cells. Their columns min and max give the range of the samples."
             )
         if kinds.count("none") > warned:
             found.append(
-                f"{kinds.count('none') - warned} cells have no 90 % intervals, because the model "
+                f"{kinds.count('none') - warned} cells have no intervals, because the model "
                 "was not calibrated; their columns min and max give the range of the samples."
             )
         empty = sum(row.get("volume_um3", row.get("volume_voxels")) == 0 for row in rows)

@@ -76,6 +76,17 @@ def strict_option(what: str = "cell") -> Decorator:
     )
 
 
+def level_option() -> Decorator:
+    """Add `--level`, how many cells an interval holds for."""
+    return click.option(
+        "--level",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=None,
+        help="Level of the intervals: the fraction of cells whose true value they contain, such as "
+        "0.5, 0.68 or 0.95. Default: 0.9, or that of the prediction.",
+    )
+
+
 def jobs_option() -> Decorator:
     """Add `--jobs`, how many processes work."""
     kind = click.IntRange(1)

@@ -12,6 +12,7 @@ import click
 from dispr.cli.options import (
     device_options,
     groups_option,
+    level_option,
     out_option,
     refuse_given,
     shard_option,
@@ -150,6 +151,7 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
     help="TIFF files for each cell, or all cells packed (Zarr and Parquet), for large screens. "
     "Folders of cells.",
 )
+@level_option()
 @shard_option()
 @click.option(
     "--dask",
@@ -182,6 +184,7 @@ def command(
     dask: str | None,
     strict: bool,
     report: bool,
+    level: float | None,
     **options: Any,
 ) -> int:
     """Predict 3D shapes for the cells of DATA.
@@ -222,7 +225,10 @@ def command(
         drawing = {name: value for name, value in options.items() if name not in OF_FIELDS}
         settings = PredictionSettings(**drawing)
         found = find_cells_of(data, split, groups, failures)
-    model = load(weights, device, precision) if dask is None else _of_client(weights, precision)
+    if dask is None:
+        model = load(weights, device, precision, level)
+    else:
+        model = _of_client(weights, precision, level)
     if precision == "auto":
         note(f"Computing in {model.precision}.")
     for line in lacks(model):
@@ -250,10 +256,10 @@ def command(
     return partly(failures, "fields" if of_fields else "cells", out / FAILURES)
 
 
-def _of_client(weights: Path | None, precision: str) -> Model:
+def _of_client(weights: Path | None, precision: str, level: float | None) -> Model:
     from dispr.prediction.cluster import model_of_client
 
-    return model_of_client(weights, precision)
+    return model_of_client(weights, precision, level)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def command(
     """Write a report of the cells in PREDICTIONS that opens in any browser, also offline.
 
     For each cell, it shows the section from DATA, interactive 3D shapes, the samples and where they
-    differ, sections through the shapes, measures with 90 % intervals, and warnings; and scores if
+    differ, sections through the shapes, measures with intervals, and warnings; and scores if
     DATA has the true shapes.
     """
     from dispr.failures import TABLE, Failures

@@ -46,9 +46,10 @@ def summarise(
     dict of str to float
         For each measure, by its name: the value of the consensus; and with `mean`, `sd`, `low` and
         `high` before the unit (`volume_mean_um3`): mean and standard deviation (n - 1) of the
-        samples, and ends of the 90 % interval, extended to the value where it lies beyond
-        (`containing`), and NaN where none was fitted; with `min` and `max` the range of the
-        samples and the consensus, which claims nothing. NaN for fewer than two samples.
+        samples, and ends of the interval, extended to the value where it lies beyond
+        (`containing`), and NaN where none was fitted or there is no limit to this side; with `min`
+        and `max` the range of the samples and the consensus, which claims nothing. NaN for fewer
+        than two samples.
     """
     row: dict[str, float] = {}
     for feature in features:
@@ -64,8 +65,8 @@ def summarise(
             ("sd", float(values.std(ddof=1)) if len(values) > 1 else math.nan),
             ("min", least),
             ("max", most),
-            ("low", low),
-            ("high", high),
+            ("low", low if math.isfinite(low) else math.nan),
+            ("high", high if math.isfinite(high) else math.nan),
         ):
             row[feature.column(unit, statistic)] = found
     return row

@@ -1,44 +1,61 @@
-"""Fit intervals to cells whose shapes are known, by split conformal prediction."""
+"""Fit intervals to cells whose shapes are known, by conformal prediction."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from dispr.cells.blocks import block_numbers
 from dispr.errors import ConfigError
-from dispr.intervals.rules import Intervals, Rule, spread_of
+from dispr.intervals.known import Errors, Known, effective_of, rounded
+from dispr.intervals.quantiles import LEVEL, fewest_cells, refuse_few
+from dispr.intervals.rules import Intervals, intervals_from
 from dispr.morphology.features import SHAPE_FEATURES
 
-LEVEL = 0.9
-"""Share of cells whose true value the intervals shall hold, as all that states them says."""
+PARTS = 10
+"""Parts of the cells, by blocks, whose errors are judged by the other parts."""
 
 
-def fit_intervals(
-    samples: Sequence[Sequence[Mapping[str, float]]],
-    truth: Sequence[Mapping[str, float]],
-    level: float = LEVEL,
-) -> Intervals:
+@dataclass(frozen=True)
+class KnownCell:
+    """A cell of known shape, and how a model that has not seen it predicts it.
+
+    Attributes
+    ----------
+    name : str
+        Its name, which tells its neighbours (`dispr.cells.blocks`).
+    samples : sequence of mapping
+        The measures of each sample in voxels, by names without units.
+    consensus, true : mapping of str to float
+        Those of the consensus and of the known shape.
+    """
+
+    name: str
+    samples: Sequence[Mapping[str, float]]
+    consensus: Mapping[str, float]
+    true: Mapping[str, float]
+
+
+def fit_intervals(cells: Sequence[KnownCell], level: float = LEVEL) -> Intervals:
     """Fit intervals of all measures, for ensembles of two samples up to all that are given.
 
     Parameters
     ----------
-    samples : sequence of sequence of mapping
-        For each cell, the measures of each sample in voxels, by names without units. Of each cell
-        as many samples.
-    truth : sequence of mapping
-        The measures of each true shape.
+    cells : sequence of KnownCell
+        Of each as many samples.
     level : float
-        Share of cells that an interval shall hold.
+        Share of cells that an interval shall hold; `Intervals.at` gives those of others.
 
     Raises
     ------
     ConfigError
         If there are too few cells, or their ensembles are of several sizes or of one sample.
     """
-    refuse_few(len(truth), level)
-    sizes = sorted({len(cell) for cell in samples})
+    refuse_few(len(cells), level)
+    sizes = sorted({len(cell.samples) for cell in cells})
     if len(sizes) > 1:
         raise ConfigError(
             f"some cells have {sizes[0]} samples and some {sizes[-1]}; predict all with the same "
@@ -46,27 +63,39 @@ def fit_intervals(
         )
     if sizes[0] < 2:
         raise ConfigError("intervals need the spread of the samples; draw at least two.")
-    rules: dict[int, dict[str, Rule]] = {}
+    blocks = block_numbers([cell.name for cell in cells])
+    values, truth = (
+        {
+            feature.name: rounded([getattr(cell, kind)[feature.name] for cell in cells])
+            for feature in SHAPE_FEATURES
+        }
+        for kind in ("consensus", "true")
+    )
+    errors: dict[int, dict[str, Errors]] = {}
     for size in range(2, sizes[0] + 1):
-        rules[size] = {}
+        errors[size] = {}
         for feature in SHAPE_FEATURES:
-            values = [[sample[feature.name] for sample in cell[:size]] for cell in samples]
-            true = [cell[feature.name] for cell in truth]
-            rule = fit_rule(values, true, level, feature.low >= 0 and math.isinf(feature.high))
-            if rule is not None:
-                rules[size][feature.name] = rule
-    return Intervals(level, len(truth), rules)
+            name = feature.name
+            drawn = [[sample[name] for sample in cell.samples[:size]] for cell in cells]
+            log = feature.low >= 0 and math.isinf(feature.high)
+            true = [cell.true[name] for cell in cells]
+            found = fit_errors(drawn, true, log, blocks)
+            if np.isfinite(found.residuals).sum() >= fewest_cells(level):
+                errors[size][name] = found
+    names = tuple(cell.name for cell in cells)
+    known = Known(names, blocks, values, truth, errors, effective_of(errors, blocks))
+    return intervals_from(known, level)
 
 
-def fit_rule(
-    samples: Sequence[Sequence[float]], truth: Sequence[float], level: float, log: bool
-) -> Rule | None:
-    """Fit the interval of one measure.
+def fit_errors(
+    samples: Sequence[Sequence[float]], truth: Sequence[float], log: bool, blocks: Sequence[int]
+) -> Errors:
+    """Fit the floor of one measure, and give its errors in units of spread and floor.
 
     The floor is the one under which the errors are likeliest as draws from normal distributions
-    of standard deviation a sqrt(s^2 + floor^2), with the likeliest a. The scale is the conformal
-    quantile (`conformal_rank`) of the errors in units of sqrt(s^2 + floor^2): split conformal
-    prediction with locally weighted residuals (Lei et al., arXiv 1604.04173).
+    of standard deviation factor sqrt(s^2 + floor^2), with the likeliest factor. Those of a cell's
+    residual are fitted to cells of other blocks, in ten parts, so that a residual is as large as
+    that of a new cell (cross-conformal prediction; Vovk 2015, Ann. Math. Artif. Intell. 74:9).
 
     Parameters
     ----------
@@ -74,74 +103,39 @@ def fit_rule(
         For each cell the values of its samples.
     truth : sequence of float
         The true value of each cell.
-    level : float
-        Share of cells that the interval shall hold.
     log : bool
         Whether to fit on the log scale; on the linear one where a value has no logarithm.
-
-    Returns
-    -------
-    Rule or None
-        None if too few cells have values.
+    blocks : sequence of int
+        The block of each cell.
     """
-    known = [
-        (values, true)
-        for values, true in zip(samples, truth, strict=True)
-        if np.isfinite(values).sum() > 1 and math.isfinite(true)
-    ]
-    if len(known) < fewest_cells(level):
-        return None
-    log = log and all(true > 0 and np.nanmin(values) > 0 for values, true in known)
-    found = [spread_of(values, log) or (math.nan, math.nan) for values, _ in known]
-    means, spread = np.array(found).T
-    true = np.array([value for _, value in known], float)
-    errors = np.abs((np.log(true) if log else true) - means)
-    floor = _likeliest_floor(errors, spread)
-    ranked = np.sort(errors / np.hypot(spread, floor))
-    scale = max(float(ranked[conformal_rank(len(known), level) - 1]), 1e-6)
-    return Rule(float(f"{scale:.5g}"), float(f"{floor:.5g}"), log)
+    true, drawn = np.array(truth, float), np.array(samples, float)
+    drawn[~np.isfinite(drawn)] = math.nan
+    known = (np.isfinite(drawn).sum(axis=1) > 1) & np.isfinite(true)
+    log = bool(log and (true[known] > 0).all() and (np.nanmin(drawn[known], initial=1) > 0).all())
+    means, spread, errors = np.full((3, len(true)), math.nan)
+    scaled, aim = (
+        (np.log(drawn[known]), np.log(true[known])) if log else (drawn[known], true[known])
+    )
+    means[known] = np.nanmean(scaled, axis=1)
+    spread[known] = np.nanstd(scaled, axis=1, ddof=1)
+    errors[known] = aim - means[known]
+    floor, factor = _likeliest(errors[known], spread[known])
+    residuals = np.full(len(true), math.nan)
+    parts = np.unique(np.asarray(blocks), return_inverse=True)[1] % PARTS
+    for part in np.unique(parts[known]):
+        inside, others = known & (parts == part), known & (parts != part)
+        found = _likeliest(errors[others], spread[others]) if others.any() else (floor, factor)
+        residuals[inside] = errors[inside] / (found[1] * np.hypot(spread[inside], found[0]))
+    return Errors(float(f"{floor:.5g}"), float(f"{factor:.5g}"), log, rounded(residuals))
 
 
-def fewest_cells(level: float) -> int:
-    """Give the number of cells that it takes to fit an interval of this level."""
-    return math.ceil(level / (1 - level) - 1e-9)
-
-
-def refuse_few(count: int, level: float) -> None:
-    """Refuse to fit intervals to too few cells.
-
-    Raises
-    ------
-    ConfigError
-        With the number of cells that it takes.
-    """
-    if count < fewest_cells(level):
-        raise ConfigError(
-            f"{count} cells with shapes are too few to calibrate intervals of {level:.0%}; give "
-            f"at least {fewest_cells(level)}."
-        )
-
-
-def conformal_rank(count: int, level: float, slack: float = 0.05, certainty: float = 0.95) -> int:
-    """Give the rank, from 1, of the error that intervals fitted to `count` cells shall reach to.
-
-    The share of new cells that an interval up to the error of rank r holds is distributed as
-    Beta(r, count + 1 - r) (Vovk, arXiv 1209.2673, prop. 2a). The rank is the smallest whose mean is
-    at least the level and which holds level - slack with this certainty; `count` if none does.
-    """
-    from scipy.stats import beta
-
-    ranks = range(math.ceil((count + 1) * level - 1e-9), count)
-    sure = (r for r in ranks if beta.sf(level - slack, r, count + 1 - r) >= certainty)
-    return next(sure, count)
-
-
-def _likeliest_floor(errors: np.ndarray, spread: np.ndarray) -> float:
-    """Search a grid from a hundredth to ten times the usual error."""
+def _likeliest(errors: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
+    """Give the likeliest floor, from a hundredth to ten times the usual error, and factor."""
+    if not len(errors):
+        return 1.0, 1.0
     floors = (math.sqrt((errors**2).mean()) or 1e-9) * np.geomspace(1e-2, 10, 61)
-    losses = []
-    for floor in floors:
-        unit = np.hypot(spread, floor)
-        a = math.sqrt(((errors / unit) ** 2).mean()) or 1e-12
-        losses.append(np.log(a * unit).sum())
-    return float(floors[int(np.argmin(losses))])
+    units = np.hypot(spread, floors[:, None])
+    factors = np.sqrt(((errors / units) ** 2).mean(axis=1))
+    factors = np.where(factors > 0, factors, 1e-12)
+    best = int(np.argmin(np.log(factors[:, None] * units).sum(axis=1)))
+    return float(floors[best]), float(factors[best])

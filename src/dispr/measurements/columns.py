@@ -85,7 +85,7 @@ def _lacks_interval(row: Mapping[str, Any], feature: Feature, units: Sequence[Un
     """Tell whether a row has the range of a measure's samples, but no interval."""
     return any(
         _is_stated(row.get(feature.column(unit, "min")))
-        and not _is_stated(row.get(feature.column(unit, "low")))
+        and not any(_is_stated(row.get(feature.column(unit, end))) for end in INTERVAL)
         for unit in units
     )
 

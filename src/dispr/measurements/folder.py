@@ -18,7 +18,7 @@ from dispr.errors import ArrayError, ConfigError, DisprError, FileError
 from dispr.failures import Failures
 from dispr.images.read import read_greys, read_numbers
 from dispr.intervals.ensemble import measure_ensemble, summarise
-from dispr.intervals.rules import calibrated
+from dispr.intervals.rules import stated
 from dispr.journal import Journal
 from dispr.locks import hold
 from dispr.measurements.columns import besides_main, written
@@ -262,7 +262,7 @@ def _prediction(item: Item) -> Row:
     spacing = item.spacing or drawn.spacing(item.name)
     row: Row = {
         "samples": len(samples),
-        "calibrated": calibrated(item.intervals, len(samples)),
+        **stated(item.intervals, len(samples)),
         "warning": item.warning,
         **_sizes(spacing, item),
     }

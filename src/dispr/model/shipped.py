@@ -51,3 +51,32 @@ def shipped_remarks(sha256: str) -> dict[str, Any]:
         if entry.get("sha256") == sha256 and "frame" in entry:
             return {"name": name, "frame": entry["frame"]}
     return {}
+
+
+def shipped_intervals(sha256: str) -> dict[str, Any]:
+    """Give the intervals of shipped weights that were calibrated again since they were written.
+
+    Parameters
+    ----------
+    sha256 : str
+        Checksum of their file, wherever it lies.
+
+    Returns
+    -------
+    dict
+        `intervals` as weights state them (`dispr.intervals.rules.Intervals.to_dict`); empty for
+        other files.
+
+    Raises
+    ------
+    FileError
+        If the package was installed without them.
+    """
+    try:
+        entries = read_json(INDEX)
+    except FileError:
+        return {}
+    for entry in entries.values():
+        if entry.get("sha256") == sha256 and "intervals" in entry:
+            return {"intervals": read_json(FOLDER / entry["intervals"])}
+    return {}

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from dispr.napari_plugin.summary import SHOWN, Row, measured, title, unit_in
+from dispr.napari_plugin.summary import SHOWN, Row, interval_name, measured, title, unit_in
 
 _BEFORE = 2
 """Columns before the measures: label and warning."""
@@ -37,7 +37,7 @@ class _Item(QTableWidgetItem):
 
 
 class ResultTable(QTableWidget):
-    """A row for each cell: label, warning, and a few measures with their 90 % intervals.
+    """A row for each cell: label, warning, and a few measures with their intervals.
 
     Attributes
     ----------
@@ -74,8 +74,8 @@ class ResultTable(QTableWidget):
         self.horizontalHeaderItem(1).setToolTip("Whether the cell has a warning")
         for k in range(len(shown)):
             self.horizontalHeaderItem(_BEFORE + k).setToolTip(
-                "Value of the consensus shape; in (), the 90 % interval; in [], the range of the "
-                "samples, if the model was not calibrated or the cell has a warning"
+                f"Value of the consensus shape; in (), the {interval_name(rows)}; in [], the range "
+                "of the samples, if the model was not calibrated or the cell has a warning"
             )
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):

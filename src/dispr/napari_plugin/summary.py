@@ -32,10 +32,10 @@ class Measured:
     value : float
         That of the consensus; NaN if there is none.
     low, high : float
-        Ends of the 90 % interval, or of the range of the samples where none was calibrated; NaN if
+        Ends of the interval, or of the range of the samples where none was calibrated; NaN if
         there is neither.
     fitted : bool
-        Whether these are of a 90 % interval.
+        Whether these are of a calibrated interval.
     """
 
     value: float = math.nan
@@ -68,6 +68,12 @@ def measured(row: Row, name: str) -> Measured:
     if math.isnan(low):
         return Measured(value, least, most)
     return Measured(value, low, high, fitted=True)
+
+
+def interval_name(rows: Sequence[Row]) -> str:
+    """Say of which level the intervals of a table are, such as "90 % interval"."""
+    levels = {float(row["interval_level"]) for row in rows if row.get("interval_level")}
+    return f"{100 * levels.pop():.4g} % interval" if len(levels) == 1 else "calibrated interval"
 
 
 def unit_in(rows: Sequence[Row]) -> Unit:

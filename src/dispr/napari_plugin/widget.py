@@ -29,6 +29,7 @@ from dispr.napari_plugin.choice import RESULT
 from dispr.napari_plugin.form import JobForm
 from dispr.napari_plugin.layers import World
 from dispr.napari_plugin.results import ResultTable
+from dispr.napari_plugin.summary import interval_name
 from dispr.napari_plugin.work import Job, Outcome, run
 
 STEPS = 1000
@@ -157,7 +158,7 @@ class PredictWidget(QWidget):
         if outcome.done and warned:
             told += f" {warned} {'has' if warned == 1 else 'have'} a warning (\u26a0)."
         if outcome.done:
-            told += " In (): 90 % intervals; in []: range of the samples."
+            told += f" In (): {interval_name(outcome.rows)}; in []: range of the samples."
         self._say(" ".join([told, *outcome.notes]))
         if not outcome.done:
             return

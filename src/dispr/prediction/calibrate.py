@@ -16,7 +16,8 @@ from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.statistics import FEWEST
 from dispr.images.read import read_numbers
-from dispr.intervals.fit import LEVEL, fewest_cells, fit_intervals, refuse_few
+from dispr.intervals.fit import KnownCell, fit_intervals
+from dispr.intervals.quantiles import LEVEL, fewest_cells, refuse_few
 from dispr.intervals.rules import Intervals
 from dispr.model.seen import seen_cells
 from dispr.model.weights import Weights
@@ -71,13 +72,14 @@ def calibrate(
         PredictionSettings(ensemble, seed),
     )
     count = progress.counter("Predicting", len(cells))
-    samples, truth = [], []
-    for cell, prediction in zip(cells, predictions, strict=True):
+    known = []
+    for file, cell, prediction in zip(files, cells, predictions, strict=True):
         assert cell.obj is not None  # read_cell has refused a cell without
-        samples.append([shape_values(sample) for sample in prediction.samples])
-        truth.append(shape_values(occupancy(cell.obj)[0, 0].numpy() > 0.5))
+        samples = [shape_values(sample) for sample in prediction.samples]
+        true = shape_values(occupancy(cell.obj)[0, 0].numpy() > 0.5)
+        known.append(KnownCell(file.name, samples, shape_values(prediction.consensus), true))
         count()
-    return fit_intervals(samples, truth)
+    return fit_intervals(known)
 
 
 def calibrate_folder(
@@ -109,26 +111,24 @@ def calibrate_folder(
     """
     tasks = [(predictions, name, path) for name, path in objects.items()]
     count = progress.counter("Measuring", len(tasks))
-    samples, truth = [], []
-    for drawn, true in map_in_processes(_measure, tasks, jobs):
-        samples.append(drawn)
-        truth.append(true)
+    known = []
+    for cell in map_in_processes(_measure, tasks, jobs):
+        known.append(cell)
         count()
-    return fit_intervals(samples, truth)
+    return fit_intervals(known)
 
 
-def _measure(
-    task: tuple[Path, str, Path],
-) -> tuple[list[dict[str, float]], dict[str, float]]:
+def _measure(task: tuple[Path, str, Path]) -> KnownCell:
     predictions, name, path = task
     folder = opened(predictions)
     grid = folder.grid(name)
     drawn = [shape_values(sample) for sample in folder.samples(name)]
     try:
         shape = read_numbers(path) if grid is None else read_framed_obj(path, grid)
-        return drawn, shape_values(as_body(shape, str(path)))
+        true = shape_values(as_body(shape, str(path)))
     except ArrayError as error:
         raise FileError(str(error)) from error
+    return KnownCell(name, drawn, shape_values(folder.probability(name) > 0.5), true)
 
 
 def with_intervals(weights: Weights, intervals: Intervals) -> Weights:
@@ -186,7 +186,7 @@ def lacks(model: Model) -> list[str]:
         told.append("The model predicts one shape per cell, without uncertainty.")
     elif model.intervals is None:
         told.append(
-            "The model is not calibrated, so the tables have no 90 % intervals, only the range "
+            "The model is not calibrated, so the tables have no intervals, only the range "
             "of the samples; calibrate it with dispr calibrate on at least 9 cells with known "
             "shapes that it was not trained on, such as its validation cells."
         )
@@ -212,7 +212,7 @@ def too_few(training: int, validation: int) -> list[str]:
     if validation < least:
         told.append(
             f"{validation} validation cells are too few for dispr calibrate, which needs {least}: "
-            "predictions will have no 90 % intervals, only the range of the samples."
+            "predictions will have no intervals, only the range of the samples."
         )
     if training < FEWEST:
         told.append(

@@ -70,6 +70,8 @@ class Task:
         The weights; None for those shipped.
     device : str
         Where to compute.
+    level : float or None
+        Level of the intervals; None for that of the weights.
     terms : Terms
         What all cells of the run are predicted by.
     store : str
@@ -87,6 +89,7 @@ class Task:
     version: str
     weights: Path | None
     device: str
+    level: float | None
     terms: Terms
     store: str
     files: list[CellFiles]
@@ -174,6 +177,7 @@ class Cluster:
                 __version__,
                 self.weights,
                 self.device,
+                None if part.model.intervals is None else part.model.intervals.level,
                 replace(part.terms, remarks=remarks),
                 drawn.settings.get("store", "files"),
                 [files[name] for name in names],
@@ -268,7 +272,7 @@ def _absolute(file: CellFiles) -> CellFiles:
     )
 
 
-def model_of_client(weights: Path | None, precision: str) -> Model:
+def model_of_client(weights: Path | None, precision: str, level: float | None = None) -> Model:
     """Load the model where nothing is computed: on the CPU, in the precision of the workers.
 
     Raises
@@ -278,7 +282,7 @@ def model_of_client(weights: Path | None, precision: str) -> Model:
     """
     if precision == "auto":
         raise ConfigError("the precision auto may differ between workers; give fp32 or bf16.")
-    model = load(weights, "cpu")
+    model = load(weights, "cpu", level=level)
     model.precision = one_of(precision, tuple(PRECISIONS), "precision")
     return model
 
@@ -410,11 +414,11 @@ def _loaded(task: Task) -> Model:
     """Load the model, once in each process."""
     global _model
     drawing = task.terms.drawing
-    key = task.weights, task.device, drawing["model"], drawing["precision"]
+    key = task.weights, task.device, drawing["model"], drawing["precision"], task.level
     if _model is None or _model[0] != key:
         from dispr.model.weights import fingerprint
 
-        model = load(task.weights, task.device, drawing["precision"])
+        model = load(task.weights, task.device, drawing["precision"], task.level)
         if fingerprint(model.network) != drawing["model"]:
             raise ConfigError(
                 f"a worker reads other weights from {task.weights or 'dispr'} than were asked for; "

@@ -133,7 +133,7 @@ def predict_folder(
         (`dispr.morphology.voxels.surface`); volume_min_voxels to volume_max_voxels and
         boundary_min_voxels to boundary_max_voxels, the range of samples and consensus;
         volume_low_voxels to volume_high_voxels and boundary_low_voxels to
-        boundary_high_voxels, the 90 % intervals, empty where the model is not calibrated or the
+        boundary_high_voxels, the intervals, empty where the model is not calibrated or the
         cell has a warning; calibrated (`dispr.intervals.rules.calibrated`);
         fragment_share, the largest share of a sample's voxels outside its largest piece;
         frame_y_px, frame_x_px and frame_px, first row,
@@ -311,7 +311,8 @@ class _Run:
         made = _made(model, command)
         runs = list(before.get("made", {}).get("runs", []))  # what drew the shapes that are kept
         made["runs"] = runs if whole and runs else [*runs, *made["runs"]]
-        about = {"dispr": __version__, "intervals": intervals, "made": made}
+        about: dict[str, Any] = {"dispr": __version__, "intervals": intervals, "made": made}
+        about["balanced"] = model.config.balanced
         about["inputs"] = {**inputs, **self.inputs}
         self.drawn.write_settings({**self.drawing, **about})
 

@@ -26,6 +26,7 @@ def predict_many(
     precision: str = "fp32",
     store: str = "files",
     save_grey: bool = False,
+    level: float | None = None,
     strict: bool = False,
     cells_per_task: int = CELLS_OF_TASK,
     progress: Progress = SILENT,
@@ -48,6 +49,8 @@ def predict_many(
         TIFF files for each cell, or all cells packed.
     save_grey : bool
         Write what the samples were decided from, too.
+    level : float, optional
+        Level of the intervals, as for `dispr.load`.
     strict : bool
         Stop at the first cell that fails; otherwise `failures.csv` lists them.
     cells_per_task : int
@@ -78,11 +81,11 @@ def predict_many(
     where = None if weights is None else Path(weights)
     cluster = None
     if client is None:
-        model = load(where, device, precision)
+        model = load(where, device, precision, level)
     else:
         from dispr.prediction.cluster import Cluster, model_of_client
 
-        model = model_of_client(where, precision)
+        model = model_of_client(where, precision, level)
         cluster = Cluster(client, where, device, cells_per_task)
     return predict_folder(
         model,

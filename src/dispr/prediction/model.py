@@ -27,7 +27,7 @@ from dispr.memory import Room
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, check_precision, find_device
 from dispr.model.frame import frame_of
-from dispr.model.shipped import shipped_remarks, shipped_weights
+from dispr.model.shipped import shipped_intervals, shipped_remarks, shipped_weights
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.network.network import Network
 from dispr.prediction.draw import draw_occupancy, sampling_process
@@ -75,7 +75,7 @@ class Model:
     precision : "fp32", "bf16", "fp16" or "auto"
         Arithmetic inside the network.
     intervals : Intervals or None
-        The calibration of the 90 % intervals; None if the model was not calibrated.
+        The calibration of the intervals; None if the model was not calibrated.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Model:
         about: Mapping[str, Any] | None = None,
         device: torch.device | str = "cpu",
         precision: str = "fp32",
+        level: float | None = None,
     ) -> None:
         self.config = config
         self.about = dict(about or {})
@@ -92,6 +93,8 @@ class Model:
         self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.intervals = None if config.deterministic else intervals_of(self.about)
+        if level is not None and self.intervals is not None:
+            self.intervals = self.intervals.at(level)
         self._room = Room("shapes", "close other programs, or use another device (cpu)")
 
     def predict(
@@ -452,6 +455,7 @@ def load(
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
     precision: str = "fp32",
+    level: float | None = None,
 ) -> Model:
     """Load a model.
 
@@ -465,13 +469,17 @@ def load(
     precision : "fp32", "bf16", "fp16" or "auto"
         Floating-point precision of the network. bf16 is several times faster on GPUs and on CPUs
         that support it, and very slow on other CPUs; fp16 is for GPUs.
+    level : float, optional
+        Level of the intervals: the fraction of cells whose true value they contain, 0 to 1.
+        Default: as calibrated, 0.9.
 
     Raises
     ------
     FileError
         If the file is missing, damaged or not a model.
     ConfigError
-        If the device is not available, or does not support this precision.
+        If the device is not available, or does not support this precision, or the model was
+        calibrated on too few cells for this level.
     """
     if weights is None:
         path, checksum = shipped_weights()
@@ -482,5 +490,6 @@ def load(
     place = find_device(device)
     network = build_network(loaded.config)
     fill_network(network, loaded.state, str(path))
-    known = shipped_remarks(hashlib.sha256(path.read_bytes()).hexdigest())
-    return Model(loaded.config, network, {**known, **loaded.about}, place, precision)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    about = {**shipped_remarks(sha256), **loaded.about, **shipped_intervals(sha256)}
+    return Model(loaded.config, network, about, place, precision, level)

@@ -35,7 +35,7 @@ class Prediction:
         float32, 0 to 1, (Z, Y, X): the mean of the samples. For a deterministic network, which
         gives one sample, the output of the network.
     intervals : Intervals or None
-        The calibration of the 90 % intervals; None if the model was not calibrated.
+        The calibration of the intervals; None if the model was not calibrated.
     voxel_size : float or None
         Voxel size in um; None if it is unknown.
     square : Square or None
@@ -70,13 +70,16 @@ class Prediction:
         """The consensus shape, `probability > 0.5`, bool."""
         return self.probability > 0.5
 
-    def interval(self, quantity: str = "volume") -> tuple[float, float]:
-        """Return the 90 % interval of the volume or the number of boundary voxels.
+    def interval(self, quantity: str = "volume", level: float | None = None) -> tuple[float, float]:
+        """Return the interval of the volume or the number of boundary voxels.
 
         Parameters
         ----------
         quantity : "volume" or "boundary"
             The volume, or the boundary (`dispr.morphology.voxels.surface`), in voxels.
+        level : float, optional
+            Fraction of cells whose true value such an interval contains, 0 to 1. Default: that of
+            the model, 0.9 if nothing else was asked for.
 
         Returns
         -------
@@ -88,7 +91,7 @@ class Prediction:
         Raises
         ------
         ConfigError
-            If the model was not calibrated.
+            If the model was not calibrated, or on too few cells for this level.
         """
         values, value = self._counts(quantity)
         if self.intervals is None:
@@ -96,7 +99,8 @@ class Prediction:
         if self.warning:
             return NOWHERE
         feature = next(feature for feature in SHAPE_FEATURES if feature.name == quantity)
-        return containing(self.intervals.interval(feature, values), value)
+        intervals = self.intervals if level is None else self.intervals.at(level)
+        return containing(intervals.interval(feature, values), value)
 
     def sample_range(self, quantity: str = "volume") -> tuple[float, float]:
         """Give the least and the greatest value among the samples and the consensus.
@@ -130,7 +134,7 @@ class Prediction:
             `volume_voxels`): the value of the consensus, and as `volume_mean_um3`,
             `volume_sd_um3`, `volume_min_um3`, `volume_max_um3`, `volume_low_um3` and
             `volume_high_um3` the mean and standard deviation of the samples, the range of samples
-            and consensus, and the ends of the 90 % interval. The latter are NaN if the model was
+            and consensus, and the ends of the interval. The latter are NaN if the model was
             not calibrated or the cell has a warning (`dispr.intervals.ensemble.summarise`).
         """
         intervals = None if self.warning else self.intervals

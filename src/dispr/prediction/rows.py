@@ -9,7 +9,7 @@ from typing import Any
 
 from dispr.cells.classes import parse_name
 from dispr.familiarity.reference import familiarity_of
-from dispr.intervals.rules import NOWHERE, calibrated
+from dispr.intervals.rules import NOWHERE, stated
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.morphology.voxels import fragment_share, surface
 from dispr.prediction.inputs import SeenCell
@@ -81,7 +81,7 @@ def _intervals(prediction: Prediction) -> dict[str, Any]:
         least, most = prediction.sample_range(quantity)
         for side, end in {"min": least, "max": most, "low": low, "high": high}.items():
             columns[f"{quantity}_{side}_voxels"] = "" if math.isnan(end) else round(end, 1)
-    return columns | {"calibrated": calibrated(intervals, len(prediction.samples))}
+    return columns | stated(intervals, len(prediction.samples))
 
 
 def _micrometres(row: dict[str, Any], voxel_size: float | None) -> dict[str, Any]:

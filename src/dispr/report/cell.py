@@ -13,7 +13,7 @@ from dispr.cells.classes import parse_name
 from dispr.cells.read import read_framed, read_framed_obj
 from dispr.cells.spacing import Spacing
 from dispr.intervals.ensemble import summarise
-from dispr.intervals.rules import calibrated
+from dispr.intervals.rules import stated
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, Unit
 from dispr.morphology.shape import UNIT, shape_values
 from dispr.prediction.files import opened
@@ -78,7 +78,7 @@ def report_cell(source: Source) -> CellReport:
         truth = binarise(read_framed_obj(source.truth, drawn.grid(source.name)))
     spread = surface_spread(samples)
     row = _measured(source, len(samples), spacing, unit)
-    fitted = _calibrated(source, row is not None, len(samples))
+    fitted, level = _stated(source, row is not None, len(samples))
     if row is None:
         row = _ensemble(source, samples, probability > 0.5, spacing, unit)
     measures = _measures(row, truth, spacing, unit)
@@ -95,6 +95,7 @@ def report_cell(source: Source) -> CellReport:
         "place": source.place,
         "samples": len(samples),
         "calibrated": fitted,
+        "level": level,
         "iou": None if truth is None else _ious(samples, probability > 0.5, truth),
         "spread": rounded(_mean_on_surface(spread, probability > 0.5)),
         "main": [[m[0], m[1], m[2], m[4]] for m in (measures[names.index(k)] for k in MAIN_SHAPE)],
@@ -207,14 +208,16 @@ def _mean_on_surface(spread: np.ndarray, body: np.ndarray) -> float:
     return float(spread[rim].mean()) if rim.any() else 0.0
 
 
-def _calibrated(source: Source, measured: bool, samples: int) -> str:
-    """Say which intervals were fitted to known cells: "all", "volume" or "none" of them.
+def _stated(source: Source, measured: bool, samples: int) -> tuple[str, float | None]:
+    """Say which intervals were fitted to known cells, and their level; see `stated`.
 
     Where measures at hand are shown, these say it.
     """
+    row: Mapping[str, str | float] = stated(source.item.intervals, samples)
     if measured and source.measured is not None:
-        return source.measured.get("calibrated") or "none"
-    return calibrated(source.item.intervals, samples)
+        row = source.measured
+    level = row.get("interval_level")
+    return str(row.get("calibrated") or "none"), float(level) if level else None
 
 
 def rounded(value: float) -> float | None:

@@ -215,8 +215,7 @@ def _scores(
     predictions: Path, sources: Sequence[Source], evaluation: Any, jobs: int | None
 ) -> dict[str, Any] | None:
     """Give the tables of scores; None without a truth."""
-    from dispr.scores.evaluate import SAMPLES, Evaluation, Truth, score_cells
-    from dispr.scores.intervals import interval_scores, stated_intervals
+    from dispr.scores.evaluate import Truth, evaluated, score_cells
 
     known = [source for source in sources if source.truth is not None]
     if evaluation is None:
@@ -224,13 +223,12 @@ def _scores(
             return None
         truths = {source.name: Truth(source.truth) for source in known if source.truth}
         rows = score_cells(predictions, [source.name for source in known], truths, jobs=jobs)
-        single = [row for row in rows if row["shape"] == SAMPLES]
-        intervals = interval_scores(single, stated_intervals(predictions))
-        evaluation = Evaluation(rows, 0, intervals)
+        evaluation = evaluated(predictions, rows)
     return {
         "summary": _finite(evaluation.summary()),
         "classes": _finite(evaluation.summary(by_class=True)),
         "intervals": _finite(evaluation.intervals),
+        "ensemble": _finite(evaluation.ensemble),
     }
 
 

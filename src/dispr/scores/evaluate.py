@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
 from dispr.scores.baselines import GEOMETRIC
+from dispr.scores.ensemble import ensemble_scores
 from dispr.scores.intervals import interval_scores, stated_intervals
 from dispr.scores.library import Library, training_cells
 from dispr.scores.shape import METRICS, Measures, binarise, measure, score
@@ -63,11 +64,15 @@ class Evaluation:
     intervals : list of dict
         How the stated intervals agree with the truth (see `interval_scores`); empty where the
         predictions state none.
+    ensemble : list of dict
+        How the spread of the samples agrees with the truth (see `ensemble_scores`); empty without
+        two independent samples.
     """
 
     rows: list[dict[str, Any]]
     not_predicted: int
     intervals: list[dict[str, Any]]
+    ensemble: list[dict[str, Any]] = field(default_factory=list)
 
     def summary(self, by_class: bool = False) -> list[dict[str, Any]]:
         """Mean, standard deviation and median of the metrics over the cells.
@@ -153,10 +158,21 @@ def evaluate(
         truths = {name: dataclasses.replace(truths[name], mask=None) for name in names}
     library = training_cells(truth, train) if baselines else None
     rows = score_cells(predictions, names, truths, library, jobs=jobs, progress=progress)
-    intervals = interval_scores(
-        [row for row in rows if row["shape"] == SAMPLES], stated_intervals(predictions)
-    )
-    return Evaluation(rows, unpredicted, intervals)
+    return evaluated(predictions, rows, unpredicted)
+
+
+def evaluated(predictions: Path, rows: list[dict[str, Any]], not_predicted: int = 0) -> Evaluation:
+    """Add to the scores of shapes (`score_cells`) those of what the predictions state.
+
+    Raises
+    ------
+    FileError
+        If the table or the record of the predictions cannot be read.
+    """
+    single = [row for row in rows if row["shape"] == SAMPLES]
+    intervals = interval_scores(single, stated_intervals(predictions))
+    balanced = bool(PredictionFolder(predictions).settings.get("balanced", True))
+    return Evaluation(rows, not_predicted, intervals, ensemble_scores(single, balanced))
 
 
 def score_cells(

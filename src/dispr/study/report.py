@@ -14,6 +14,7 @@ from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
 from dispr.files import atomic_path, write_csv
 from dispr.scores.evaluate import CONSENSUS
+from dispr.scores.intervals import INTERVAL_HEADS, interval_line
 from dispr.scores.shape import METRICS
 from dispr.study import class_tables as tables
 from dispr.study.class_scores import SCORES
@@ -250,7 +251,10 @@ def _scheme(out: Path, plan: Plan, result: SchemeResult, files: Sequence[CellFil
     ]
     if held:
         write_csv(folder / "intervals.csv", held)
-        parts += ["90 % intervals, over all cells:\n", f"{_coverage_table(held)}\n"]
+        parts += [
+            "Intervals, over all cells; in brackets the bounds of the coverage:\n",
+            f"{_coverage_table(held)}\n",
+        ]
     parts += [
         "Example of each class: the cell with the median IoU of the consensus:\n",
         f"![Sections, shapes and truth]({name}/examples.png)\n",
@@ -289,11 +293,7 @@ def shape_table(lines: Sequence[Mapping[str, Any]], by_class: bool = False) -> s
 
 
 def _coverage_table(held: Sequence[Mapping[str, Any]]) -> str:
-    forms = {"quantity": "", "class": "", "cells": "", "held": ".1%", "width": ".1%", "crps": ".3f"}
-    return table(
-        ["interval of", "class", "cells", "coverage", "mean width", "CRPS"],
-        [[format(row[name], form) for name, form in forms.items()] for row in held],
-    )
+    return table(INTERVAL_HEADS, [interval_line(row) for row in held])
 
 
 def plus_minus(mean: float, deviation: float, form: str) -> str:

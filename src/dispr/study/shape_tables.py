@@ -12,7 +12,7 @@ from dispr.cells.classes import CLASSES
 from dispr.errors import FileError
 from dispr.records import read_csv
 from dispr.scores.evaluate import BEST, CONSENSUS, SAMPLES
-from dispr.scores.intervals import interval_scores, stated_intervals
+from dispr.scores.intervals import Stated, interval_scores, stated_intervals
 from dispr.scores.shape import METRICS
 from dispr.study.class_scores import mean_sd
 
@@ -114,10 +114,15 @@ def coverage(rows: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> list
         Predictions of each fold; of these, the test cells are looked at.
     """
     found = []
-    stated: dict[str, Any] = {}
+    ends: dict[str, Any] = {}
+    familiarity: dict[str, float] = {}
+    level = None
     for number, folder in enumerate(folders):
         own = [row for row in rows if row["shape"] == SAMPLES and row["fold"] == number]
         names = {row["name"] for row in own}
-        stated |= {name: ends for name, ends in stated_intervals(folder).items() if name in names}
+        stated = stated_intervals(folder)
+        level = stated.level
+        ends |= {name: stated.ends[name] for name in names & stated.ends.keys()}
+        familiarity |= {n: stated.familiarity[n] for n in names & stated.familiarity.keys()}
         found += own
-    return interval_scores(found, stated)
+    return interval_scores(found, Stated(ends, level, familiarity))

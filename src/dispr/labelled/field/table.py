@@ -9,7 +9,7 @@ from typing import Any
 from dispr.cells.arrays import SIZE
 from dispr.cells.framing import joined
 from dispr.intervals.ensemble import measure_ensemble
-from dispr.intervals.rules import calibrated
+from dispr.intervals.rules import stated
 from dispr.labelled.field.prepare import FieldCell
 from dispr.measurements.columns import short_rows, written
 from dispr.morphology.features import UNITS, Unit
@@ -142,7 +142,7 @@ def shape_columns(prediction: Prediction, edge: float, ellipsoid: int, unit: Uni
     measures = measure_ensemble(*shapes, (edge,) * 3, intervals, unit)
     return {
         "samples": samples,
-        "calibrated": calibrated(intervals, samples),
+        **stated(intervals, samples),
         f"ellipsoid_volume_{UNITS['volume'][unit]}": ellipsoid * edge**3,
         **measures,
     }

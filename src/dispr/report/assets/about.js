@@ -6,7 +6,7 @@ function aboutView() {
     ["Samples", "From one section, the model draws several plausible 3D shapes of the cell. Where they agree, the section determines the shape; where they differ, it does not."],
     ["Consensus", "The shape made of the voxels that more than half of the samples contain."],
     ["Uncertainty as colour", "The standard deviation of the positions of the samples' surfaces at each point, from blue (they agree) to orange. It does not include errors that all samples share. All cells have the same scale."],
-    ["90 % interval", "Contains the true value for 90 % of cells, if they are like those that it was calibrated on. The text below the measures states what was calibrated."],
+    ["90 % interval (or another level)", "Contains the true value for 90 % of cells, if they are like those that it was calibrated on. The text below the measures states what was calibrated."],
     ["Range of samples", "The smallest to the largest value among the samples and their consensus. Shown if the model was not calibrated and for cells with a warning; it has no stated coverage."],
     ["Warning", "The section is more unusual than those of nearly all training cells, so do not trust its shape; or the cell is cut by the border of its field of view. The text of the warning states the reason."],
     ["Familiarity", `Fraction of the training cells whose sections are more unusual than this one. Values below ${REPORT.alarm} give a warning.`],

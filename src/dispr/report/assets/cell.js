@@ -1,12 +1,12 @@
 // One cell: the shape to turn, its samples, sections and measures.
 
 const MEASURE_NOTES = {
-  all: "The 90 % intervals were calibrated on cells with known shapes.",
+  all: "The intervals were calibrated on cells with known shapes.",
   volume:
-    "The 90 % intervals of volume, equivalent diameter and boundary were calibrated on cells with known shapes. " +
+    "The intervals of volume, equivalent diameter and boundary were calibrated on cells with known shapes. " +
     "For other measures, only the range of the samples is shown, which has no stated coverage.",
   none: "The model was not calibrated for these measures: only the range of the samples is shown, which has no stated coverage.",
-  warned: "A cell with a warning has no 90 % intervals: only the range of the samples is shown, which has no stated coverage.",
+  warned: "A cell with a warning has no intervals: only the range of the samples is shown, which has no stated coverage.",
   single: "A single sample gives no information about the uncertainty.",
 };
 
@@ -179,7 +179,7 @@ class CellView {
   measureRows() {
     const rows = REPORT.features.map((feature, i) => {
       const [value, low, high, mean, true_] = this.cell.measures[i];
-      const ends = low === null ? "" : isFitted(this.entry, feature.name) ? "90 % interval" : "range of samples";
+      const ends = low === null ? "" : isFitted(this.entry, feature.name) ? levelName(this.entry) : "range of samples";
       return [columnOf(feature, this.entry.unit, ""), value, low, high, ends, mean, true_];
     });
     return [["measure", "value", "low", "high", "low_to_high", "mean_of_samples", "true"], ...rows];
@@ -215,7 +215,7 @@ class CellView {
       this.table(features.filter((feature) => main.has(feature.name)), "Main measures"),
       this.ellipsoid(),
       el("details", {}, el("summary", { text: `${rest.length} more measures` }), this.table(rest, "More measures")),
-      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: this.entry.calibrated === "none" ? "range of samples" : this.entry.calibrated === "all" ? "90 % interval" : "90 % interval or range of samples" }), el("span", { class: "key-value", text: this.entry.samples > 1 ? "consensus" : "prediction" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
+      el("p", { class: "muted small keys" }, el("span", { class: "key-interval", text: this.entry.calibrated === "none" ? "range of samples" : this.entry.calibrated === "all" ? levelName(this.entry) : `${levelName(this.entry)} or range of samples` }), el("span", { class: "key-value", text: this.entry.samples > 1 ? "consensus" : "prediction" }), this.cell.hasTruth ? el("span", { class: "key-truth", text: "truth" }) : null),
       el("p", { class: "muted small", text: `${MEASURE_NOTES[this.note()]} Values are of the ${this.entry.samples > 1 ? "consensus" : "predicted shape"}. Point at a name to see its formula.` }));
   }
 
@@ -240,7 +240,7 @@ class CellView {
 
   table(features, caption) {
     const truth = this.cell.hasTruth;
-    const ends = { all: "90 % interval", volume: "Interval or range" }[this.entry.calibrated] ?? "Range of samples";
+    const ends = { all: levelName(this.entry), volume: "Interval or range" }[this.entry.calibrated] ?? "Range of samples";
     const heads = ["Measure", "Value", ends, "", ...(truth ? ["Truth"] : [])];
     return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
       el("table", {}, el("caption", { class: "hidden", text: caption }),
@@ -258,7 +258,7 @@ class CellView {
     return el("tr", {},
       el("th", { scope: "row", title: `${feature.formula} (${feature.source})`, text: feature.label }),
       el("td", {}, el("strong", { text: write(value) }), unit ? ` ${unit}` : ""),
-      el("td", { text: low === null ? "–" : `${write(low)} to ${write(high)}`, title: fitted ? "90 % interval" : "range of samples" }),
+      el("td", { text: low === null ? "–" : `${write(low)} to ${write(high)}`, title: fitted ? levelName(this.entry) : "range of samples" }),
       el("td", { class: "bar" }, intervalBar({ value, low, high, truth: true_ })),
       truth ? el("td", {}, write(true_), outside ? el("span", { class: "outside", text: " outside" }) : null) : null);
   }

@@ -61,11 +61,16 @@ const OF_VOLUME = new Set(["volume", "equivalent_diameter", "boundary"]);
 /** Whether the ends of a cell's measure are a calibrated interval; else they are the range of its samples. */
 const isFitted = (cell, name) => cell.calibrated === "all" || (cell.calibrated === "volume" && OF_VOLUME.has(name));
 
+/** What the calibrated intervals of a cell are called, by their level. */
+const levelName = (cell) => (cell.level ? `${Number((100 * cell.level).toPrecision(4))} % interval` : "interval");
+
 /** What the ends of the measures of these cells are called. */
 function endsName(cells, name) {
   const fitted = cells.filter((cell) => isFitted(cell, name)).length;
-  if (fitted === cells.length) return "90 % intervals";
-  return fitted ? "90 % intervals, or the range of the samples where nothing was calibrated or a cell has a warning" : "the range of the samples";
+  const levels = new Set(cells.map(levelName).filter((text) => text !== "interval"));
+  const intervals = levels.size === 1 ? `${[...levels][0]}s` : "intervals";
+  if (fitted === cells.length) return intervals;
+  return fitted ? `${intervals}, or the range of the samples where nothing was calibrated or a cell has a warning` : "the range of the samples";
 }
 
 /** Write an interval. */

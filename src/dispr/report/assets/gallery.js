@@ -119,7 +119,7 @@ class Gallery {
           cell.warning ? el("span", { class: "badge warn", text: isStrange(cell) ? "⚠ unlike the training cells" : "⚠ with a warning" }) : null,
           el("strong", { class: "card-name" }, breakable(cell.name)),
           el("span", {}, `${volumeText(cell)} `,
-            volume.low === null ? null : el("span", { class: "muted", title: isFitted(cell, "volume") ? "90 % interval" : "range of samples", text: isFitted(cell, "volume") ? `(${interval(volume.low, volume.high)})` : `(samples ${interval(volume.low, volume.high)})` })),
+            volume.low === null ? null : el("span", { class: "muted", title: isFitted(cell, "volume") ? levelName(cell) : "range of samples", text: isFitted(cell, "volume") ? `(${interval(volume.low, volume.high)})` : `(samples ${interval(volume.low, volume.high)})` })),
           cell.group ? el("span", { class: "muted", text: cell.group }) : null,
           cell.iou ? el("span", { class: "muted", text: `IoU ${cell.iou[0].toFixed(2)}` }) : null,
           sorted ? el("span", { class: "muted", text: sorted }) : null)));
@@ -180,10 +180,11 @@ function overview() {
   if (scored.length) {
     const mean = scored.reduce((sum, cell) => sum + cell.iou[0], 0) / scored.length;
     figures.push([mean.toFixed(3), "mean IoU of the consensus with the truth"]);
-    const held = scored.filter((cell) => isFitted(cell, "volume")).map((cell) => mainMeasure(cell, "volume")).filter((measure) => measure.low !== null);
+    const fitted = scored.filter((cell) => isFitted(cell, "volume"));
+    const held = fitted.map((cell) => mainMeasure(cell, "volume")).filter((measure) => measure.low !== null);
     if (held.length) {
       const inside = held.filter(({ low, high, truth }) => low <= truth && truth <= high).length;
-      figures.push([percent(inside / held.length), "of the true volumes lie in their 90 % interval"]);
+      figures.push([percent(inside / held.length), `of the true volumes lie in their ${levelName(fitted[0])}`]);
     }
   }
   if (!figures.length) return null;

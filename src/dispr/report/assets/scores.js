@@ -17,16 +17,21 @@ function scoresView() {
 }
 
 function scoreTables() {
-  const { summary, intervals } = REPORT.scores;
+  const { summary, intervals, ensemble } = REPORT.scores;
   const metrics = Object.keys(METRIC_NAMES);
   const heads = ["Shape", "Cells", ...metrics.map((metric) => METRIC_NAMES[metric])];
   const rows = summary.map((row) => [row.shape, row.cells, ...metrics.map((metric) => statistics(row[`${metric}_mean`], row[`${metric}_sd`]))]);
-  const held = intervals.map((row) => [row.quantity, row.class, row.cells, percent(row.held, 1), percent(row.width, 1), row.crps === null ? "–" : row.crps.toFixed(3)]);
+  const held = intervals.map((row) => [row.quantity, row.group, row.cells, `${percent(row.held, 1)} (${percent(row.held_low)} to ${percent(row.held_high)})`, percent(row.width, 1)]);
+  const drawn = ensemble.map((row) => [row.quantity, row.cells, row.draws, row.crps.toFixed(3), "spread_to_error" in row ? number(row.spread_to_error, 2) : "–", row.ranks ?? "–"]);
+  const level = intervals.length && intervals[0].level ? `${Number((100 * intervals[0].level).toPrecision(4))} % intervals` : "intervals";
   return el("section", { class: "panel", "aria-labelledby": "scores-title" },
     panelHead("Scores", saveButtons("scores", { CSV: () => [Object.keys(summary[0]), ...summary.map((row) => Object.values(row))] }), "scores-title"),
     plainTable("Scores", heads, rows),
     el("p", { class: "muted small", text: "Mean ± standard deviation over the cells. IoU: higher is better. Errors are relative; lower is better. The best of N can be selected only with the true shape." }),
-    held.length ? el("details", {}, el("summary", { text: "Coverage of the intervals" }), plainTable("Intervals", ["Interval of", "Class", "Cells", "Coverage", "Mean width", "CRPS"], held)) : null);
+    held.length ? el("details", {}, el("summary", { text: `Coverage of the ${level}` }), plainTable("Intervals", ["Interval of", "Cells", "Number", "Coverage", "Mean width"], held),
+      el("p", { class: "muted small", text: "In brackets: where the coverage of many such cells lies with a probability of 95 %, if the cells are independent." })) : null,
+    drawn.length ? el("details", {}, el("summary", { text: "Spread of the samples" }), plainTable("Spread of the samples", ["Measure", "Cells", "Independent samples", "CRPS", "Spread / error", "Cells by rank of the truth"], drawn),
+      el("p", { class: "muted small", text: "Relative to the true value. Spread / error is 1, and the ranks are equally frequent, if the truth is like one more sample; below 1, the samples are too similar to each other." })) : null);
 }
 
 /** Mean and deviation, which a single cell does not have. */
