@@ -42,7 +42,16 @@ NETWORK = (
 )
 """A diffusion model that answers at once."""
 
-FEW = "--ensemble 2 --sampling-steps 2 --device cpu --pixel-size 0.172 --weights inputs/weights"
+FEW = (
+    "--ensemble 2 --batch-size 2 --sampling-steps 2 --device cpu --pixel-size 0.172 "
+    "--weights inputs/weights"
+)
+"""One cell at once, since with other numbers of shapes at once rounding may change a voxel."""
+
+PREPARE = (
+    "prepare inputs/stacks --labels 'labels/*.tif' --voxel-size 0.344,0.172,0.172 "
+    "--test-fraction 0.5"
+)
 MADE = (
     Command("cells", "simulate -o out -n 6 --seed 3 --test-fraction 0.34"),
     Command("fields", "simulate -o out --fields 2 -n 2 --field-size 128 --seed 1"),
@@ -57,6 +66,7 @@ MADE = (
         f"predict inputs/cells -o out --split test {FEW}/weights.safetensors --no-report",
         ("cells", "weights"),
     ),
+    Command("prepared", f"{PREPARE} -o out", ("stacks",)),
 )
 """What is made for the commands below by commands themselves."""
 
@@ -105,12 +115,9 @@ COMMANDS = (
         "--keep-every 2",
         ("cells",),
     ),
-    Command(
-        "prepare",
-        "prepare inputs/stacks --labels 'labels/*.tif' -o out --voxel-size 0.344,0.172,0.172 "
-        "--test-fraction 0.5",
-        ("stacks",),
-    ),
+    Command("prepare", f"{PREPARE} -o out", ("stacks",)),
+    Command("prepare shard", f"{PREPARE} -o out --shard 2/2", ("stacks",)),
+    Command("gather prepared", "gather inputs/prepared -o out", ("prepared",)),
     Command(
         "reproduce",
         "reproduce -o out --simulated-cells 11 --methods decoder --folds 2 --scheme random "
@@ -135,6 +142,8 @@ def make_inputs(server: Server, inputs: Path, wanted: set[str]) -> None:
     if needed - wanted:
         make_inputs(server, inputs, wanted | needed)
         return
+    if "stacks" in wanted:
+        _make_stacks(server, inputs / "stacks")
     for made in MADE:
         if made.name in wanted:
             room = inputs.parent / f"making_{made.name}"
@@ -147,8 +156,6 @@ def make_inputs(server: Server, inputs: Path, wanted: set[str]) -> None:
                 for path in (inputs / "weights").iterdir():
                     if path.name != "weights.safetensors":
                         path.unlink()
-    if "stacks" in wanted:
-        _make_stacks(server, inputs / "stacks")
 
 
 def _make_stacks(server: Server, folder: Path) -> None:

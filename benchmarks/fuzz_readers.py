@@ -33,7 +33,7 @@ from dispr.journal import Journal
 from dispr.labelled.read import read_image, read_labels
 from dispr.labelled.stack import plan
 from dispr.labelled.stack.classes import read_classes
-from dispr.labelled.stack.manifest import rows_before, summary
+from dispr.labelled.stack.manifest import read_manifest, summary
 from dispr.measurements.folder import is_kept_row, read_record
 from dispr.model.config import ModelConfig
 from dispr.model.published_checkpoint import complete_flags, read_state_dict
@@ -307,7 +307,8 @@ def _plan(folder: Path) -> None:
 
 
 def _manifest(folder: Path) -> None:
-    summary(rows_before(folder, ["a", "b"]), plan.Plan(11.0, {"a": "train", "b": "test"}))
+    rows = [row for rows in read_manifest(folder).values() for row in rows]
+    summary(rows, plan.Plan(11.0, {"a": "train", "b": "test"}))
 
 
 def _json(values: Any) -> bytes:

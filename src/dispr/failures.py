@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dispr.errors import ArrayError, DisprError, FileError
+from dispr.errors import ArrayError, DisprError, FileError, WriteError
 
 TABLE = "failures.csv"
 """The table of a run, in the folder that it writes."""
@@ -96,10 +96,12 @@ class Failures:
     def of(self, name: str, files: Sequence[Path] = ()) -> Iterator[None]:
         """Note what fails in the block: input that cannot be read or used.
 
-        Settings that are wrong are so for all cells, and end the run.
+        Settings that are wrong are so for all cells, and end the run; so does a full disk.
         """
         try:
             yield
+        except WriteError:
+            raise
         except (FileError, ArrayError) as error:
             self.add(name, files, error)
         except MemoryError:

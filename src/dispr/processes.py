@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any
 
-from dispr.errors import ArrayError, FileError, WorkerError
+from dispr.errors import ArrayError, FileError, WorkerError, WriteError
 
 MOST_PROCESSES = 61
 """Windows cannot wait for more."""
@@ -70,6 +70,8 @@ def try_in_processes(
 def _tried(function: Callable[[Any], Any], task: Any) -> Any:
     try:
         return function(task)
+    except WriteError:  # as the others could not be written either
+        raise
     except (FileError, ArrayError) as error:
         return error
 

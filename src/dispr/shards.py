@@ -6,11 +6,15 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
-from dispr.errors import ConfigError
+from dispr.errors import ConfigError, FileError
 
 Item = TypeVar("Item")
+
+MOST_NAMED = 10
+"""Cells that a message names."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Shard:
         """Choose the items of this part: every N-th, so that all parts take about as long."""
         return items[self.number - 1 :: self.total]
 
-    def refuse_empty(self, count: int) -> None:
-        """Refuse a part without cells.
+    def refuse_empty(self, count: int, what: str = "cells") -> None:
+        """Refuse a part without cells, or without stacks of them.
 
         Raises
         ------
@@ -56,7 +60,7 @@ class Shard:
         """
         if self.number > count:
             raise ConfigError(
-                f"the shard {self} has no cells: there are {count}; use fewer shards."
+                f"the shard {self} has no {what}: there are {count}; use fewer shards."
             )
 
 
@@ -87,6 +91,47 @@ def lacking(shards: Collection[str]) -> list[str]:
         return []
     (total,) = totals
     return [part for i in range(1, int(total) + 1) if (part := f"{i}/{total}") not in shards]
+
+
+def folders_of_parts(given: Sequence[Path], record: str, what: str, command: str) -> list[Path]:
+    """List the folders of parts among some folders, and among those inside them.
+
+    Parameters
+    ----------
+    given : sequence of Path
+        Folders that a command wrote with `--shard`, or folders that hold these.
+    record : str
+        The file that each part has.
+    what, command : str
+        What parts hold, and the command that wrote them, for messages.
+
+    Raises
+    ------
+    FileError
+        If a folder is missing, or holds no part.
+    ConfigError
+        If a part is named twice.
+    """
+    found: list[Path] = []
+    for folder in given:
+        if not folder.is_dir():
+            raise FileError(f"{folder} does not exist; check the name of the folder.")
+        inner = [folder] if (folder / record).is_file() else sorted(folder.iterdir())
+        chosen = [path for path in inner if (path / record).is_file()]
+        if not chosen:
+            raise FileError(f"{folder} holds no {what}; name what dispr {command} wrote.")
+        found += chosen
+    real = [path.resolve() for path in found]
+    for path in found:
+        if real.count(path.resolve()) > 1:
+            raise ConfigError(f"{path} is named twice; leave one out.")
+    return found
+
+
+def named(items: Sequence[str], one: str, several: str) -> str:
+    """Name some items of a list, with what is said of one, or of several, such as "is missing"."""
+    more = f", ... ({len(items)} in all)" if len(items) > MOST_NAMED else ""
+    return f"{', '.join(items[:MOST_NAMED])}{more}: {one if len(items) == 1 else several}"
 
 
 def names_record(names: Iterable[str]) -> dict[str, Any]:

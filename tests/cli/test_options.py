@@ -227,19 +227,20 @@ def test_calibrate(called, cells_folder):
 
 def test_prepare(called):
     called["patch"]("dispr.labelled.find.find_fields", [])
-    called["patch"]("dispr.labelled.stack.folder.prepare_stacks")
+    called["patch"]("dispr.labelled.stack.folder.prepared")
     run(
         *("prepare", "s", "-o", "d", "--labels", "l/*.tif", "--images", "*_m.tif", "--channel", 2),
         *("--voxel-size", "0.3,0.2,0.1", "--frame", 12, "--test-fraction", 0.4, "--seed", 6),
-        *("--min-volume", 5),
+        *("--min-volume", 5, "--shard", "2/3", "--strict"),
     )
     assert list(called["find_fields"].values())[:3] == [Path("s"), "*_m.tif", "l/*.tif"]
-    found = called["prepare_stacks"]
+    found = called["prepared"]
     assert found["out"] == Path("d")
     settings = found["settings"]
     assert (settings.channel, settings.voxel_size) == (2, (0.3, 0.2, 0.1))
     assert (float(settings.frame), settings.test_fraction) == (12, 0.4)
     assert (settings.seed, settings.least_volume) == (6, 5)
+    assert (str(found["shard"]), found["failures"].strict) == ("2/3", True)
 
 
 def test_all_commands_are_there():

@@ -1,4 +1,4 @@
-"""`dispr gather`: join the shards of a prediction, or verify them."""
+"""`dispr gather`: join the parts that several machines made, or verify them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dispr.cli.options import Name, out_option
+from dispr.cli.options import Name, out_option, refuse_given
 from dispr.cli.progress import Bars
 from dispr.cli.say import partly, result
 
@@ -14,7 +14,7 @@ from dispr.cli.say import partly, result
 @click.command()
 @click.argument("parts", nargs=-1, required=True, type=Name)
 @out_option(
-    "Folder to write the whole prediction to. Default: verify the parts only.", required=False
+    "Folder, or table, to write the whole to. Default: verify the parts only.", required=False
 )
 @click.option(
     "--data",
@@ -30,15 +30,16 @@ from dispr.cli.say import partly, result
     help="TIFF files for each cell, or all cells packed. Default: as the parts.",
 )
 def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store: str | None) -> int:
-    """Join PARTS, which dispr predict --shard wrote, and make sure that they are one whole.
+    """Join PARTS, which commands wrote with --shard, and make sure that they are one whole.
 
-    PARTS are folders of predictions, or folders that hold several of them; or tables that dispr
-    measure --shard wrote. Each cell of the data
-    must be there exactly once, predicted with the same settings and the same model; otherwise the
-    cells are named, and the exit code is 2. Cells that failed in their part are listed in
+    PARTS are folders of predictions, or folders that hold several of them; tables that dispr
+    measure --shard wrote; or data sets that dispr prepare --shard wrote. Each cell of the data must
+    be there exactly once, made with the same settings and the same model; otherwise the cells are
+    named, and the exit code is 2. Cells and stacks that failed in their part are listed in
     failures.csv, and the exit code is 3.
     """
     from dispr.failures import TABLE
+    from dispr.labelled.stack.gather import find_prepared, gather_prepared, is_prepared
     from dispr.measurements.gather import gather_tables
     from dispr.prediction.gather import find_parts, gather
 
@@ -48,6 +49,18 @@ def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store:
         result(f"{len(parts)} tables, {count} cells{where}", parts=len(parts), cells=count, out=out)
         shown = out or parts[0]
         return partly(failures, "cells", shown.with_name(f"{shown.stem}_{TABLE}"))
+
+    if is_prepared(parts):
+        refuse_given(("data", "store"), "it is for predictions, and the parts are data sets")
+        made = find_prepared(parts)
+        if out is not None:
+            with Bars() as bars:
+                gather_prepared(made, out, bars)
+        where = f": {out}" if out is not None else ", each of them once."
+        count = len(made.where)
+        text = f"{made.cells} cells of {count} stacks{where}"
+        result(text, stacks=count, cells=made.cells, failed=len(made.failures), out=out)
+        return partly(made.failures, "stacks", (out or Path("PART")) / TABLE)
 
     found = find_parts(parts, _names(parts, data))
     count = len(found.where)

@@ -34,7 +34,7 @@ COMMANDS = {
         "dispr.cli.reproduce",
         "Reproduce the published study: train, predict, classify.",
     ),
-    "gather": ("dispr.cli.gather", "Join the shards of a prediction, or verify them."),
+    "gather": ("dispr.cli.gather", "Join the parts that --shard made, or verify them."),
     "unpack": ("dispr.cli.unpack", "Write packed shapes as TIFF files."),
     "report": ("dispr.cli.report", "Write a report of predictions to open in a browser."),
     "mesh": ("dispr.cli.mesh", "Write predicted shapes as meshes: STL, PLY, OBJ, GLB."),

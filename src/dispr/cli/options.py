@@ -42,14 +42,14 @@ def groups_option(text: str) -> Decorator:
     return click.option("--groups", type=Name, default=None, help=text)
 
 
-def shard_option() -> Decorator:
-    """Add `--shard`, a part of the cells."""
+def shard_option(what: str = "cell") -> Decorator:
+    """Add `--shard`, a part of the cells, or of what these are from."""
     return click.option(
         "--shard",
         type=ShardType(),
         default=None,
         metavar="I/N",
-        help="Do only part I of N, from 1/N to N/N: every N-th cell by name. Give each part a "
+        help=f"Do only part I of N, from 1/N to N/N: every N-th {what} by name. Give each part a "
         "folder of its own, and join them with dispr gather.",
     )
 

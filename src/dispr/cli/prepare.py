@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dispr.cli.options import out_option, voxel_size_option
+from dispr.cli.options import out_option, shard_option, strict_option, voxel_size_option
 from dispr.cli.progress import Bars
-from dispr.cli.say import result, warn
+from dispr.cli.say import partly, result, warn
+
+if TYPE_CHECKING:
+    from dispr.shards import Shard
 
 
 @click.command()
@@ -56,6 +60,8 @@ from dispr.cli.say import result, warn
     show_default=True,
     help="Minimum volume of a cell in um3; smaller objects are skipped.",
 )
+@shard_option("stack")
+@strict_option("stack")
 def command(
     stacks: Path,
     out: Path,
@@ -68,35 +74,44 @@ def command(
     test_fraction: float,
     seed: int,
     min_volume: float,
-) -> None:
+    shard: Shard | None,
+    strict: bool,
+) -> int:
     """Make training data from STACKS (a z-stack or a folder of z-stacks) and their 3D labels.
 
     OUT receives {train,test}/{obj,image,mask}/NAME.tif, the input of `dispr train`, and
     manifest.csv, which lists for each label the cell made of it or why it was left out. Press
     Ctrl-C to interrupt; re-run the same command to resume.
+
+    Stacks that cannot be read or used are listed in failures.csv.
     """
+    from dispr.failures import TABLE as FAILURES
+    from dispr.failures import Failures
     from dispr.labelled.find import find_fields
     from dispr.labelled.stack.classes import check_stacks, read_classes
-    from dispr.labelled.stack.folder import prepare_stacks, refuse_empty
+    from dispr.labelled.stack.folder import prepared, refuse_empty
     from dispr.labelled.stack.manifest import summary
     from dispr.labelled.stack.plan import StackSettings
 
     settings = StackSettings(channel, voxel_size, frame, test_fraction, seed, min_volume)
-    found = find_fields(stacks, images, labels)
+    failures = Failures(strict)
+    found = find_fields(stacks, images, labels, failures=failures)
     table = None
     if classes is not None:
         table = read_classes(classes)
-        check_stacks(table, [files.name for files in found], classes)
-    with Bars() as bars:
-        rows, plan = prepare_stacks(
-            found,
-            out,
-            settings,
-            table,
-            progress=bars,
-        )
-    refuse_empty(rows, out)
-    first, *others = summary(rows, plan)
-    result(first, labels=len(rows), cells=sum(bool(row["name"]) for row in rows), out=out)
+        check_stacks(table, [*(files.name for files in found), *failures.names], classes)
+    with (
+        Bars() as bars,
+        prepared(found, out, settings, table, shard=shard, failures=failures, progress=bars) as (
+            rows,
+            plan,
+        ),
+    ):
+        if shard is None:
+            refuse_empty(rows, out)
+        cells = sum(bool(row["name"]) for row in rows)
+        first, *others = summary(rows, plan)
+        result(first, labels=len(rows), cells=cells, failed=len(failures), out=out)
     for line in others:
         warn(line)
+    return partly(failures, "stacks", out / FAILURES)

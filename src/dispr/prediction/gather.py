@@ -18,13 +18,10 @@ from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.prediction.prediction import Prediction
 from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
-from dispr.shards import lacking, names_record
+from dispr.shards import MOST_NAMED, folders_of_parts, lacking, named, names_record
 
 NOT_COMPARED = ("made", "inputs", "dispr", "store", "cells", "squares", "voxel_sizes_um")
 """What records of the parts of one prediction may differ in."""
-
-MOST_NAMED = 10
-"""Cells that a message names."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def find_parts(folders: Sequence[Path], names: Collection[str] | None = None) ->
     failures.found = sorted({f.name: f for f in failures.found if f.name not in where}.values())
     if doubled:
         raise FileError(
-            f"{_some(doubled, 'cell is', 'cells are')} there twice; leave one part out."
+            f"{named(doubled, 'cell is', 'cells are')} there twice; leave one part out."
         )
     there = [*where, *failures.names]
     stated = first.settings["inputs"]
@@ -105,7 +102,7 @@ def find_parts(folders: Sequence[Path], names: Collection[str] | None = None) ->
     missing = sorted(set(names or ()) - set(there))
     if missing:
         more = _missing(found, len(there), stated)
-        raise FileError(f"{_some(missing, 'cell is', 'cells are')} missing. {more}")
+        raise FileError(f"{named(missing, 'cell is', 'cells are')} missing. {more}")
     return Parts(tuple(found), dict(sorted(where.items())), failures)
 
 
@@ -247,20 +244,7 @@ def _compared(folder: PredictionFolder) -> dict[str, Any]:
 
 def _expanded(folders: Sequence[Path]) -> list[Path]:
     """Give the folders of predictions among some folders, and among those inside them."""
-    found: list[Path] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise FileError(f"{folder} does not exist; check the name of the folder.")
-        inner = [folder] if (folder / SETTINGS).is_file() else sorted(folder.iterdir())
-        chosen = [path for path in inner if (path / SETTINGS).is_file()]
-        if not chosen:
-            raise FileError(f"{folder} holds no predictions; name what dispr predict wrote.")
-        found += chosen
-    real = [path.resolve() for path in found]
-    for path in found:
-        if real.count(path.resolve()) > 1:
-            raise ConfigError(f"{path} is named twice; leave one out.")
-    return found
+    return folders_of_parts(folders, SETTINGS, "predictions", "predict")
 
 
 def _missing(found: Sequence[PredictionFolder], count: int, stated: Mapping[str, Any]) -> str:
@@ -271,8 +255,3 @@ def _missing(found: Sequence[PredictionFolder], count: int, stated: Mapping[str,
     if absent:
         return f"{text}: there is no shard {', '.join(absent[:MOST_NAMED])}; predict it."
     return f"{text}; run the shards again, which resume, or name the data with --data for a list."
-
-
-def _some(items: Sequence[str], one: str, several: str) -> str:
-    more = f", ... ({len(items)} in all)" if len(items) > MOST_NAMED else ""
-    return f"{', '.join(items[:MOST_NAMED])}{more}: {one if len(items) == 1 else several}"

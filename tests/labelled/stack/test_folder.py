@@ -36,7 +36,10 @@ def prepared(stacks, tmp_path_factory):
 
 
 def files_of(out):
-    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    """Give the files of a data set; of the checksums, the last of each file."""
+    found = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    lines = found.pop("dispr_checksums.txt").decode().splitlines()
+    return found | {f"checksum of {line[66:]}": line[:64] for line in lines}
 
 
 def true_cell(stack, row):

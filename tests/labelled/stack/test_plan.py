@@ -150,7 +150,7 @@ def test_names():
     given = [names.give("b", label, "bean") for label in (1, 2)]
     given += [names.give("c", 1, "bean"), names.give("c", 2, None), names.give("c", 3, "bean")]
     assert given == ["bean000004", "bean000005", "bean000007", "c_000002", "bean000008"]
-    with pytest.raises(FileError, match="two cells would have the name c_000002"):
+    with pytest.raises(ConfigError, match="two cells would have the name c_000002"):
         names.give("c", 2, None)
 
 

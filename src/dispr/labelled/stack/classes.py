@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dispr.cells.classes import CLASSES, TYPES, parse_name
-from dispr.errors import FileError
+from dispr.errors import ConfigError, FileError
 from dispr.labelled.beside import SUFFIXES, stem_of
 from dispr.names import key
 from dispr.tables import read_table
@@ -132,29 +132,36 @@ class Names:
     """
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken)
+        self._taken: set[str] = set()
         self._last: dict[str, int] = {}
-        for name in self._taken:
+        self.take(taken)
+        self._stack = ""
+        self._begun: set[str] = set()
+
+    def take(self, names: Iterable[str]) -> None:
+        """Take note of names that cells of the next stack were given before."""
+        for name in names:
+            self._taken.add(name)
             parsed = parse_name(name)
             if parsed.number is not None:
                 last = self._last.get(parsed.type, 0)
                 self._last[parsed.type] = max(last, parsed.number)
-        self._stack = ""
-        self._begun: set[str] = set()
 
     def give(self, stack: str, label: int, kind: str | None) -> str:
         """Name the next cell.
 
         Raises
         ------
-        FileError
+        ConfigError
             If there would be two cells of a name, or too many of a type.
         """
         if stack != self._stack:
             self._stack, self._begun = stack, set()
         name = f"{stack}_{label:06d}" if kind is None else self._numbered(kind)
         if name in self._taken:
-            raise FileError(f"two cells would have the name {name}; rename the type or the stack.")
+            raise ConfigError(
+                f"two cells would have the name {name}; rename the type or the stack."
+            )
         self._taken.add(name)
         return name
 
@@ -164,7 +171,7 @@ class Names:
         self._begun.add(kind)
         self._last[kind] = number
         if number > 999_999:
-            raise FileError(
+            raise ConfigError(
                 f"there are too many cells of the type {kind} for the six-digit "
                 "numbers in file names."
             )

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import KINDS, SPLITS
 from dispr.errors import FileError
+from dispr.files import write_csv
+from dispr.journal import Journal
 from dispr.labelled.locate import LocatedCell
 from dispr.labelled.stack.cut import Frame
 from dispr.labelled.stack.plan import Plan
 from dispr.records import read_csv
 
 MANIFEST = "manifest.csv"
+
+PART = ".part"
+"""What the name of an unfinished table ends in."""
 
 NUMBERS = (
     *("label", "z_um", "y_um", "x_um", "volume_um3", "pieces", "plane", "frame_y_px"),
@@ -70,44 +75,112 @@ def cell_paths(out: Path, split: str, name: str) -> dict[str, Path]:
     return {kind: out / split / kind / f"{name}.tif" for kind in KINDS}
 
 
-def rows_before(out: Path, stacks: Sequence[str]) -> list[Row]:
-    """Read the rows of the stacks that an earlier run finished, up to one that lacks files."""
+class Manifest(Collection[Row]):
+    """What became of the labels of some stacks; read as it is asked for.
+
+    Rows come in stack by stack. Until all are there they are kept in `manifest.csv.part`
+    (`dispr.journal`), from which the table is written.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of the data set. What an earlier run left there is taken up.
+    stacks : sequence of str
+        Names of the stacks, in the order of the table.
+
+    Raises
+    ------
+    FileError
+        If the table of an earlier run is damaged.
+    """
+
+    def __init__(self, out: Path, stacks: Sequence[str]) -> None:
+        self.out, self.stacks = out, stacks
+        self._kept = Journal(out / (MANIFEST + PART), _is_entry)
+        if any(stack not in self._kept for stack in stacks):
+            before = read_manifest(out)
+            new = {stack: rows for stack, rows in before.items() if stack not in self._kept}
+            if new:
+                self._kept.append({stack: {"rows": rows} for stack, rows in new.items()})
+
+    def of(self, stack: str) -> list[Row]:
+        """Give the rows of a stack; none of one that is not done."""
+        rows: list[Row] = (self._kept.get(stack) or {"rows": []})["rows"]
+        return rows
+
+    def is_done(self, stack: str) -> bool:
+        """Tell whether the rows of a stack are there, and the files of its cells."""
+        return stack in self._kept and not lacking_cells(self.out, self.of(stack))
+
+    def add(self, stack: str, rows: Sequence[Row]) -> None:
+        """Keep the rows of a stack whose cells are written."""
+        self._kept.append({stack: {"rows": rows}})
+
+    def write(self) -> None:
+        """Write the table of the rows that are there."""
+        if any(True for _ in self):
+            write_csv(self.out / MANIFEST, self)
+
+    def close(self) -> None:
+        """Remove what the table was written from."""
+        self._kept.path.unlink(missing_ok=True)
+
+    def __iter__(self) -> Iterator[Row]:
+        for stack in self.stacks:
+            yield from self.of(stack)
+
+    def __len__(self) -> int:
+        return sum(len(self.of(stack)) for stack in self.stacks)
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == one for one in self)
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    rows = entry.get("rows")
+    return isinstance(rows, list) and all(isinstance(row, dict) and "name" in row for row in rows)
+
+
+def read_manifest(out: Path) -> dict[str, list[Row]]:
+    """Read the table of a data set, by stack; nothing where there is none.
+
+    Raises
+    ------
+    FileError
+        If it is damaged.
+    """
     path = out / MANIFEST
+    found: dict[str, list[Row]] = {}
     if not path.is_file():
-        return []
-    found = read_csv(
-        path,
-        ["stack", "label", "split", "name", "reason", "voxel_um"],
-        numbers=NUMBERS,
-        remedy="remove it to extract the cells again",
-    )
-    for row in found:
+        return found
+    remedy = "remove it to extract the cells again"
+    columns = ["stack", "label", "split", "name", "reason", "type", "voxel_um"]
+    for row in read_csv(path, columns, numbers=NUMBERS, remedy=remedy):
         if row["name"] and row["split"] not in SPLITS:
-            raise FileError(f"{path} is damaged; remove it to extract the cells again.")
-    rows: list[Row] = []
-    for stack in stacks:
-        its = [dict(row) for row in found if row.get("stack") == stack]
-        written = [row for row in its if row.get("name")]
-        if not all(
-            path.is_file()
-            for row in written
-            for path in cell_paths(out, row["split"], row["name"]).values()
-        ):
-            break
-        rows += its
-    return rows
+            raise FileError(f"{path} is damaged; {remedy}.")
+        found.setdefault(row["stack"], []).append(dict(row))
+    return found
 
 
-def summary(rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[str]:
+def lacking_cells(out: Path, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """List the cells of some rows that lack a file."""
+    return [
+        row["name"]
+        for row in rows
+        if row["name"]
+        and not all(p.is_file() for p in cell_paths(out, row["split"], row["name"]).values())
+    ]
+
+
+def summary(rows: Collection[Mapping[str, Any]], plan: Plan) -> list[str]:
     """Say what became of the labels."""
-    written = [row for row in rows if row["name"]]
-    counts = Counter(row["split"] for row in written)
-    sizes = sorted({float(row["voxel_um"]) for row in written})
+    counts = Counter(row["split"] for row in rows if row["name"])
+    sizes = sorted({float(row["voxel_um"]) for row in rows if row["name"]})
     lines = [
         f"{counts['train']} training cells, {counts['test']} test cells; frame {plan.frame:g} um"
         + (f", voxels {_range(sizes)} um." if sizes else ".")
     ]
-    left = len(rows) - len(written)
+    left = len(rows) - counts.total()
     if left:
         lines.append(
             f"{left} labels were left out ({reasons(rows)}); see {MANIFEST} for the reasons."
@@ -115,7 +188,7 @@ def summary(rows: Sequence[Mapping[str, Any]], plan: Plan) -> list[str]:
     return lines
 
 
-def reasons(rows: Sequence[Mapping[str, Any]]) -> str:
+def reasons(rows: Iterable[Mapping[str, Any]]) -> str:
     """Count why labels were left out."""
     why = Counter(_short(row["reason"]) for row in rows if row["reason"])
     return ", ".join(f"{count} {reason}" for reason, count in sorted(why.items()))

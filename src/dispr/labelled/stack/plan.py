@@ -13,6 +13,7 @@ import numpy as np
 from dispr.cells.folder import SPLITS, parts
 from dispr.checksums import files_digest
 from dispr.errors import ConfigError, FileError
+from dispr.failures import Failures
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.stack.classes import Classes
 from dispr.labelled.stack.cut import frame_of
@@ -21,8 +22,12 @@ from dispr.labelled.stack.split import split_stacks
 from dispr.labelled.stack.survey import Survey, label_file, survey_stack
 from dispr.progress import Progress
 from dispr.records import begin, taken_up
+from dispr.shards import Shard
 
 RECORD = "stacks.json"
+
+WHOLE = "1/1"
+"""What stands for the shard of a run that is not cut up."""
 
 VERSION = 2
 """To be raised whenever the same stacks give other cells than before."""
@@ -71,7 +76,7 @@ class Plan:
     frame : float
         Edge of the frame in um.
     splits : mapping of str to str
-        "train" or "test" for each stack.
+        "train" or "test" for each stack that can be read.
     """
 
     frame: float
@@ -83,49 +88,92 @@ def make_plan(
     out: Path,
     settings: StackSettings,
     classes: Classes,
+    shard: Shard | None,
+    failures: Failures,
     progress: Progress,
 ) -> Plan:
     """Decide on frame and split, or take up what an earlier run decided.
 
+    Stacks that cannot be read take no part in it. It is the same on all machines of a run.
+
     Parameters
     ----------
-    stacks, out, settings, classes
-        As for `dispr.labelled.stack.folder.prepare_stacks`.
+    stacks, out, settings, classes, shard, failures
+        As for `dispr.labelled.stack.folder.prepared`.
     progress : Progress
         Told of the stacks, and of what a user must know of them.
 
     Raises
     ------
     FileError
-        If labels cannot be read or `out` holds other cells.
+        If the labels of no stack can be read, or `out` holds other cells.
     ConfigError
         If `out` holds cells of other stacks or settings.
     """
+    digests: dict[str, str] = {}
+    for files in stacks:
+        with failures.of(files.name, stack_files(files)):
+            digests[files.name] = files_digest([files.image, label_file(files)])
     run = {
         "version": VERSION,
         "settings": json.loads(json.dumps(asdict(settings))),
         "classes": [[*key, kind] for key, kind in sorted(classes.items())],
-        "stacks": {files.name: files_digest([files.image, label_file(files)]) for files in stacks},
+        "stacks": {files.name: digests.get(files.name, "") for files in stacks},
     }
-    before = taken_up(out / RECORD, "cells of stacks", run)
-    if before is not None:
-        return _plan_of(before, out / RECORD)
-    if out.exists() and parts(out):
+    part: dict[str, Any] = {} if shard is None else {"shard": str(shard)}
+    before = take_up(out, {**run, "shard": WHOLE, **part})
+    known = None if before is None else _plan_of(before, out / RECORD)
+    surveys: dict[str, Survey] = {}
+    todo = [
+        files
+        for files in stacks
+        if files.name in digests and (known is None or files.name not in known.splits)
+    ]
+    count = progress.counter("Looking", len(todo))
+    for files in todo:
+        with failures.of(files.name, stack_files(files)):
+            surveys[files.name] = survey_stack(
+                files, settings.voxel_size, settings.least_volume, settings.channel
+            )
+        count()
+    if known is not None:
+        if surveys:
+            raise ConfigError(
+                f"{next(iter(surveys))} could not be read when the cells in {out} were planned, "
+                "and now can; choose another folder, since frame and split are those of all stacks."
+            )
+        return known
+    failures.raise_if_none_left(len(surveys))
+    plan = _decide(surveys, settings, classes, progress)
+    for files in stacks:
+        if files.name in surveys:
+            frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
+    decided = {"frame_um": plan.frame, "splits": dict(plan.splits)}
+    if shard is not None:
+        part["labels"] = {name: len(survey.labels) for name, survey in surveys.items()}
+    begin(out / RECORD, {**run, **part, **decided})
+    return plan
+
+
+def take_up(out: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the record of a folder that holds cells of stacks; None where it is new.
+
+    Raises
+    ------
+    FileError, ConfigError
+        If it holds other cells, or those of a run with other settings.
+    """
+    before = taken_up(out / RECORD, "cells of stacks", run, {"shard": WHOLE})
+    if before is None and out.exists() and parts(out):
         raise FileError(
             f"{out} is not a new folder; choose a new folder for the cells of these stacks."
         )
-    surveys = {}
-    count = progress.counter("Looking", len(stacks))
-    for files in stacks:
-        surveys[files.name] = survey_stack(
-            files, settings.voxel_size, settings.least_volume, settings.channel
-        )
-        count()
-    plan = _decide(surveys, settings, classes, progress)
-    for files in stacks:
-        frame_of(plan.frame, surveys[files.name].spacing, str(files.image))
-    begin(out / RECORD, {**run, "frame_um": plan.frame, "splits": dict(plan.splits)})
-    return plan
+    return before
+
+
+def stack_files(files: FieldFiles) -> list[Path]:
+    """List the files of a stack."""
+    return [files.image, *([] if files.labels is None else [files.labels])]
 
 
 def _decide(
@@ -141,7 +189,7 @@ def _decide(
                 f"the labels of {name} are a mask; each connected component is treated as a cell."
             )
     for stack, label in classes:
-        if label not in surveys[stack].labels:
+        if stack in surveys and label not in surveys[stack].labels:
             raise FileError(
                 f"the table of classes contains label {label} of {stack}, which does not exist."
             )
@@ -177,7 +225,7 @@ def _plan_of(record: Mapping[str, Any], path: Path) -> Plan:
         not isinstance(frame, (int, float))
         or isinstance(frame, bool)
         or not isinstance(splits, dict)
-        or splits.keys() != record["stacks"].keys()
+        or not splits.keys() <= record["stacks"].keys()
         or any(split not in SPLITS for split in splits.values())
     ):
         raise FileError(
