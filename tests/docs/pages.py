@@ -132,6 +132,8 @@ def run_command(words: list[str], written: set[str]) -> None:
 def shorter(words: list[str]) -> list[str]:
     """Give the options of `SHORTER` for a command; the last of an option is the one that counts."""
     options = []
+    if "--apply" in words:  # of a classifier that a shortened command made
+        return []
     for option, value in SHORTER.get(words[1], {}).items():
         if option in words and isinstance(value, int):
             options += [option, str(min(value, int(words[words.index(option) + 1])))]

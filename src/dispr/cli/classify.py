@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dispr.cli.options import (
+    Name,
     NumberList,
     given,
     jobs_option,
@@ -18,6 +20,7 @@ from dispr.cli.options import (
 )
 from dispr.cli.progress import Bars
 from dispr.cli.say import result
+from dispr.errors import ConfigError
 
 FEATURES = (
     "2d",
@@ -33,7 +36,22 @@ FEATURES = (
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@out_option()
+@out_option("Output folder, or with --apply the table to write (.csv).")
+@click.option(
+    "--apply",
+    "kept",
+    type=Name,
+    default=None,
+    help="Output folder of an earlier dispr classify: name the class of each cell of DATA by the "
+    "classifier kept there, which --features and --classifiers choose if there are several.",
+)
+@click.option(
+    "--sure",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="With --apply: least probability of a class to be named; else the cell is 'not sure'.",
+)
 @list_option(
     "features",
     FEATURES,
@@ -132,6 +150,12 @@ FEATURES = (
     "not change the classifier.",
 )
 @click.option(
+    "--keep/--no-keep",
+    default=True,
+    show_default=True,
+    help="Keep the classifiers, fitted to all cells, for --apply.",
+)
+@click.option(
     "--pictures/--no-pictures", default=True, show_default=True, help="Write figures (PNG)."
 )
 @jobs_option()
@@ -142,12 +166,18 @@ def command(data: Path, out: Path, **options: Any) -> None:
     training cells of a fold. Predictions of a model that was trained on a test cell are rejected.
     OUT receives report.md, tables (CSV), figures, and the folds (folds.csv). Press Ctrl-C to
     interrupt; re-run the same command to resume.
+
+    With --apply, OUT is a table of the class of each cell of DATA, whose names need not state one.
     """
     from dispr.cells.folder import find_cells
     from dispr.study.classify import classify
     from dispr.study.report import score_table
     from dispr.study.settings import ClassifySettings
 
+    if options["kept"] is not None:
+        _apply(data, out, options)
+        return
+    refuse_given(("sure",), "it is only used with --apply")
     if options["folds_file"] is not None:
         drawing = ("scheme", "folds", "repeats", "block")
         refuse_given(drawing, "--folds-file gives existing folds")
@@ -162,9 +192,56 @@ def command(data: Path, out: Path, **options: Any) -> None:
             weights=options["weights"],
             split=options["folds_file"],
             pictures=options["pictures"],
+            keep=options["keep"],
             audit=options["audit"],
             jobs=options["jobs"],
             progress=bars,
         )
     result(score_table(results), report=out / "report.md", scores=out / "summary.csv")
     result(f"\nF1 score in percent, mean ± standard deviation over folds; see {out / 'report.md'}")
+
+
+USED_TO_APPLY = ("data", "out", "kept", "sure", "features", "classifiers", "predictions")
+"""Options that mean something with `--apply`, beside `--split` and `--jobs`."""
+
+
+def _apply(data: Path, out: Path, options: dict[str, Any]) -> None:
+    from dispr.cells.folder import find_cells
+    from dispr.recognition.calibration import UNSURE
+    from dispr.study.apply import apply_classifier
+
+    others = set(options) - {*USED_TO_APPLY, "split", "jobs"}
+    refuse_given(sorted(others), "--apply uses a classifier that was fitted before")
+    if out.suffix.lower() != ".csv":
+        raise ConfigError(f"-o must be the table to write, such as classes.csv, not {out}.")
+    chosen = {}
+    for name, word in (("features", "source"), ("classifiers", "classifier")):
+        values = options[name] or ()
+        if len(values) > 1:
+            raise ConfigError(f"--apply uses one classifier; give one word for --{name}.")
+        chosen[word] = values[0] if values else None
+    with Bars() as bars:
+        rows = apply_classifier(
+            options["kept"],
+            find_cells(data, split=options["split"]),
+            out,
+            **chosen,
+            predictions=options["predictions"],
+            sure=options["sure"],
+            jobs=options["jobs"],
+            progress=bars,
+        )
+    told = Counter(row["predicted_class"] for row in rows)
+    unsure = told.pop(UNSURE, 0)
+    warned = sum(bool(row["warning"]) for row in rows)
+    lines = [f"{count:6} {name}" for name, count in [*told.most_common(), (UNSURE, unsure)]]
+    lines.append(f"{out}: {len(rows)} cells, {warned} with a warning.")
+    result(
+        "\n".join(
+            [*lines, f"{unsure:6} {UNSURE}", f"{out}: {len(rows)} cells, {warned} with a warning."]
+        ),
+        classes=dict(told),
+        not_sure=unsure,
+        warnings=warned,
+        table=out,
+    )

@@ -23,10 +23,11 @@ from dispr.study.folds import (
     read_split,
     write_split,
 )
+from dispr.study.keep import keep_classifiers
 from dispr.study.packages import need
 from dispr.study.provenance import leave_out_seen, predictions_by_fold, read_predictions
 from dispr.study.report import write_classification
-from dispr.study.settings import OF_PREDICTIONS, ClassifySettings
+from dispr.study.settings import OF_PREDICTIONS, OF_TRUTH, ClassifySettings
 
 
 def classify(
@@ -38,6 +39,7 @@ def classify(
     weights: Path | None = None,
     split: Path | None = None,
     pictures: bool = True,
+    keep: bool = True,
     audit: str = "first",
     jobs: int | None = None,
     progress: Progress = SILENT,
@@ -61,6 +63,9 @@ def classify(
         A file of folds to use instead of drawing them, see `read_split`.
     pictures : bool
         Draw, which needs matplotlib.
+    keep : bool
+        Fit the classifiers to all cells, too, and keep them in `classifiers/` for
+        `apply_classifier`.
     audit : "first", "all" or "none"
         As for `classify_folds`.
     jobs : int, optional
@@ -111,7 +116,7 @@ def classify(
         files = [file for file in files if file.name in left]
     names = [file.name for file in files]
     settings.refuse_missing_classes(names, settings.minority)
-    if set(settings.features) & {"truth", "augmented"}:
+    if set(settings.features) & set(OF_TRUTH):
         refuse_without_objects(files, "the features truth and augmented need")
     scheme, block = settings.scheme, settings.block
     drawn = (
@@ -128,6 +133,8 @@ def classify(
     sources = Sources(files, settings, found, out / "features", jobs=jobs, progress=progress)
     results = classify_folds(sources, drawn, out / "results", audit=audit, progress=progress)
     remarks = [*_remarks(settings, drawn, split), *remarks, *rare_classes(drawn)]
+    if keep:
+        remarks += keep_classifiers(sources, results, out, progress)
     write_classification(out, results, remarks)
     if pictures:
         write_class_figures(out, results)

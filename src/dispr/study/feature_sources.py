@@ -36,6 +36,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from dispr.arguments import one_of
 from dispr.cells.folder import CellFiles
 from dispr.errors import ConfigError
 from dispr.progress import SILENT, Progress
@@ -45,7 +46,15 @@ from dispr.study.fold_data import FoldData
 from dispr.study.folds import Fold, class_of
 from dispr.study.measure_cells import CONSENSUS, SAMPLES, SECTION, TRUTH, measure_all, tasks_of
 from dispr.study.provenance import Predictions
-from dispr.study.settings import OF_PREDICTIONS, SOURCES, ClassifySettings
+from dispr.study.settings import (
+    AUGMENTED,
+    OF_PREDICTIONS,
+    OF_TRUTH,
+    SOURCES,
+    ClassifySettings,
+)
+
+NEEDS_PREDICTIONS = "features of predicted shapes need predictions; give them by --predictions."
 
 
 class Sources:
@@ -84,7 +93,7 @@ class Sources:
         self.folder = folder
         self.jobs = jobs
         self._progress = progress
-        self._several = len({found.folder for found in self.predictions.values()}) > 1
+        self.several = len({found.folder for found in self.predictions.values()}) > 1
         self._tables: dict[tuple[str, Path | None], FeatureTable] = {}
 
     def data(self, source: str, fold: Fold) -> FoldData:
@@ -98,37 +107,59 @@ class Sources:
         FileError
             If a file is missing or cannot be read.
         """
-        if source not in SOURCES:
-            raise ConfigError(f'features must be of {", ".join(SOURCES)}, not "{source}".')
-        section = self.section
-        if source == "2d":
-            return FoldData.of(fold, section)
-        if source in GEOMETRIC:
-            return FoldData.of(fold, self._table(source).beside(section))
-        if source == "truth":
-            return FoldData.of(fold, self.truth.beside(section))
-        if fold.key not in self.predictions:
-            raise ConfigError(
-                "features of predicted shapes need predictions; give them by --predictions."
-            )
-        predictions = self.predictions[fold.key]
+        if source not in OF_PREDICTIONS:
+            return FoldData.of(fold, self.rows(source))
+        predictions = self.predicted_by(fold)
         predictions.refuse_leak(fold)
-        samples = self._samples(predictions.folder, fold)
-        if source == "predicted":
-            consensus = self._table(CONSENSUS, predictions.folder).with_prefix("consensus_")
-            return FoldData.of(fold, consensus.beside(samples.over_samples()).beside(section))
-        shapes = samples.beside(section)
-        first = shapes.take([i for i, k in enumerate(shapes.samples) if k == 0])
-        if source == "single":
-            return FoldData.of(fold, first)
+        if source not in AUGMENTED:
+            return FoldData.of(fold, self.rows(source, predictions.folder))
+        shapes = self._samples(predictions.folder, fold).beside(self.section)
         if source == "augmented":
-            base, extra = self.truth.beside(section), shapes
+            base, extra = self.rows(source), shapes
         else:
-            base = first
+            base = self.rows(source, predictions.folder)
             extra = shapes.take([i for i, k in enumerate(shapes.samples) if k > 0])
         minority = self.settings.minority
         rare = [name for name in fold.train if class_of(name) in minority]
         return FoldData.of(fold, base, extra.rows_of(rare), minority)
+
+    def rows(self, source: str, predictions: Path | None = None) -> FeatureTable:
+        """Give the row of each cell, as in training and in test.
+
+        Parameters
+        ----------
+        source : str
+            Of `SOURCES`.
+        predictions : Path, optional
+            Folder of the predicted shapes, for sources whose rows hold features of these.
+
+        Raises
+        ------
+        ConfigError, FileError
+            As for `data`.
+        """
+        one_of(source, SOURCES, "features")
+        section = self.section
+        if source == "2d":
+            return section
+        if source in GEOMETRIC:
+            return self._table(source).beside(section)
+        if source in OF_TRUTH:
+            return self.truth.beside(section)
+        if predictions is None:
+            raise ConfigError(NEEDS_PREDICTIONS)
+        samples = self._table(SAMPLES, predictions)
+        if source == "predicted":
+            consensus = self._table(CONSENSUS, predictions).with_prefix("consensus_")
+            return consensus.beside(samples.over_samples()).beside(section)
+        first = samples.take([i for i, k in enumerate(samples.samples) if k == 0])
+        return first.beside(section)
+
+    def predicted_by(self, fold: Fold) -> Predictions:
+        """Give the predicted shapes that a fold may use; ConfigError if there are none."""
+        if fold.key not in self.predictions:
+            raise ConfigError(NEEDS_PREDICTIONS)
+        return self.predictions[fold.key]
 
     @cached_property
     def section(self) -> FeatureTable:
@@ -146,7 +177,7 @@ class Sources:
         # Augmentation needs the minority's training cells alone: those of this fold, where each
         # fold has predictions of its own.
         rare = [file for file in self.files if class_of(file.name) in self.settings.minority]
-        if self._several:
+        if self.several:
             rare = [file for file in rare if file.name not in fold.test]
         return self._table(SAMPLES, folder, rare)
 
@@ -158,7 +189,7 @@ class Sources:
             cells = self.files if files is None else files
             tasks = tasks_of(kind, cells, folder, self.settings.published)
             # Predictions of several folds have folders of different names.
-            name = f"{folder.name}_{kind}" if folder is not None and self._several else kind
+            name = f"{folder.name}_{kind}" if folder is not None and self.several else kind
             cache = None if self.folder is None else self.folder / f"{name}.csv"
             self._tables[key] = measure_all(
                 tasks, cache, jobs=self.jobs, progress=self._progress.within(name)

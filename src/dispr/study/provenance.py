@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dispr.errors import ConfigError, FileError
 from dispr.model.seen import seen_cells
@@ -55,13 +56,7 @@ def read_predictions(
     folder, or those shipped with the package; weights of another model, or that do not name their
     training cells, are refused (ConfigError). `unrelated` as for `seen_cells`.
     """
-    record = folder / SETTINGS
-    known = PredictionFolder(folder).settings.get("model")
-    if known is None:
-        raise FileError(
-            f"{record} does not state which model made these shapes; predict them with dispr "
-            "predict."
-        )
+    known = drawing_of(folder)["model"]
     from dispr.model.weights import fingerprint
     from dispr.prediction.model import load
 
@@ -75,6 +70,20 @@ def read_predictions(
         )
     seen, remarks = seen_cells(model.about, unrelated)
     return Predictions(folder, seen, known, remarks)
+
+
+def drawing_of(folder: Path) -> dict[str, Any]:
+    """Say what drew the shapes of a prediction folder: model (a fingerprint), sampler and steps.
+
+    FileError is raised for a folder without this record.
+    """
+    settings = PredictionFolder(folder).settings
+    if "model" not in settings:
+        raise FileError(
+            f"{folder / SETTINGS} does not state which model made these shapes; predict them with "
+            "dispr predict."
+        )
+    return {name: settings.get(name) for name in ("model", "sampler", "steps")}
 
 
 def predictions_by_fold(

@@ -132,6 +132,7 @@ def reproduce(
                 predictions=shapes,
                 weights=places.models(scheme, plan.classified),
                 split=places.split(scheme),
+                keep=False,
                 jobs=jobs,
                 progress=progress,
             )

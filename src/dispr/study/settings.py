@@ -17,6 +17,9 @@ OF_PREDICTIONS = ("predicted", "augmented", "single", "single-augmented")
 AUGMENTED = ("augmented", "single-augmented")
 """Those of them that add rows to training."""
 
+OF_TRUTH = ("truth", "augmented")
+"""Sources of features whose rows hold features of the true shapes."""
+
 SOURCES = ("2d", "truth", *OF_PREDICTIONS, "cylinder", "ellipsoid")
 """All sources of features, see `feature_sources`."""
 

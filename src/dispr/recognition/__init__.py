@@ -1,0 +1,1 @@
+"""The class of a cell from what is known of it."""

@@ -1,0 +1,149 @@
+"""Apply a kept classifier to new cells: `dispr classify --apply`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispr.cells.classes import parse_name
+from dispr.cells.folder import CellFiles
+from dispr.cells.read import read_image, read_mask
+from dispr.errors import ConfigError, FileError
+from dispr.familiarity.traits import describe_all
+from dispr.files import write_csv
+from dispr.progress import SILENT, Progress
+from dispr.recognition.calibration import SURE, named
+from dispr.study.classify import refuse_without_objects
+from dispr.study.feature_sources import Sources
+from dispr.study.features import fingerprint
+from dispr.study.kept import KeptClassifier, load_kept
+from dispr.study.provenance import drawing_of
+from dispr.study.settings import OF_PREDICTIONS, OF_TRUTH, ClassifySettings
+
+
+def apply_classifier(
+    folder: Path,
+    files: Sequence[CellFiles],
+    out: Path,
+    *,
+    source: str | None = None,
+    classifier: str | None = None,
+    predictions: Path | None = None,
+    sure: float = SURE,
+    jobs: int | None = None,
+    progress: Progress = SILENT,
+) -> list[dict[str, Any]]:
+    """Name the classes of cells by a classifier that `classify` kept.
+
+    Parameters
+    ----------
+    folder : Path
+        What `classify` wrote.
+    files : sequence of CellFiles
+        The cells. Their names need not say a class.
+    out : Path
+        Table to write (CSV): `name`; `class`, the one that the name says, if any;
+        `predicted_class`, the likeliest one, or "not sure" where it is less likely than `sure`;
+        `class_probability`, that of the likeliest class; `p_CLASS`, that of each; `familiarity`,
+        0 to 1 (see `Familiarity.score_inputs`); `warning`.
+    source, classifier : str, optional
+        Which classifier, where several were kept.
+    predictions : Path, optional
+        Predicted shapes of the cells, where the classifier goes by these.
+    sure : float
+        Probability that a class must have to be named, 0 to 1.
+    jobs, progress
+        As for `classify`.
+
+    Returns
+    -------
+    list of dict
+        The rows of the table.
+
+    Raises
+    ------
+    ConfigError
+        If the cells lack what the classifier needs, such as predicted shapes.
+    FileError
+        If the classifier or a file is missing, or cannot be read.
+    """
+    if not 0 <= sure <= 1:
+        raise ConfigError(f"the probability of a class to be named must be 0 to 1, not {sure}.")
+    kept = load_kept(folder, source, classifier)
+    if kept.measures != fingerprint(kept.published):
+        raise ConfigError(
+            f"{folder} holds a classifier of features that this version measures otherwise; run "
+            "dispr classify again without --apply."
+        )
+    _refuse_what_lacks(kept, files, predictions)
+    settings = ClassifySettings(features=(kept.source,), published=kept.published)
+    sources = Sources(files, settings, jobs=jobs, progress=progress)
+    table = sources.rows(kept.source, predictions)
+    likely = kept.probabilities(table)
+    place = {name: i for i, name in enumerate(table.names)}
+    order = [place[file.name] for file in files]
+    likely = likely[order]
+    rows = []
+    looks = _looks(kept, files)
+    names = set(kept.names)
+    for file, told, values, (score, warning) in zip(
+        files, named(likely, kept.classes, sure), likely, looks, strict=True
+    ):
+        if file.name in names:
+            warning = " ".join(
+                filter(None, (warning, "A cell of this name is among the classifier's own."))
+            )
+        rows.append(
+            {
+                "name": file.name,
+                "class": parse_name(file.name).cell_class or "",
+                "predicted_class": told,
+                "class_probability": round(float(values.max()), 4),
+                **{f"p_{c}": round(float(p), 4) for c, p in zip(kept.classes, values, strict=True)},
+                "familiarity": "" if score is None else score,
+                "warning": warning,
+            }
+        )
+    write_csv(out, rows)
+    return rows
+
+
+def _refuse_what_lacks(
+    kept: KeptClassifier, files: Sequence[CellFiles], predictions: Path | None
+) -> None:
+    if kept.source in OF_TRUTH:
+        refuse_without_objects(files, "the classifier needs")
+    if kept.source not in OF_PREDICTIONS:
+        if predictions is not None:
+            raise ConfigError(
+                f"the classifier goes by the features {kept.source}, not by predicted shapes; "
+                "omit --predictions."
+            )
+        return
+    if predictions is None:
+        raise ConfigError(
+            "the classifier goes by predicted shapes; predict the cells with dispr predict, and "
+            "give the folder by --predictions."
+        )
+    drawn = drawing_of(predictions)
+    if drawn != dict(kept.drawn):
+        other = next(name for name in drawn if drawn[name] != kept.drawn.get(name))
+        raise FileError(
+            f"{predictions} was predicted with another {other} than the shapes that the "
+            "classifier was trained on; predict the cells in the same way."
+        )
+
+
+def _looks(kept: KeptClassifier, files: Sequence[CellFiles]) -> list[tuple[float | None, str]]:
+    """Give the familiarity of each cell, and what is unusual about it."""
+    if kept.familiarity is None:
+        return [(None, "")] * len(files)
+    found: list[tuple[float | None, str]] = []
+    for file in files:
+        looks = describe_all(read_image(file.image)[None], read_mask(file.mask)[None])
+        score = round(float(kept.familiarity.score_looks(looks)[0]), 3)
+        found.append((score, kept.familiarity.warning_of(np.asarray(looks[0]))))
+    return found
