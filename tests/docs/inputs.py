@@ -93,6 +93,7 @@ INPUTS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "classification.md": (red_blood_cells,),
     "clusters.md": (cells,),
     "fields.md": (field,),
+    "intervals.md": (predictions,),
     "measurements.md": (predictions, objects, known),
     "meshes.md": (predictions,),
     "report.md": (predictions,),

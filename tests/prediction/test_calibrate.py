@@ -14,7 +14,8 @@ from dispr.model.weights import Weights, build_network, load_weights, save_weigh
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
-from dispr.prediction.calibrate import calibrate, too_few, unseen
+from dispr.prediction.calibrate import calibrate, calibrate_folds, too_few, unseen
+from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, load
 from dispr.prediction.prediction import Prediction
@@ -171,3 +172,45 @@ def test_what_comes_of_few_cells():
     assert few_to_fit.startswith("2 validation cells are too few for dispr calibrate")
     assert few_to_know.startswith("16 training cells are too few")
     assert len(too_few(49, 9)) == len(too_few(50, 8)) == 1
+
+
+def test_each_fold_judges_the_cells_that_it_has_not_seen(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr("dispr.prediction.calibrate.shape_values", counts)
+    simulate_folder(tmp_path / "cells", 12, test_fraction=0)
+    files = find_cells(tmp_path / "cells", split="train", need_obj=True)
+    halves = files[:6], files[6:]
+    folds = []
+    for k, half in enumerate(halves):
+        seen = [file.name for file in halves[1 - k]]
+        path, out = tmp_path / f"{k}.safetensors", tmp_path / f"out_{k}"
+        torch.manual_seed(k)
+        state = build_network(CONFIG).state_dict()
+        save_weights(path, Weights(CONFIG, state, {"training_cells": seen}))
+        drawing = PredictionSettings(ensemble=2, pixel_size=0.172)
+        predict_folder(load(path, "cpu"), half if k else files, out, drawing)
+        folds.append((out, path))
+    model = load(weights, "cpu")
+    with pytest.raises(ConfigError, match=r"was predicted in .*out_1 and in .*out_1"):
+        calibrate_folds(model, [folds[1], folds[0], folds[1]], files, jobs=1)
+    # The first fold predicted all cells; only those that it has not seen count.
+    arguments = ["calibrate", str(weights), str(tmp_path / "cells"), "--jobs", "1"]
+    for out, path in folds:
+        arguments += ["--fold", str(out), str(path)]
+    cli.main(arguments, standalone_mode=False)
+    known = load(weights, "cpu").intervals.known
+    assert known.names == tuple(file.name for file in files)
+    volumes = {
+        name: PredictionFolder(out).probability(name)
+        for (out, _), half in zip(folds, halves, strict=True)
+        for name in (file.name for file in half)
+    }
+    value, true = load(weights, "cpu").intervals.pairs("volume")
+    assert value == pytest.approx([(volumes[n] > 0.5).sum() for n in known.names], rel=1e-3)
+    assert true == pytest.approx(true_volumes(files), rel=1e-3)
+    with pytest.raises(ConfigError, match="not predicted with the weights"):
+        calibrate_folds(model, [(folds[0][0], folds[1][1])], files, jobs=1)
+    other = dataclasses.replace(CONFIG, sampling_steps="3")
+    state = build_network(other).state_dict()
+    save_weights(tmp_path / "other.safetensors", Weights(other, state, {"training_cells": ["a"]}))
+    with pytest.raises(ConfigError, match="another configuration"):
+        calibrate_folds(model, [(folds[0][0], tmp_path / "other.safetensors")], files, jobs=1)

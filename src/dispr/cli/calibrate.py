@@ -34,6 +34,16 @@ MEASURES = ("volume", "surface", "sphericity", "thickness_mean")
     "new ones.",
 )
 @click.option(
+    "--fold",
+    "folds",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="PREDICTIONS WEIGHTS",
+    help="Predictions of a part of DATA by weights that were trained like WEIGHTS, but without "
+    "this part. Repeat it for each part, to calibrate on all of DATA.",
+)
+@click.option(
     "--ensemble",
     default=5,
     show_default=True,
@@ -58,6 +68,7 @@ def command(
     out: Path | None,
     split: str,
     predictions: Path | None,
+    folds: tuple[tuple[Path, Path], ...],
     ensemble: int,
     unrelated: tuple[str, ...],
     level: float | None,
@@ -78,29 +89,41 @@ def command(
     from dispr.cli.train import training_split
     from dispr.errors import ConfigError
     from dispr.intervals.coverage import held_out
-    from dispr.model.weights import fingerprint, load_weights, save_weights
-    from dispr.prediction.calibrate import calibrate, calibrate_folder, unseen, with_intervals
+    from dispr.model.weights import load_weights, save_weights
+    from dispr.prediction.calibrate import (
+        calibrate,
+        calibrate_folder,
+        calibrate_folds,
+        refuse_others,
+        unseen,
+        with_intervals,
+    )
     from dispr.prediction.files import PredictionFolder
     from dispr.prediction.model import load
 
     model = load(weights, device, precision)
     found_cells = find_cells(data, split=training_split(data, split), need_obj=True)
-    files, remarks = unseen(model, found_cells, unrelated)
-    for remark in remarks:
-        note(remark)
-    if predictions is None:
+    if folds:
+        if predictions is not None:
+            raise ConfigError("--fold and --predictions exclude each other.")
         with Bars() as bars:
-            found = calibrate(model, files, ensemble=ensemble, seed=seed, progress=bars)
-    else:
-        folder = PredictionFolder(predictions)
-        if folder.settings.get("model") != fingerprint(model.network):
-            raise ConfigError(
-                f"the shapes in {predictions} were not predicted with the weights {weights}."
+            found = calibrate_folds(
+                model, folds, found_cells, unrelated=unrelated, jobs=jobs, progress=bars
             )
-        objects = {file.name: file.obj for file in files if file.obj is not None}
-        chosen = {name: objects[name] for name in folder.names() if name in objects}
+    else:
+        files, remarks = unseen(model, found_cells, unrelated)
+        for remark in remarks:
+            note(remark)
+        if predictions is not None:
+            refuse_others(predictions, weights, model)
+            objects = {file.name: file.obj for file in files if file.obj is not None}
+            drawn = PredictionFolder(predictions).names()
+            chosen = {name: objects[name] for name in drawn if name in objects}
         with Bars() as bars:
-            found = calibrate_folder(predictions, chosen, jobs=jobs, progress=bars)
+            if predictions is None:
+                found = calibrate(model, files, ensemble=ensemble, seed=seed, progress=bars)
+            else:
+                found = calibrate_folder(predictions, chosen, jobs=jobs, progress=bars)
     written = out or weights
     save_weights(written, with_intervals(load_weights(weights), found))
     measures = len(next(iter(found.rules.values())))

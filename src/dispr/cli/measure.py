@@ -172,14 +172,11 @@ def command(
 
 def intervals_from(weights: Path, folder: Path) -> Intervals | None:
     """Take the intervals from weights, which must be those that a prediction was made with."""
-    from dispr.errors import ConfigError
-    from dispr.model.weights import fingerprint
-    from dispr.prediction.files import PredictionFolder
+    from dispr.prediction.calibrate import refuse_others
     from dispr.prediction.model import load
 
     model = load(weights, "cpu")
-    if fingerprint(model.network) != PredictionFolder(folder).settings.get("model"):
-        raise ConfigError(f"the shapes in {folder} were not predicted with the weights {weights}.")
+    refuse_others(folder, weights, model)
     return model.intervals
 
 

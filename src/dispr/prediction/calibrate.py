@@ -20,10 +20,10 @@ from dispr.intervals.fit import KnownCell, fit_intervals
 from dispr.intervals.quantiles import LEVEL, fewest_cells, refuse_few
 from dispr.intervals.rules import Intervals
 from dispr.model.seen import seen_cells
-from dispr.model.weights import Weights
+from dispr.model.weights import Weights, fingerprint
 from dispr.morphology.shape import shape_values
-from dispr.prediction.files import opened
-from dispr.prediction.model import Model
+from dispr.prediction.files import PredictionFolder, opened
+from dispr.prediction.model import Model, load
 from dispr.prediction.settings import PredictionSettings
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
@@ -110,12 +110,92 @@ def calibrate_folder(
         If there are too few cells, or their ensembles are of several sizes.
     """
     tasks = [(predictions, name, path) for name, path in objects.items()]
+    return fit_intervals(_measured(tasks, jobs, progress))
+
+
+def calibrate_folds(
+    model: Model,
+    folds: Sequence[tuple[Path, Path]],
+    files: Sequence[CellFiles],
+    *,
+    unrelated: Collection[str] = (),
+    jobs: int | None = None,
+    progress: Progress = SILENT,
+) -> Intervals:
+    """Fit the intervals of all measures to cells that models of the same kind have not seen.
+
+    Each of these models was trained as `model` was, without a part of its training cells, and
+    predicted this part; other cells of the predictions are left out. So all training cells tell how
+    large errors are, instead of the few that were set aside: cross-conformal prediction (Vovk 2015,
+    Ann. Math. Artif. Intell. 74:9; Barber et al., arXiv 1905.02928). The intervals are right for
+    `model` if its errors are distributed as those of the others; trained on more cells, it should
+    be a little better.
+
+    Parameters
+    ----------
+    model : Model
+        Whose predictions will state the intervals.
+    folds : sequence of (Path, Path)
+        Folders that `dispr predict` wrote, and the weights that each was predicted with.
+    files : sequence of CellFiles
+        Cells with objects, among them those that were predicted.
+    unrelated, jobs, progress
+        As for `unseen` and `calibrate_folder`.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read.
+    ConfigError
+        If a model has another configuration or has seen all its cells, a cell was predicted twice,
+        or there are too few cells.
+    """
+    tasks: dict[str, tuple[Path, str, Path]] = {}
+    for predictions, weights in folds:
+        other = load(weights, "cpu")
+        if other.config != model.config:
+            raise ConfigError(
+                f"the weights {weights} have another configuration than those to be calibrated; "
+                "train all of them with the same settings."
+            )
+        refuse_others(predictions, weights, other)
+        left, _ = unseen(other, files, unrelated)
+        objects = {file.name: file.obj for file in left if file.obj is not None}
+        for name in PredictionFolder(predictions).names():
+            if name not in objects:
+                continue
+            if name in tasks:
+                raise ConfigError(
+                    f"the cell {name} was predicted in {tasks[name][0]} and in {predictions}; each "
+                    "cell belongs to one fold."
+                )
+            tasks[name] = predictions, name, objects[name]
+    return fit_intervals(_measured(list(tasks.values()), jobs, progress))
+
+
+def refuse_others(predictions: Path, weights: Path, model: Model) -> None:
+    """Refuse predictions of another model.
+
+    Raises
+    ------
+    ConfigError
+        If the shapes were drawn with other weights.
+    """
+    if PredictionFolder(predictions).settings.get("model") != fingerprint(model.network):
+        raise ConfigError(
+            f"the shapes in {predictions} were not predicted with the weights {weights}."
+        )
+
+
+def _measured(
+    tasks: Sequence[tuple[Path, str, Path]], jobs: int | None, progress: Progress
+) -> list[KnownCell]:
     count = progress.counter("Measuring", len(tasks))
     known = []
     for cell in map_in_processes(_measure, tasks, jobs):
         known.append(cell)
         count()
-    return fit_intervals(known)
+    return known
 
 
 def _measure(task: tuple[Path, str, Path]) -> KnownCell:
