@@ -145,22 +145,24 @@ BY_HAND: list[tuple[str, str, str]] = [
     # Weights and calibration.
     ("model/weights.py", "if sha256 is not None and", "if False and"),
     ("model/weights.py", "if missing or extra or shapes:", "if missing or shapes:"),
-    (
-        "intervals/fit.py",
-        "conformal_rank(len(known), level) - 1]",
-        "conformal_rank(len(known), level) - 2]",
-    ),
-    (
-        "intervals/fit.py",
-        "math.ceil((count + 1) * level - 1e-9), count)",
-        "math.ceil(count * level - 1e-9), count)",
-    ),
-    ("intervals/fit.py", ">= certainty)", ">= 0)"),
+    ("intervals/quantiles.py", "rank / (count + 1)", "rank / count"),
+    ("intervals/quantiles.py", "(count + 1) * level - 1e-9", "count * level - 1e-9"),
+    ("intervals/quantiles.py", "1 - 1.5 * (1 - level)", "level"),
+    ("intervals/quantiles.py", "1 + ((sizes**2).sum() / count - 1) * mean", "1.0"),
+    ("intervals/quantiles.py", "count - held + 1, tail", "count - held + 1, 1 - tail"),
+    ("intervals/fit.py", "known & (parts != part)", "known"),
+    ("intervals/fit.py", "found[1] * np.hypot(spread[inside], found[0])", "found[1]"),
+    ("intervals/rules.py", 'if side == "lower" else values', "if False else values"),
+    ("intervals/rules.py", "np.max(ratios, axis=0), level", "ratios[0], level"),
+    ("intervals/coverage.py", "(blocks != block) & np", "np"),
+    ("scores/ensemble.py", "groups[:, None] != groups[None]", "np.ones((len(x), len(x)), bool)"),
+    ("scores/ensemble.py", "(1 + 1 / draws) * values", "values"),
+    ("prediction/calibrate.py", "if name not in objects:", "if False:"),
     ("intervals/rules.py", "float(array.std(ddof=1))", "float(array.std())"),
     (
         "intervals/rules.py",
-        "return (math.exp(ends[0]), math.exp(ends[1])) if self.log else ends",
-        "return ends",
+        "return (math.exp(low), math.exp(high)) if self.log else (low, high)",
+        "return low, high",
     ),
     ("network/config.py", "return self.coarse\n", "return self.size\n"),
     # Training.
@@ -306,7 +308,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("intervals/rules.py", "if size <= samples", "if True"),
     ("intervals/rules.py", "values[: size or None]", "values"),
     ("intervals/rules.py", "Rule(volume.scale, volume.floor / 3, True)", "volume"),
-    ("intervals/rules.py", "max(low, feature.low), min(high, feature.high)", "low, high"),
+    ("intervals/rules.py", "else max(low, feature.low)", "else low"),
     # Meshes.
     ("surface/mesh.py", "(points * np.array(edges))[:, ::-1]", "points * np.array(edges)"),
     (

@@ -139,7 +139,7 @@ def command(
         )
         chosen = tuple(filter(None, together.split(",")))
         if intervals is not None and (level is not None or side != "both" or chosen):
-            intervals = intervals.at(level or intervals.level, side, chosen)
+            intervals = intervals.at(level, side, chosen)
         items = with_intervals(items, folder, intervals)
     elif weights is not None:
         raise ConfigError(f"{folder} is not a folder of predictions, so --weights does not apply.")

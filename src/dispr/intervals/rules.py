@@ -125,14 +125,15 @@ class Intervals:
         refuse_level(self.level)
 
     def at(
-        self, level: float = LEVEL, side: Side = "both", together: Sequence[str] = ()
+        self, level: float | None = None, side: Side = "both", together: Sequence[str] = ()
     ) -> Intervals:
         """Give the intervals of another level, with one limit, or that hold together.
 
         Parameters
         ----------
-        level : float
-            Fraction of cells whose true value an interval contains, 0 to 1.
+        level : float, optional
+            Fraction of cells whose true value an interval contains, 0 to 1; that of these intervals
+            if not given.
         side : "both", "lower" or "upper"
             Whether an interval has two limits, or only this one.
         together : sequence of str
@@ -145,6 +146,7 @@ class Intervals:
             If there are too few calibration cells for this level, they were fitted by an earlier
             version, or a measure is not among them.
         """
+        level = self.level if level is None else level
         if self.known is None:
             if (level, side, tuple(together)) == (self.level, "both", ()):
                 return self
