@@ -1,0 +1,51 @@
+"""What is published with a version says the same everywhere."""
+
+import json
+import re
+from pathlib import Path
+
+from dispr._version import __version__
+
+ROOT = Path(__file__).parents[1]
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_version():
+    citation = text_of("CITATION.cff")
+    assert re.search(r"^version: (\S+)$", citation, re.M).group(1) == __version__
+    assert json.loads(text_of(".zenodo.json"))["version"] == __version__
+    heading = re.search(r"^## (\S+) - (\S+)$", text_of("CHANGELOG.md"), re.M)
+    released = re.search(r"^date-released: (\S+)$", citation, re.M).group(1)
+    assert heading.groups() == (__version__, released)
+
+
+def test_references():
+    """The works that the archive relates to are those that users are asked to cite."""
+    related = json.loads(text_of(".zenodo.json"))["related_identifiers"]
+    citation = text_of("CITATION.cff")
+    assert related
+    for entry in related:
+        assert entry["identifier"] in citation
+
+
+def test_container():
+    """It copies what exists and is let through, installs the tested versions, and is not root."""
+    lines = text_of("Dockerfile").splitlines()
+    ignored, *admitted = text_of(".dockerignore").split()
+    assert ignored == "*"
+    copied = [
+        name
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for name in line.split()[1:-1]
+    ]
+    assert "src" in copied
+    for name in copied:
+        assert (ROOT / name).exists()
+        assert f"!{name}" in admitted
+    assert any("-c constraints.txt" in line for line in lines)
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users == ["1000"]
