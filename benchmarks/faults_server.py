@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 """A command that takes longer hangs."""
 
 PATIENCE_S = 5.0

@@ -35,7 +35,7 @@ from typing import Any
 
 CHECKSUMS = "dispr_checksums.txt"
 LIMIT_S = 10.0
-START_S = 120.0
+START_S = 600.0
 MOST_MEMORY = 2**30
 LIMIT_GIB = "0.25"
 

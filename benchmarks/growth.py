@@ -4,7 +4,8 @@
 
 The cells are simulated, shifted and turned so that no two are the same. By default a tiny network
 with random weights predicts them, to measure what is around the network; --shipped uses the shipped
-weights, with one sample in two steps.
+weights, with one sample in two steps. --report also writes the report, whose memory is watched in
+the same way.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, load
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import Progress
+from dispr.report.write import write_report
 from dispr.simulation.cell import simulate
 
 PAGE = 4096
@@ -79,6 +81,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=20000)
     parser.add_argument("--store", choices=("files", "zarr"), default="zarr")
     parser.add_argument("--shipped", action="store_true")
+    parser.add_argument("--report", action="store_true")
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -101,8 +104,21 @@ def main() -> None:
             f"{len(rows)} cells: {len(files)} files, {size / len(rows) / 1000:.2f} kB a cell; the "
             f"network computed for {rows.busy or 0:.0%} of the time"
         )
-        tenth = next(row for row in log.rows if row[0] >= options.cells / 10)
-        print(f"memory at the end / at a tenth: {log.rows[-1][2] / tenth[2]:.3f}")
+        tell_growth(log, options.cells)
+        if options.report:
+            log = Log(max(options.cells // 20, 1))
+            write_report(
+                folder / "out", folder / "cells", folder / "report.html", jobs=1, progress=log
+            )
+            size = sum(path.stat().st_size for path in folder.glob("report*.html"))
+            print(f"the report has {size / options.cells / 1000:.1f} kB a cell")
+            tell_growth(log, options.cells)
+
+
+def tell_growth(log: Log, cells: int) -> None:
+    """Print how the memory at the end compares with that after a tenth of the cells."""
+    tenth = next(row for row in log.rows if row[0] >= cells / 10)
+    print(f"memory at the end / at a tenth: {log.rows[-1][2] / tenth[2]:.3f}")
 
 
 if __name__ == "__main__":

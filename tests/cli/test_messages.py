@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dispr.cli.fields import summary
+from dispr.cli.fields import counted, summary
 from dispr.cli.measure import notes
 from dispr.cli.predict import command as predict
 
@@ -74,7 +74,7 @@ def test_fields():
         cell(border=1, voxel_um=0.2),
         cell(voxel_um=0.2),
     ]
-    said = summary(rows, Path("out"), 2)
+    said = summary(counted(rows), Path("out"), 2)
     assert said[0].startswith("3 cells of 2 fields: ")
     assert "1 labels were not predicted because they are too small or too thin." in said
     assert any(line.startswith("1 cells touch the border of the image") for line in said)
@@ -82,7 +82,7 @@ def test_fields():
         line.startswith("1 cells are unlike the training cells of the model") for line in said
     )
     assert not any("pixel size" in line for line in said)
-    (first, last) = summary([cell()], Path("out"), 1)
+    (first, last) = summary(counted([cell()]), Path("out"), 1)
     assert first.startswith("1 cells: ")
     assert last.startswith("The pixel size is unknown")
 

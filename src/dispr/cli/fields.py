@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,30 +57,40 @@ def predict_fields_view(
     failures: Failures,
 ) -> None:
     """Predict fields of view and say what came of it."""
-    from dispr.labelled.field.folder import predict_field_files, predict_fields
+    from dispr.labelled.field.folder import predict_field_files, predicted_fields
 
     with Bars() as bars:
         told: dict[str, Any] = {"progress": bars, "command": typed_command()}
         if data.is_dir():
-            rows = predict_fields(model, fields, out, settings, failures=failures, **told)
+            with predicted_fields(model, fields, out, settings, failures=failures, **told) as rows:
+                counts = counted(rows)
         else:
-            rows = predict_field_files(model, fields[0], out, settings, **told)
-    first, *others = summary(rows, out, len(fields))
-    predicted = [row for row in rows if "not predicted" not in row["warning"]]
-    unlike = sum("training" in row["warning"] for row in rows)
-    facts = {"fields": len(fields), "cells": len(predicted), "labels": len(rows)}
-    result(first, **facts, unlike_training=unlike, table=out / "cells.csv", out=out)
+            counts = counted(predict_field_files(model, fields[0], out, settings, **told))
+    first, *others = summary(counts, out, len(fields))
+    facts = {"fields": len(fields), "cells": counts["rows"] - counts["refused"]}
+    facts |= {"labels": counts["rows"], "unlike_training": counts["unlike"]}
+    result(first, **facts, table=out / "cells.csv", out=out)
     for line in others:
         warn(line)
 
 
-def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:
+def counted(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Count the rows of a table of cells, and what of them a user must know."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts["rows"] += 1
+        counts["refused"] += "not predicted" in row["warning"]
+        counts["border"] += row["touches_border"]
+        counts["unlike"] += "training" in row["warning"]
+        counts["um"] += "voxel_um" in row
+    return counts
+
+
+def summary(counts: Counter[str], out: Path, fields: int) -> list[str]:
     """Say what was predicted, and what to beware of."""
-    refused = sum("not predicted" in row["warning"] for row in rows)
-    border = sum(row["touches_border"] for row in rows)
-    odd = sum("training" in row["warning"] for row in rows)
+    refused, border, odd = counts["refused"], counts["border"], counts["unlike"]
     lines = [
-        f"{len(rows) - refused} cells"
+        f"{counts['rows'] - refused} cells"
         + (f" of {fields} fields" if fields > 1 else "")
         + f": {out / 'cells.csv'}"
     ]
@@ -93,6 +105,6 @@ def summary(rows: list[dict[str, Any]], out: Path, fields: int) -> list[str]:
             f"{odd} cells are unlike the training cells of the model; see the column warning. Do "
             "not trust their shapes."
         )
-    if not any("voxel_um" in row for row in rows):
+    if not counts["um"]:
         lines.append("The pixel size is unknown, so results are in pixels; see --pixel-size.")
     return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from dispr.report.cell import CellReport, report_cell
 from dispr.report.fieldmap import field_map
 from dispr.report.page import deal, page
 from dispr.report.sources import Source, find_sources
+from dispr.spool import Spool
 from dispr.surface.colours import STOPS
 
 TITLE = "DISPR report: "
@@ -104,6 +104,8 @@ def write_report(
 ) -> WrittenReport:
     """Write predictions as pages to look at, which work without a network.
 
+    What a page shows of each cell waits on the disk, so that one page is in memory at a time.
+
     Parameters
     ----------
     predictions : Path
@@ -141,52 +143,53 @@ def write_report(
     items = with_groups([source.item for source in sources], groups)
     sources = [replace(source, item=item) for source, item in zip(sources, items, strict=True)]
     count = progress.counter("Reporting", len(sources))
-    cells: list[CellReport] = []
     failures = Failures(strict=True) if failures is None else failures
     shown: list[Source] = []
-    for source, cell in zip(sources, try_in_processes(report_cell, sources, jobs), strict=True):
-        if isinstance(cell, CellReport):
-            cells.append(cell)
-            shown.append(source)
-        else:
-            files = [] if source.section is None else [source.section.image, source.section.mask]
-            failures.add(source.name, [*files, *filter(None, [source.truth])], cell)
-        count()
-    failures.raise_if_none_left(len(shown))
-    sources = shown
-    scores = _scores(predictions, sources, evaluation, jobs)
-    dealt = deal([len(json.dumps(cell.body)) for cell in cells], page_bytes)
-    paths = [
-        out if i == 0 else out.with_name(f"{out.stem}_{i + 1}{out.suffix}")
-        for i in range(len(dealt))
-    ]
-    index = [{**cells[i].index, "page": number} for number, part in enumerate(dealt) for i in part]
-    shared = {
-        "version": __version__,
-        "settings": _settings(predictions),
-        "made": PredictionFolder(predictions).settings.get("made", {}),
-        "field": field_map(predictions),
-        "folder": predictions.resolve().name,
-        "features": _features(),
-        "main": list(MAIN_SHAPE),
-        "cells": index,
-        "pages": [path.name for path in paths],
-        "scores": scores,
-        "alarm": ALARM,
-        "stops": STOPS,
-    }
-    for number, part in enumerate(dealt):
-        here = {cells[i].index["name"]: cells[i].body for i in part}
-        on_page = {"page": number, **({} if number == 0 else {"field": None})}  # one map is enough
-        text = page(f"{TITLE}{shared['folder']}", {**shared, **on_page}, here)
-        with atomic_path(paths[number]) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+    index: list[dict[str, Any]] = []
+    sizes: list[int] = []
+    with Spool(out.parent) as bodies:
+        for source, cell in zip(sources, try_in_processes(report_cell, sources, jobs), strict=True):
+            if isinstance(cell, CellReport):
+                shown.append(source)
+                index.append(cell.index)
+                sizes.append(bodies.append(cell.body))
+            else:
+                section = source.section
+                files = [] if section is None else [section.image, section.mask]
+                failures.add(source.name, [*files, *filter(None, [source.truth])], cell)
+            count()
+        failures.raise_if_none_left(len(shown))
+        dealt = deal(sizes, page_bytes)
+        paths = [
+            out if i == 0 else out.with_name(f"{out.stem}_{i + 1}{out.suffix}")
+            for i in range(len(dealt))
+        ]
+        numbered = [{**index[i], "page": number} for number, part in enumerate(dealt) for i in part]
+        shared = {
+            "version": __version__,
+            "settings": _settings(predictions),
+            "made": PredictionFolder(predictions).settings.get("made", {}),
+            "field": field_map(predictions),
+            "folder": predictions.resolve().name,
+            "features": _features(),
+            "main": list(MAIN_SHAPE),
+            "cells": numbered,
+            "pages": [path.name for path in paths],
+            "scores": _scores(predictions, shown, evaluation, jobs),
+            "alarm": ALARM,
+            "stops": STOPS,
+        }
+        for number, part in enumerate(dealt):
+            here = {index[i]["name"]: bodies[i] for i in part}
+            on_page = {"page": number, **({} if number == 0 else {"field": None})}  # one is enough
+            text = page(f"{TITLE}{shared['folder']}", {**shared, **on_page}, here)
+            with atomic_path(paths[number]) as temporary:
+                temporary.write_text(text, encoding="utf-8", newline="\n")
     _remove_further(out, len(paths))
     truths, sections = (
-        sum(getattr(source, kind) is not None for source in sources)
-        for kind in ("truth", "section")
+        sum(getattr(source, kind) is not None for source in shown) for kind in ("truth", "section")
     )
-    return WrittenReport(len(cells), tuple(paths), truths, sections)
+    return WrittenReport(len(shown), tuple(paths), truths, sections)
 
 
 def _remove_further(out: Path, pages: int) -> None:

@@ -7,6 +7,7 @@ volume in which every cell stands at its place.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ from dispr.prediction.model import Model
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.records import begin, read_csv, taken_up
+from dispr.spool import Spool
 
 RECORD = "field.json"
 LABELS = "labels.tif"
@@ -284,14 +286,27 @@ def predict_fields(
     fields: Sequence[FieldFiles],
     out: Path,
     settings: FieldSettings | None = None,
+    **options: Any,
+) -> list[Row]:
+    """Predict several fields, and give the rows of all of them; see `predicted_fields`."""
+    with predicted_fields(model, fields, out, settings, **options) as rows:
+        return list(rows)
+
+
+@contextlib.contextmanager
+def predicted_fields(
+    model: Model,
+    fields: Sequence[FieldFiles],
+    out: Path,
+    settings: FieldSettings | None = None,
     *,
     failures: Failures | None = None,
     progress: Progress = SILENT,
     **options: Any,
-) -> list[Row]:
+) -> Iterator[Sequence[Row]]:
     """Predict several fields, each to `OUT/NAME`, and write one table of all cells.
 
-    Fields without cells are left out.
+    Fields without cells are left out. The memory does not grow with the number of fields.
 
     Parameters
     ----------
@@ -303,28 +318,28 @@ def predict_fields(
     **options
         Its other arguments.
 
-    Returns
-    -------
-    list of dict
-        The rows of all fields, each with the name of its field.
+    Yields
+    ------
+    sequence of dict
+        The rows of all fields, each with the name of its field; read as they are asked for.
     """
     failures = Failures(strict=True) if failures is None else failures
     prepared = _prepared(model, fields, settings or FieldSettings(), failures, progress)
-    rows: list[Row] = []
     done = 0
-    with hold(out):
+    with hold(out), Spool(out) as rows:
         for files, field in list(prepared) if failures.strict else prepared:
             found = predict_field_files(
                 model, files, out / files.name, settings, field=field, progress=progress, **options
             )
-            rows += [{"field": files.name, **row} for row in found]
+            for row in found:
+                rows.append({"field": files.name, **row})
             done += 1
         failures.raise_if_none_left(done)
         if not done:
             raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
         write_csv(out / TABLE, rows)
         failures.write(out / FAILURES)
-    return rows
+        yield rows
 
 
 def _prepared(
