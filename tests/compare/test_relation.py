@@ -61,18 +61,17 @@ def test_without_errors_the_difference_is_the_slope_times_that_of_predictions():
     assert found.compare(a, b).a.value == pytest.approx(3 + 0.8 * a.predicted.mean(), rel=1e-4)
 
 
-def test_shared_errors_count_once_a_condition_or_once_a_donor():
+def test_shared_errors_count_once_a_condition_however_many_cells_and_donors():
     found = fit_relation(*cells(single=0.1))
-    random = np.random.default_rng(4)
-    values = random.normal(10, 0.01, 5000)
+    values = np.random.default_rng(4).normal(10, 0.01, 5000)
     widths = []
     for donors in (None, np.repeat([f"d{i}" for i in range(25)], 200)):
         sample = Sample(values, donors)
         difference = found.compare(sample, sample).difference
         widths.append(difference.high - difference.low)
-    # However many cells there are; and a fifth as wide for 25 donors.
-    assert widths[0] > 2 * 1.96 * (2 * found.shared_variance) ** 0.5
-    assert widths[0] / widths[1] == pytest.approx(5, rel=0.05)
+    # Student's t with two thirds of 11 degrees of freedom.
+    expected = 2 * 2.365 * (2 * found.shared_variance) ** 0.5
+    assert widths == pytest.approx([expected, expected], rel=0.05)
 
 
 def test_the_same_question_gets_the_same_answer():

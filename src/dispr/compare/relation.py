@@ -2,7 +2,8 @@
 
 true = intercept + slope predicted + u + e, where u is shared by a block of neighbouring cells (a
 donor, a day, a type of cell) and e is of the cell. A new condition is a new block: its u shifts
-the mean of all its cells, however many there are.
+the mean of all its cells, however many there are, and of however many donors, for the treatment
+itself may change how predictions err.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from dispr.compare.comparison import Comparison, paired_values, spread_term
-from dispr.compare.estimates import LEVEL, Term, from_draws
+from dispr.compare.estimates import LEVEL, Term, from_draws, total
 from dispr.compare.sample import Sample
 from dispr.errors import ConfigError
 
@@ -85,8 +86,7 @@ class Relation:
 
         The intervals are generalised confidence intervals (Weerahandi 1993, J. Am. Stat. Assoc.
         88:899): quantiles of draws of the slope, of both variances, of the means of the predicted
-        values, and of u, which is drawn once for each donor of a condition, or once for a condition
-        without donors.
+        values, and of u, which is drawn once for each condition.
 
         Parameters
         ----------
@@ -102,29 +102,23 @@ class Relation:
         for number, one in enumerate((a, b)):
             units = one.unit_values()
             mean = draws.mean(number, float(units.mean()), spread_term(units))
-            shift = draws.shift(number, _count(one))
-            means.append(draws.true + draws.slope * (mean - self.predicted) + shift)
+            means.append(draws.true + draws.slope * (mean - self.predicted) + draws.shift[number])
             values.append(self.true + self.slope * (float(units.mean()) - self.predicted))
-        difference = means[1] - means[0]
-        value = values[1] - values[0]
         if paired:
             pairs = paired_values(a, b)
-            mean = draws.mean(0, float(pairs.mean()), spread_term(pairs))
-            shift = draws.shift(1, len(pairs)) - draws.shift(0, len(pairs))
-            difference = draws.slope * mean + shift
-            value = self.slope * float(pairs.mean())
+            apart, term = float(pairs.mean()), spread_term(pairs)
+        else:
+            apart = float(b.unit_values().mean() - a.unit_values().mean())
+            term = total([spread_term(one.unit_values()) for one in (a, b)])
+        difference = draws.slope * draws.mean(2, apart, term) + draws.shift[1] - draws.shift[0]
         return Comparison(
             from_draws(values[0], means[0], level),
             from_draws(values[1], means[1], level),
-            from_draws(value, difference, level),
+            from_draws(self.slope * apart, difference, level),
             slope=self.slope,
-            error_sd=math.sqrt(self.within.variance + self._between_donors(a, b)),
+            error_sd=math.sqrt(self.within.variance),
             error_df=self.within.df,
         )
-
-    def _between_donors(self, a: Sample, b: Sample) -> float:
-        """Give the part of the shared variance that lies between cells of one condition."""
-        return self.shared_variance if a.units and b.units else 0.0
 
 
 def fit_relation(predicted: np.ndarray, true: np.ndarray, blocks: np.ndarray) -> Relation:
@@ -191,14 +185,12 @@ class _Draws:
 
     def __init__(self, relation: Relation, random: np.random.Generator, count: int) -> None:
         within, between = relation.within, relation.between
-        self._chi = 1 / random.chisquare(within.df, count)
-        variance = within.variance * within.df * self._chi
+        variance = within.variance * within.df / random.chisquare(within.df, count)
         # Errors of blocks have heavier tails than normal ones: with an excess kurtosis of 1, their
         # mean square varies as that of about two thirds as many blocks (Box 1953).
         df = 2 / (1 / relation.blocks + 2 / between.df)
         square = between.variance * df / random.chisquare(df, count)
-        self._shared = np.sqrt(np.maximum(0, (square - variance) / relation.size))
-        shared, cells = self._shared**2, relation.cells
+        shared, cells = np.maximum(0, (square - variance) / relation.size), relation.cells
         of_slope = variance / relation.squares + shared * (
             relation.block_squares / relation.squares**2
         )
@@ -208,23 +200,12 @@ class _Draws:
         self.slope = relation.slope + np.sqrt(of_slope) * first
         rest = np.sqrt(np.maximum(0, of_mean - both**2 / of_slope))
         self.true = relation.true + both / np.sqrt(of_slope) * first + rest * second
-        self._normal = random.standard_normal((4, count))
-        self._uniform = random.random((2, count))
+        self.shift = np.sqrt(shared) * random.standard_normal((2, count))
+        self._seeds = random.integers(2**63, size=3)
 
-    def shift(self, condition: int, count: int) -> np.ndarray:
-        """Draw the mean of the shared errors of so many donors of a condition."""
-        shift: np.ndarray = self._shared * self._normal[condition] / math.sqrt(count)
-        return shift
-
-    def mean(self, condition: int, value: float, term: Term) -> np.ndarray:
-        """Draw the mean prediction of a condition."""
+    def mean(self, of: int, value: float, term: Term) -> np.ndarray:
+        """Draw the mean prediction of condition 0 or 1, or (2) their difference."""
         if not term.df > 0:
             return np.full(len(self.slope), math.nan)
-        from scipy.stats import t
-
-        return value + math.sqrt(term.variance) * t.ppf(self._uniform[condition], term.df)
-
-
-def _count(sample: Sample) -> int:
-    """Give how many times an error is shared anew: once for each donor."""
-    return 1 if sample.units is None else len(sample.units)
+        draws = np.random.default_rng(self._seeds[of]).standard_t(term.df, len(self.slope))
+        return value + math.sqrt(term.variance) * draws
