@@ -22,11 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 from tabulate import tabulate
 
-from dispr.compare import relation
-from dispr.compare.comparison import Comparison
-from dispr.compare.known import prediction_powered
-from dispr.compare.relation import fit_relation
-from dispr.compare.sample import Sample
+from dispr.comparison import relation
+from dispr.comparison.known import prediction_powered
+from dispr.comparison.means import Comparison
+from dispr.comparison.relation import fit_relation
+from dispr.comparison.sample import Sample
 
 
 @dataclass(frozen=True)

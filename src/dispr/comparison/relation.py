@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from dispr.compare.comparison import Comparison, paired_values, spread_term
-from dispr.compare.estimates import LEVEL, Term, from_draws, total
-from dispr.compare.sample import Sample
+from dispr.comparison.estimates import LEVEL, Term, from_draws, total
+from dispr.comparison.means import Comparison, paired_values, spread_term
+from dispr.comparison.sample import Sample
 from dispr.errors import ConfigError
 
 FEWEST_BLOCKS = 5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dispr.compare.comparison import compare_values, only_predicted
-from dispr.compare.sample import Sample, means_by
+from dispr.comparison.means import compare_values, only_predicted
+from dispr.comparison.sample import Sample, means_by
 
 A = np.array([3.0, 5.0, 4.0, 8.0, 7.0, 9.0])
 B = np.array([4.0, 9.0, 8.0, 11.0])

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from dispr.compare.comparison import Comparison
-from dispr.compare.estimates import Estimate, Term, total
-from dispr.compare.sample import Sample
+from dispr.comparison.estimates import Estimate, Term, total
+from dispr.comparison.means import Comparison
+from dispr.comparison.sample import Sample
 
 MOST = 1000
 """Cells of a condition that pairs are made of; of more, as many quantiles stand for all."""

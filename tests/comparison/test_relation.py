@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dispr.compare.comparison import compare_values
-from dispr.compare.relation import fit_relation
-from dispr.compare.sample import Sample
+from dispr.comparison.means import compare_values
+from dispr.comparison.relation import fit_relation
+from dispr.comparison.sample import Sample
 from dispr.errors import ConfigError
 
 BLOCKS = np.repeat(np.arange(12), 5)

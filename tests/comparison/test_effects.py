@@ -3,16 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from dispr.compare.comparison import Comparison, compare_values, only_predicted
-from dispr.compare.effects import (
+from dispr.comparison.effects import (
     MOST,
     cell_spread,
     hedges_g,
     kolmogorov_smirnov,
     superiority,
 )
-from dispr.compare.estimates import Estimate
-from dispr.compare.sample import Sample
+from dispr.comparison.estimates import Estimate
+from dispr.comparison.means import Comparison, compare_values, only_predicted
+from dispr.comparison.sample import Sample
 
 A, B = Sample(np.array([1.0, 2.0, 3.0])), Sample(np.array([2.0, 3.0, 4.0]))
 NOTHING = Estimate(math.nan)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dispr.compare.estimates import Term, from_draws, from_terms, holm, total
+from dispr.comparison.estimates import Term, from_draws, from_terms, holm, total
 
 
 def test_holm_of_a_hand_example():

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dispr.compare.comparison import Comparison, spread_term
-from dispr.compare.estimates import LEVEL, Estimate, Term, from_terms
-from dispr.compare.sample import Sample, means_by, shared
+from dispr.comparison.estimates import LEVEL, Estimate, Term, from_terms
+from dispr.comparison.means import Comparison, spread_term
+from dispr.comparison.sample import Sample, means_by, shared
 from dispr.errors import ConfigError
 
 FEWEST = 3

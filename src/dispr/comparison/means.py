@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispr.compare.estimates import LEVEL, Estimate, Term, from_terms
-from dispr.compare.sample import Sample, shared
+from dispr.comparison.estimates import LEVEL, Estimate, Term, from_terms
+from dispr.comparison.sample import Sample, shared
 
 
 @dataclass(frozen=True)

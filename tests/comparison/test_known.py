@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dispr.compare.comparison import compare_values
-from dispr.compare.known import fit_slope, prediction_powered
-from dispr.compare.sample import Sample
+from dispr.comparison.known import fit_slope, prediction_powered
+from dispr.comparison.means import compare_values
+from dispr.comparison.sample import Sample
 from dispr.errors import ConfigError
 
 TRUE = np.array([3.0, 5.0, 4.0, 8.0, 7.0, 9.0])
