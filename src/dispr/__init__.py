@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dispr._version import __version__
 
 if TYPE_CHECKING:
+    from dispr.comparison.run import compare
     from dispr.errors import DisprError
     from dispr.labelled.field.predict import predict_field
     from dispr.morphology.section import measure_section
@@ -31,6 +32,7 @@ __all__ = [
     "Model",
     "Prediction",
     "__version__",
+    "compare",
     "load",
     "measure",
     "measure_section",
@@ -43,6 +45,7 @@ __all__ = [
 
 # Imported when first used: `import dispr` itself takes no time.
 _HOMES = {
+    "compare": "dispr.comparison.run",
     "DisprError": "dispr.errors",
     "Model": "dispr.prediction.model",
     "Prediction": "dispr.prediction.prediction",

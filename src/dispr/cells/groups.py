@@ -18,10 +18,13 @@ Named = TypeVar("Named", bound=Any)
 
 CELL = ("cell", "name", "image", "file", "filename")
 GROUP = ("group", "condition", "treatment")
-"""Columns of a table of groups, by any of these names."""
+DONOR = ("donor", "patient", "animal", "field", "replicate", "batch", "well")
+"""Columns of a table of groups, or of donors, by any of these names."""
 
 
-def read_groups(path: Path, names: Collection[str]) -> dict[str, str]:
+def read_groups(
+    path: Path, names: Collection[str], columns: Sequence[str] = GROUP
+) -> dict[str, str]:
     """Read the groups of cells from a table.
 
     Parameters
@@ -32,6 +35,8 @@ def read_groups(path: Path, names: Collection[str]) -> dict[str, str]:
         `dispr.tables.read_table`. Rows of other cells are passed over.
     names : collection of str
         The cells.
+    columns : sequence of str
+        The names that the column of groups may have, such as `DONOR`.
 
     Returns
     -------
@@ -44,12 +49,12 @@ def read_groups(path: Path, names: Collection[str]) -> dict[str, str]:
         If the file cannot be read, a cell has no row, or rows of two groups.
     """
     found: dict[str, str] = {}
-    for row in read_table(path, (CELL, GROUP)):
+    for row in read_table(path, (CELL, columns)):
         name = _name(next(row.values[column] for column in CELL if column in row.values))
-        group = next(row.values[column] for column in GROUP if column in row.values)
+        group = next(row.values[column] for column in columns if column in row.values)
         if found.setdefault(name, group) != group:
             raise FileError(
-                f"{row.where}: {name} has a different group in an earlier row; keep "
+                f"{row.where}: {name} has a different {columns[0]} in an earlier row; keep "
                 "one of the rows."
             )
     groups = {name: found.get(key(name)) for name in names}
@@ -58,7 +63,7 @@ def read_groups(path: Path, names: Collection[str]) -> dict[str, str]:
         rows = f"; it has rows of {', '.join(list(found)[:3])}, ..." if found else ""
         raise FileError(
             f"{path} has no row for {lacking[0]} (one of {len(lacking)} missing cells){rows}. Add "
-            "the missing rows; leave the group empty for cells without a group."
+            f"the missing rows; leave the {columns[0]} empty for cells without a {columns[0]}."
         )
     return {name: group or "" for name, group in groups.items()}
 

@@ -28,6 +28,7 @@ COMMANDS = {
         "dispr.cli.measure",
         "Measure cells: volume, surface area, curvature, thickness, ...",
     ),
+    "compare": ("dispr.cli.compare", "Compare the shapes of the cells of two conditions."),
     "evaluate": ("dispr.cli.evaluate", "Score predicted shapes against the true shapes."),
     "classify": ("dispr.cli.classify", "Classify cells by features of sections and shapes."),
     "reproduce": (
