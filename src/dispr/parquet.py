@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dispr.errors import ConfigError
+from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path, write_csv
 
 GROUP = 4096
@@ -20,6 +21,33 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         write_parquet(path, rows)
     else:
         write_csv(path, rows)
+
+
+def read_parquet(path: Path, remedy: str) -> list[dict[str, Any]]:
+    """Read the rows of a Parquet file that `write_parquet` wrote; what is missing is an empty text.
+
+    Raises
+    ------
+    ConfigError
+        If pyarrow is not installed.
+    FileError
+        If it is missing or damaged, with what to do about it.
+    """
+    if not path.is_file():
+        raise FileError(f"{path} does not exist; check the name.")
+    pq = _package("pyarrow.parquet")
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (OSError, ValueError, MemoryError) as error:  # those of arrow are among them
+        raise FileError(f"{path} is damaged, or no Parquet file; {remedy}.") from error
+    return [{k: "" if v is None else v for k, v in row.items()} for row in rows]
+
+
+def _package(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError("Parquet needs more packages: pip install 'dispr[zarr]'.") from error
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -49,13 +77,7 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     if not kinds:
         path.unlink(missing_ok=True)
         return
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ConfigError(
-            "packed predictions need more packages: pip install 'dispr[zarr]'."
-        ) from error
+    pa, pq = _package("pyarrow"), _package("pyarrow.parquet")
     text = {name: not found <= {int, float, type(None)} for name, found in kinds.items()}
     types = {
         name: pa.string() if text[name] else pa.float64() if float in found else pa.int64()

@@ -114,6 +114,8 @@ def folders_of_parts(given: Sequence[Path], record: str, what: str, command: str
     """
     found: list[Path] = []
     for folder in given:
+        if folder.is_file():
+            raise FileError(f"{folder} is a file; name folders, or tables of dispr measure alone.")
         if not folder.is_dir():
             raise FileError(f"{folder} does not exist; check the name of the folder.")
         inner = [folder] if (folder / record).is_file() else sorted(folder.iterdir())

@@ -112,6 +112,18 @@ def test_shards_are_joined_to_what_one_machine_predicts(shards, whole, tmp_path)
     assert len(list(tmp_path.glob("all/samples/*.tif"))) == 4
 
 
+def test_packed_shapes_that_were_damaged_are_joined_anew(shards, tmp_path):
+    pytest.importorskip("zarr", minversion="3")
+    command = ("gather", shards[0].parent, "-o", tmp_path, "--store", "zarr")
+    assert run(*command) == 3
+    before = (tmp_path / "cells.jsonl").read_bytes()
+    (tmp_path / "shapes.zarr" / "samples" / "0.0.0.0.0").write_bytes(b"")
+    assert run(*command) == 3
+    assert (tmp_path / "cells.jsonl").read_bytes() == before
+    drawn = PredictionFolder(tmp_path)
+    assert len([drawn.samples(name) for name in drawn.names()]) == 4
+
+
 def test_cells_that_are_missing_or_there_twice_are_named(six, shards, tmp_path):
     from dispr.errors import ConfigError, FileError
 
@@ -155,6 +167,35 @@ def test_tables_of_shards_are_joined(whole, tmp_path, capsys):
         run("gather", parts[0])
     with pytest.raises(FileError, match="leave one out"):
         run("gather", *parts, parts[1])
+
+
+def test_tables_of_shards_in_parquet_are_joined(whole, tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    from dispr.errors import ConfigError, FileError
+
+    tables = [tmp_path / f"{name}.parquet" for name in ("whole", "part_1", "part_2")]
+    run("measure", whole, "-o", tables[0], "--jobs", 1)
+    for i in (1, 2):
+        run("measure", whole, "-o", tables[i], "--jobs", 1, "--shard", f"{i}/2")
+    assert run("gather", *tables[1:], "-o", tmp_path / "all.parquet") == 0
+    assert pq.read_table(tmp_path / "all.parquet").equals(pq.read_table(tables[0]))
+    with pytest.raises(ConfigError, match="are of two formats"):
+        run("gather", *tables[1:], "-o", tmp_path / "all.csv")
+    with pytest.raises(FileError, match="is a file; name folders"):
+        run("gather", tables[1], whole)
+    tables[1].write_bytes(tables[1].read_bytes()[:-9])
+    with pytest.raises(FileError, match="is damaged, or no Parquet file; measure it again"):
+        run("gather", *tables[1:])
+
+
+def test_tables_of_other_shapes_are_refused(six, whole, tmp_path):
+    from dispr.errors import ConfigError
+
+    run("predict", six, "-o", tmp_path / "other", *FAST, "--seed", 1)
+    for i, folder in enumerate((whole, tmp_path / "other"), 1):
+        run("measure", folder, "-o", tmp_path / f"{i}.csv", "--jobs", 1, "--shard", f"{i}/2")
+    with pytest.raises(ConfigError, match="predicted with other settings or weights"):
+        run("gather", tmp_path / "1.csv", tmp_path / "2.csv")
 
 
 def test_results_are_json(whole, six, tmp_path, capsys):

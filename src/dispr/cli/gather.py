@@ -43,7 +43,7 @@ def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store:
     from dispr.measurements.gather import gather_tables
     from dispr.prediction.gather import find_parts, gather
 
-    if all(part.suffix.lower() == ".csv" for part in parts):
+    if all(part.suffix.lower() in (".csv", ".parquet") for part in parts):
         count, failures = gather_tables(parts, out)
         where = f": {out}" if out is not None else ", each of them once."
         result(f"{len(parts)} tables, {count} cells{where}", parts=len(parts), cells=count, out=out)

@@ -115,7 +115,7 @@ def command(
     from dispr.failures import TABLE as FAILURES
     from dispr.failures import Failures
     from dispr.measurements.folder import TABLE, measured, write_record
-    from dispr.measurements.gather import write_part
+    from dispr.measurements.gather import shapes_of, write_part
     from dispr.measurements.inputs import find_items, with_intervals
     from dispr.prediction.files import PredictionFolder
 
@@ -164,7 +164,8 @@ def command(
     for line in told:
         note(line)
     if shard is not None:
-        write_part(out, shard, everything, [f"{item.split}/{item.name}" for item in items])
+        here = [f"{item.split}/{item.name}" for item in items]
+        write_part(out, shard, everything, here, shapes_of(folder, items))
     table = out.with_name(f"{out.stem}_{FAILURES}")
     failures.write(table)
     return partly(failures, "cells", table)

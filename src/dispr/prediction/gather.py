@@ -214,6 +214,7 @@ def copy_cells(
             count()
     finally:
         target.shapes.flush()
+        target.cells.compact()
         target.write_table(sorted(target.shapes.names()))
     return len(where)
 

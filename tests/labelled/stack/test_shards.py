@@ -89,10 +89,10 @@ def test_parts_that_are_missing_or_there_twice_are_named(stacks, tmp_path):
     parts = [tmp_path / "parts" / str(i) for i in (1, 2, 3)]
     for i, part in enumerate(parts, 1):
         run(*command(stacks, part), "--shard", f"{i}/3")
-    with pytest.raises(FileError, match=r"b, e: are missing: there is no shard 2/3"):
+    with pytest.raises(FileError, match=r"b, e: stacks are missing: there is no shard 2/3"):
         run("gather", parts[0], parts[2])
     shutil.copytree(parts[1], tmp_path / "again")
-    with pytest.raises(FileError, match=r"b \(.*\), e \(.*\): are there twice"):
+    with pytest.raises(FileError, match=r"b \(.*\), e \(.*\): stacks are there twice"):
         run("gather", *parts, tmp_path / "again")
     with pytest.raises(ConfigError, match="named twice"):
         run("gather", *parts, parts[1])
@@ -106,7 +106,7 @@ def test_parts_that_are_missing_or_there_twice_are_named(stacks, tmp_path):
     with pytest.raises(ConfigError, match="--store does not apply"):
         run("gather", *parts, "--store", "zarr")
     next(parts[1].rglob("image/e_000002.tif")).unlink()
-    with pytest.raises(FileError, match=r"e_000002: is missing in .*2; run dispr prepare"):
+    with pytest.raises(FileError, match=r"e_000002: cell is missing in .*2; run dispr prepare"):
         run("gather", *parts)
     run(*command(stacks, parts[1]), "--shard", "2/3")
     assert run("gather", *parts) == 0
@@ -205,7 +205,7 @@ def test_numbers_of_machines_that_could_not_read_the_same_are_refused(
 
     monkeypatch.setattr(stacks_folder, "read_image", unreadable)
     run(*command(stacks, tmp_path / "parts" / "2"), "--shard", "2/2")
-    with pytest.raises(FileError, match=r"bean000001 \(.*1 and .*2\): is there twice"):
+    with pytest.raises(FileError, match=r"bean000001 \(.*1 and .*2\): cell is there twice"):
         run("gather", tmp_path / "parts")
     where = {"a": tmp_path / "1", "b": tmp_path / "2"}
     _check_numbers(where, {"a": ["bean000001", "bean000002"], "b": ["bean000004"]})

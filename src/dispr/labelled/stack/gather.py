@@ -91,12 +91,13 @@ def find_prepared(folders: Sequence[Path]) -> PreparedParts:
     names: dict[str, Path] = {}
     failures = Failures()
     doubled: list[str] = []
+    twice: list[str] = []
     for path, other in found.items():
         failed = read_failures(path / FAILURES)
         failures.found += failed
         for stack, rows in _finished(path, other, {failure.name for failure in failed}):
             if stack in where:
-                doubled.append(f"{stack} ({where[stack]} and {path})")
+                twice.append(f"{stack} ({where[stack]} and {path})")
                 continue
             where[stack] = path
             given[stack] = [row["name"] for row in rows if row["name"]]
@@ -104,15 +105,22 @@ def find_prepared(folders: Sequence[Path]) -> PreparedParts:
                 if name in names:
                     doubled.append(f"{name} ({names[name]} and {path})")
                 names[name] = path
+    if twice:
+        raise FileError(
+            f"{named(twice, 'stack is', 'stacks are')} there twice; leave one part out."
+        )
     if doubled:
-        raise FileError(f"{named(doubled, 'is', 'are')} there twice; leave one part out.")
+        raise FileError(
+            f"{named(doubled, 'cell is', 'cells are')} there twice; leave one part out."
+        )
     failures.found = sorted({f.name: f for f in failures.found if f.name not in where}.values())
     missing = [stack for stack in whole["stacks"] if stack not in {*where, *failures.names}]
     if missing:
         absent = lacking({other.get("shard", WHOLE) for other in found.values()})
         parts = ", ".join(absent[:MOST_NAMED])
         raise FileError(
-            f"{named(missing, 'is', 'are')} missing: there is no shard {parts}; prepare it."
+            f"{named(missing, 'stack is', 'stacks are')} missing: there is no shard {parts}; "
+            "prepare it."
         )
     ordered = {stack: where[stack] for stack in whole["stacks"] if stack in where}
     _check_numbers(ordered, given)
@@ -138,8 +146,8 @@ def _finished(
         absent = lacking_cells(path, rows)
         if absent:
             raise FileError(
-                f"{named(absent, 'is', 'are')} missing in {path}; run dispr prepare for this part "
-                "again, which cuts them again."
+                f"{named(absent, 'cell is', 'cells are')} missing in {path}; run dispr prepare for "
+                "this part again, which cuts them again."
             )
         yield stack, rows
 
