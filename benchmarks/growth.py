@@ -38,15 +38,18 @@ class Log(Progress):
     """Notes memory and time at every so many cells."""
 
     def __init__(self, every: int) -> None:
-        self.every, self.rows = every, [(0, time.perf_counter(), memory())]
+        self.every, self.rows = every, [(0, time.perf_counter(), memory(), time.process_time())]
 
     def show(self, line: str, done: float, total: float) -> None:
         """Print a line at every so many cells."""
         if done >= self.rows[-1][0] + self.every:
-            now = (int(done + 1e-6), time.perf_counter(), memory())
+            now = (int(done + 1e-6), time.perf_counter(), memory(), time.process_time())
             before = self.rows[-1]
-            rate = 1000 * (now[1] - before[1]) / (now[0] - before[0])
-            print(f"{now[0]:8d} cells {now[2]:8.1f} MB {rate:8.1f} ms a cell", flush=True)
+            wall, busy = (1000 * (now[i] - before[i]) / (now[0] - before[0]) for i in (1, 3))
+            print(
+                f"{now[0]:8d} cells {now[2]:8.1f} MB {wall:8.1f} ms a cell, {busy:8.1f} of a core",
+                flush=True,
+            )
             self.rows.append(now)
 
     def note(self, text: str) -> None:
@@ -116,9 +119,13 @@ def main() -> None:
 
 
 def tell_growth(log: Log, cells: int) -> None:
-    """Print how the memory at the end compares with that after a tenth of the cells."""
+    """Print how memory and time a cell at the end compare with those after a tenth of the cells."""
     tenth = next(row for row in log.rows if row[0] >= cells / 10)
     print(f"memory at the end / at a tenth: {log.rows[-1][2] / tenth[2]:.3f}")
+    after, last = log.rows[log.rows.index(tenth) + 1], log.rows[-2:]
+    early = (after[3] - tenth[3]) / (after[0] - tenth[0])
+    late = (last[1][3] - last[0][3]) / (last[1][0] - last[0][0])
+    print(f"time of the cores a cell, at the end / after a tenth: {late / early:.3f}")
 
 
 if __name__ == "__main__":
