@@ -69,20 +69,18 @@ def command(cells: int, seed: int, level: float) -> None:
             true = {"volume": int((obj > 127).sum()), "boundary": surface(obj > 127)}
             ends = {quantity: found.interval(quantity) for quantity in true}
             held.append([ends[q][0] <= true[q] <= ends[q][1] for q in true])
-        inside = np.array(held)
+        inside = np.array(held, bool).reshape(-1, 2)
         familiar = np.argsort(np.argsort(score)) >= len(score) / 2
-        lines.append(
-            [
-                name,
-                cells - len(held),
-                *(f"{share:.0%}" for share in inside.mean(axis=0)),
-                f"{inside[~familiar, 0].mean():.0%}",
-                f"{inside[familiar, 0].mean():.0%}",
-            ]
-        )
+        shares = [inside[:, 0], inside[:, 1], inside[~familiar, 0], inside[familiar, 0]]
+        lines.append([name, cells - len(held), *map(percent, shares)])
     head = ["cells", "with a warning", "volumes inside", "boundaries inside"]
     head += ["volumes, less familiar half", "volumes, more familiar half"]
     print(tabulate(lines, head))
+
+
+def percent(held: np.ndarray) -> str:
+    """Write the share of cells that are held; nothing of no cells."""
+    return f"{held.mean():.0%}" if len(held) else ""
 
 
 def varied(
