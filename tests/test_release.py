@@ -4,9 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from dispr._version import __version__
 
 ROOT = Path(__file__).parents[1]
+
+tomllib = pytest.importorskip("tomllib", reason="Python 3.11 reads pyproject.toml")
+yaml = pytest.importorskip("yaml")
 
 
 def text_of(name):
@@ -49,3 +54,16 @@ def test_container():
     assert any("-c constraints.txt" in line for line in lines)
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users == ["1000"]
+
+
+def test_conda_recipe():
+    """It states the version and the dependencies of the package."""
+    recipe = yaml.safe_load(text_of("packaging/recipe.yaml"))
+    assert recipe["context"]["version"] == __version__
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    wanted = {re.sub(r"^torch\b", "pytorch", line) for line in project["dependencies"]}
+    python, *others = (line.replace(" ", "") for line in recipe["requirements"]["run"])
+    assert python == f"python{project['requires-python']}"
+    assert set(others) == wanted
+    scripts = {f"{name} = {target}" for name, target in project["scripts"].items()}
+    assert set(recipe["build"]["python"]["entry_points"]) == scripts
