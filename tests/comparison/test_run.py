@@ -322,3 +322,28 @@ def test_the_command_prints_the_table_the_paragraph_and_warnings(tables, tmp_pat
     assert "In drug, compared with control" in done.output
     assert "Warning: No donors are given" in done.output
     assert (out / "comparison.html").is_file()
+
+
+def test_a_pilot_without_error_of_prediction_plans_nothing(tables, tmp_path):
+    done = CliRunner().invoke(
+        command, [*map(str, tables), "-o", str(tmp_path / "out"), "--measures", "volume", "--plan"]
+    )
+    assert isinstance(done.exception, ConfigError)
+    assert "does not tell how predictions err" in str(done.exception)
+
+
+def test_a_known_cell_with_the_name_of_another_section_is_refused(
+    weights, cells, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(values, "shape_values", lambda body: {"volume": float(body.sum())})
+    swapped = tmp_path / "swapped"
+    files = {file.name: file for file in find_cells(cells, need_obj=True)}
+    for name in files:
+        other = name if name != "roundocyte1" else "roundocyte2"
+        for kind in ("image", "mask", "obj"):
+            target = swapped / kind / f"{name}.tif"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(getattr(files[other], kind).read_bytes())
+    asked = {"jobs": 1, "weights": weights, "ensemble": 1, "out": tmp_path / "out"}
+    with pytest.raises(ConfigError, match="roundocyte1 of the known cells has another section"):
+        dispr.compare(cells / "disc", cells / "round", known=swapped, **asked)

@@ -60,6 +60,12 @@ def _words(context: click.Context, option: click.Parameter, value: str | None) -
     help="Measures to compare, without units. Default: the main measures of dispr measure.",
 )
 @click.option(
+    "--plan",
+    is_flag=True,
+    help="Take the cells as a pilot: also write plan.csv, the expected width of the intervals for "
+    "other numbers of sections, known cells and donors.",
+)
+@click.option(
     "--level",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.95,
@@ -105,6 +111,7 @@ def command(
     donors: Path | None,
     paired: bool,
     measures: tuple[str, ...] | None,
+    plan: bool,
     level: float,
     weights: Path | None,
     unrelated: tuple[str, ...],
@@ -127,8 +134,10 @@ def command(
     Writes comparison.html, one page with the answer, comparison.csv, cells.csv, violins.svg and
     comparison.json. Re-run the same command to resume.
     """
-    from dispr.comparison.run import PAGE, TABLE, compare
-    from dispr.comparison.words import table_text
+    from dispr.comparison.plan import plan_rows
+    from dispr.comparison.run import PAGE, PLAN, TABLE, compare
+    from dispr.comparison.words import plan_text, table_text
+    from dispr.files import write_csv
     from dispr.morphology.features import MAIN_SHAPE
 
     given = {"ensemble": ensemble, "seed": seed, "pixel_size": pixel_size}
@@ -160,6 +169,10 @@ def command(
         page=out / PAGE,
     )
     result(f"\n{found.sentence}")
+    if plan:
+        rows = plan_rows(found.answers, found.conditions, found.intervals, level)
+        write_csv(out / PLAN, rows)
+        result(f"\nPlan: {out / PLAN}\n\n{plan_text(rows)}", plan=rows)
     for text in found.warnings:
         warn(f"Warning: {text}")
     note(f"Page: {out / PAGE}")

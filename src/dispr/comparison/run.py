@@ -34,8 +34,9 @@ from dispr.records import begin, taken_up, write_json
 
 TABLE, CELLS, RECORD = "comparison.csv", "cells.csv", "comparison.json"
 PAGE, PICTURE, KEPT = "comparison.html", "violins.svg", "values.jsonl"
+PLAN = "plan.csv"
 """What is written: a row for each measure, the values of each cell, the record, the page, its
-picture, and what was measured."""
+picture, what was measured, and options for a larger experiment."""
 
 KNOWN = "known"
 """The folder of the predictions of known cells."""

@@ -213,6 +213,28 @@ def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))
 
 
+def plan_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Lay out the plan of the first measure for a terminal."""
+    from tabulate import tabulate
+
+    first = [row for row in rows if row["measure"] == rows[0]["measure"]]
+    unit = f" ({rows[0]['unit']})" if rows[0]["unit"] else ""
+    heads = ["sections", "known cells", "donors", "half width", "detectable", "stacks alone"]
+    lines = [
+        [
+            row["sections"],
+            row["known"],
+            row["donors"] or "-",
+            _text(row["half_width"]),
+            _text(row["detectable"]),
+            row["stacks_alone"] or "-",
+        ]
+        for row in first
+    ]
+    title = f"{rows[0]['measure'].replace('_', ' ')}{unit}, numbers for each condition:\n\n"
+    return title + str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))
+
+
 def _text(value: Any) -> str:
     return "-" if value == "" else number(float(value))
 
