@@ -8,6 +8,7 @@ What may differ between two undisturbed runs of one command:
 - `checkpoint.pt`: how it is pickled; the numbers and settings in it are compared.
 - `probability/NAME.tif` and `grey/NAME.tif`: rounding, for after an interruption other cells share
   a batch. It shows in models that draw no samples, whose occupancies these files hold.
+- `cells.jsonl`: the order of its lines; a cell that failed at first comes last.
 - `dispr_checksums.txt`: the order of its lines, and lines of earlier contents. Every file that has
   a line in one folder must have one in the other, and be as one of its last two lines says.
 """
@@ -55,6 +56,8 @@ def _content(path: Path) -> bytes:
             record.get("made", {}).pop("runs", None)
             record.get("inputs", {}).pop("data", None)
             return json.dumps(record).encode()
+        if path.name == "cells.jsonl":
+            return b"".join(sorted(content.splitlines(keepends=True)))
         if path.name == "train_log.csv":
             rows = list(csv.DictReader(io.StringIO(content.decode())))
             for row in rows:

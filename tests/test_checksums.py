@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,16 @@ def test_a_flipped_bit_is_told(folder, read):
             read(path)
         flip(path, at)
     assert read(path).sum() == 9
+
+
+def test_paths_are_told_as_they_were_given(folder, monkeypatch):
+    """Tables of failures are then the same wherever the folder is."""
+    flip(folder / "table.csv")
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(FileError) as error:
+        check(Path(folder.name) / "table.csv")
+    assert str(folder.parent) not in str(error.value)
+    assert str(error.value).endswith(f"remove its line from {Path(folder.name) / NAME}.")
 
 
 def test_a_value_that_was_changed_is_told(folder):

@@ -58,6 +58,8 @@ def test_differences_are_told(faults, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "same.csv").write_text("x\n1\n2\n")
+        lines = ["1\n", "2\n"] if name == "a" else ["2\n", "1\n"]
+        (tmp_path / name / "cells.jsonl").write_text("".join(lines))
         (tmp_path / name / "kept.tif").write_bytes(b"1")
     expected = state(tmp_path / "a")
     assert not differences(expected, state(tmp_path / "b"))

@@ -152,6 +152,7 @@ def check(path: str | os.PathLike[str]) -> None:
     except OSError:  # for its reader to say
         return
     if bytes.fromhex(digest) not in (known[:BYTES], known[-BYTES:]):
+        sums = sums if path.is_absolute() else Path(os.path.relpath(sums))
         raise FileError(
             f"{path} is damaged, or was changed by another program after dispr wrote it; create "
             f"it again, or, if you changed it on purpose, remove its line from {sums}."

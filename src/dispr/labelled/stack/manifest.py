@@ -154,7 +154,7 @@ def read_manifest(out: Path) -> dict[str, list[Row]]:
     if not path.is_file():
         return found
     remedy = "remove it to extract the cells again"
-    columns = ["stack", "label", "split", "name", "reason", "type", "voxel_um"]
+    columns = ["stack", "label", "split", "name", "reason", "voxel_um"]
     for row in read_csv(path, columns, numbers=NUMBERS, remedy=remedy):
         if row["name"] and row["split"] not in SPLITS:
             raise FileError(f"{path} is damaged; {remedy}.")
