@@ -155,6 +155,15 @@ def test_predictions_without_calibration_state_a_difference_and_claim_nothing(tm
     assert "Nothing is claimed of volume (the model has no calibration cells)." in found.sentence
 
 
+def test_cells_without_a_shape_do_not_count(tmp_path):
+    a = predictions(tmp_path / "a", [10, 11, 0])
+    b = predictions(tmp_path / "b", [13, 14])
+    found = dispr.compare(a, b, out=tmp_path / "out", measures=("volume",), jobs=1)
+    assert found.rows[0]["cells_a"] == 2
+    assert found.rows[0]["mean_a"] == pytest.approx((ball(10).sum() + ball(11).sum()) / 16)
+    assert any("1 of 3 cells of a have no volume" in text for text in found.warnings)
+
+
 def test_what_was_measured_is_kept(tmp_path, monkeypatch):
     a = predictions(tmp_path / "a", [10, 11, 12])
     b = predictions(tmp_path / "b", [13, 14])
@@ -291,6 +300,7 @@ def test_tables_are_read_with_care(tmp_path):
         (tmp_path / name).write_text(text, encoding="utf-8")
         with pytest.raises((FileError, ConfigError), match=words):
             dispr.compare(good, tmp_path / name, out=tmp_path / f"out_{name}")
+        assert not (tmp_path / f"out_{name}").exists()
 
 
 def test_what_cannot_be_compared_is_refused_in_one_sentence(tables, tmp_path):

@@ -182,6 +182,7 @@ def compare(
         _refuse_few(ours, given)
     of_donors = find_donors(given, ours, None if donors is None else Path(donors))
     question = _question(given, of_donors, paired, tuple(measures), level)
+    measured = of_tables(given, of_donors) if given[0].kind == "table" else None
     # From here on files are written.
     taken_up(folder / RECORD, "a comparison", asked)
     begin(folder / RECORD, asked)
@@ -191,9 +192,7 @@ def compare(
     if ours:
         assert model is not None
         ours = predict_known(model, ours, given, folder / KNOWN, chosen, progress)
-    if given[0].kind == "table":
-        measured = of_tables(given, of_donors)
-    else:
+    if measured is None:
         measured = of_predictions(
             given, ours, of_donors, folder / KNOWN, folder / KEPT, jobs=jobs, progress=progress
         )

@@ -97,6 +97,8 @@ def _measure(task: Task) -> Values:
             body = as_body(shape, str(task.obj))
         except ArrayError as error:
             raise FileError(str(error)) from error
+    if not body.any():  # no cell has a volume of 0
+        return {}
     # JSON has no NaN: what cannot be said of a shape is left out.
     return {name: value for name, value in shape_values(body).items() if math.isfinite(value)}
 

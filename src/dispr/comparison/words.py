@@ -170,13 +170,16 @@ def _about_units(
 def _about_values(answers: Sequence[Answer], conditions: tuple[Condition, Condition]) -> list[str]:
     told = []
     for one in conditions:
+        lacking: dict[int, list[str]] = {}
         for found in answers:
-            lacking = int(np.isnan(one.predicted(found.feature, found.unit)).sum())
-            if lacking:
-                told.append(
-                    f"{lacking} of {len(one.names)} cells of {one.label} have no "
-                    f"{name_of(found)}, for example because their consensus is empty."
-                )
+            count = int(np.isnan(one.predicted(found.feature, found.unit)).sum())
+            lacking.setdefault(count, []).append(name_of(found))
+        told += [
+            f"{count} of {len(one.names)} cells of {one.label} have no {_listed(names)}, for "
+            "example because their consensus is empty; they do not count."
+            for count, names in lacking.items()
+            if count
+        ]
     if answers[0].unit != "um":
         told.append(
             "The voxel size of some cells is not known, so lengths are in voxels. A difference in "
