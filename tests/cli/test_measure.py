@@ -166,7 +166,7 @@ def test_intervals_fitted_to_known_cells(tmp_path):
     arguments = [shipped_weights()[0], tmp_path / "data", "-o", fitted, "--predictions", known]
     result = CliRunner().invoke(calibrate, [str(part) for part in [*arguments, "--jobs", 1]])
     assert result.exception is None, result.output
-    assert "90% intervals of 46 measures, 12 cells" in result.output
+    assert "Intervals of 46 measures, 12 cells" in result.output
     run(tmp_path / "obj", "-o", tmp_path / "true.csv", "--voxel-size", 0.5, "--jobs", 1)
     true = {row["name"]: row for row in read(tmp_path / "true.csv")}
 

@@ -78,9 +78,9 @@ def test_predict_a_folder(called, cells_folder):
             "cpu",
         ),
         *("--precision", "bf16", "--batch-size", 2, "--pixel-size", 0.2, "--frame", "cell"),
-        *("--save-grey", "--no-report"),
+        *("--save-grey", "--no-report", "--level", 0.8),
     )
-    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16"]
+    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", 0.8]
     found = called["predict_folder"]
     assert list(found["files"]) == find_cells(cells_folder, split="test")
     assert found["out"] == Path("out")
@@ -129,7 +129,7 @@ def test_predict_a_field(called, tmp_path):
         *("--pixel-size", 0.2, "--frame", "field", "--volume", "zarr", "--meshes", "ply"),
         "--no-measures",
     )
-    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16"]
+    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None]
     assert list(called["find_fields"].values())[1:3] == [None, "l.tif"]
     found = called["predict_field_files"]
     settings = found["settings"]
@@ -217,7 +217,7 @@ def test_calibrate(called, cells_folder):
         *("--unrelated", "simulated"),
         *("--device", "cpu", "--precision", "bf16"),
     )
-    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16"]
+    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None]
     assert list(called["unseen"].values())[1] == find_cells(
         cells_folder, split="test", need_obj=True
     )
