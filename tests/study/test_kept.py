@@ -17,7 +17,7 @@ from dispr.errors import ConfigError, FileError
 from dispr.prediction.files import PredictionFolder
 from dispr.records import write_json
 from dispr.simulation.folder import simulate_folder
-from dispr.study import apply, features, keep, measure_cells
+from dispr.study import features, measure_cells
 from dispr.study.apply import apply_classifier
 from dispr.study.classify import classify
 from dispr.study.fold_data import FoldData
@@ -50,7 +50,7 @@ def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure_cells, "section_features", quick_section)
         patch.setattr(measure_cells, "shape_features", quick_shape)
-        for module in (measure_cells, keep, apply, features):
+        for module in (measure_cells, features):
             patch.setattr(module, "fingerprint", lambda published=False: "quick")
         yield
 
@@ -258,3 +258,12 @@ def test_how_many_are_named_at_a_level(study):
     named = [float(row["named"]) for row in rows if row["classifier"] == "forest"]
     assert named == sorted(named, reverse=True)
     assert "is kept" in (study / "report.md").read_text(encoding="utf-8")
+
+
+def test_what_a_network_says_of_sections_tells_classes_too(cells, new, tmp_path):
+    settings = ClassifySettings(features=("learned",), classifiers=("linear",), folds=2)
+    results = classify(cells, tmp_path, settings, pictures=False, audit="all", jobs=1)
+    assert all(result.audited for result in results)
+    rows = apply_classifier(tmp_path, find_cells(new), tmp_path / "c.csv", jobs=1)
+    right = [row["predicted_class"] == class_of(row["name"][5:]) for row in rows]
+    assert sum(right) >= 11

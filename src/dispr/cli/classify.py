@@ -31,6 +31,7 @@ FEATURES = (
     "single-augmented",
     "cylinder",
     "ellipsoid",
+    "learned",
 )
 
 
@@ -59,7 +60,8 @@ FEATURES = (
     help="Sources of features to compare: 2d (image and mask); and, each added to 2d: truth (the "
     "true shape), predicted (consensus, mean and spread of the predicted shapes), augmented "
     "(truth, plus predicted shapes of training cells of rare classes as additional rows), single "
-    "(one predicted shape), single-augmented, cylinder, ellipsoid.",
+    "(one predicted shape), single-augmented, cylinder, ellipsoid, learned "
+    "(what a network trained on simulated cells says of the section).",
 )
 @click.option(
     "--predictions",
@@ -104,9 +106,9 @@ FEATURES = (
 @click.option("--block", default=8, show_default=True, help="Largest number of cells in a block.")
 @list_option(
     "classifiers",
-    ("forest", "boosting"),
+    ("forest", "boosting", "linear"),
     show_default="forest",
-    help="Classifiers: random forest, gradient boosting.",
+    help="Classifiers: random forest, gradient boosting, logistic regression (linear).",
 )
 @click.option(
     "--trees",
@@ -133,7 +135,7 @@ FEATURES = (
     type=click.Choice(["impurity", "permutation"]),
     default=None,
     help="How to compute feature importances. Default: impurity for forest, permutation for "
-    "boosting.",
+    "the others.",
 )
 @click.option(
     "--published",

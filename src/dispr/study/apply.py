@@ -18,8 +18,8 @@ from dispr.progress import SILENT, Progress
 from dispr.recognition.calibration import SURE, named
 from dispr.study.classify import refuse_without_objects
 from dispr.study.feature_sources import Sources
-from dispr.study.features import fingerprint
 from dispr.study.kept import KeptClassifier, load_kept
+from dispr.study.measure_cells import measures_of
 from dispr.study.provenance import drawing_of
 from dispr.study.settings import OF_PREDICTIONS, OF_TRUTH, ClassifySettings
 
@@ -73,7 +73,7 @@ def apply_classifier(
     if not 0 <= sure <= 1:
         raise ConfigError(f"the probability of a class to be named must be 0 to 1, not {sure}.")
     kept = load_kept(folder, source, classifier)
-    if kept.measures != fingerprint(kept.published):
+    if kept.measures != measures_of(kept.source, kept.published):
         raise ConfigError(
             f"{folder} holds a classifier of features that this version measures otherwise; run "
             "dispr classify again without --apply."

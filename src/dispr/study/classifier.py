@@ -26,8 +26,9 @@ class Recipe:
 
     Attributes
     ----------
-    classifier : "forest" or "boosting"
-        Random forest, or gradient boosting of trees over histograms.
+    classifier : "forest", "boosting" or "linear"
+        Random forest, gradient boosting of trees over histograms, or multinomial logistic
+        regression with an L2 penalty (C = 1).
     trees : int
         Trees of the forest; published: 2000.
     fill : "median" or "zero"
@@ -87,6 +88,8 @@ def recipe_of(settings: ClassifySettings, classifier: str, features: int) -> Rec
         "oversampling": settings.oversampling,
         "seed": settings.seed,
         **({"trees": settings.trees} if settings.trees else {}),
+        # The penalty does what selection is for.
+        **({"select": 0.0} if classifier == "linear" else {}),
     }
     return published_recipe(features, **changes) if settings.published else Recipe(**changes)
 
@@ -237,6 +240,10 @@ def _selected(
 def _classifier(recipe: Recipe) -> Any:
     if recipe.classifier == "forest":
         return _forest(recipe.trees, recipe.seed)
+    if recipe.classifier == "linear":
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(max_iter=2000)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     # A fixed number of rounds: stopping early would need cells set aside, and oversampled rows

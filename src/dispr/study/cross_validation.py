@@ -113,8 +113,8 @@ def classify_folds(
     count = progress.counter("Classifying", len(todo))
     found: list[FoldResult] = []
     for classifier, source, fold in todo:
-        # Boosting has no impurities.
-        kind = settings.importance or ("permutation" if classifier == "boosting" else "impurity")
+        # Only forests have impurities.
+        kind = settings.importance or ("impurity" if classifier == "forest" else "permutation")
         data = sources.data(source, fold)
         recipe = recipe_of(settings, classifier, len(data.base.columns))
         check = audit == "all" or (audit == "first" and (fold.repeat, fold.number) == (0, 0))

@@ -16,6 +16,8 @@ source                    a cell's row, training and test     extra training row
 `single`                  2d + one predicted shape            none
 `single-augmented`        2d + one predicted shape            2d + each further predicted shape of
                                                               the minority classes' training cells
+`learned`                 2d + a network's description of     none
+                          image and mask
 `cylinder`, `ellipsoid`   2d + the mask extruded, or turned   none
                           into a body
 ========================  ==================================  =====================================
@@ -44,7 +46,15 @@ from dispr.scores.baselines import GEOMETRIC
 from dispr.study.feature_table import FeatureTable
 from dispr.study.fold_data import FoldData
 from dispr.study.folds import Fold, class_of
-from dispr.study.measure_cells import CONSENSUS, SAMPLES, SECTION, TRUTH, measure_all, tasks_of
+from dispr.study.measure_cells import (
+    CONSENSUS,
+    LEARNED,
+    SAMPLES,
+    SECTION,
+    TRUTH,
+    measure_all,
+    tasks_of,
+)
 from dispr.study.provenance import Predictions
 from dispr.study.settings import (
     AUGMENTED,
@@ -142,7 +152,7 @@ class Sources:
         section = self.section
         if source == "2d":
             return section
-        if source in GEOMETRIC:
+        if source in GEOMETRIC or source == LEARNED:
             return self._table(source).beside(section)
         if source in OF_TRUTH:
             return self.truth.beside(section)

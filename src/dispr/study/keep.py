@@ -22,9 +22,10 @@ from dispr.study.class_tables import grouped
 from dispr.study.classifier import fit_fold, recipe_of
 from dispr.study.cross_validation import FoldResult
 from dispr.study.feature_sources import Sources
-from dispr.study.features import fingerprint
 from dispr.study.folds import Fold
 from dispr.study.kept import KeptClassifier, save_kept
+from dispr.study.linear import linear_of
+from dispr.study.measure_cells import measures_of
 from dispr.study.provenance import drawing_of
 from dispr.study.settings import OF_PREDICTIONS
 from dispr.study.trees import trees_of
@@ -99,11 +100,13 @@ def keep_classifiers(
                 fitted.mean,
                 fitted.deviation,
                 fitted.chosen.astype(np.int64),
-                trees_of(fitted.classifier, fitted.trained[:200]),
+                linear_of(fitted.classifier)
+                if classifier == "linear"
+                else trees_of(fitted.classifier, fitted.trained[:200]),
                 fit_calibration(found, truth),
                 names,
                 sources.settings.published,
-                fingerprint(sources.settings.published),
+                measures_of(source, sources.settings.published),
                 drawn,
                 familiarity,
             )

@@ -19,6 +19,7 @@ from dispr.limits import largest_weights, raise_it
 from dispr.recognition.calibration import Calibration, calibration_from
 from dispr.records import parse_json, read_json, write_json
 from dispr.study.feature_table import FeatureTable
+from dispr.study.linear import Linear, linear_from
 from dispr.study.trees import Trees, trees_from
 
 FOLDER = "classifiers"
@@ -40,7 +41,8 @@ class KeptClassifier:
     Attributes
     ----------
     source, classifier : str
-        Where its features come from, see `feature_sources`; "forest" or "boosting".
+        Where its features come from, see `feature_sources`; "forest", "boosting" or
+        "linear".
     columns : tuple of str
         The F features that it takes.
     classes : tuple of str
@@ -48,8 +50,8 @@ class KeptClassifier:
     fill, mean, deviation : ndarray
         float64, (F,): what stands for a feature that is not defined; what scales it.
     chosen : ndarray
-        int64, places of the features that its trees ask for.
-    trees : Trees
+        int64, places of the features that it uses.
+    trees : Trees or Linear
         Over these features.
     calibration : Calibration
         Fitted to the probabilities of cells that a classifier of the folds was not trained on.
@@ -73,7 +75,7 @@ class KeptClassifier:
     mean: np.ndarray
     deviation: np.ndarray
     chosen: np.ndarray
-    trees: Trees
+    trees: Trees | Linear
     calibration: Calibration
     names: tuple[str, ...]
     published: bool
@@ -251,7 +253,7 @@ def _made(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> KeptCla
     return KeptClassifier(
         **plain,
         **steps,
-        trees=trees_from(arrays, len(places), classes),
+        trees=(linear_from if "weights" in arrays else trees_from)(arrays, len(places), classes),
         calibration=calibration_from(about["calibration"], classes),
         familiarity=None if known is None else from_dict(known),
     )

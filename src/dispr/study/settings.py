@@ -20,10 +20,11 @@ AUGMENTED = ("augmented", "single-augmented")
 OF_TRUTH = ("truth", "augmented")
 """Sources of features whose rows hold features of the true shapes."""
 
-SOURCES = ("2d", "truth", *OF_PREDICTIONS, "cylinder", "ellipsoid")
+SOURCES = ("2d", "truth", *OF_PREDICTIONS, "cylinder", "ellipsoid", "learned")
 """All sources of features, see `feature_sources`."""
 
 COMPARED_WITH = {
+    "learned": "2d",
     "truth": "2d",
     "predicted": "2d",
     "augmented": "truth",
@@ -34,7 +35,7 @@ COMPARED_WITH = {
 }
 """What each source adds something to."""
 
-CLASSIFIERS = ("forest", "boosting")
+CLASSIFIERS = ("forest", "boosting", "linear")
 
 MINORITY = ("knizocytes", "keratocytes", "multilobate")
 """The classes to which the published experiment adds predicted shapes."""
@@ -49,7 +50,7 @@ class Settings:
     features : tuple of str
         Sources of features for the classification, of `SOURCES`.
     classifiers : tuple of str
-        "forest", "boosting".
+        "forest", "boosting", "linear".
     folds : int
         Number of folds.
     seed : int
@@ -126,8 +127,10 @@ class ClassifySettings(Settings):
                 raise ConfigError(f"{name} is not one of the published classes.")
         if not self.features or not self.classifiers:
             raise ConfigError("give at least one source of features and one classifier.")
-        if self.importance == "impurity" and "boosting" in self.classifiers:
-            raise ConfigError("gradient boosting has no impurity importances; use permutation.")
+        without = {"boosting": "gradient boosting", "linear": "logistic regression"}
+        for name, text in without.items():
+            if self.importance == "impurity" and name in self.classifiers:
+                raise ConfigError(f"{text} has no impurity importances; use permutation.")
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class Plan(Settings):
     """
 
     features: tuple[str, ...] = SOURCES[:6]
-    classifiers: tuple[str, ...] = CLASSIFIERS
+    classifiers: tuple[str, ...] = CLASSIFIERS[:2]
     methods: tuple[str, ...] = ("fast",)
     schemes: tuple[str, ...] = SCHEMES
     ensemble: int = 5
