@@ -57,6 +57,22 @@ def test_the_slope_is_fitted_within_the_conditions():
     assert slope.variance == pytest.approx((error / (2 * 5 * PREDICTED.var(ddof=1)), 9))
 
 
+def test_a_fitted_slope_costs_each_condition_a_degree_of_freedom():
+    found = prediction_powered(A, moved(A, 2))
+    slope = fit_slope(A, moved(A, 2))
+    errors = TRUE - slope.value * PREDICTED
+    gap = A.predicted.mean() - PREDICTED.mean()
+    parts = [
+        (slope.value**2 * A.predicted.var(ddof=1) / 16, 15),
+        (((errors - errors.mean()) ** 2).sum() / 4 / 6, 4),
+        (gap**2 * slope.variance.variance, 9),
+    ]
+    variance = sum(v for v, _ in parts)
+    df = variance**2 / sum(v**2 / d for v, d in parts)
+    half = stats.t.ppf(0.975, df) * variance**0.5
+    assert found.a.high - found.a.value == pytest.approx(half)
+
+
 def test_perfect_predictions_leave_only_the_spread_of_the_sections():
     true = 2 * PREDICTED + 1
     a = Sample(A.predicted, None, PREDICTED, true)
@@ -129,3 +145,17 @@ def test_known_cells_of_one_donor_are_refused():
     one = with_donors(known=np.array(list("xxxxxx")))
     with pytest.raises(ConfigError, match="of one donor"):
         prediction_powered(one, one)
+
+
+def test_intervals_of_skewed_errors_and_few_known_cells_hold_the_truth():
+    random = np.random.default_rng(7)
+    held = 0
+    for _ in range(400):
+        samples = []
+        for mean in (0.0, 1.0):
+            true = mean + random.gamma(2, 1, 300)
+            predicted = 0.5 * true + 0.3 * random.gamma(2, 1, 300)
+            samples.append(Sample(predicted, None, predicted[:8], true[:8]))
+        found = prediction_powered(*samples).difference
+        held += found.low < 1 < found.high
+    assert 0.92 < held / 400 < 0.98

@@ -153,8 +153,9 @@ def _cells(sample: Sample, slope: Slope) -> Side:
     """Where cells are independent; errors and predictions are, by the least squares."""
     errors = sample.known_true - slope.value * sample.known_predicted
     count = len(errors)
-    # The slope took its share of the degrees of freedom.
-    df = (count - 1) * slope.error.df / (slope.error.df + (1 if slope.variance.variance else 0))
+    # As if the slope were fitted in this condition alone (Cochran 1977, ch. 12): it is common
+    # to both only if errors are alike, and false alarms are worse than somewhat wide intervals.
+    df = count - 1 - (slope.variance.variance > 0)
     squares = float(((errors - errors.mean()) ** 2).sum())
     spread = spread_term(sample.predicted)
     terms = [Term(slope.value**2 * spread.variance, spread.df), Term(squares / df / count, df)]

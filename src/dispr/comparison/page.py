@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dispr.comparison.words import number, p_text
+from dispr.comparison.words import bare_p, number
 from dispr.report.page import asset
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
@@ -160,8 +160,4 @@ def _with_interval(row: Mapping[str, Any], key: str) -> str:
 
 
 def _p(value: Any) -> str:
-    return (
-        "–"
-        if value == ""
-        else html.escape(p_text(float(value)).removeprefix("p = ").removeprefix("p "))
-    )
+    return "–" if value == "" else html.escape(bare_p(float(value)))

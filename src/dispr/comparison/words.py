@@ -209,7 +209,7 @@ def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
         low, high = row["difference_low"], row["difference_high"]
         values = [_text(row[key]) for key in ("mean_a", "mean_b", "difference")]
         interval = "-" if "" in (low, high) else f"{_text(low)} to {_text(high)}"
-        p = "-" if row["p_holm"] == "" else p_text(row["p_holm"]).removeprefix("p = ")
+        p = "-" if row["p_holm"] == "" else bare_p(row["p_holm"])
         g = "-" if row["hedges_g"] == "" else f"{row['hedges_g']:.2f}"
         name = row["measure"].replace("_", " ")
         lines.append([name, row["unit"], *values, interval, p, g, row["claim"]])
@@ -267,6 +267,11 @@ def p_text(p: float) -> str:
     return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}" if p < 0.995 else "p = 1"
 
 
+def bare_p(p: float) -> str:
+    """Give a p value as text without its name: "0.03", "< 0.0001"."""
+    return p_text(p).removeprefix("p = ").removeprefix("p ")
+
+
 def _counts(first: Answer, labels: Sequence[str], question: Question) -> str:
     parts = []
     for label, sample in zip(labels, (first.a, first.b), strict=True):
@@ -298,8 +303,7 @@ def _p(one: Answer, count: int) -> str:
     text = p_text(one.found.difference.p)
     if count == 1:
         return text
-    adjusted = p_text(one.adjusted).removeprefix("p = ").removeprefix("p ")
-    return f"{text}, {adjusted} after Holm's adjustment for {count} measures"
+    return f"{text}, {bare_p(one.adjusted)} after Holm's adjustment for {count} measures"
 
 
 def _unit(one: Answer) -> str:
