@@ -112,7 +112,7 @@ def test_every_cell_needs_one_row(data):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"classifier": "svm"}, 'forest, boosting or linear, not "svm"'),
+        ({"classifier": "svm"}, 'one of forest, boosting, linear, not "svm"'),
         ({"fill": "mean"}, "fill must be"),
         ({"oversampling": "adasyn"}, "oversampling must be"),
         ({"trees": 0}, "at least one tree"),
