@@ -154,7 +154,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("intervals/fit.py", "found[1] * np.hypot(spread[inside], found[0])", "found[1]"),
     ("intervals/rules.py", 'if side == "lower" else values', "if False else values"),
     ("intervals/rules.py", "np.max(ratios, axis=0), level", "ratios[0], level"),
-    ("intervals/coverage.py", "(blocks != block) & np", "np"),
+    ("intervals/coverage.py", "sizes[blocks != block]", "sizes"),
     ("scores/ensemble.py", "groups[:, None] != groups[None]", "np.ones((len(x), len(x)), bool)"),
     ("scores/ensemble.py", "(1 + 1 / draws) * values", "values"),
     ("prediction/calibrate.py", "if name not in objects:", "if False:"),

@@ -12,7 +12,7 @@ def known(residuals, blocks):
     names = tuple(f"{KINDS[i >= count // 2]}{i:06d}" for i in range(count))
     volumes = tuple(float(i) for i in range(count))
     errors = {5: {"volume": Errors(0.1, 1.0, True, tuple(map(float, residuals)))}}
-    return Known(names, tuple(blocks), {"volume": volumes}, {"volume": volumes}, errors, count)
+    return Known(names, tuple(blocks), {"volume": volumes}, {"volume": volumes}, errors)
 
 
 def test_a_block_is_judged_by_the_others():

@@ -27,7 +27,7 @@ def fit_rule(values, truth, level, log, blocks=None, side="both"):
     count = len(truth)
     blocks = range(count) if blocks is None else blocks
     errors = fit_errors(values, tuple(truth), log, blocks)
-    known = Known(("",) * count, tuple(blocks), {}, {}, {5: {"volume": errors}}, float(count))
+    known = Known(("",) * count, tuple(blocks), {}, {}, {5: {"volume": errors}})
     return intervals_from(known, level, side).rules[5]["volume"]
 
 

@@ -154,13 +154,7 @@ def coverage_table(rows: list[dict[str, Any]]) -> str:
     """Lay out the coverage of groups as text."""
     from tabulate import tabulate
 
-    lines = [
-        [
-            row["measure"],
-            row["group"],
-            row["cells"],
-            f"{row['held']:.1%} ({row['held_low']:.0%} to {row['held_high']:.0%})",
-        ]
-        for row in rows
-    ]
+    from dispr.intervals.coverage import coverage_text
+
+    lines = [[row["measure"], row["group"], row["cells"], coverage_text(row)] for row in rows]
     return str(tabulate(lines, ["interval of", "cells", "number", "coverage"], tablefmt="simple"))

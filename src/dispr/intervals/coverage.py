@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from dispr.cells.classes import parse_name
 from dispr.intervals.known import Known
-from dispr.intervals.quantiles import conformal_rank, exact_bounds, fewest_cells
+from dispr.intervals.quantiles import conformal_quantile, exact_bounds
 
 FEWEST = 5
 """Cells of the smallest group that is listed."""
@@ -36,26 +36,45 @@ def held_out(known: Known, measures: Sequence[str], level: float) -> list[dict[s
         block, or where the others are too few for this level.
     """
     blocks = np.array(known.blocks)
-    errors = known.errors.get(max(known.errors, default=0), {})
     found = []
     for measure in measures:
-        if measure not in errors:
+        if measure not in known.largest:
             continue
-        sizes = np.abs(errors[measure].residuals)
+        sizes = np.abs(known.largest[measure].residuals)
         held = np.full(len(sizes), np.nan)
         for block in np.unique(blocks):
-            others = np.sort(sizes[(blocks != block) & np.isfinite(sizes)])
-            if len(others) >= fewest_cells(level):
+            reach = conformal_quantile(sizes[blocks != block], level)
+            if reach is not None:
                 inside = (blocks == block) & np.isfinite(sizes)
-                held[inside] = sizes[inside] <= others[conformal_rank(len(others), level) - 1]
+                held[inside] = sizes[inside] <= reach
         for group, chosen in _groups(known).items():
             values = held[chosen & np.isfinite(held)]
             if len(values) >= (1 if group == "all" else FEWEST):
-                low, high = exact_bounds(int(values.sum()), len(values))
-                line = {"measure": measure, "group": group, "cells": len(values)}
-                line |= {"held": float(values.mean()), "held_low": low, "held_high": high}
-                found.append(line)
+                found.append({"measure": measure, "group": group, **coverage_of(values)})
     return found
+
+
+def coverage_of(held: Sequence[bool] | np.ndarray) -> dict[str, Any]:
+    """Give the share of cells that are held, and its bounds (`exact_bounds`).
+
+    Parameters
+    ----------
+    held : sequence of bool
+        Whether the true value of each cell is inside; of one cell at least.
+
+    Returns
+    -------
+    dict
+        cells, their number; held, the share; held_low and held_high.
+    """
+    low, high = exact_bounds(int(np.sum(held)), len(held))
+    share = float(np.mean(held))
+    return {"cells": len(held), "held": share, "held_low": low, "held_high": high}
+
+
+def coverage_text(row: Mapping[str, Any]) -> str:
+    """Write what `coverage_of` gave: "90.0% (80% to 96%)"."""
+    return f"{row['held']:.1%} ({row['held_low']:.0%} to {row['held_high']:.0%})"
 
 
 def _groups(known: Known) -> dict[str, np.ndarray]:

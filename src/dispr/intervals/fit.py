@@ -10,7 +10,7 @@ import numpy as np
 
 from dispr.cells.blocks import block_numbers
 from dispr.errors import ConfigError
-from dispr.intervals.known import Errors, Known, effective_of, rounded
+from dispr.intervals.known import Errors, Known, rounded
 from dispr.intervals.quantiles import LEVEL, fewest_cells, refuse_few
 from dispr.intervals.rules import Intervals, intervals_from
 from dispr.morphology.features import SHAPE_FEATURES
@@ -83,8 +83,7 @@ def fit_intervals(cells: Sequence[KnownCell], level: float = LEVEL) -> Intervals
             if np.isfinite(found.residuals).sum() >= fewest_cells(level):
                 errors[size][name] = found
     names = tuple(cell.name for cell in cells)
-    known = Known(names, blocks, values, truth, errors, effective_of(errors, blocks))
-    return intervals_from(known, level)
+    return intervals_from(Known(names, blocks, values, truth, errors), level)
 
 
 def fit_errors(

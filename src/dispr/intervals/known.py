@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,6 @@ class Known:
         each cell, for voxels with an edge of 1.
     errors : mapping of int to mapping of str to Errors
         By size of the ensemble, and by name of the measure.
-    effective : float
-        Number of independent cells that they tell as much as (`effective_number`).
     """
 
     names: tuple[str, ...]
@@ -68,7 +67,19 @@ class Known:
     values: Mapping[str, Column]
     truth: Mapping[str, Column]
     errors: Mapping[int, Mapping[str, Errors]]
-    effective: float
+
+    @cached_property
+    def largest(self) -> Mapping[str, Errors]:
+        """The errors of the largest ensembles; none without any."""
+        return self.errors.get(max(self.errors, default=0), {})
+
+    @cached_property
+    def effective(self) -> float:
+        """Number of independent cells that they tell as much as (`effective_number`)."""
+        if not self.largest:
+            return float(len(self.blocks))
+        sizes = np.abs([found.residuals for found in self.largest.values()]).T
+        return effective_number(sizes, self.blocks)
 
     def pairs(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Give the predicted and the true values of a measure, for voxels with an edge of 1.
@@ -137,18 +148,9 @@ def known_from_dict(content: Any) -> Known:
         }
         if len(blocks) != count or values.keys() != truth.keys():
             raise ValueError
-        return Known(names, blocks, values, truth, errors, effective_of(errors, blocks))
+        return Known(names, blocks, values, truth, errors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError("these are not errors of known cells; calibrate again.") from error
-
-
-def effective_of(errors: Mapping[int, Mapping[str, Errors]], blocks: Sequence[int]) -> float:
-    """Give the number of independent cells by the errors of all measures in whole ensembles."""
-    measures = errors.get(max(errors, default=0), {})
-    if not measures:
-        return float(len(blocks))
-    sizes = np.abs([found.residuals for found in measures.values()]).T
-    return effective_number(sizes, blocks)
 
 
 def rounded(values: Iterable[float]) -> Column:

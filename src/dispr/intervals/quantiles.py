@@ -69,6 +69,27 @@ def conformal_rank(count: int, level: float) -> int:
     )
 
 
+def conformal_quantile(errors: np.ndarray, level: float) -> float | None:
+    """Give the error that an interval of this level must reach to.
+
+    Parameters
+    ----------
+    errors : ndarray
+        (N,): one of each known cell; those that are not finite are left out.
+    level : float
+        Share of new cells that the interval shall hold.
+
+    Returns
+    -------
+    float or None
+        None if too few cells have an error (`fewest_cells`).
+    """
+    ranked = np.sort(errors[np.isfinite(errors)])
+    if len(ranked) < fewest_cells(level):
+        return None
+    return float(ranked[conformal_rank(len(ranked), level) - 1])
+
+
 def least_coverage(rank: int, count: int, effective: float | None = None) -> float:
     """Give the share of new cells that an interval holds at least, with a probability of 95 %.
 

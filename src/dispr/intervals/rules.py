@@ -16,7 +16,7 @@ import numpy as np
 from dispr.arguments import one_of
 from dispr.errors import ConfigError
 from dispr.intervals.known import Errors, Known, known_from_dict
-from dispr.intervals.quantiles import LEVEL, conformal_rank, fewest_cells, refuse_level
+from dispr.intervals.quantiles import LEVEL, conformal_quantile, fewest_cells, refuse_level
 from dispr.morphology.features import Feature
 
 Side = Literal["both", "lower", "upper"]
@@ -297,11 +297,8 @@ def _towards(residuals: Sequence[float], side: Side) -> np.ndarray:
 
 def _scale(errors: np.ndarray, level: float, side: Side) -> float | None:
     """Give the conformal quantile of errors; None if too few cells have one."""
-    ranked = np.sort(errors[np.isfinite(errors)])
-    if len(ranked) < fewest_cells(level):
-        return None
-    scale = float(ranked[conformal_rank(len(ranked), level) - 1])
-    return max(scale, LEAST) if side == "both" else scale
+    scale = conformal_quantile(errors, level)
+    return max(scale, LEAST) if scale is not None and side == "both" else scale
 
 
 def from_dict(values: Any) -> Intervals:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.intervals.quantiles import exact_bounds
+from dispr.intervals.coverage import coverage_of, coverage_text
 from dispr.prediction.files import PredictionFolder
 
 QUANTITIES = ("volume", "boundary")
@@ -91,16 +91,12 @@ def interval_scores(rows: Sequence[Mapping[str, Any]], stated: Stated) -> list[d
                 true = float(cells[name][0][f"true_{quantity}_voxels"])
                 held.append(low <= true <= high)
                 width.append((high - low) / true)
-            least, most = exact_bounds(sum(held), len(held))
             result.append(
                 {
                     "quantity": quantity,
                     "group": group,
                     "level": stated.level,
-                    "cells": len(held),
-                    "held": float(np.mean(held)),
-                    "held_low": least,
-                    "held_high": most,
+                    **coverage_of(held),
                     "width": float(np.mean(width)),
                 }
             )
@@ -109,9 +105,8 @@ def interval_scores(rows: Sequence[Mapping[str, Any]], stated: Stated) -> list[d
 
 def interval_line(row: Mapping[str, Any]) -> list[str]:
     """Lay out a row of `interval_scores` as text, under `INTERVAL_HEADS`."""
-    bounds = f"({row['held_low']:.0%} to {row['held_high']:.0%})"
-    coverage = f"{row['held']:.1%} {bounds}"
-    return [row["quantity"], row["group"], str(row["cells"]), coverage, f"{row['width']:.1%}"]
+    about = [row["quantity"], row["group"], str(row["cells"])]
+    return [*about, coverage_text(row), f"{row['width']:.1%}"]
 
 
 def _groups(
