@@ -67,3 +67,21 @@ def test_conda_recipe():
     assert set(others) == wanted
     scripts = {f"{name} = {target}" for name, target in project["scripts"].items()}
     assert set(recipe["build"]["python"]["entry_points"]) == scripts
+
+
+def test_pages_hold_one_version():
+    """No page holds what git writes where two versions of it disagree."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert len(pages) > 20
+    for page in pages:
+        marks = re.findall(r"^(?:<{7} .*|={7}|>{7} .*)$", page.read_text(encoding="utf-8"), re.M)
+        assert not marks, page
+
+
+def test_readme_lists_every_command_once():
+    from dispr.cli.main import COMMANDS
+
+    rows = re.findall(r"^\| (`dispr .*?) \|", text_of("README.md"), re.M)
+    named = [word for row in rows for word in re.findall(r"`(?:dispr )?(\w+)[^`]*`", row)]
+    assert set(named) == set(COMMANDS)
+    assert {name for name in named if named.count(name) > 1} <= {"data"}

@@ -239,7 +239,7 @@ def test_the_command(study, new, tmp_path):
     line = [str(new), "--apply", str(study), "--features", "2d", "--classifiers", "forest"]
     found = CliRunner().invoke(command, [*line, "-o", str(out), "--jobs", "1", "--sure", "1"])
     assert found.exit_code == 0, found.output
-    assert "12 not sure" in found.output
+    assert found.output.count("12 not sure") == found.output.count("classes.csv: 12 cells") == 1
     assert {row["predicted_class"] for row in table(out)} == {"not sure"}
     for more, sentence in (
         (["-o", str(tmp_path / "folder")], "must be the table to write"),

@@ -239,9 +239,7 @@ def _apply(data: Path, out: Path, options: dict[str, Any]) -> None:
     lines = [f"{count:6} {name}" for name, count in [*told.most_common(), (UNSURE, unsure)]]
     lines.append(f"{out}: {len(rows)} cells, {warned} with a warning.")
     result(
-        "\n".join(
-            [*lines, f"{unsure:6} {UNSURE}", f"{out}: {len(rows)} cells, {warned} with a warning."]
-        ),
+        "\n".join(lines),
         classes=dict(told),
         not_sure=unsure,
         warnings=warned,
