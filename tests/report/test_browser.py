@@ -254,7 +254,8 @@ def test_sort_and_filter(page):
     page.click("#warned")
     assert names(page) == [keratocyte]
     page.fill("#query", "nothing")
-    assert "change the filters" in page.evaluate("document.querySelector('.cards').textContent")
+    cards = page.evaluate("document.querySelector('.cards').textContent")
+    assert "No cell matches the filters" in cards
 
 
 def test_gallery_draws_and_leads_to_cells(page):
@@ -284,7 +285,8 @@ def test_gallery_draws_and_leads_to_cells(page):
 def test_measures_and_scores(page, report):
     page.open(report, CELL)
     told = page.evaluate("document.querySelector('main').textContent")
-    assert "the ellipsoid on the outline of the mask has 102 µm³" in told  # 20,000 voxels
+    # Of 20,000 voxels.
+    assert "ellipsoid fitted to the mask (estimate without a model): 102 µm³" in told
     rows = page.evaluate("[...document.querySelectorAll('tbody tr')].map(r => r.textContent)")
     assert len(rows) == 46
     assert rows[0].startswith("Volume")
@@ -466,10 +468,32 @@ def field_report(tmp_path_factory):
         body = z**2 + v**2 + u**2 < radius**2
         PredictionFolder(out).write(f"f_{label:04d}", body[None], body.astype(float), 0.2)
         row = {"name": f"f_{label:04d}", "label": label, "y_px": cy, "x_px": cx, "frame_px": 64}
-        rows.append({**row, "warning": "" if label == 4 else "Odd."})
+        told = {"predicted_class": "SDE", "class_probability": 0.91, "sde_score": -0.954}
+        told = told if label == 4 else dict.fromkeys(told, "")
+        rows.append({**row, **told, "warning": "" if label == 4 else "Odd."})
     write_csv(out / "cells.csv", rows)
     write_report(out, None, out / "report.html", jobs=1)
     return out / "report.html"
+
+
+def test_predicted_classes(browser, field_report, tmp_path):
+    browser.errors.clear()
+    browser.look()
+    browser.open(field_report)
+    told = "predicted class: SDE (91 %, SDE score -0.95)"
+    cards = browser.evaluate("[...document.querySelectorAll('.card-text')].map(e => e.textContent)")
+    assert [told in text for text in cards] == [True, False]
+    browser.fill("#predicted_class", "SDE")
+    assert names(browser) == ["f_0004"]
+    rows = list(csv.DictReader(saved(browser, tmp_path, "cells as CSV").open(encoding="utf-8")))
+    assert [rows[0][key] for key in ("predicted_class", "sde_score")] == ["SDE", "-0.954"]
+    browser.open(field_report, "#cell=f_0004")
+    browser.wait_for("document.querySelector('.heading') !== null")
+    assert told in browser.evaluate("document.querySelector('.heading').textContent")
+    browser.open(field_report, "#plots")
+    page = browser.evaluate("document.querySelector('main').textContent")
+    assert "Measures by predicted class" in page
+    unharmed(browser)
 
 
 def test_map_of_a_field(browser, field_report):

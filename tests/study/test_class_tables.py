@@ -57,6 +57,8 @@ def test_gains_fold_by_fold():
     (gain,) = tables.gains(RESULTS)
     assert (gain["features"], gain["compared_with"], gain["folds"]) == ("truth", "2d", 2)
     assert gain["macro_f1_gain_mean"] == pytest.approx((1 / 3 + 0) / 2)
+    # Two folds of one repeat: a test part is as large as a training part.
+    assert gain["macro_f1_gain_error"] == pytest.approx(gain["macro_f1_gain_sd"] * 1.5**0.5)
     assert gain["folds_higher"] == 0.5
     assert gain["pooled_macro_f1_gain_mean"] > 0
     assert tables.gains(RESULTS[:2]) == []

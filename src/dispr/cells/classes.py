@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -25,6 +26,17 @@ _CLASS_OF_TYPE = {
 
 TYPES = tuple(_CLASS_OF_TYPE)
 """The twelve published types: the part of a file name before the number."""
+
+
+def class_of_type(name: str) -> str | None:
+    """Give the class of a published type; None for other texts."""
+    return _CLASS_OF_TYPE.get(name)
+
+
+def score_of_type(name: str) -> float:
+    """Give the score of a type of SDE cells, -1 to 1: spherocyte to echinocyte III; else NaN."""
+    return float(name.split("_")[0]) if _CLASS_OF_TYPE.get(name) == "SDE" else math.nan
+
 
 _NUMBERED = re.compile(r"(?P<type>.+?)(?P<number>\d{6})")
 

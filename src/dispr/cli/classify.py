@@ -31,7 +31,7 @@ FEATURES = (
     "single-augmented",
     "cylinder",
     "ellipsoid",
-    "learned",
+    "outline",
 )
 
 
@@ -44,7 +44,8 @@ FEATURES = (
     type=Name,
     default=None,
     help="Output folder of an earlier dispr classify: name the class of each cell of DATA by the "
-    "classifier kept there, which --features and --classifiers choose if there are several.",
+    "classifier kept there, which --features and --classifiers choose if there are several; or "
+    "shipped, for the classifier of red blood cells that comes with DISPR.",
 )
 @click.option(
     "--sure",
@@ -60,8 +61,9 @@ FEATURES = (
     help="Sources of features to compare: 2d (image and mask); and, each added to 2d: truth (the "
     "true shape), predicted (consensus, mean and spread of the predicted shapes), augmented "
     "(truth, plus predicted shapes of training cells of rare classes as additional rows), single "
-    "(one predicted shape), single-augmented, cylinder, ellipsoid, learned "
-    "(what a network trained on simulated cells says of the section).",
+    "(one predicted shape), single-augmented, cylinder, ellipsoid. outline alone replaces 2d: "
+    "measures of the section that do not depend on the exposure, curvature of its outline, "
+    "brightness along it.",
 )
 @click.option(
     "--predictions",
@@ -235,9 +237,12 @@ def _apply(data: Path, out: Path, options: dict[str, Any]) -> None:
         )
     told = Counter(row["predicted_class"] for row in rows)
     unsure = told.pop(UNSURE, 0)
+    known = [row["class"] == row["predicted_class"] for row in rows if row["class"]]
     warned = sum(bool(row["warning"]) for row in rows)
     lines = [f"{count:6} {name}" for name, count in [*told.most_common(), (UNSURE, unsure)]]
     lines.append(f"{out}: {len(rows)} cells, {warned} with a warning.")
+    if known:
+        lines.append(f"{sum(known)} of {len(known)} cells have the class that their name states.")
     result(
         "\n".join(lines),
         classes=dict(told),

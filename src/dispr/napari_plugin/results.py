@@ -15,10 +15,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from dispr.napari_plugin.summary import SHOWN, Row, interval_name, measured, title, unit_in
+from dispr.napari_plugin.summary import (
+    SHOWN,
+    Row,
+    class_in_words,
+    class_order,
+    interval_name,
+    measured,
+    title,
+    unit_in,
+)
 
 _BEFORE = 2
-"""Columns before the measures: label and warning."""
+"""Columns before the measures: label and warning; after them, the class may follow."""
 
 
 class _Item(QTableWidgetItem):
@@ -37,7 +46,7 @@ class _Item(QTableWidgetItem):
 
 
 class ResultTable(QTableWidget):
-    """A row for each cell: label, warning, and a few measures with their intervals.
+    """A row for each cell: label, warning, a few measures with their intervals, predicted class.
 
     Attributes
     ----------
@@ -69,13 +78,20 @@ class ResultTable(QTableWidget):
         self.clear()
         shown = [n for n in SHOWN if any(not math.isnan(measured(r, n).value) for r in rows)]
         unit = unit_in(rows)
-        self.setColumnCount(_BEFORE + len(shown))
-        self.setHorizontalHeaderLabels(["Cell", "!", *(title(name, unit) for name in shown)])
+        after = ["Class"] if any(class_in_words(row) for row in rows) else []
+        self.setColumnCount(_BEFORE + len(shown) + len(after))
+        titles = [title(name, unit) for name in shown]
+        self.setHorizontalHeaderLabels(["Cell", "!", *titles, *after])
         self.horizontalHeaderItem(1).setToolTip("Whether the cell has a warning")
         for k in range(len(shown)):
             self.horizontalHeaderItem(_BEFORE + k).setToolTip(
                 f"Value of the consensus shape; in (), the {interval_name(rows)}; in [], the range "
                 "of the samples, if the model was not calibrated or the cell has a warning"
+            )
+        if after:
+            self.horizontalHeaderItem(_BEFORE + len(shown)).setToolTip(
+                "Class predicted from the section, with its probability; of SDE cells also the "
+                "score from -1 (spherocyte) over 0 (discocyte) to 1 (echinocyte)"
             )
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):
@@ -87,6 +103,8 @@ class ResultTable(QTableWidget):
             for name in shown:
                 found = measured(row, name)
                 items.append(_Item(str(found), found.value))
+            if after:
+                items.append(_Item(class_in_words(row), class_order(row)))
             for k, item in enumerate(items):
                 item.setData(Qt.ItemDataRole.UserRole, int(row["label"]))
                 item.setToolTip(warning)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dispr.cells.classes import CLASSES
 from dispr.morphology.features import SHAPE_FEATURES, Unit
+from dispr.recognition.red_cells import COLUMNS
 
 Row = Mapping[str, Any]
 
@@ -76,6 +78,26 @@ def interval_name(rows: Sequence[Row]) -> str:
     return f"{100 * levels.pop():.4g} % interval" if len(levels) == 1 else "calibrated interval"
 
 
+def class_in_words(row: Row) -> str:
+    """Give the predicted class of a cell with its probability, and its score; empty without."""
+    name = str(row.get("predicted_class") or "")
+    if not name:
+        return ""
+    score = _number(row.get("sde_score"))
+    told = "" if math.isnan(score) else f", {score:.2f}"
+    return f"{name.replace('_', ' ')} ({_number(row['class_probability']):.0%}{told})"
+
+
+def class_order(row: Row) -> float:
+    """Give a number to sort cells by class with, in the order of `CLASSES`; SDE by their score."""
+    name = str(row.get("predicted_class") or "")
+    if not name:
+        return math.nan
+    place = CLASSES.index(name) if name in CLASSES else len(CLASSES)
+    score = _number(row.get("sde_score"))
+    return 4 * place + (0 if math.isnan(score) else score)
+
+
 def unit_in(rows: Sequence[Row]) -> Unit:
     """Give the unit of lengths of a table: um, or pixels of the field."""
     return "px" if any("voxel_px" in row for row in rows) else "um"
@@ -88,7 +110,8 @@ def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
     -------
     dict of str to list
         `index`, the label; the measures of `SHOWN` and the ends of their intervals (low, high) or,
-        where there are none, of the range of the samples (min, max), else NaN; `warning`.
+        where there are none, of the range of the samples (min, max), else NaN; `predicted_class`,
+        `class_probability` and `sde_score` where there are any; `warning`.
     """
     columns: dict[str, list[Any]] = {"index": [int(row["label"]) for row in rows]}
     for name in SHOWN:
@@ -103,6 +126,10 @@ def summary_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
             ("max", [math.nan if one.fitted else one.high for one in found]),
         ):
             columns[_FEATURES[name].column(unit_in(rows), statistic)] = values
+    if any(class_in_words(row) for row in rows):
+        columns["predicted_class"] = [str(row.get("predicted_class") or "") for row in rows]
+        for name in COLUMNS[1:]:
+            columns[name] = [_number(row.get(name)) for row in rows]
     columns["warning"] = [str(row.get("warning") or "") for row in rows]
     return columns
 

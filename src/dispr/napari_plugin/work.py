@@ -163,16 +163,21 @@ def run(
     looks = _looks(chosen, cells, crops)
     try:
         found = _predictions(chosen, field, crops, job, report, stopped)
-        for cell, mask, prediction in zip(cells, crops[1], found, strict=True):
+        for cell, one, mask, prediction in zip(cells, *crops, found, strict=True):
             if prediction.consensus.any():
                 mesh = prediction.mesh()
                 meshes[cell.label] = placed_mesh(mesh, cell.square, depth, field.pixel_size)
             told = (cell.warning, looks[cell.label].get("warning", ""))
             prediction = replace(prediction, warning=joined(*told))
+            recognised = chosen.recognise(one, mask, prediction.warning)
             edge = voxel_edge(cell, field.pixel_size)
             ellipsoid = ellipsoid_volume(mask)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(field.pixel_size))
-            known[cell.label] = {"measures": measures, **looks[cell.label]}
+            known[cell.label] = {
+                "measures": measures,
+                "recognised": recognised,
+                **looks[cell.label],
+            }
             done.append(_place(cell, prediction.probability))
             if report:
                 report(len(done), len(cells))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,8 @@ class SeenCell:
         What a user must know of it; empty if nothing.
     familiarity : float or None
         Share of training cells whose sections are more unusual; None where that is not known.
+    recognised : mapping
+        Columns of its class (`Model.recognise`).
     source : str
         A checksum of its files, and of how it is shown (`CellReader.source`).
     """
@@ -57,6 +60,7 @@ class SeenCell:
     shape: tuple[int, int]
     warning: str
     familiarity: float | None
+    recognised: Mapping[str, Any]
     source: str
 
     @property
@@ -89,6 +93,7 @@ class CellReader:
     ) -> None:
         self.frame, self.pixel_size = frame, pixel_size
         self.remarks = remarks or {}
+        self.model = model
         self.with_class = bool(model.config.num_classes)
         self.reference = familiarity_of(model.about)
 
@@ -129,13 +134,15 @@ class CellReader:
             traits = describe_all([image], [mask])
             familiarity = round(float(self.reference.score_looks(traits)[0]), 3)
             unlike = self.reference.warning_of(traits[0])
+        warning = joined(told, self.remarks.get(file.name, ""), unlike)
         return SeenCell(
             file,
             Section(image, mask, cell_class, size, planes),
             square,
             crop.shape,
-            joined(told, self.remarks.get(file.name, ""), unlike),
+            warning,
             familiarity,
+            self.model.recognise(image, mask, warning),
             source,
         )
 

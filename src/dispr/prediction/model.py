@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
+from dispr.recognition.red_cells import COLUMNS, are_red_cells, recognise
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,8 +212,16 @@ class Model:
             joined(*pair) for pair in zip(framing.warnings, self.unlike(images, masks), strict=True)
         ]
         results = [
-            replace(result, square=square, warning=warning, notes=framing.notes)
-            for result, square, warning in zip(drawn, framing.squares, warnings, strict=True)
+            replace(
+                result,
+                square=square,
+                warning=warning,
+                notes=framing.notes,
+                recognised=self.recognise(one, other, warning),
+            )
+            for result, square, warning, one, other in zip(
+                drawn, framing.squares, warnings, images, masks, strict=True
+            )
         ]
         return results[0] if single else results
 
@@ -361,6 +371,31 @@ class Model:
         if reference is None:
             return [""] * len(images)
         return [reference.warning_of(looks) for looks in describe_all(images, masks)]
+
+    def recognise(self, image: np.ndarray, mask: np.ndarray, warning: str) -> dict[str, Any]:
+        """Name the class of a cell, if this is a model of red blood cells.
+
+        Parameters
+        ----------
+        image, mask : ndarray
+            uint8, (64, 64), as the network sees them.
+        warning : str
+            What a user must know of the cell: with a warning, no class is named.
+
+        Returns
+        -------
+        dict
+            `dispr.recognition.red_cells.COLUMNS`, each empty with a warning; none of a model of
+            other cells.
+        """
+        if not self.names_classes:
+            return {}
+        return dict.fromkeys(COLUMNS, "") if warning else recognise(image, mask)
+
+    @cached_property
+    def names_classes(self) -> bool:
+        """Whether the training cells were red blood cells, so that their classes can be named."""
+        return are_red_cells(self.about.get("training_cells") or ())
 
     def samples_of(self, ensemble: int) -> int:
         """Return the number of shapes in an ensemble of this size: 1 for a deterministic model."""

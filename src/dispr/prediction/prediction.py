@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +47,11 @@ class Prediction:
         How the cell differs from the training cells; empty if it does not.
     notes : tuple of str
         Assumptions about the section, or about all sections of a batch.
+    recognised : mapping
+        Of the shipped model and others of red blood cells: `predicted_class`, one of
+        `dispr.cells.classes.CLASSES` or "not sure"; `class_probability`, 0 to 1, that of the most
+        probable class; `sde_score` of SDE cells, from -1 (spherocyte) over 0 (discocyte) to 1
+        (echinocyte III). Empty texts for a cell with a warning. See docs/classification.md.
     grey : ndarray or None
         float32, (K, Z, Y, X), 0 to 1: the occupancies before thresholding at 0.5. Only from
         `Model.predict_each`, on request.
@@ -59,6 +65,7 @@ class Prediction:
     warning: str = ""
     notes: tuple[str, ...] = ()
     grey: np.ndarray | None = None
+    recognised: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spacing(self) -> Spacing | None:

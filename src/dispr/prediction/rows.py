@@ -10,13 +10,14 @@ from typing import Any
 from dispr.cells.classes import parse_name
 from dispr.familiarity.reference import familiarity_of
 from dispr.intervals.rules import NOWHERE, stated
+from dispr.model.shipped import shipped_weights
 from dispr.morphology.ellipsoid import ellipsoid_volume
 from dispr.morphology.voxels import fragment_share, surface
 from dispr.prediction.inputs import SeenCell
 from dispr.prediction.model import Model
 from dispr.prediction.prediction import COUNTS, Prediction
 
-ROWS = 1
+ROWS = 2
 """Raised when a version writes other rows of the same shapes."""
 
 
@@ -42,6 +43,7 @@ def row_of(
     row: dict[str, Any] = {
         "name": seen.file.name,
         "class": parse_name(seen.file.name).cell_class or "",
+        **seen.recognised,
         **({"group": seen.file.group} if grouped else {}),
         "samples": len(prediction.samples),
         **{key: drawing[key] for key in ("seed", "sampler", "steps")},
@@ -68,7 +70,8 @@ def mark_of_rows(model: Model, *about: Any) -> str:
     intervals = None if model.intervals is None else model.intervals.to_dict()
     reference = familiarity_of(model.about)
     known = None if reference is None else reference.to_dict()
-    content = json.dumps([ROWS, intervals, known, *about], sort_keys=True, default=str)
+    classifier = shipped_weights("classes")[1] if model.names_classes else None
+    content = json.dumps([ROWS, intervals, known, classifier, *about], sort_keys=True, default=str)
     return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from dispr.errors import ConfigError
 
@@ -43,7 +44,9 @@ class Calibration:
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """Set probabilities right, (N, C) to (N, C); the rows add up to 1."""
-        return _softmax(self.slope * _logarithms(probabilities) + np.array(self.shifts))
+        values = self.slope * _logarithms(probabilities) + np.array(self.shifts)
+        found: np.ndarray = softmax(values, axis=1)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Give slope and shifts as JSON values."""
@@ -88,7 +91,7 @@ def fit_calibration(probabilities: np.ndarray, truth: np.ndarray) -> Calibration
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         slope, shifts = np.exp(values[0]), values[1:]
-        found = _softmax(slope * logarithms + shifts)
+        found = softmax(slope * logarithms + shifts, axis=1)
         off = found - told
         gradient = np.concatenate(
             [[slope * (off * logarithms).sum() + values[0]], off.sum(axis=0) + shifts]
@@ -146,9 +149,3 @@ def named(probabilities: np.ndarray, classes: Sequence[str], level: float = SURE
 def _logarithms(probabilities: np.ndarray) -> np.ndarray:
     values: np.ndarray = np.log(np.maximum(probabilities, LEAST))
     return values
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    found = np.exp(values - values.max(axis=1, keepdims=True))
-    share: np.ndarray = found / found.sum(axis=1, keepdims=True)
-    return share

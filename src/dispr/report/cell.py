@@ -87,6 +87,7 @@ def report_cell(source: Source) -> CellReport:
     index = {
         "name": source.name,
         "class": parse_name(source.name).cell_class or "",
+        **source.recognised,
         "group": source.item.group,
         "warning": source.warning,
         "familiarity": source.familiarity,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dispr.cells.folder import CellFiles, find_cells, tiff_files
 from dispr.errors import FileError
@@ -12,10 +13,17 @@ from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import read_record
 from dispr.measurements.inputs import Item, contents, find_items, with_intervals
 from dispr.prediction.files import AGAIN, TABLE, PredictionFolder
+from dispr.recognition.red_cells import COLUMNS
 from dispr.records import read_csv
 
 CROPS, FIELD_TABLE = "cells", "cells.csv"
 """Where the prediction of a field of view has its cells, their table, and all their measures."""
+
+
+def recognised_in(row: Mapping[str, str]) -> dict[str, Any]:
+    """Read the columns of a cell's class in a row of a table, which may lack them."""
+    name, *numbers = COLUMNS
+    return {name: row.get(name) or "", **{other: _number(row.get(other)) for other in numbers}}
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,9 @@ class Source:
         The true shape, where it is known.
     familiarity : float or None
         Share of training cells that are more unusual; see `dispr.familiarity.statistics`.
+    recognised : mapping
+        Columns of its class (`dispr.recognition.red_cells.COLUMNS`): numbers, or None where there
+        are none.
     warning : str
         What is odd about the cell, or about its place in a field of view.
     pixels : float or None
@@ -53,6 +64,7 @@ class Source:
     pixels: float | None = None
     place: tuple[float, float] | None = None
     measured: Mapping[str, str] | None = None
+    recognised: Mapping[str, Any] = field(default_factory=lambda: recognised_in({}))
 
     @property
     def name(self) -> str:
@@ -125,6 +137,7 @@ def _source(
         row.get("warning") or "",
         _number(row.get("voxel_px")),
         None if x is None or y is None else (x, y),
+        recognised=recognised_in(row),
     )
 
 

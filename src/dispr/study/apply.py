@@ -10,18 +10,23 @@ import numpy as np
 
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import CellFiles
+from dispr.cells.framing import joined
 from dispr.cells.read import read_image, read_mask
 from dispr.errors import ConfigError, FileError
 from dispr.familiarity.traits import describe_all
 from dispr.files import write_csv
 from dispr.progress import SILENT, Progress
-from dispr.recognition.calibration import SURE, named
+from dispr.recognition.calibration import SURE
+from dispr.recognition.features import fingerprint
+from dispr.recognition.kept import KeptClassifier, load_kept
+from dispr.recognition.red_cells import red_cell_classifier
 from dispr.study.classify import refuse_without_objects
 from dispr.study.feature_sources import Sources
-from dispr.study.kept import KeptClassifier, load_kept
-from dispr.study.measure_cells import measures_of
 from dispr.study.provenance import drawing_of
 from dispr.study.settings import OF_PREDICTIONS, OF_TRUTH, ClassifySettings
+
+SHIPPED = "shipped"
+"""What stands for the classifier that comes with the package."""
 
 
 def apply_classifier(
@@ -41,13 +46,16 @@ def apply_classifier(
     Parameters
     ----------
     folder : Path
-        What `classify` wrote.
+        What `classify` wrote; "shipped" for the classifier of red blood cells that comes with the
+        package.
     files : sequence of CellFiles
         The cells. Their names need not say a class.
     out : Path
         Table to write (CSV): `name`; `class`, the one that the name says, if any;
         `predicted_class`, the likeliest one, or "not sure" where it is less likely than `sure`;
-        `class_probability`, that of the likeliest class; `p_CLASS`, that of each; `familiarity`,
+        `class_probability`, that of the likeliest class; `sde_score`, of cells named SDE, from -1,
+        spherocyte, over 0, discocyte, to 1, echinocyte III, where the classifier was fitted to
+        types that have a score (logistic regression); `p_CLASS`, that of each; `familiarity`,
         0 to 1 (see `Familiarity.score_inputs`); `warning`.
     source, classifier : str, optional
         Which classifier, where several were kept.
@@ -72,43 +80,51 @@ def apply_classifier(
     """
     if not 0 <= sure <= 1:
         raise ConfigError(f"the probability of a class to be named must be 0 to 1, not {sure}.")
-    kept = load_kept(folder, source, classifier)
-    if kept.measures != measures_of(kept.source, kept.published):
-        raise ConfigError(
-            f"{folder} holds a classifier of features that this version measures otherwise; run "
-            "dispr classify again without --apply."
-        )
+    kept = _classifier(folder, source, classifier)
     _refuse_what_lacks(kept, files, predictions)
     settings = ClassifySettings(features=(kept.source,), published=kept.published)
     sources = Sources(files, settings, jobs=jobs, progress=progress)
     table = sources.rows(kept.source, predictions)
-    likely = kept.probabilities(table)
     place = {name: i for i, name in enumerate(table.names)}
-    order = [place[file.name] for file in files]
-    likely = likely[order]
+    table = table.take([place[file.name] for file in files])
+    likely, scores = kept.told(table.values, table.columns)
     rows = []
     looks = _looks(kept, files)
     names = set(kept.names)
-    for file, told, values, (score, warning) in zip(
-        files, named(likely, kept.classes, sure), likely, looks, strict=True
-    ):
+    for file, values, sde, (familiarity, warning) in zip(files, likely, scores, looks, strict=True):
         if file.name in names:
-            warning = " ".join(
-                filter(None, (warning, "A cell of this name is among the classifier's own."))
-            )
+            warning = joined(warning, "A cell of this name is among the classifier's own.")
         rows.append(
             {
                 "name": file.name,
                 "class": parse_name(file.name).cell_class or "",
-                "predicted_class": told,
-                "class_probability": round(float(values.max()), 4),
+                **kept.row_of(values, sde, sure),
                 **{f"p_{c}": round(float(p), 4) for c, p in zip(kept.classes, values, strict=True)},
-                "familiarity": "" if score is None else score,
+                "familiarity": "" if familiarity is None else familiarity,
                 "warning": warning,
             }
         )
     write_csv(out, rows)
     return rows
+
+
+def _classifier(folder: Path, source: str | None, classifier: str | None) -> KeptClassifier:
+    """Read a classifier; ConfigError if it is of features that are measured otherwise by now."""
+    if str(folder) == SHIPPED:
+        kept = red_cell_classifier()
+        if source not in (None, kept.source) or classifier not in (None, kept.classifier):
+            raise ConfigError(
+                f"the shipped classifier goes by {kept.source} and is {kept.classifier}; omit "
+                "--features and --classifiers."
+            )
+        return kept
+    kept = load_kept(folder, source, classifier)
+    if kept.measures != fingerprint(kept.published):
+        raise ConfigError(
+            f"{folder} holds a classifier of features that this version measures otherwise; run "
+            "dispr classify again without --apply."
+        )
+    return kept
 
 
 def _refuse_what_lacks(

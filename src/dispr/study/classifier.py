@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from dispr.arguments import one_of
+from dispr.cells.classes import score_of_type
 from dispr.errors import ConfigError
+from dispr.recognition.types import sde_score
+from dispr.study.by_types import ByTypes
 from dispr.study.feature_table import FeatureTable
-from dispr.study.fold_data import FoldData, labels_of, training_rows
+from dispr.study.fold_data import FoldData, labels_of, training_rows, types_of
 from dispr.study.oversampling import METHODS, oversample
 from dispr.study.settings import CLASSIFIERS, ClassifySettings
 
@@ -27,8 +30,8 @@ class Recipe:
     Attributes
     ----------
     classifier : "forest", "boosting" or "linear"
-        Random forest, gradient boosting of trees over histograms, or multinomial logistic
-        regression with an L2 penalty (C = 1).
+        Random forest, gradient boosting of trees over histograms, or logistic regression of types
+        (`by_types.ByTypes`).
     trees : int
         Trees of the forest; published: 2000.
     fill : "median" or "zero"
@@ -40,7 +43,8 @@ class Recipe:
     select_trees : int
         Trees of that forest; published: 1000.
     oversampling : "smote", "random" or "none"
-        How rare classes are brought to the size of the largest; published: smote.
+        How rare classes are brought to the size of the largest; published: smote. Logistic
+        regression weights them instead.
     seed : int
         Of all that is drawn.
     """
@@ -88,8 +92,8 @@ def recipe_of(settings: ClassifySettings, classifier: str, features: int) -> Rec
         "oversampling": settings.oversampling,
         "seed": settings.seed,
         **({"trees": settings.trees} if settings.trees else {}),
-        # The penalty does what selection is for.
-        **({"select": 0.0} if classifier == "linear" else {}),
+        # The penalty does what selection is for, and weights what oversampling is for.
+        **({"select": 0.0, "oversampling": "none"} if classifier == "linear" else {}),
     }
     return published_recipe(features, **changes) if settings.published else Recipe(**changes)
 
@@ -129,6 +133,11 @@ class Fitted:
         """The classes that it knows."""
         return tuple(str(name) for name in self.classifier.classes_)
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that it knows; its classes where it knows no types."""
+        return self.classifier.types if isinstance(self.classifier, ByTypes) else self.classes
+
     def prepared(self, values: np.ndarray) -> np.ndarray:
         """Fill, scale and select features, (N, F) to (N, len(chosen))."""
         return _scaled(values, self.fill, self.mean, self.deviation)[:, self.chosen]
@@ -141,6 +150,13 @@ class Fitted:
             )
         found: np.ndarray = self.classifier.predict_proba(self.prepared(rows.values))
         return found
+
+    def sde_scores(self, rows: FeatureTable) -> np.ndarray:
+        """Give the score of each cell, (N,) (`sde_score`); none, (0,), where no type has one."""
+        if not np.isfinite([score_of_type(name) for name in self.types]).any():
+            return np.zeros(0)
+        likely = self.classifier.type_probabilities(self.prepared(rows.values))
+        return sde_score(likely, self.types)
 
     def state(self) -> dict[str, np.ndarray]:
         """Give everything that the training rows decided, by name (see `leaks`)."""
@@ -170,11 +186,11 @@ def fit_fold(data: FoldData, recipe: Recipe) -> Fitted:
             f"fold {data.fold.number} (repeat {data.fold.repeat}) has training cells of only one "
             "class; use fewer folds, smaller blocks (--block), or more cells."
         )
-    return fit_rows(rows, labels, recipe)
+    return fit_rows(rows, types_of(data, rows) if recipe.classifier == "linear" else labels, recipe)
 
 
 def fit_rows(rows: FeatureTable, labels: np.ndarray, recipe: Recipe) -> Fitted:
-    """Fit all steps to training rows and their classes, of which there are two at least."""
+    """Fit all steps to training rows and their classes or types: at least two of these."""
     rng = np.random.default_rng(recipe.seed)
     fill, mean, deviation = _statistics(rows.values, recipe.fill)
     scaled = _scaled(rows.values, fill, mean, deviation)
@@ -241,9 +257,7 @@ def _classifier(recipe: Recipe) -> Any:
     if recipe.classifier == "forest":
         return _forest(recipe.trees, recipe.seed)
     if recipe.classifier == "linear":
-        from sklearn.linear_model import LogisticRegression
-
-        return LogisticRegression(max_iter=2000)
+        return ByTypes()
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     # A fixed number of rounds: stopping early would need cells set aside, and oversampled rows

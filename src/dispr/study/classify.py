@@ -165,6 +165,7 @@ def _remarks(settings: ClassifySettings, split: Split, file: Path | None) -> lis
     return [
         f"dispr {__version__}: {len(split.names)} cells of {len(classes_of(split.names))} classes, "
         f"{split.count} folds, repeats: {len(split.folds)}; drawn {drawn}.",
-        f"{measured} features{published}; oversampling {settings.oversampling}; augmented classes: "
-        f"{', '.join(settings.minority)}.",
+        f"{measured} features{published}; oversampling {settings.oversampling}"
+        f"{' (linear: weights instead)' if 'linear' in settings.classifiers else ''}; augmented "
+        f"classes: {', '.join(settings.minority)}.",
     ]

@@ -20,7 +20,7 @@ from dispr.study.folds import Split
 from dispr.study.importances import importances
 from dispr.study.leaks import check_fold, check_rows
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """To be raised whenever the same rows and recipe give other results."""
 
 
@@ -31,7 +31,7 @@ class FoldResult:
     Attributes
     ----------
     source, classifier : str
-        Where the features come from; "forest" or "boosting".
+        Where the features come from; "forest", "boosting" or "linear".
     repeat, fold : int
         Which fold it was.
     names, truth, predicted : tuple of str
@@ -48,6 +48,9 @@ class FoldResult:
         "impurity" or "permutation".
     audited : bool
         Whether the fold was fitted with spoiled test cells too, and came out the same.
+    sde_scores : tuple of float
+        For each test cell its score (`recognition.types.sde_score`); empty where the classifier
+        knows no types with a score.
     """
 
     source: str
@@ -65,6 +68,7 @@ class FoldResult:
     importance: Mapping[str, float]
     importance_kind: str
     audited: bool
+    sde_scores: tuple[float, ...] = ()
 
     @property
     def told(self) -> Told:
@@ -162,6 +166,7 @@ def classify_fold(
         importances(fitted, data, importance),
         importance,
         audit,
+        tuple(round(float(score), 4) for score in fitted.sde_scores(test)),
     )
 
 
@@ -183,7 +188,7 @@ def _read(path: Path, key: str, progress: Progress) -> FoldResult | None:
         if record.pop("key") != key:
             return None
         record["probabilities"] = tuple(tuple(row) for row in record["probabilities"])
-        for name in ("names", "truth", "predicted", "classes"):
+        for name in ("names", "truth", "predicted", "classes", "sde_scores"):
             record[name] = tuple(record[name])
         return FoldResult(**record)
     except FileError as error:

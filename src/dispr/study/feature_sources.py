@@ -1,7 +1,7 @@
 """What is known of a cell: the sources of features that are compared.
 
-Every source but the first puts features of a 3D shape beside those of image and mask, as the
-published experiments do:
+Every source but `2d` and `outline` puts features of a 3D shape beside those of image and mask, as
+the published experiments do:
 
 ========================  ==================================  =====================================
 source                    a cell's row, training and test     extra training rows
@@ -16,8 +16,9 @@ source                    a cell's row, training and test     extra training row
 `single`                  2d + one predicted shape            none
 `single-augmented`        2d + one predicted shape            2d + each further predicted shape of
                                                               the minority classes' training cells
-`learned`                 2d + a network's description of     none
-                          image and mask
+`outline`                 image relative to its mean in the   none
+                          mask, mask, curvature of its
+                          outline, light along it
 `cylinder`, `ellipsoid`   2d + the mask extruded, or turned   none
                           into a body
 ========================  ==================================  =====================================
@@ -48,7 +49,7 @@ from dispr.study.fold_data import FoldData
 from dispr.study.folds import Fold, class_of
 from dispr.study.measure_cells import (
     CONSENSUS,
-    LEARNED,
+    OUTLINE,
     SAMPLES,
     SECTION,
     TRUTH,
@@ -149,10 +150,12 @@ class Sources:
             As for `data`.
         """
         one_of(source, SOURCES, "features")
+        if source == OUTLINE:
+            return self._table(OUTLINE)
         section = self.section
         if source == "2d":
             return section
-        if source in GEOMETRIC or source == LEARNED:
+        if source in GEOMETRIC:
             return self._table(source).beside(section)
         if source in OF_TRUTH:
             return self.truth.beside(section)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dispr.cells.classes import parse_name
 from dispr.errors import ConfigError
 from dispr.study.feature_table import FeatureTable
 from dispr.study.folds import Fold, class_of
@@ -29,11 +30,14 @@ class FoldData:
         The classes whose training cells have their extra rows taken.
     labels : mapping of str to str
         Class of each cell.
+    types : mapping of str to str
+        Type of each cell; a class may have several.
     """
 
     fold: Fold
     base: FeatureTable
     labels: Mapping[str, str]
+    types: Mapping[str, str]
     extra: FeatureTable | None = None
     extra_classes: tuple[str, ...] = MINORITY
 
@@ -45,9 +49,11 @@ class FoldData:
         extra: FeatureTable | None = None,
         extra_classes: tuple[str, ...] = MINORITY,
     ) -> FoldData:
-        """Take the classes from the cells' names."""
-        labels = {name: class_of(name) for name in (*fold.train, *fold.test)}
-        return cls(fold, base, labels, extra, extra_classes)
+        """Take classes and types from the cells' names."""
+        names = (*fold.train, *fold.test)
+        labels = {name: class_of(name) for name in names}
+        types = {name: parse_name(name).type for name in names}
+        return cls(fold, base, labels, types, extra, extra_classes)
 
 
 def training_rows(data: FoldData) -> FeatureTable:
@@ -71,6 +77,11 @@ def held_out_rows(data: FoldData) -> FeatureTable:
 def labels_of(data: FoldData, rows: FeatureTable) -> np.ndarray:
     """Give the class of each row, str, (N,)."""
     return np.array([data.labels[name] for name in rows.names])
+
+
+def types_of(data: FoldData, rows: FeatureTable) -> np.ndarray:
+    """Give the type of each row, str, (N,)."""
+    return np.array([data.types[name] for name in rows.names])
 
 
 def _rows_of(data: FoldData, names: tuple[str, ...]) -> FeatureTable:

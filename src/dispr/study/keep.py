@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dispr.cells.classes import parse_name, score_of_type
 from dispr.cells.read import read_image, read_mask
 from dispr.familiarity.statistics import FEWEST, Familiarity, fit_familiarity
 from dispr.files import write_csv
@@ -18,20 +19,24 @@ from dispr.recognition.calibration import (
     cross_fitted,
     fit_calibration,
 )
+from dispr.recognition.features import fingerprint
+from dispr.recognition.kept import KeptClassifier, save_kept
+from dispr.recognition.trees import trees_of
+from dispr.study.by_types import ByTypes
 from dispr.study.class_tables import grouped
 from dispr.study.classifier import fit_fold, recipe_of
 from dispr.study.cross_validation import FoldResult
 from dispr.study.feature_sources import Sources
 from dispr.study.folds import Fold
-from dispr.study.kept import KeptClassifier, save_kept
-from dispr.study.linear import linear_of
-from dispr.study.measure_cells import measures_of
 from dispr.study.provenance import drawing_of
 from dispr.study.settings import OF_PREDICTIONS
-from dispr.study.trees import trees_of
 
 LEVELS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Levels in `levels.csv`, from which a class is named."""
+
+
+LEAST_SCORES = 10
+"""Scores of cells that an error is stated of."""
 
 
 def keep_classifiers(
@@ -86,7 +91,7 @@ def keep_classifiers(
             f"The {classifier} on {source}, fitted to all {len(names)} cells, is kept: it names "
             f"{at['named']:.0%} of test cells (probability of {SURE} and more), "
             f"{at['right']:.0%} of these rightly; calibration error {after:.1%} "
-            f"(uncalibrated {before:.1%})."
+            f"(uncalibrated {before:.1%}).{_of_scores(of)}"
         )
         levels += [{"classifier": classifier, "features": source, **row} for row in rows]
         drawn = drawing_of(sources.predicted_by(fold).folder) if source in OF_PREDICTIONS else {}
@@ -95,18 +100,18 @@ def keep_classifiers(
                 source,
                 classifier,
                 fitted.columns,
-                fitted.classes,
+                fitted.types,
                 fitted.fill,
                 fitted.mean,
                 fitted.deviation,
                 fitted.chosen.astype(np.int64),
-                linear_of(fitted.classifier)
-                if classifier == "linear"
+                fitted.classifier.linear
+                if isinstance(fitted.classifier, ByTypes)
                 else trees_of(fitted.classifier, fitted.trained[:200]),
                 fit_calibration(found, truth),
                 names,
                 sources.settings.published,
-                measures_of(source, sources.settings.published),
+                fingerprint(sources.settings.published),
                 drawn,
                 familiarity,
             )
@@ -161,6 +166,22 @@ def _levels(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]
         share = float(right[named].mean()) if named.any() else float("nan")
         rows.append({"level": level, "named": float(named.mean()), "right": share})
     return rows
+
+
+def _of_scores(results: Sequence[FoldResult]) -> str:
+    """Say how far the scores of SDE cells are off; empty without scores."""
+    pairs = np.array(
+        [
+            (score, score_of_type(parse_name(name).type))
+            for result in results
+            for name, score in zip(result.names, result.sde_scores, strict=bool(result.sde_scores))
+        ]
+    ).reshape(-1, 2)
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if len(pairs) < LEAST_SCORES:
+        return ""
+    off = np.abs(pairs[:, 0] - pairs[:, 1]).mean()
+    return f" The sde_score of SDE cells is off by {off:.2f} on average."
 
 
 def _familiarity(sources: Sources) -> Familiarity | None:

@@ -8,6 +8,7 @@ oversampled row or an extra row that knew the test cells comes out different.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -61,17 +62,22 @@ def spoiled(data: FoldData, seed: int = 0) -> FoldData:
     """Replace all that is known of the test cells by nonsense: features, extra rows, classes."""
     rng = np.random.default_rng(seed)
     test = set(data.fold.test)
-    classes = sorted(set(data.labels.values()))
-    labels = {
-        name: classes[(classes.index(of) + 1) % len(classes)] if name in test else of
-        for name, of in data.labels.items()
-    }
     return dataclasses.replace(
         data,
         base=_spoiled(data.base, test, rng),
         extra=None if data.extra is None else _spoiled(data.extra, test, rng),
-        labels=labels,
+        labels=_dealt_anew(data.labels, test),
+        types=_dealt_anew(data.types, test),
     )
+
+
+def _dealt_anew(labels: Mapping[str, str], test: set[str]) -> dict[str, str]:
+    """Give each test cell the label that comes after its own."""
+    known = sorted(set(labels.values()))
+    return {
+        name: known[(known.index(of) + 1) % len(known)] if name in test else of
+        for name, of in labels.items()
+    }
 
 
 def _spoiled(table: FeatureTable, test: set[str], rng: np.random.Generator) -> FeatureTable:

@@ -15,27 +15,25 @@ from dispr.errors import FileError
 from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
-from dispr.recognition import network
+from dispr.recognition.features import (
+    fingerprint,
+    outline_features,
+    section_features,
+    shape_features,
+)
 from dispr.records import read_json, write_json
 from dispr.scores.baselines import GEOMETRIC
 from dispr.scores.shape import binarise
 from dispr.study.feature_table import FeatureTable, read_table
-from dispr.study.features import fingerprint, section_features, shape_features
 
 SECTION, TRUTH, CONSENSUS, SAMPLES = "section", "truth", "consensus", "samples"
-LEARNED = "learned"
+OUTLINE = "outline"
 
 ANEW = "it will be written again"
 """What becomes of a damaged file of features."""
 
 SAVE_EVERY = 100
 """Cells after which a table that is being made is written."""
-
-
-def measures_of(kind: str, published: bool = False) -> str:
-    """Give a checksum of the measures, and of the network where it describes sections."""
-    learned = network.fingerprint()[:16] if kind == LEARNED else ""
-    return fingerprint(published) + learned
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Task:
     Attributes
     ----------
     kind : str
-        "section", "learned", "truth", "consensus", "samples", or the name of a geometric baseline.
+        "section", "outline", "truth", "consensus", "samples", or the name of a geometric baseline.
     name : str
         The cell.
     paths : tuple of Path
@@ -64,7 +62,7 @@ class Task:
 
     def digest(self) -> str:
         """Give a checksum of what the result depends on; FileError if a file cannot be read."""
-        about = (self.kind, self.published, measures_of(self.kind, self.published))
+        about = (self.kind, self.published, fingerprint(self.published))
         if self.folder is not None:
             return opened(self.folder).shapes.digest(self.name, repr(about))
         return files_digest(self.paths, repr(about))
@@ -81,7 +79,7 @@ def tasks_of(
         If a cell has no true shape, or no predicted ones, or one of these is missing.
     """
     paths: list[tuple[Path, ...]]
-    if kind in (SECTION, LEARNED):
+    if kind in (SECTION, OUTLINE):
         paths = [(file.image, file.mask) for file in files]
     elif kind == TRUTH:
         paths = [(obj_of(file),) for file in files]
@@ -166,9 +164,9 @@ def _measure(task: Task) -> list[dict[str, float]]:
     if task.kind == SECTION:
         image, mask = task.paths
         return [section_features(read_image(image), read_mask(mask), task.published)]
-    if task.kind == LEARNED:
+    if task.kind == OUTLINE:
         image, mask = task.paths
-        return [network.describe_section(read_image(image), read_mask(mask))]
+        return [outline_features(read_image(image), read_mask(mask))]
     # An empty sample is a row without features.
     return [shape_features(b, task.published) if b.any() else {} for b in _bodies(task)]
 

@@ -98,10 +98,11 @@ def markdown(results: Results, remarks: Sequence[str] = ()) -> str:
         "the fold is over the other classes; the pooled macro F1 is over all classes.\n",
     ]
     if gained := gain_table(results):
-        parts += ["## Gain from shapes\n", gained]
+        parts += ["## Gain over other features\n", gained]
         parts += [
-            "\nDifferences in percentage points between sources, per fold, on the same "
-            "test cells.\n"
+            "\nDifferences in percentage points between sources, per fold, on the same test cells; "
+            "the standard error of their mean counts that folds share training cells (corrected "
+            "resampled t-test).\n"
         ]
     parts += ["## F1 by class\n", class_table(results), "", "## Confusion\n"]
     heads = ["true \\ predicted", *tables.present_classes(results)]
@@ -133,13 +134,14 @@ def gain_table(results: Results) -> str:
         [
             *(row[name] for name in ("classifier", "features", "compared_with")),
             _percent(row, "macro_f1_gain", "+.1f"),
+            f"{100 * row['macro_f1_gain_error']:.1f}",
             f"{row['folds_higher']:.0%}",
             _percent(row, "pooled_macro_f1_gain", "+.1f"),
         ]
         for row in tables.gains(results)
     ]
-    heads = ["classifier", "features", "over", "macro F1, folds", "folds higher"]
-    return table([*heads, "macro F1, pooled"], lines) if lines else ""
+    heads = ["classifier", "features", "over", "macro F1, folds", "standard error"]
+    return table([*heads, "folds higher", "macro F1, pooled"], lines) if lines else ""
 
 
 def class_table(results: Results) -> str:
@@ -263,7 +265,7 @@ def _scheme(out: Path, plan: Plan, result: SchemeResult, files: Sequence[CellFil
         return parts
     parts += ["### Classification\n", score_table(result.results), f"\n{PUBLISHED}\n"]
     if gained := gain_table(result.results):
-        parts += ["Gain from shapes, in percentage points:\n", f"{gained}\n"]
+        parts += ["Gain over other features, in percentage points:\n", f"{gained}\n"]
     place = f"{name}/classification"
     return [
         *parts,

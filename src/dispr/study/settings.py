@@ -20,11 +20,11 @@ AUGMENTED = ("augmented", "single-augmented")
 OF_TRUTH = ("truth", "augmented")
 """Sources of features whose rows hold features of the true shapes."""
 
-SOURCES = ("2d", "truth", *OF_PREDICTIONS, "cylinder", "ellipsoid", "learned")
+SOURCES = ("2d", "truth", *OF_PREDICTIONS, "cylinder", "ellipsoid", "outline")
 """All sources of features, see `feature_sources`."""
 
 COMPARED_WITH = {
-    "learned": "2d",
+    "outline": "2d",
     "truth": "2d",
     "predicted": "2d",
     "augmented": "truth",

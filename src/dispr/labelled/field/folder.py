@@ -42,6 +42,7 @@ from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
+from dispr.recognition.red_cells import COLUMNS
 from dispr.records import begin, read_csv, taken_up
 from dispr.spool import Spool
 
@@ -204,6 +205,7 @@ def predict_field_files(
             or _volumes(row, voxel_edge(cell, field.pixel_size), unit),
             "familiarity": row.get("familiarity", ""),
             "warning": row.get("warning", ""),
+            "recognised": {name: row[name] for name in COLUMNS if name in row},
         }
     rows = written_rows(field_rows(field.cells, field.pixel_size, found, overlaps))
     if files.group:

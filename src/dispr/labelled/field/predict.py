@@ -84,7 +84,11 @@ class FieldPrediction:
         for cell, prediction, ellipsoid in shapes:
             edge = voxel_edge(cell, self.pixel_size)
             measures = shape_columns(prediction, edge, ellipsoid, unit_of(self.pixel_size))
-            found[cell.label] = {"measures": measures, "warning": prediction.warning}
+            found[cell.label] = {
+                "measures": measures,
+                "warning": prediction.warning,
+                "recognised": prediction.recognised,
+            }
         volume = self._volume()
         for _ in volume.planes():
             pass
@@ -167,8 +171,10 @@ def predict_field(
     return FieldPrediction(
         tuple(cells),
         tuple(
-            replace(prediction, warning=warning)
-            for prediction, warning in zip(predictions, warnings, strict=True)
+            replace(prediction, warning=warning, recognised=chosen.recognise(one, mask, warning))
+            for prediction, warning, one, mask in zip(
+                predictions, warnings, images, masks, strict=True
+            )
         ),
         tuple(cell for cell in field.cells if cell.refused),
         field.pixel_size,

@@ -14,6 +14,7 @@ from dispr.labelled.field.prepare import FieldCell
 from dispr.measurements.columns import short_rows, written
 from dispr.morphology.features import UNITS, Unit
 from dispr.prediction.prediction import Prediction
+from dispr.recognition.red_cells import COLUMNS
 
 Row = dict[str, Any]
 
@@ -63,6 +64,7 @@ def cell_row(
     measures: Mapping[str, Any],
     familiarity: Any = "",
     warning: str = "",
+    recognised: Mapping[str, Any] | None = None,
     overlap: float | None = None,
 ) -> Row:
     """Make the row of one cell.
@@ -77,6 +79,8 @@ def cell_row(
         What its shapes measure, units in the names. Empty for a cell that was not predicted.
     familiarity, warning
         As in `predictions.csv`.
+    recognised : mapping, optional
+        Columns of its class (`Model.recognise`).
     overlap : float, optional
         Share of its voxels that another cell has in the label volume.
     """
@@ -88,6 +92,7 @@ def cell_row(
     if overlap is not None:
         row["overlap"] = "" if math.isnan(overlap) else round(overlap, 4)
     row |= {"familiarity": familiarity, "warning": joined(cell.refused, own, warning)}
+    row |= recognised or {}
     return row | {name: value for name, value in measures.items() if name not in _ELSEWHERE}
 
 
@@ -106,7 +111,7 @@ def field_rows(
     pixel_size : float or None
         As for `cell_row`.
     found : mapping of int to mapping
-        By label: `measures`, `familiarity` and `warning`, as for `cell_row`.
+        By label: `measures`, `familiarity`, `warning` and `recognised`, as for `cell_row`.
     overlaps : mapping of int to float, or None
         By label (`FieldVolume.overlaps`); None where no label volume was made.
     """
@@ -149,7 +154,7 @@ def shape_columns(prediction: Prediction, edge: float, ellipsoid: int, unit: Uni
 
 
 _ELSEWHERE = {
-    *("name", "class", "warning"),
+    *("name", "class", "warning", *COLUMNS),
     *(f"voxel_{axis}_{unit}" for axis in "zyx" for unit in ("um", "px")),
 }
 

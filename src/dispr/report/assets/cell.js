@@ -41,10 +41,11 @@ class CellView {
       el("nav", { class: "steps", "aria-label": "Cells" }, link(before, "‹ Previous", "Previous cell"), el("a", { class: "button", href: "#cells", text: "All cells" }), link(after, "Next ›", "Next cell")));
   }
 
-  /** Class, group, and place in the field of view, as far as they are known. */
+  /** Class, group, predicted class, and place in the field of view, as far as they are known. */
   origin() {
     const { class: name, group, place } = this.entry;
     const words = [name, group].filter(Boolean).map((word) => kindName(word));
+    if (this.entry.predicted_class) words.push(predictedClass(this.entry));
     if (place) words.push(`at x ${number(place[0])}, y ${number(place[1])} px of the field`);
     return words.join(", ");
   }

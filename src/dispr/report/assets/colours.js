@@ -7,14 +7,15 @@ const LIGHT = normalised([-0.45, 0.6, 0.66]); // from the viewer's upper left
 
 const CLASS_COLOURS = ["#3d7fc4", "#d98b12", "#179a76", "#c265a3", "#cf5526", "#7a6fd0", "#7c8794"];
 const kindsOf = (key) => [...new Set(REPORT.cells.map((cell) => cell[key]))].sort();
-const CLASSES = kindsOf("class");
+const CLASSES = kindsOf(CLASS);
 const GROUPS = kindsOf("group");
 
 /** What cells are coloured by: their groups where there are some, else their classes. */
-const KIND = GROUPS.length > 1 ? "group" : "class";
+const KIND = GROUPS.length > 1 ? "group" : CLASS;
+const KIND_NAME = KIND.replace("_", " ");
 const KINDS = KIND === "group" ? GROUPS : CLASSES;
 const kindColour = (name) => CLASS_COLOURS[KINDS.indexOf(name) % CLASS_COLOURS.length];
-const kindName = (name, key = KIND) => (name ? name.replaceAll("_", " ") : `no ${key}`);
+const kindName = (name, key = KIND) => (name ? name.replaceAll("_", " ") : `no ${key.replace("_", " ")}`);
 
 /** The colour of a share from 0 to 1, [r, g, b] of 255. */
 function spreadColour(share) {

@@ -26,6 +26,17 @@ const hasUnit = (feature) => feature.suffixes.um !== feature.suffixes.voxel;
 /** The unit of lengths. */
 const lengthUnit = (cell) => ({ um: "µm", px: "px", voxel: "voxels" })[cell.unit];
 
+/** What tells a cell's class: its name, or where no cell's does, the section. */
+const CLASS = REPORT.cells.some((cell) => cell.class) ? "class" : "predicted_class";
+
+/** The class that the section tells, in words; nothing where none was predicted. */
+function predictedClass(cell) {
+  if (!cell.predicted_class) return "";
+  const share = `${Math.round(100 * cell.class_probability)} %`;
+  const score = cell.sde_score === null ? "" : `, SDE score ${cell.sde_score.toFixed(2)}`;
+  return `predicted class: ${cell.predicted_class.replaceAll("_", " ")} (${share}${score})`;
+}
+
 /** Whether the section is unlike those of the training. */
 const isStrange = (cell) => Boolean(cell.warning) && cell.familiarity !== null && cell.familiarity < REPORT.alarm;
 

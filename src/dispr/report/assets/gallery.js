@@ -6,7 +6,7 @@ const CARDS_AT_ONCE = 48;
 function sortings() {
   const found = {
     name: { label: "Name", of: (cell) => cell.name, down: false },
-    class: { label: "Class", of: (cell) => cell.class, down: false },
+    [CLASS]: { label: CLASS === "class" ? "Class" : "Predicted class", of: (cell) => cell[CLASS], down: false },
     ...(GROUPS.length > 1 ? { group: { label: "Group", of: (cell) => cell.group, down: false } } : {}),
   };
   for (const name of REPORT.main) {
@@ -14,6 +14,9 @@ function sortings() {
   }
   found.uncertainty = { label: "Uncertainty of the volume", of: relativeWidth, down: true };
   found.spread = { label: "Spread of the surface", of: (cell) => cell.spread * (cell.edge ?? 1), down: true };
+  if (REPORT.cells.some((cell) => cell.sde_score !== null)) {
+    found.sde_score = { label: "SDE score", of: (cell) => cell.sde_score, down: false };
+  }
   if (REPORT.cells.some((cell) => cell.familiarity !== null)) {
     found.familiarity = { label: "Familiarity", of: (cell) => cell.familiarity, down: false };
   }
@@ -32,7 +35,7 @@ function relativeWidth(cell) {
 class Gallery {
   constructor() {
     this.sortings = sortings();
-    this.state = { query: "", class: "*", group: "*", warned: false, sort: "name", down: false, most: CARDS_AT_ONCE };
+    this.state = { query: "", [CLASS]: "*", group: "*", warned: false, sort: "name", down: false, most: CARDS_AT_ONCE };
     this.status = el("p", { class: "muted", role: "status" });
     this.list = el("ul", { class: "cards" });
     this.more = el("button", { type: "button", class: "more", on: { click: () => this.change({ most: this.state.most + CARDS_AT_ONCE }) } });
@@ -62,7 +65,7 @@ class Gallery {
     const anyWarning = REPORT.cells.some((cell) => cell.warning);
     return el("form", { class: "toolbar", role: "search", "aria-label": "Sort and filter", on: { submit: (event) => event.preventDefault() } },
       el("label", { for: "query" }, "Find", search),
-      CLASSES.length > 1 ? el("label", { for: "class" }, "Class", chooser("class", "all classes", CLASSES)) : null,
+      CLASSES.length > 1 ? el("label", { for: CLASS }, CLASS === "class" ? "Class" : "Predicted class", chooser(CLASS, "all classes", CLASSES)) : null,
       GROUPS.length > 1 ? el("label", { for: "group" }, "Group", chooser("group", "all groups", GROUPS)) : null,
       el("label", { for: "sort" }, "Sort by", el("span", { class: "joined" }, sort, this.direction)),
       anyWarning ? el("label", { for: "warned", class: "check" }, warned, "Only with warnings") : null,
@@ -90,7 +93,7 @@ class Gallery {
     };
     return REPORT.cells
       .filter((cell) => cell.name.toLowerCase().includes(words))
-      .filter((cell) => wanted(cell, "class") && wanted(cell, "group") && (!warned || cell.warning))
+      .filter((cell) => wanted(cell, CLASS) && wanted(cell, "group") && (!warned || cell.warning))
       .sort(compare);
   }
 
@@ -120,6 +123,7 @@ class Gallery {
           el("strong", { class: "card-name" }, breakable(cell.name)),
           el("span", {}, `${volumeText(cell)} `,
             volume.low === null ? null : el("span", { class: "muted", title: isFitted(cell, "volume") ? levelName(cell) : "range of samples", text: isFitted(cell, "volume") ? `(${interval(volume.low, volume.high)})` : `(samples ${interval(volume.low, volume.high)})` })),
+          cell.predicted_class ? el("span", { class: "muted", text: predictedClass(cell) }) : null,
           cell.group ? el("span", { class: "muted", text: cell.group }) : null,
           cell.iou ? el("span", { class: "muted", text: `IoU ${cell.iou[0].toFixed(2)}` }) : null,
           sorted ? el("span", { class: "muted", text: sorted }) : null)));
@@ -140,7 +144,7 @@ class Gallery {
   /** What the card tells of the measure that it was sorted by, if it does not already. */
   sortedBy(cell) {
     const { sort } = this.state;
-    if (["name", "class", "group", "volume", "iou"].includes(sort)) return null;
+    if (["name", CLASS, "group", "volume", "iou", "sde_score"].includes(sort)) return null;
     const { label, of } = this.sortings[sort];
     const value = of(cell);
     const unit = FEATURES.has(sort) ? unitOf(FEATURES.get(sort), cell) : "";

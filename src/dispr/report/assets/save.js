@@ -136,7 +136,7 @@ function cellRows(cells) {
   const add = (name, of) => columns.push([name, of]);
   add("name", (cell) => cell.name);
   if (REPORT.cells.some((cell) => cell.group)) add("group", (cell) => cell.group);
-  for (const key of ["class", "samples", "calibrated", "level", "warning", "familiarity"]) add(key, (cell) => cell[key]);
+  for (const key of ["class", "predicted_class", "class_probability", "sde_score", "samples", "calibrated", "level", "warning", "familiarity"]) add(key, (cell) => cell[key]);
   if (cells.some((cell) => cell.iou)) add("iou", (cell) => cell.iou && cell.iou[0]);
   for (const unit of new Set(cells.map((cell) => cell.unit))) {
     for (const name of REPORT.main) {

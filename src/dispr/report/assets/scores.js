@@ -85,7 +85,7 @@ function agreement() {
 
 /** A measure of the cells of each group or class. */
 function byKind() {
-  return measureChart(`Measures by ${KIND}`, [{ label: "Measure", value: "volume" }], (name) => {
+  return measureChart(`Measures by ${KIND_NAME}`, [{ label: "Measure", value: "volume" }], (name) => {
     const points = REPORT.cells.filter((cell) => mainMeasure(cell, name).value !== null)
       .map((cell) => ({ value: mainMeasure(cell, name).value, name: cell.name, group: cell[KIND], href: addressOf(cell) }));
     const rows = KINDS.map((kind) => {
@@ -94,8 +94,8 @@ function byKind() {
       return [kindName(kind), values.length, values.length ? number(mean) : "–", values.length ? number(medianOf(values)) : "–"];
     });
     return [
-      strip({ points, label: labelOf(name), title: `${labelOf(name)} by ${KIND}` }),
-      plainTable(`${labelOf(name)} by ${KIND}`, [KIND === "group" ? "Group" : "Class", "Cells", "Mean", "Median"], rows),
+      strip({ points, label: labelOf(name), title: `${labelOf(name)} by ${KIND_NAME}` }),
+      plainTable(`${labelOf(name)} by ${KIND_NAME}`, [KIND_NAME.replace(/^./, (letter) => letter.toUpperCase()), "Cells", "Mean", "Median"], rows),
       el("p", { class: "muted small", text: "Dots are cells, lines are means. The plot is not a statistical test of a difference." }),
     ];
   });
@@ -149,7 +149,7 @@ function volumeText(cell) {
 
 function iouStrip() {
   const points = REPORT.cells.filter((cell) => cell.iou).map((cell) => ({ value: cell.iou[0], name: cell.name, group: cell[KIND], href: addressOf(cell) }));
-  return strip({ points, label: "IoU of the consensus", title: `IoU by ${KIND}`, range: [0, 1] });
+  return strip({ points, label: "IoU of the consensus", title: `IoU by ${KIND_NAME}`, range: [0, 1] });
 }
 
 /** A measure with its unit; that of the first cell, as most reports have one. */

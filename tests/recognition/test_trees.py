@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from dispr.errors import ConfigError
-from dispr.study.trees import trees_from, trees_of
+from dispr.recognition.trees import trees_from, trees_of
 
 
 def made_up(classes, n=150):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from dispr.errors import ConfigError, DisprError
 
@@ -52,8 +53,7 @@ class Trees:
         if not len(self.start):
             mean: np.ndarray = sums / len(self.roots)
             return mean
-        raw = np.exp(sums + self.start - (sums + self.start).max(axis=1, keepdims=True))
-        share: np.ndarray = raw / raw.sum(axis=1, keepdims=True)
+        share: np.ndarray = softmax(sums + self.start, axis=1)
         return share
 
     def _sums(self, rows: np.ndarray) -> np.ndarray:

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from dispr.errors import ConfigError
+
+REACH = 3.0
+"""Standard deviations from the mean; what is further off counts as this far."""
+
+
+def within_reach(rows: np.ndarray) -> np.ndarray:
+    """Give scaled features from -`REACH` to `REACH`."""
+    return np.clip(rows, -REACH, REACH)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +36,9 @@ class Linear:
     start: np.ndarray
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        """Give the probability of each class, (N, F) to (N, C)."""
-        raw = rows @ self.weights + self.start
-        raw = np.exp(raw - raw.max(axis=1, keepdims=True))
-        share: np.ndarray = raw / raw.sum(axis=1, keepdims=True)
-        return share
+        """Give the probability of each class for scaled features, (N, F) to (N, C)."""
+        found: np.ndarray = softmax(within_reach(rows) @ self.weights + self.start, axis=1)
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Give the arrays by their names."""

@@ -1,4 +1,4 @@
-"""The features that cells are told apart by: what `dispr.measure` says of a shape and a section."""
+"""The features that cells are told apart by: measures of a shape, a section, and its outline."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dispr.morphology.outline import outline_values
 from dispr.morphology.section import measure_section
 from dispr.morphology.shape import measure
 
@@ -30,6 +31,14 @@ def section_features(
     return _with_prefix("section_", measure_section(image, mask, published=published))
 
 
+def outline_features(image: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Describe a section and its outline, uint8 (Y, X), by `outline_values`.
+
+    The names begin with "outline_"; NaN is what is not defined.
+    """
+    return _with_prefix("outline_", outline_values(image, mask > 127))
+
+
 @functools.cache
 def fingerprint(published: bool = False) -> str:
     """Give a checksum of the measures: what they are called, and what they say of one cell.
@@ -40,7 +49,11 @@ def fingerprint(published: bool = False) -> str:
     body = (z / 18) ** 2 + (y / 24) ** 2 + (x / 16) ** 2 + 0.02 * x < 1
     mask = np.where(body[32], 255, 0).astype(np.uint8)
     image = np.clip(mask * 0.6 + 2 * (y[32] + x[32]) + 40, 0, 255).astype(np.uint8)
-    features = {**shape_features(body, published), **section_features(image, mask, published)}
+    features = {
+        **shape_features(body, published),
+        **section_features(image, mask, published),
+        **outline_features(image, mask),
+    }
     text = "\n".join(f"{name} {value:.6g}" for name, value in features.items())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -15,14 +15,15 @@ from dispr.cells.folder import find_cells
 from dispr.cli.classify import command
 from dispr.errors import ConfigError, FileError
 from dispr.prediction.files import PredictionFolder
+from dispr.recognition import features
+from dispr.recognition.kept import load_kept
 from dispr.records import write_json
 from dispr.simulation.folder import simulate_folder
-from dispr.study import features, measure_cells
+from dispr.study import measure_cells
 from dispr.study.apply import apply_classifier
 from dispr.study.classify import classify
 from dispr.study.fold_data import FoldData
 from dispr.study.folds import Fold, class_of
-from dispr.study.kept import load_kept
 from dispr.study.settings import ClassifySettings
 
 TYPES = ("0.00_discocyte", "B_keratocytes")
@@ -107,7 +108,7 @@ def test_it_says_what_the_classifier_said_of_the_same_rows(cells, study, source,
     assert kept.classes == fitted.classes
     assert np.isnan(rows.values).any()  # missing values are filled as in training
     expected = kept.calibration(fitted.probabilities(rows))
-    np.testing.assert_allclose(kept.probabilities(rows), expected, atol=1e-9)
+    np.testing.assert_allclose(kept.told(rows.values, rows.columns)[0], expected, atol=1e-9)
 
 
 def test_new_cells_get_the_right_class(study, new, tmp_path):
@@ -251,6 +252,20 @@ def test_the_command(study, new, tmp_path):
     assert "only used with --apply" in str(found.exception)
 
 
+def test_the_shipped_classifier(tmp_path):
+    simulate_folder(tmp_path / "cells", 12, seed=8, types=("A_cell_clusters", "0.00_discocyte"))
+    line = [str(tmp_path / "cells"), "--apply", "shipped", "-o", str(tmp_path / "c.csv")]
+    found = CliRunner().invoke(command, [*line, "--jobs", "1"])
+    assert found.exit_code == 0, found.output
+    rows = table(tmp_path / "c.csv")
+    clusters = [row for row in rows if row["class"] == "cell_clusters"]
+    assert sum(row["predicted_class"] == "cell_clusters" for row in clusters) >= len(clusters) - 2
+    right = sum(row["predicted_class"] == row["class"] for row in rows)
+    assert f"{right} of 12 cells have the class that their name states" in found.output
+    with pytest.raises(ConfigError, match="omit --features"):
+        apply_classifier("shipped", find_cells(tmp_path / "cells"), tmp_path / "d.csv", source="2d")
+
+
 def test_how_many_are_named_at_a_level(study):
     rows = [row for row in table(study / "levels.csv") if row["features"] == "2d"]
     assert rows[0]["level"] == "0.0"
@@ -260,10 +275,22 @@ def test_how_many_are_named_at_a_level(study):
     assert "is kept" in (study / "report.md").read_text(encoding="utf-8")
 
 
-def test_what_a_network_says_of_sections_tells_classes_too(cells, new, tmp_path):
-    settings = ClassifySettings(features=("learned",), classifiers=("linear",), folds=2)
-    results = classify(cells, tmp_path, settings, pictures=False, audit="all", jobs=1)
+def test_outlines_tell_classes_and_scores(tmp_path):
+    kinds = ("-1.00_spherocyte", "1.00_echinocyte_III", "B_keratocytes")
+    simulate_folder(tmp_path / "known", 60, seed=1, types=kinds, test_fraction=0)
+    simulate_folder(tmp_path / "new", 15, seed=8, types=kinds, test_fraction=0)
+    cells, new = find_cells(tmp_path / "known"), find_cells(tmp_path / "new")
+    settings = ClassifySettings(features=("outline",), classifiers=("linear",), folds=2)
+    study = tmp_path / "study"
+    results = classify(cells, study, settings, pictures=False, audit="all", jobs=1)
     assert all(result.audited for result in results)
-    rows = apply_classifier(tmp_path, find_cells(new), tmp_path / "c.csv", jobs=1)
-    right = [row["predicted_class"] == class_of(row["name"][5:]) for row in rows]
-    assert sum(right) >= 11
+    assert load_kept(study).types == kinds
+    assert load_kept(study).classes == ("SDE", "keratocytes")
+    assert "sde_score of SDE cells is off by 0." in (study / "report.md").read_text("utf-8")
+    rows = apply_classifier(study, new, tmp_path / "c.csv", jobs=1)
+    assert sum(row["predicted_class"] == row["class"] for row in rows) >= 13
+    for row in rows:
+        if row["predicted_class"] == "SDE" == row["class"]:
+            assert abs(row["sde_score"] - float(row["name"].split("_")[0])) < 0.8
+        elif row["predicted_class"] == "keratocytes":
+            assert row["sde_score"] == ""

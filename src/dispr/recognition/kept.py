@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dispr._version import __version__
+from dispr.cells.classes import score_of_type
 from dispr.errors import ConfigError, FileError
 from dispr.familiarity.statistics import Familiarity, from_dict
 from dispr.files import atomic_path
 from dispr.limits import largest_weights, raise_it
-from dispr.recognition.calibration import Calibration, calibration_from
+from dispr.recognition.calibration import SURE, Calibration, calibration_from, named
+from dispr.recognition.linear import Linear, linear_from
+from dispr.recognition.trees import Trees, trees_from
+from dispr.recognition.types import classes_in, sde_score, summed
 from dispr.records import parse_json, read_json, write_json
-from dispr.study.feature_table import FeatureTable
-from dispr.study.linear import Linear, linear_from
-from dispr.study.trees import Trees, trees_from
 
 FOLDER = "classifiers"
 """Where the classifiers are, in the folder of a classification."""
@@ -28,7 +31,7 @@ FOLDER = "classifiers"
 INDEX = "index.json"
 """The list of them, with their checksums."""
 
-FORMAT = 1
+FORMAT = 2
 
 _STEPS = ("fill", "mean", "deviation", "chosen")
 _AGAIN = "run dispr classify again without --apply"
@@ -45,8 +48,8 @@ class KeptClassifier:
         "linear".
     columns : tuple of str
         The F features that it takes.
-    classes : tuple of str
-        The C classes that it knows.
+    types : tuple of str
+        The T types whose probabilities its trees or weights give; classes where it knows no types.
     fill, mean, deviation : ndarray
         float64, (F,): what stands for a feature that is not defined; what scales it.
     chosen : ndarray
@@ -70,7 +73,7 @@ class KeptClassifier:
     source: str
     classifier: str
     columns: tuple[str, ...]
-    classes: tuple[str, ...]
+    types: tuple[str, ...]
     fill: np.ndarray
     mean: np.ndarray
     deviation: np.ndarray
@@ -88,23 +91,75 @@ class KeptClassifier:
         """What its file is called."""
         return f"{self.source}_{self.classifier}"
 
-    def probabilities(self, rows: FeatureTable) -> np.ndarray:
-        """Give the calibrated probability of each class, (N, C).
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The C classes that it knows, sorted."""
+        return classes_in(self.types)
+
+    def told(self, values: np.ndarray, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Say what cells are.
+
+        Parameters
+        ----------
+        values : ndarray
+            (N, F'), NaN where a feature is not defined.
+        columns : sequence of str
+            (F',): the features, which may be more than the classifier's own.
+
+        Returns
+        -------
+        probabilities : ndarray
+            (N, C), the calibrated probability of each class.
+        scores : ndarray
+            (N,), the score of each cell if it is an SDE cell (`types.sde_score`).
 
         Raises
         ------
         ConfigError
             If a feature is missing.
         """
-        missing = [name for name in self.columns if name not in rows.columns]
+        missing = [name for name in self.columns if name not in columns]
         if missing:
             raise ConfigError(
                 f"the classifier needs the feature {missing[0]}, which these cells lack; {_AGAIN}."
             )
-        values = rows.values[:, [rows.columns.index(name) for name in self.columns]]
+        place = {name: i for i, name in enumerate(columns)}
+        values = values[:, [place[name] for name in self.columns]]
         filled = np.where(np.isfinite(values), values, self.fill)
         scaled = (filled - self.mean) / np.where(self.deviation > 0, self.deviation, 1.0)
-        return self.calibration(self.trees.probabilities(scaled[:, self.chosen]))
+        likely = self.trees.probabilities(scaled[:, self.chosen])
+        scores = sde_score(likely, self.types)
+        return self.calibration(summed(likely, self.types)), scores
+
+    @property
+    def scores_sde(self) -> bool:
+        """Whether it knows types that have a score."""
+        return any(math.isfinite(score_of_type(name)) for name in self.types)
+
+    def row_of(self, likely: np.ndarray, score: float, sure: float = SURE) -> dict[str, Any]:
+        """Give the columns of a cell in tables.
+
+        Parameters
+        ----------
+        likely : ndarray
+            (C,), as `told` gives it.
+        score : float
+            As `told` gives it.
+        sure : float
+            Probability that a class must have to be named, 0 to 1.
+
+        Returns
+        -------
+        dict
+            `predicted_class`, or "not sure"; `class_probability`, that of the likeliest class; and,
+            of a classifier that knows types with a score, `sde_score`: -1 to 1, empty for cells
+            that are not named SDE.
+        """
+        (name,) = named(likely[None], self.classes, sure)
+        row = {"predicted_class": name, "class_probability": round(float(likely.max()), 4)}
+        if self.scores_sde:
+            row["sde_score"] = round(float(score), 3) if name == "SDE" else ""
+        return row
 
 
 def save_kept(out: Path, kept: list[KeptClassifier]) -> None:
@@ -154,7 +209,7 @@ _PLAIN = {
     "source": str,
     "classifier": str,
     "columns": list,
-    "classes": list,
+    "types": list,
     "names": list,
     "published": bool,
     "measures": str,
@@ -201,10 +256,11 @@ def load_kept(
             f"{folder} has {what}; it keeps {of}. Choose one by --features and --classifiers."
         )
     (entry,) = chosen.values()
-    return _read(index.with_name(Path(entry["file"]).name), str(entry["sha256"]))
+    return read_kept(index.with_name(Path(entry["file"]).name), str(entry["sha256"]))
 
 
-def _read(path: Path, sha256: str) -> KeptClassifier:
+def read_kept(path: Path, sha256: str) -> KeptClassifier:
+    """Read a classifier; FileError if it is missing, or another than that of the checksum."""
     from safetensors.numpy import load
 
     try:
@@ -240,7 +296,7 @@ def _made(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> KeptCla
         name: tuple(map(str, about[name])) if kind is list else about[name]
         for name, kind in _PLAIN.items()
     }
-    features, classes = len(plain["columns"]), len(plain["classes"])
+    features, types = len(plain["columns"]), len(plain["types"])
     steps: dict[str, Any] = {name: arrays[name] for name in _STEPS}
     places = steps["chosen"]
     if any(steps[name].shape != (features,) for name in _STEPS[:3]) or places.ndim != 1:
@@ -253,7 +309,7 @@ def _made(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> KeptCla
     return KeptClassifier(
         **plain,
         **steps,
-        trees=(linear_from if "weights" in arrays else trees_from)(arrays, len(places), classes),
-        calibration=calibration_from(about["calibration"], classes),
+        trees=(linear_from if "weights" in arrays else trees_from)(arrays, len(places), types),
+        calibration=calibration_from(about["calibration"], len(classes_in(plain["types"]))),
         familiarity=None if known is None else from_dict(known),
     )

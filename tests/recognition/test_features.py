@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
-from dispr.study import features
-from dispr.study.features import fingerprint, section_features, shape_features
+from dispr.recognition import features
+from dispr.recognition.features import (
+    fingerprint,
+    section_features,
+    shape_features,
+)
 
 BODY = np.zeros((64, 64, 64), bool)
 BODY[20:44, 16:48, 22:42] = True
