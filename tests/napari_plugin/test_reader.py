@@ -89,6 +89,13 @@ def test_field_without_its_image_or_meshes(field_folder, tmp_path):
     assert read(moved)["3D labels: moved"][1]["units"] == ("pixel",) * 3
 
 
+def test_names_that_no_file_can_have(field_folder, tmp_path):
+    from dispr.napari_plugin.read_field import _meshes
+
+    rows = [{"name": "a" * 5000, "label": 1}, {"name": "b", "label": 2}]
+    assert _meshes(field_folder, rows, None) == {}
+
+
 def test_cells(cells_out):
     pytest.importorskip("dask")  # which comes with napari
     names = sorted(path.stem for path in (cells_out / "probability").glob("*.tif"))

@@ -480,7 +480,7 @@ def test_predicted_classes(browser, field_report, tmp_path):
     browser.errors.clear()
     browser.look()
     browser.open(field_report)
-    told = "predicted class: SDE (91 %, SDE score -0.95)"
+    told = "predicted: SDE (91 %), score -0.95"
     cards = browser.evaluate("[...document.querySelectorAll('.card-text')].map(e => e.textContent)")
     assert [told in text for text in cards] == [True, False]
     browser.fill("#predicted_class", "SDE")

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dispr.comparison.words import bare_p, number
-from dispr.report.page import asset
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
-"""The page loads nothing from anywhere and runs no script."""
+from dispr.morphology.labels import label_of
+from dispr.report.page import static_page
 
 STYLE = """
 .answer { font-size: 1.15rem; }
@@ -63,25 +61,9 @@ def comparison_page(
     )
     assumptions = dict.fromkeys(f"{row['method']}: {row['assumption']}" for row in rows)
     listed = "".join(f"<li>{html.escape(text)}</li>" for text in assumptions)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta http-equiv="Content-Security-Policy" content="{POLICY}"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<meta name="color-scheme" content="light dark"/>
-<title>{a} and {b} compared</title>
-<link rel="icon" href="data:,"/>
-<style>
-{asset("style.css")}{STYLE}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the content</a>
-<header class="top">
-<div class="brand"><strong>DISPR</strong> <span>{a} and {b}</span></div>
-</header>
-<main id="main" tabindex="-1">
+    main = f"""<main id="main" tabindex="-1">
 <section class="panel"><h2>The answer</h2><p class="answer">{_short_answer(rows, b)}</p></section>
+{beware}
 <section class="panel"><h2>Differences</h2><div class="scroll" tabindex="0">
 {_table(rows, a, b)}</div>
 <p class="small muted">Differences are {b} minus {a}, with their confidence interval. p (Holm):
@@ -94,26 +76,28 @@ there is no difference. KS: the largest distance between the distributions of pr
 true ones; the bar holds half of the cells, with the median. Circles: means of donors or fields.
 Crosses: true values of cells of known shape. Diamond and line: estimated true mean with its
 confidence interval.</p></section>
-{beware}
 <section class="panel"><h2>For a paper</h2><p>{html.escape(sentence)}</p></section>
 <section class="panel"><h2>Methods and assumptions</h2><ul>{listed}</ul></section>
-</main>
-</body>
-</html>
-"""
+</main>"""
+    heading = f"{a} and {b}"
+    return static_page(f"{heading} compared", heading, STYLE, main)
 
 
 def _short_answer(rows: Sequence[Mapping[str, Any]], b: str) -> str:
     """Say in one sentence what differs."""
     parts = []
     for claim in ("larger", "smaller"):
-        names = [_name(row) for row in rows if row["claim"] == claim]
+        names = [
+            html.escape(label_of(row["measure"], inside=True))
+            for row in rows
+            if row["claim"] == claim
+        ]
         if names:
             parts.append(f"{claim}: {', '.join(names)}")
     if parts:
         return f"The true means differ. In {b} are {'; '.join(parts)}."
     if any(row["claim"] != "no claim" for row in rows):
-        return "No difference is shown."
+        return "No difference is shown. That does not mean that there is none."
     return "The data do not allow a claim about the true shapes."
 
 
@@ -140,7 +124,7 @@ def _table(rows: Sequence[Mapping[str, Any]], a: str, b: str) -> str:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    return html.escape(row["measure"].replace("_", " "))
+    return html.escape(label_of(row["measure"]))
 
 
 def _number(value: Any) -> str:

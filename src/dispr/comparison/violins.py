@@ -9,7 +9,8 @@ import numpy as np
 
 from dispr.comparison.measures import Answer
 from dispr.comparison.sample import Sample
-from dispr.comparison.words import name_of, number
+from dispr.comparison.words import number
+from dispr.morphology.labels import label_of
 
 WIDTH, HEIGHT, COLUMNS = 250, 250, 4
 TOP, BOTTOM, LEFT, HALF = 30, 44, 52, 42
@@ -52,7 +53,7 @@ def violins_svg(answers: Sequence[Answer], labels: Sequence[str]) -> str:
 
 def _panel(one: Answer, labels: Sequence[str]) -> list[str]:
     unit = one.feature.unit(one.unit).replace("-", "")
-    title = name_of(one) + (f" ({unit})" if unit else "")
+    title = label_of(one.feature.name) + (f" ({unit})" if unit else "")
     parts = [f'<text x="{LEFT}" y="16" font-weight="bold" fill="#222222">{escape(title)}</text>']
     shown = [one.a.predicted, one.b.predicted, one.a.known_true, one.b.known_true]
     ends = [[e.low, e.high, e.value] for e in (one.found.a, one.found.b)]

@@ -14,6 +14,7 @@ from dispr.comparison.donors import Donors
 from dispr.comparison.estimates import Estimate
 from dispr.comparison.measures import Answer, Question
 from dispr.comparison.sample import shared
+from dispr.morphology.labels import label_of
 
 FEW_CELLS, FEW_KNOWN, FEW_DONORS = 10, 6, 3
 """Cells, known cells and donors of a condition below which a warning is given."""
@@ -211,7 +212,7 @@ def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
         interval = "-" if "" in (low, high) else f"{_text(low)} to {_text(high)}"
         p = "-" if row["p_holm"] == "" else bare_p(row["p_holm"])
         g = "-" if row["hedges_g"] == "" else f"{row['hedges_g']:.2f}"
-        name = row["measure"].replace("_", " ")
+        name = label_of(row["measure"])
         lines.append([name, row["unit"], *values, interval, p, g, row["claim"]])
     return str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))
 
@@ -234,7 +235,7 @@ def plan_text(rows: Sequence[Mapping[str, Any]]) -> str:
         ]
         for row in first
     ]
-    title = f"{rows[0]['measure'].replace('_', ' ')}{unit}, numbers for each condition:\n\n"
+    title = f"{label_of(str(rows[0]['measure']))}{unit}, numbers for each condition:\n\n"
     return title + str(tabulate(lines, heads, tablefmt="simple", disable_numparse=True))
 
 
@@ -243,8 +244,8 @@ def _text(value: Any) -> str:
 
 
 def name_of(one: Answer) -> str:
-    """Give the name of a measure for people."""
-    return one.feature.name.replace("_", " ")
+    """Give the name of a measure inside a sentence."""
+    return label_of(one.feature.name, inside=True)
 
 
 def number(value: float) -> str:

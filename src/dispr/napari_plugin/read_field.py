@@ -108,7 +108,7 @@ def _meshes(folder: Path, rows: list[dict[str, Any]], size: float | None) -> dic
     found = {}
     for row in rows:
         path = folder / MESHES / f"{row.get('name')}.glb"
-        if not path.is_file():
+        if not os.path.isfile(path):  # also where the name is too long
             continue
         try:
             mesh: Any = trimesh.load(path, force="mesh", process=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -197,7 +198,7 @@ class TiffShapes:
         known = self._numbers.get(name, set()) if not self.stated else set()
         count = max(max(known, default=0) + 1, self.stated)
         for k in range(count):
-            if not self.sample_path(name, k).is_file():
+            if not os.path.isfile(self.sample_path(name, k)):
                 raise FileError(
                     f"{self.sample_path(name, k)} does not exist; predict the cell again."
                 )

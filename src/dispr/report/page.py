@@ -30,6 +30,48 @@ SCRIPTS = (
 """In the order in which they build on each other."""
 
 
+QUIET = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+"""Policy of a page that loads nothing from anywhere and runs no script."""
+
+
+def static_page(title: str, heading: str, style: str, body: str, *, links: str = "") -> str:
+    """Make a page without scripts, in the style of the report.
+
+    Parameters
+    ----------
+    title, heading : str
+        Of the window, and at the top; HTML.
+    style : str
+        CSS that comes after that of the report.
+    body : str
+        The element `main`, with the identifier "main"; HTML.
+    links : str
+        Links for the top, each an element `a`.
+    """
+    navigation = f'<nav aria-label="Parts of the report">{links}</nav>\n' if links else ""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta http-equiv="Content-Security-Policy" content="{QUIET}"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+<title>{title}</title>
+<link rel="icon" href="data:,"/>
+<style>
+{asset("style.css")}{style}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top">
+<div class="brand"><strong>DISPR</strong> <span>{heading}</span></div>
+{navigation}</header>
+{body}
+</body>
+</html>
+"""
+
+
 def page(title: str, report: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]) -> str:
     """Make a page.
 

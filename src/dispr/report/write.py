@@ -15,6 +15,7 @@ from dispr.familiarity.statistics import ALARM
 from dispr.files import atomic_path
 from dispr.measurements.columns import OF_SHAPES
 from dispr.morphology.features import MAIN_SHAPE, SHAPE_FEATURES, UNITS
+from dispr.morphology.labels import label_of
 from dispr.prediction.files import PredictionFolder
 from dispr.processes import try_in_processes
 from dispr.progress import SILENT, Progress
@@ -30,43 +31,6 @@ TITLE = "DISPR report: "
 
 PAGE_BYTES = 4_000_000
 """Most bytes of cells on a page; a browser on a phone still opens it at once."""
-
-
-STATISTICS = {
-    "mean": "mean",
-    "sd": "standard deviation",
-    "q05": "5 % quantile",
-    "q50": "median",
-    "q95": "95 % quantile",
-}
-
-LABELS = {
-    "axis_longest": "Longest axis",
-    "axis_middle": "Middle axis",
-    "axis_shortest": "Shortest axis",
-    "hull_volume": "Volume of the convex hull",
-    **{
-        f"{kind}_curvature_{key}": f"{kind.capitalize()} curvature, {words}"
-        for kind in ("mean", "gaussian")
-        for key, words in STATISTICS.items()
-    },
-    "integral_mean_curvature": "Integral of the mean curvature",
-    "concave_share": "Concave share of the surface",
-    "roughness_humphrey": "Roughness by smoothing of the mesh",
-    "roughness_gauss": "Roughness in voxels",
-    "roughness_gauss_share": "Roughness",
-    "boundary": "Boundary voxels",
-    "thickness_mean": "Mean thickness",
-    **{f"thickness_{key}": f"Thickness, {STATISTICS[key]}" for key in ("sd", "q05")},
-    "thickness_max": "Largest thickness",
-    **{f"extent_{axis}": f"Extent along {axis.upper()}" for axis in "zyx"},
-    "extent_share": "Filled share of the box",
-    "section_area": "Area of the section",
-    "section_share": "Area of the section over that of the projection",
-    "section_position": "Position of the section",
-    "asymmetry_z": "Asymmetry along Z",
-}
-"""What measures are called where their name is not what one would say."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +213,7 @@ def _features() -> list[dict[str, Any]]:
     return [
         {
             "name": feature.name,
-            "label": LABELS.get(feature.name, feature.name.replace("_", " ").capitalize()),
+            "label": label_of(feature.name),
             "units": {unit: _unit(feature.unit(unit)) for unit in OF_SHAPES},
             "suffixes": {unit: UNITS[feature.dimension][unit] for unit in OF_SHAPES},
             "whole": feature.whole,

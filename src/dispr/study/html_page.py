@@ -7,10 +7,7 @@ import html
 from itertools import pairwise
 from pathlib import Path
 
-from dispr.report.page import asset
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
-"""The page loads nothing from anywhere and runs no script."""
+from dispr.report.page import static_page
 
 STYLE = """
 .prose { max-width: 72rem; }
@@ -52,26 +49,5 @@ def page_of(markdown: str, folder: Path) -> str:
     title = html.escape(markdown.splitlines()[0].lstrip("# "))
     # "Folds by runs: neighbouring cells stay together" is "Folds by runs" in the bar at the top.
     links = [f'<a href="#{at}">{html.escape(name.split(":")[0])}</a>' for at, name in parts]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta http-equiv="Content-Security-Policy" content="{POLICY}"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<meta name="color-scheme" content="light dark"/>
-<title>{title}</title>
-<link rel="icon" href="data:,"/>
-<style>
-{asset("style.css")}{STYLE}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the content</a>
-<header class="top">
-<div class="brand"><strong>DISPR</strong> <span>{title}</span></div>
-<nav aria-label="Parts of the report">{"".join(links)}</nav>
-</header>
-<main id="main" class="prose" tabindex="-1">
-{body}</main>
-</body>
-</html>
-"""
+    main = f'<main id="main" class="prose" tabindex="-1">\n{body}</main>'
+    return static_page(title, title, STYLE, main, links="".join(links))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -168,7 +169,7 @@ def lacking_cells(out: Path, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         row["name"]
         for row in rows
         if row["name"]
-        and not all(p.is_file() for p in cell_paths(out, row["split"], row["name"]).values())
+        and not all(map(os.path.isfile, cell_paths(out, row["split"], row["name"]).values()))
     ]
 
 

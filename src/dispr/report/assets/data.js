@@ -33,8 +33,8 @@ const CLASS = REPORT.cells.some((cell) => cell.class) ? "class" : "predicted_cla
 function predictedClass(cell) {
   if (!cell.predicted_class) return "";
   const share = `${Math.round(100 * cell.class_probability)} %`;
-  const score = cell.sde_score === null ? "" : `, SDE score ${cell.sde_score.toFixed(2)}`;
-  return `predicted class: ${cell.predicted_class.replaceAll("_", " ")} (${share}${score})`;
+  const score = cell.sde_score === null ? "" : `, score ${cell.sde_score.toFixed(2)}`;
+  return `predicted: ${cell.predicted_class.replaceAll("_", " ")} (${share})${score}`;
 }
 
 /** Whether the section is unlike those of the training. */
