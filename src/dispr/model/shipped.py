@@ -43,12 +43,8 @@ def shipped_remarks(sha256: str) -> dict[str, Any]:
     dict
         `name` and `frame` as weights state them; empty for other files.
     """
-    try:
-        entries = read_json(INDEX)
-    except FileError:
-        return {}
-    for name, entry in entries.items():
-        if entry.get("sha256") == sha256 and "frame" in entry:
+    for name, entry in _entries(sha256).items():
+        if "frame" in entry:
             return {"name": name, "frame": entry["frame"]}
     return {}
 
@@ -72,11 +68,16 @@ def shipped_intervals(sha256: str) -> dict[str, Any]:
     FileError
         If the package was installed without them.
     """
-    try:
-        entries = read_json(INDEX)
-    except FileError:
-        return {}
-    for entry in entries.values():
-        if entry.get("sha256") == sha256 and "intervals" in entry:
+    for entry in _entries(sha256).values():
+        if "intervals" in entry:
             return {"intervals": read_json(FOLDER / entry["intervals"])}
     return {}
+
+
+def _entries(sha256: str) -> dict[str, Any]:
+    """Give what the index states of a file, by name; nothing of another file."""
+    try:
+        index = read_json(INDEX)
+    except FileError:
+        return {}
+    return {name: entry for name, entry in index.items() if entry.get("sha256") == sha256}
