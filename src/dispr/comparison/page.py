@@ -17,7 +17,7 @@ STYLE = """
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th { color: var(--muted); font-weight: 600; font-size: .85rem; vertical-align: bottom; }
-th:first-child, td:first-child, td:last-child, th:last-child { text-align: left; }
+th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
 tr.shown td:first-child { font-weight: 650; }
 """
 
@@ -97,26 +97,26 @@ def _short_answer(rows: Sequence[Mapping[str, Any]], b: str) -> str:
     if parts:
         return f"The true means differ. In {b} are {'; '.join(parts)}."
     if any(row["claim"] != "no claim" for row in rows):
-        return "No difference is shown. That does not mean that there is none."
+        return "No difference is shown."
     return "The data do not allow a claim about the true shapes."
 
 
 def _table(rows: Sequence[Mapping[str, Any]], a: str, b: str) -> str:
     heads = [
-        *("measure", f"mean of {a}", f"mean of {b}", "difference", "interval", "p", "p (Holm)"),
-        *("Hedges' g", "superiority", "KS", "result"),
+        *("measure", "result", f"mean of {a}", f"mean of {b}", "difference", "interval", "p"),
+        *("p (Holm)", "Hedges' g", "superiority", "KS"),
     ]
     lines = ["<table><thead><tr>", *(f"<th>{head}</th>" for head in heads), "</tr></thead><tbody>"]
     for row in rows:
         unit = f" ({html.escape(row['unit'])})" if row["unit"] else ""
         cells = [
             f"{_name(row)}{unit}",
+            CLAIMS[row["claim"]].format(b=b),
             *(_number(row[key]) for key in ("mean_a", "mean_b", "difference")),
             _between(row, "difference"),
             *(_p(row[key]) for key in ("p", "p_holm")),
             *(_with_interval(row, key) for key in ("hedges_g", "superiority")),
             _number(row["ks_predicted"]),
-            CLAIMS[row["claim"]].format(b=b),
         ]
         shown = ' class="shown"' if row["claim"] in ("larger", "smaller") else ""
         lines.append(f"<tr{shown}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
