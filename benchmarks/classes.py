@@ -2,6 +2,7 @@
 
     dispr classify red_blood_cells/test --apply shipped -o classes.csv
     python benchmarks/classes.py classes.csv
+    python benchmarks/classes.py --simulated 80
 
 The cells must be others than those that it was fitted to, and their names must state their types.
 """
@@ -17,16 +18,21 @@ from sklearn.metrics import confusion_matrix, f1_score
 from dispr.cells.blocks import block_numbers
 from dispr.cells.classes import CLASSES, parse_name, score_of_type
 from dispr.recognition.calibration import UNSURE, calibration_error
-from dispr.recognition.red_cells import red_cell_classifier
+from dispr.recognition.red_cells import recognise, red_cell_classifier
 from dispr.records import read_csv
+from dispr.simulation.cell import simulate
 
 DRAWS = 2000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", type=Path)
+    parser.add_argument("table", type=Path, nargs="?")
+    parser.add_argument("--simulated", type=int, default=0, metavar="N")
     options = parser.parse_args()
+    if options.simulated:
+        of_simulated(options.simulated)
+        return
     rows = read_csv(options.table)
     seen = {row["name"] for row in rows} & set(red_cell_classifier().names)
     if seen:
@@ -58,6 +64,18 @@ def main() -> None:
         f"score of {len(pairs)} SDE cells: off by {off.mean():.3f} on average, correlation "
         f"{np.corrcoef(pairs.T)[0, 1]:.3f}"
     )
+
+
+def of_simulated(count: int) -> None:
+    """Tell how it does on simulated cells, which are unlike those that it was fitted to."""
+    told = [
+        (recognise(cell.image, cell.mask), parse_name(f"{cell.type}000001").cell_class)
+        for cell in simulate(count, seed=11)
+    ]
+    named = [
+        one["predicted_class"] == name for one, name in told if one["predicted_class"] != UNSURE
+    ]
+    print(f"{count} simulated cells: named {len(named)}, rightly {sum(named)}")
 
 
 def macro(truth: np.ndarray, found: np.ndarray) -> float:

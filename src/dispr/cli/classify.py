@@ -50,8 +50,8 @@ FEATURES = (
 @click.option(
     "--sure",
     type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
+    default=None,
+    show_default="0.5, or 0.8 with --apply shipped",
     help="With --apply: least probability of a class to be named; else the cell is 'not sure'.",
 )
 @list_option(

@@ -16,6 +16,13 @@ from dispr.recognition.kept import KeptClassifier, read_kept
 COLUMNS = ("predicted_class", "class_probability", "sde_score")
 """What tables say of the class of a cell (`KeptClassifier.row_of`)."""
 
+SURE = 0.8
+"""Probability that the likeliest class must reach to be named.
+
+Higher than for a classifier of a lab's own cells: of cells unlike the published ones, simulated
+ones for example, fewer are named rightly than the probabilities say.
+"""
+
 MOST_OTHERS = 0.1
 """Share of training cells of other names in a model of red blood cells."""
 
@@ -53,4 +60,4 @@ def recognise(image: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
     classifier = red_cell_classifier()
     features = outline_features(image, mask)
     likely, scores = classifier.told(np.array([[*features.values()]]), list(features))
-    return classifier.row_of(likely[0], float(scores[0]))
+    return classifier.row_of(likely[0], float(scores[0]), SURE)

@@ -16,10 +16,10 @@ from dispr.errors import ConfigError, FileError
 from dispr.familiarity.traits import describe_all
 from dispr.files import write_csv
 from dispr.progress import SILENT, Progress
+from dispr.recognition import red_cells
 from dispr.recognition.calibration import SURE
 from dispr.recognition.features import fingerprint
 from dispr.recognition.kept import KeptClassifier, load_kept
-from dispr.recognition.red_cells import red_cell_classifier
 from dispr.study.classify import refuse_without_objects
 from dispr.study.feature_sources import Sources
 from dispr.study.provenance import drawing_of
@@ -37,7 +37,7 @@ def apply_classifier(
     source: str | None = None,
     classifier: str | None = None,
     predictions: Path | None = None,
-    sure: float = SURE,
+    sure: float | None = None,
     jobs: int | None = None,
     progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
@@ -62,7 +62,8 @@ def apply_classifier(
     predictions : Path, optional
         Predicted shapes of the cells, where the classifier goes by these.
     sure : float
-        Probability that a class must have to be named, 0 to 1.
+        Probability that a class must have to be named, 0 to 1. Default: 0.5, or 0.8 for the
+        shipped classifier.
     jobs, progress
         As for `classify`.
 
@@ -78,6 +79,8 @@ def apply_classifier(
     FileError
         If the classifier or a file is missing, or cannot be read.
     """
+    if sure is None:
+        sure = red_cells.SURE if str(folder) == SHIPPED else SURE
     if not 0 <= sure <= 1:
         raise ConfigError(f"the probability of a class to be named must be 0 to 1, not {sure}.")
     kept = _classifier(folder, source, classifier)
@@ -111,7 +114,7 @@ def apply_classifier(
 def _classifier(folder: Path, source: str | None, classifier: str | None) -> KeptClassifier:
     """Read a classifier; ConfigError if it is of features that are measured otherwise by now."""
     if str(folder) == SHIPPED:
-        kept = red_cell_classifier()
+        kept = red_cells.red_cell_classifier()
         if source not in (None, kept.source) or classifier not in (None, kept.classifier):
             raise ConfigError(
                 f"the shipped classifier goes by {kept.source} and is {kept.classifier}; omit "

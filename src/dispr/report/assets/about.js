@@ -10,7 +10,7 @@ function aboutView() {
     ["Range of samples", "The smallest to the largest value among the samples and their consensus. Shown if the model was not calibrated and for cells with a warning; it has no stated coverage."],
     ["Warning", "The section is more unusual than those of nearly all training cells, so do not trust its shape; or the cell is cut by the border of its field of view. The text of the warning states the reason."],
     ["Familiarity", `Fraction of the training cells whose sections are more unusual than this one. Values below ${REPORT.alarm} give a warning.`],
-    ["Predicted class", "What a classifier says of the section alone, with its calibrated probability; \"not sure\" if no class reaches 50 %. Only for models of red blood cells, and cells without a warning."],
+    ["Predicted class", "What a classifier says of the section alone, with its calibrated probability; \"not sure\" if no class reaches 80 %. Only for models of red blood cells, and cells without a warning. The probability holds for cells imaged as the published ones were; check it on cells that you know."],
     ["SDE score", "From -1 (spherocyte) over 0 (discocyte) to 1 (echinocyte), for cells whose predicted class is SDE."],
     ["IoU", "Intersection over union: the number of voxels that prediction and truth share, divided by the number that either contains. 1 is best."],
     ["Units", "Micrometres (µm) if the pixel size is known; otherwise pixels (px) of the field of view, or voxels for single cells."],
