@@ -345,6 +345,15 @@ BY_HAND: list[tuple[str, str, str]] = [
     ),
     ("measurements/inputs.py", "None if warning else intervals", "intervals"),
     # Classes.
+    # Classes of red blood cells.
+    ("morphology/outline.py", "return found * (np.sign(found.sum()) or 1.0)", "return found"),
+    ("morphology/outline.py", "inwards & ~np.roll(inwards, 1)", "inwards"),
+    ("morphology/outline.py", "image / mean if mean > 0", "image if mean > 0"),
+    ("recognition/types.py", "@ scores[known] / total", "@ scores[known]"),
+    ("recognition/linear.py", "return np.clip(rows, -REACH, REACH)", "return rows"),
+    ("prediction/model.py", 'dict.fromkeys(COLUMNS, "") if warning', "{} if False"),
+    ("recognition/red_cells.py", "float(scores[0]), SURE)", "float(scores[0]), 0.0)"),
+    ("study/class_tables.py", "np.sqrt(1 / len(gained) + 1 / (folds - 1))", "len(gained) ** -0.5"),
     ("study/class_scores.py", "np.where(cells > 0, f1, np.nan)", "f1"),
     ("study/class_scores.py", "known.std(ddof=1)", "known.std()"),
     (
