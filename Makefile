@@ -25,6 +25,7 @@ demo: $(VENV)/installed
 	$(BIN)/dispr evaluate demo/predictions demo/cells --split test -o demo/metrics.csv --no-report
 	$(BIN)/dispr plot demo/predictions demo/cells --split test -o demo/shapes.png
 	$(BIN)/dispr report demo/predictions demo/cells --split test -o demo/report.html
+	@echo "These cells are simulated. The predicted classes are for real cells: see docs/classification.md."
 
 # One thread a process: as many processes as cores run at once.
 test: export OMP_NUM_THREADS = 1

@@ -72,10 +72,10 @@ def of_simulated(count: int) -> None:
         (recognise(cell.image, cell.mask), parse_name(f"{cell.type}000001").cell_class)
         for cell in simulate(count, seed=11)
     ]
-    named = [
-        one["predicted_class"] == name for one, name in told if one["predicted_class"] != UNSURE
-    ]
-    print(f"{count} simulated cells: named {len(named)}, rightly {sum(named)}")
+    for title, of in (("SDE", {"SDE"}), ("other", set(CLASSES) - {"SDE"})):
+        mine = [(one["predicted_class"], name) for one, name in told if name in of]
+        named = [found == name for found, name in mine if found != UNSURE]
+        print(f"{len(mine)} simulated {title} cells: named {len(named)}, rightly {sum(named)}")
 
 
 def macro(truth: np.ndarray, found: np.ndarray) -> float:
