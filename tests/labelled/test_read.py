@@ -3,8 +3,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dispr.errors import ConfigError, FileError
+from dispr.errors import FileError
 from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.selection import Selection
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 COLOURS = np.stack([GREY, GREY + 1000, GREY * 0]).astype(np.uint16)
@@ -31,12 +32,12 @@ def test_channel(tmp_path, axes):
         path = tmp_path / "a.ome.tif"
         options = {"photometric": "rgb"} if last else {}
         tifffile.imwrite(path, array, metadata={"axes": axes}, **options)
-    np.testing.assert_array_equal(read_image(path, 1), GREY + 1000)
-    said = "3 planes, time points or channels" if axes.startswith("?") else "3 channels"
-    with pytest.raises(ConfigError, match=rf"has {said}.*0 to 2"):
+    np.testing.assert_array_equal(read_image(path, Selection(1)), GREY + 1000)
+    said = "3 planes, time points or channels" if axes.startswith("?") else "3 (channels|colours)"
+    with pytest.raises(FileError, match=rf"has {said}.*--channel.*0 to 2"):
         read_image(path)
-    with pytest.raises(ConfigError, match="no channel 3"):
-        read_image(path, 3)
+    with pytest.raises(FileError, match="no channel 3"):
+        read_image(path, Selection(3))
 
 
 def test_grey_saved_in_colours_needs_no_choice(tmp_path):
@@ -47,7 +48,12 @@ def test_grey_saved_in_colours_needs_no_choice(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("axes", "words"), [("ZYX", "3 planes"), ("TYX", "3 times"), ("TCYX", "2 times and 3 channels")]
+    ("axes", "words"),
+    [
+        ("ZYX", "3 planes; choose one with --plane"),
+        ("TYX", "3 times"),
+        ("TCYX", "2 times and 3 channels"),
+    ],
 )
 def test_stacks_are_refused(tmp_path, axes, words):
     array = COLOURS if len(axes) == 3 else np.stack([COLOURS] * 2)

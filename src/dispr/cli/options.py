@@ -122,6 +122,27 @@ def device_options(precision: bool = True) -> Decorator:
     return decorate
 
 
+def channel_option(of: str) -> Decorator:
+    """Add `--channel`, by number or name."""
+    return click.option(
+        "--channel",
+        type=Channel(),
+        default=None,
+        help=f"Channel of {of} to use: its number, counted from 0, or its name.",
+    )
+
+
+class Channel(click.ParamType):
+    """A channel of an image: its number, or its name."""
+
+    name = "N|NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn digits into a number."""
+        text = str(value).strip()
+        return int(text) if text.isdecimal() else text
+
+
 class Device(click.ParamType):
     """A device to compute on: auto, cpu, cuda, or cuda with a number."""
 

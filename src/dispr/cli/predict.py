@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dispr.cli.options import (
+    channel_option,
     device_options,
     groups_option,
     level_option,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from dispr.shards import Shard
 
 OF_CELLS = ("split", "save_grey", "store", "shard", "dask")
-OF_FIELDS = ("channel", "volume", "meshes", "measures")
+OF_FIELDS = ("channel", "plane", "time", "volume", "meshes", "measures")
 """Options that are for folders of cells alone, and for fields of view alone."""
 
 
@@ -114,8 +115,16 @@ OF_FIELDS = ("channel", "volume", "meshes", "measures")
     default=None,
     help='Pattern with one * that selects the images of a folder, such as "*_membrane.tif".',
 )
+@channel_option("the field")
 @click.option(
-    "--channel", type=int, default=None, help="Channel of the field to use, counted from 0."
+    "--plane",
+    default=None,
+    metavar="N|middle|sharpest|max-projection",
+    help="Plane of a z-stack to use: its number, counted from 0; the middle one; the one with the "
+    "most detail; or the maximum along Z, with a warning for each cell.",
+)
+@click.option(
+    "--time", type=click.IntRange(0), default=None, help="Time point to use, counted from 0."
 )
 @click.option(
     "--volume",

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dispr.cli.options import out_option, shard_option, strict_option, voxel_size_option
+from dispr.cli.options import (
+    channel_option,
+    out_option,
+    shard_option,
+    strict_option,
+    voxel_size_option,
+)
 from dispr.cli.progress import Bars
 from dispr.cli.say import partly, result, warn
 
@@ -28,9 +34,7 @@ if TYPE_CHECKING:
     default=None,
     help='Pattern with one * that selects the stacks of a folder, such as "*_membrane.tif".',
 )
-@click.option(
-    "--channel", type=int, default=None, help="Channel of the stacks to use, counted from 0."
-)
+@channel_option("the stacks")
 @voxel_size_option("Voxel size of the stacks in um. Default: from the file metadata.")
 @click.option(
     "--frame",
@@ -67,7 +71,7 @@ def command(
     out: Path,
     labels: str | None,
     images: str | None,
-    channel: int | None,
+    channel: int | str | None,
     voxel_size: tuple[float, ...] | None,
     frame: str,
     classes: Path | None,

@@ -44,6 +44,8 @@ class Container:
         Of its voxels.
     stored : callable
         Reads the values as they are stored.
+    channels : tuple of str
+        Names of its channels, where the file states them.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class Container:
     imagej: bool
     size: StatedSize
     stored: Callable[[], np.ndarray]
+    channels: tuple[str, ...] = ()
 
     def values(self, use: Use) -> tuple[np.ndarray, str]:
         """Read the values as they are meant, with the letters of their axes.

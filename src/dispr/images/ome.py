@@ -40,6 +40,8 @@ class OmeImage:
         number of its page; None where the XML names no pixels.
     size : StatedSize
         Of its voxels.
+    channels : tuple of str
+        Names of its channels; empty if not all are named.
     """
 
     name: str
@@ -49,6 +51,7 @@ class OmeImage:
     width: int
     planes: tuple[tuple[str, int] | None, ...]
     size: StatedSize
+    channels: tuple[str, ...] = ()
 
     @property
     def files(self) -> set[str]:
@@ -185,7 +188,9 @@ def _image(
     )
     name = element.get("Name") or f"image {number + 1}"
     sizes = (counts[order[0]], counts[order[1]], counts[order[2]])
-    return OmeImage(name, order, sizes, height, width, tuple(planes), size)
+    channels = tuple(e.get("Name") or "" for e in _all(pixels, "Channel"))
+    channels = channels if all(channels) and len(channels) == c else ()
+    return OmeImage(name, order, sizes, height, width, tuple(planes), size, channels)
 
 
 def _file_of(block: ElementTree.Element, file: str, uuid: str) -> str:

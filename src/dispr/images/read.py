@@ -104,6 +104,21 @@ def read_size(path: str | os.PathLike[str]) -> StatedSize:
         return container.size
 
 
+def channel_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read the names of the channels of an image; none where the file does not state them.
+
+    Raises
+    ------
+    FileError
+        As `read_pixels`.
+    """
+    path = existing(path)
+    if path.suffix.lower() not in (*TIFF, *PNG) or is_png(path):
+        return ()
+    with open_tiff(path) as container:
+        return container.channels
+
+
 def existing(path: str | os.PathLike[str]) -> Path:
     """Make sure that a path is that of a file, and that it is as the program wrote it.
 

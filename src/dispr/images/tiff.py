@@ -135,7 +135,7 @@ def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
         read = decoded(path, numbers, page, lambda: np.stack([_plane(one) for one in pages]))
         return read.reshape(shape)
 
-    return Container(path, shape, axes, page, False, image.size, stored)
+    return Container(path, shape, axes, page, False, image.size, stored, image.channels)
 
 
 def _plane(page: Any) -> np.ndarray:

@@ -1,10 +1,16 @@
-"""From an array of several axes to one section or stack: its axes, and which channel."""
+"""From an array of several axes to one section or stack: its channel, plane and time point."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 
-from dispr.errors import ArrayError, ConfigError
+from dispr.errors import ArrayError
+from dispr.labelled.part import Part, whole
+from dispr.labelled.selection import PROJECTION, WORDS, Selection, number_of, plane_of
 
 FIELD, STACK = "YX", "ZYX"
 """The axes of a field and of a stack."""
@@ -17,77 +23,93 @@ CALLED = {"C": "channels", "T": "times"}
 
 _WORDS = {"Z": "planes", "S": "colours", **CALLED}
 
+_OPTIONS = {"Z": "--plane", "T": "--time", "C": "--channel", "S": "--channel"}
+
 _ONE = {
     FIELD: "one section, (Y, X), through the middle of the cells",
     STACK: "a stack of planes, (Z, Y, X)",
 }
 
+Names = Callable[[], Sequence[str]]
+"""Gives the names of the channels of a file, where it states some."""
 
-def one_channel(
-    array: np.ndarray,
+ANY = Selection()
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """A section or stack of an image.
+
+    Attributes
+    ----------
+    array : ndarray
+        (Y, X) or (Z, Y, X).
+    which : Selection
+        What was taken: the number of a plane that was chosen by a word, where there are several.
+    planes : int
+        How many planes a section was chosen from; 1 for an image without.
+    """
+
+    array: np.ndarray
+    which: Selection = ANY
+    planes: int = 1
+
+
+def take(
+    array: Any,
     axes: str = "",
-    channel: int | None = None,
+    which: Selection = ANY,
     name: str = "image",
     wanted: str = FIELD,
-) -> np.ndarray:
-    """Take one channel of an image or stack.
+    names: Names = tuple,
+) -> Taken:
+    """Take one section or stack of an image of several axes.
 
     Parameters
     ----------
-    array : ndarray
-        (Y, X) or (Z, Y, X), or with channels; axes of length 1 do not matter.
+    array : array-like
+        (Y, X) or (Z, Y, X), or with more axes; those of length 1 do not matter. Of an array on the
+        disk only what is taken is read (`dispr.labelled.part`).
     axes : str
         A letter for each axis: Y, X, Z, T, C (channels), S (colours); "?" where it is not known.
         Where there is one axis beside Y and X of a stack, it is that of planes, whatever the file
         calls it: many programs write planes as channels or times.
-    channel : int, optional
-        Which, from 0. Not needed where there is one channel, nor of an image in which all are
+    which : Selection
+        What to take. A channel is not needed where there is one, nor of an image in which all are
         alike, as in a grey picture that was saved in colours. An axis that nobody names is one of
-        channels only where this is given.
+        channels or of planes only where one of these is given.
     name : str
         What errors call the array.
     wanted : "YX" or "ZYX"
         Whether this is to be a section or a stack.
-
-    Returns
-    -------
-    ndarray
-        (Y, X) or (Z, Y, X).
+    names : callable
+        Gives the names of the channels.
 
     Raises
     ------
     ArrayError
-        If there are other axes, or no numbers.
-    ConfigError
-        If the channel must be chosen, or does not exist.
+        If there are no numbers, a choice must be made, or what is chosen does not exist.
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give an image of real numbers.")
-    array, axes = without_ones(array, axes, wanted)
-    axes = axes if channel is not None else with_planes(axes, wanted)
-    if _fits(axes, wanted):
-        if channel not in (None, 0):
-            raise ConfigError(f"{name} has one channel; omit --channel.")
-        return array
-    place = _channel_axis(array.shape, axes, name, wanted)
-    channels = np.moveaxis(array, place, 0)
-    count, named = len(channels), axes[place] != "?"
-    if channel is None:
-        if named and wanted == FIELD and all((channels[0] == one).all() for one in channels[1:]):
-            return channels[0]
-        what = "channels" if named else "planes, time points or channels, and does not state which"
-        told = f"{name} has {count} {what}; select the one that shows the cells with --channel, "
-        told += f"0 to {count - 1}"
-        if wanted == FIELD:
-            told += f"; if they are planes or time points, give {_ONE[FIELD]}, instead"
-        raise ConfigError(f"{told}.")
-    if not 0 <= channel < count:
-        raise ConfigError(f"{name} has no channel {channel}; choose 0 to {count - 1}.")
-    return channels[channel]
+    part = _at_time(whole(array, axes).without_ones(len(wanted)), which.time, name)
+    if wanted == STACK or which.plane is None:
+        return Taken(_of_channel(part, which.channel, name, wanted, wanted, names).read(), which)
+    if len(part.shape) == 2 or not set("Z?") & set(part.axes):
+        if which.plane not in (0, *WORDS):
+            raise ArrayError(f"{name} has one plane; omit --plane.")
+        return take(array, axes, replace(which, plane=None), name, wanted, names)
+    stack = _of_channel(part, which.channel, name, STACK, FIELD, names)
+    section, plane = plane_of(stack, which.plane, name)
+    return Taken(section, replace(which, plane=plane), stack.shape[0])
 
 
 def only_labels(
-    array: np.ndarray, axes: str = "", name: str = "labels", wanted: str = FIELD
+    array: np.ndarray,
+    axes: str = "",
+    name: str = "labels",
+    wanted: str = FIELD,
+    section: Taken | None = None,
 ) -> np.ndarray:
     """Check labels: whole numbers of which 0 is the background.
 
@@ -97,7 +119,10 @@ def only_labels(
         (Y, X) or (Z, Y, X); axes of length 1 do not matter. Floating point is taken where it is
         whole.
     axes, name, wanted : str
-        As for `one_channel`.
+        As for `take`.
+    section : Taken, optional
+        The section of an image of several planes, whose plane is then taken of labels that have
+        as many.
 
     Returns
     -------
@@ -111,22 +136,24 @@ def only_labels(
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; labels must be whole numbers.")
-    array, axes = without_ones(array, axes, wanted)
-    axes = with_planes(axes, wanted)
-    if not _fits(axes, wanted):
-        beyond = _beyond(array.shape, axes, wanted)
+    part = whole(array, axes).without_ones(len(wanted))
+    if section is not None and _fits(with_planes(part.axes, STACK), STACK):
+        part = _same_plane(part, section, name)
+    part = part.renamed(with_planes(part.axes, wanted))
+    if not _fits(part.axes, wanted):
+        beyond = _beyond(part, wanted)
         if beyond:
             beside = "rows and columns" if wanted == FIELD else "planes"
             why = f"{beyond} in addition to its {beside}, but labels have none"
         else:
             count = "two" if wanted == FIELD else "three"
-            why = f"the shape {array.shape}, but labels have {count} axes"
+            why = f"the shape {part.shape}, but labels have {count} axes"
         which = "section that is predicted" if wanted == FIELD else "stack"
         raise ArrayError(
             f"{name} has {why}; save the labels of the {which}, ({', '.join(wanted)}), one whole "
             "number per cell."
         )
-    return whole_numbers(array, name)
+    return whole_numbers(part.read(), name)
 
 
 def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
@@ -159,15 +186,6 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
     return array
 
 
-def without_ones(array: np.ndarray, axes: str, wanted: str = FIELD) -> tuple[np.ndarray, str]:
-    """Drop axes of length 1 where there are more than are wanted, but not rows and columns."""
-    axes = axes if len(axes) == array.ndim else "?" * array.ndim
-    if array.ndim > len(wanted):
-        keep = [k for k, n in enumerate(array.shape) if n > 1 or axes[k] in "YX"]
-        array, axes = array.reshape([array.shape[k] for k in keep]), "".join(axes[k] for k in keep)
-    return array, axes
-
-
 def with_planes(axes: str, wanted: str) -> str:
     """Take the one axis beside Y and X of a stack for that of planes, whatever it is called."""
     called = wanted == STACK and len(axes) == 3 and axes[0] in CALLED
@@ -179,14 +197,87 @@ def _fits(axes: str, wanted: str) -> bool:
     return len(axes) == len(wanted) and all(a in b + "?" for a, b in zip(axes, wanted, strict=True))
 
 
-def _beyond(shape: tuple[int, ...], axes: str, wanted: str) -> str:
-    """Name the axes that are not wanted, as far as they are known."""
-    named = zip(shape, axes, strict=True)
+def _at_time(part: Part, time: int | None, name: str) -> Part:
+    """Hold the axis of time points."""
+    if time is None:
+        return part
+    if "T" not in part.axes:
+        if time:
+            raise ArrayError(f"{name} has one time point; omit --time.")
+        return part
+    axis = part.axes.index("T")
+    if time >= part.shape[axis]:
+        raise ArrayError(f"{name} has no time point {time}; choose 0 to {part.shape[axis] - 1}.")
+    return part.at(axis, time)
+
+
+def _of_channel(
+    part: Part, channel: int | str | None, name: str, wanted: str, asked: str, names: Names
+) -> Part:
+    """Hold the axis of channels; `asked` is what the caller wants of what is wanted here."""
+    part = part if channel is not None else part.renamed(with_planes(part.axes, wanted))
+    if _fits(part.axes, wanted):
+        if isinstance(channel, str):
+            number_of(channel, names(), 1, name)
+        elif channel:
+            raise ArrayError(f"{name} has one channel; omit --channel.")
+        return part
+    axis = _channel_axis(part, channel, name, wanted, asked, names)
+    count, named = part.shape[axis], part.axes[axis] != "?"
+    if channel is not None:
+        return part.at(axis, number_of(channel, names(), count, name))
+    if not named:
+        told = f"{name} has {count} planes, time points or channels, and does not state which; "
+        told += f"select the one that shows the cells with --channel, 0 to {count - 1}"
+        if wanted == FIELD:
+            told += f", or with --plane if they are planes, or give {_ONE[FIELD]}"
+        raise ArrayError(f"{told}.")
+    if wanted == FIELD:
+        first = part.at(axis, 0).read()
+        if all((first == part.at(axis, k).read()).all() for k in range(1, count)):
+            return part.at(axis, 0)
+    raise ArrayError(_to_choose(part, name, wanted, names))
+
+
+def _same_plane(part: Part, section: Taken, name: str) -> Part:
+    """Take of labels in 3D the plane that was taken of their image."""
+    if section.planes == 1 or part.shape[0] != section.planes:
+        return part
+    if section.which.plane == PROJECTION:
+        raise ArrayError(
+            f"{name} has {section.planes} planes, which do not fit a projection; give labels of "
+            "the projection, (Y, X), or choose one plane with --plane."
+        )
+    assert isinstance(section.which.plane, int)
+    return part.at(0, section.which.plane)
+
+
+def _beyond(part: Part, wanted: str) -> str:
+    """Name the other axes than these, as far as they are known."""
+    named = zip(part.shape, part.axes, strict=True)
     return " and ".join(f"{n} {_WORDS[a]}" for n, a in named if a not in wanted + "?")
 
 
-def _channel_axis(shape: tuple[int, ...], axes: str, name: str, wanted: str) -> int:
+def _to_choose(part: Part, name: str, known: str, names: Names) -> str:
+    """Say what must be chosen along all axes but the known ones, and by which options."""
+    choices = []
+    for length, axis in zip(part.shape, part.axes, strict=True):
+        if axis in known:
+            continue
+        values = f"0 to {length - 1}"
+        if axis == "Z":
+            values += f", {', '.join(WORDS[:-1])} or {WORDS[-1]}"
+        elif axis in "CS" and len(stated := names()) == length:
+            values += f", or its name: {', '.join(stated)}"
+        choices.append(f"{_OPTIONS[axis]} ({values})")
+    return f"{name} has {_beyond(part, known)}; choose one with {' and '.join(choices)}."
+
+
+def _channel_axis(
+    part: Part, channel: int | str | None, name: str, wanted: str, asked: str, names: Names
+) -> int:
     """Find the axis of channels beside those that are wanted."""
+    shape, axes = part.shape, part.axes
     rest = [axes[:k] + axes[k + 1 :] for k in range(len(axes))]
     beside = [k for k in range(len(axes)) if _fits(rest[k], wanted)]
     for k in beside:
@@ -197,10 +288,15 @@ def _channel_axis(shape: tuple[int, ...], axes: str, name: str, wanted: str) -> 
     few = [k for k in unnamed if shape[k] <= MOST_CHANNELS]
     if len(few) == 1 or (few and wanted == FIELD):
         return min(few, key=lambda k: shape[k])
-    what, instead = _beyond(shape, axes, wanted), ""
+    if asked == FIELD and "?" not in axes and set("YX") <= set(axes):
+        known = wanted if channel is None else wanted + "CS"
+        raise ArrayError(_to_choose(part, name, known, names))
+    what, instead = _beyond(part, wanted), ""
     if not what:
         what = f"the shape {shape}"
         if "?" in axes:
             what += ", and does not name its axes"
             instead = ", or save it as OME-TIFF, which does"
-    raise ArrayError(f"{name} has {what}; give {_ONE[wanted]}, as a separate file{instead}.")
+            if asked == FIELD and len(shape) == 3:
+                instead = ", choose a plane with --plane if they are planes" + instead
+    raise ArrayError(f"{name} has {what}; give {_ONE[asked]}, as a separate file{instead}.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from dispr.errors import ArrayError
 from dispr.images.given import as_array
-from dispr.labelled.channels import without_ones
+from dispr.labelled.part import whole
 
 
 def as_grey(array: Any, name: str = "image") -> np.ndarray:
@@ -36,7 +36,7 @@ def as_grey(array: Any, name: str = "image") -> np.ndarray:
     ArrayError
         If this is not an image, or has no contrast.
     """
-    grey, _ = without_ones(as_array(array, name, "image"), "")
+    grey = whole(as_array(array, name, "image")).without_ones(2).read()
     if grey.dtype.kind not in "uif" or grey.ndim != 2:
         what = f"the type {grey.dtype}" if grey.ndim == 2 else f"the shape {grey.shape}"
         raise ArrayError(f"{name} has {what}; give one section of grey values, (Y, X).")

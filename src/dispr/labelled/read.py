@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from dispr.errors import FileError, as_file_errors
-from dispr.images.read import existing, read_pixels
+from dispr.images.read import channel_names, existing, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
-from dispr.labelled.channels import FIELD, one_channel, only_labels
+from dispr.labelled.channels import ANY, FIELD, Taken, only_labels, take
+from dispr.labelled.selection import Selection
 from dispr.names import PNG, TIFF
 
 FORMATS = "TIFF, OME-TIFF, PNG or NPY"
 
 
-def read_image(path: Path, channel: int | None = None, wanted: str = FIELD) -> np.ndarray:
-    """Read one channel of a field or stack.
+def read_image(path: Path, which: Selection = ANY, wanted: str = FIELD) -> np.ndarray:
+    """Read one section or stack; see `read_section`."""
+    return read_section(path, which, wanted).array
+
+
+def read_section(path: Path, which: Selection = ANY, wanted: str = FIELD) -> Taken:
+    """Read one section or stack, and say which it is of several.
 
     Parameters
     ----------
     path : Path
         TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose that holds its image.
-    channel : int, optional
-        Which channel, from 0, of an image that has several.
+    which : Selection
+        Which, of an image that has several channels, planes or time points.
     wanted : "YX" or "ZYX"
         Whether this is to be a section or a stack.
 
     Returns
     -------
-    ndarray
-        (Y, X) or (Z, Y, X), finite real numbers, in the values of the file.
+    Taken
+        With an array (Y, X) or (Z, Y, X), finite real numbers, in the values of the file.
 
     Raises
     ------
     FileError
-        If the file cannot be read, or does not hold one section or stack.
-    ConfigError
-        If there is no such channel, or a choice must be made.
+        If the file cannot be read, or does not hold one section or stack; if a choice must be
+        made, or what is chosen does not exist.
     """
     array, axes = read_array(path, "img")
     with as_file_errors():
-        image = one_channel(array, axes, channel, str(path), wanted)
-    if image.dtype.kind == "b":
+        taken = take(array, axes, which, str(path), wanted, functools.partial(channel_names, path))
+    if taken.array.dtype.kind == "b":
         raise FileError(f"{path} is boolean, like a mask; give an image with grey values.")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
+    if taken.array.dtype.kind == "f" and not np.isfinite(taken.array).all():
         raise FileError(f"{path} contains NaN or infinite values; replace them by numbers.")
-    return image
+    return taken
 
 
-def read_labels(path: Path, wanted: str = FIELD) -> np.ndarray:
+def read_labels(path: Path, wanted: str = FIELD, section: Taken | None = None) -> np.ndarray:
     """Read the labels of a field or stack, one whole number a cell, 0 for the background.
 
     Parameters
@@ -58,6 +64,9 @@ def read_labels(path: Path, wanted: str = FIELD) -> np.ndarray:
         TIFF, PNG, NPY; or a `_seg.npy` of Cellpose.
     wanted : "YX" or "ZYX"
         Whether these are to be of a section or of a stack.
+    section : Taken, optional
+        The section that the labels are of: of labels with as many planes as its file has, the same
+        plane is taken.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def read_labels(path: Path, wanted: str = FIELD) -> np.ndarray:
     """
     array, axes = read_array(path, "masks")
     with as_file_errors():
-        return only_labels(array, axes, str(path), wanted)
+        return only_labels(array, axes, str(path), wanted, section)
 
 
 def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:

@@ -16,6 +16,7 @@ from dispr.labelled.field.meshes import MESHES
 from dispr.labelled.field.volume import FORMATS
 from dispr.labelled.field.written import read_field_record, read_field_rows
 from dispr.labelled.read import read_image
+from dispr.labelled.selection import recorded
 from dispr.napari_plugin.layers import (
     LayerData,
     World,
@@ -82,7 +83,7 @@ def _image(folder: Path, record: dict[str, Any]) -> np.ndarray | None:
         return None
     path = folder / str(record["image"])
     try:
-        return read_image(path, record.get("channel")) if os.path.isfile(path) else None
+        return read_image(path, recorded(record)) if os.path.isfile(path) else None
     except DisprError:
         return None
 

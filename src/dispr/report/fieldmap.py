@@ -15,6 +15,7 @@ from dispr.labelled.field.folder import LABELS, RECORD
 from dispr.labelled.field.written import read_field_record, read_field_rows
 from dispr.labelled.locate import label_boxes
 from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.selection import recorded
 
 MOST_PIXELS = 1024
 """Longest side of the image that is shown, in its pixels."""
@@ -52,7 +53,7 @@ def field_map(predictions: Path) -> dict[str, Any] | None:
             cells[names[label]] = {"label": label, "outline": outline(labels, label, box, step)}
     picture = None
     try:
-        image = read_image(predictions / str(record.get("image")), record.get("channel"))
+        image = read_image(predictions / str(record.get("image")), recorded(record))
         if image.shape == labels.shape:
             picture = small_picture(image, step)
     except (DisprError, TypeError):

@@ -14,11 +14,13 @@ from dispr.errors import ConfigError, FileError, NoCellsError
 from dispr.files import write_tiff
 from dispr.labelled.field import folder
 from dispr.labelled.field.folder import FieldSettings, predict_field_files, predict_fields
+from dispr.labelled.field.written import read_field_record
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import read_image
+from dispr.labelled.read import read_section
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.settings import PredictionSettings
+from dispr.report.fieldmap import field_map
 
 SIZE = 0.172
 PLAIN = FieldSettings(pixel_size=SIZE, measures=False)
@@ -244,7 +246,7 @@ def test_fields_that_fit_the_memory_are_read_once(
 ):
     read = []
     monkeypatch.setattr(folder, "KEPT", room)
-    monkeypatch.setattr(folder, "read_image", lambda *a: read.append(a) or read_image(*a))
+    monkeypatch.setattr(folder, "read_section", lambda *a: read.append(a) or read_section(*a))
     plain = replace(PLAIN, ensemble=1, volume="none", meshes="none")
     fields = [files, FieldFiles("g", files.image, files.labels)]
     rows = predict_fields(extruder, fields, tmp_path / "out", plain)
@@ -323,3 +325,44 @@ def test_meshes_are_made_once_and_again_after_a_change(extruder, files, tmp_path
     assert not (tmp_path / "none" / "meshes").exists()
     with pytest.raises(ConfigError, match="stl"):
         FieldSettings(meshes="step")
+
+
+@pytest.fixture
+def stack(field, tmp_path):
+    """The field as plane 2 of five, the others out of focus, with labels in 3D."""
+    planes = [ndimage.gaussian_filter(field.image, blur) for blur in (6, 3, 0, 4, 8)]
+    labels = np.stack([field.labels * (k == 2) for k in range(5)])
+    (tmp_path / "in").mkdir(exist_ok=True)
+    tifffile.imwrite(tmp_path / "in" / "s.ome.tif", np.stack(planes), metadata={"axes": "ZYX"})
+    tifffile.imwrite(tmp_path / "in" / "l.ome.tif", labels, metadata={"axes": "ZYX"})
+    write_tiff(tmp_path / "in" / "l.tif", field.labels)
+    return tmp_path / "in"
+
+
+def test_plane_of_a_stack_is_predicted_as_by_itself(extruder, field, files, stack, tmp_path):
+    rows = predict_field_files(extruder, files, tmp_path / "a", replace(PLAIN, ensemble=1))
+    of_stack = FieldFiles("f", stack / "s.ome.tif", stack / "l.ome.tif")
+    settings = replace(PLAIN, ensemble=1, plane="sharpest")
+    with pytest.warns(UserWarning, match="5 planes; plane 2, counted from 0, was used"):
+        found = predict_field_files(extruder, of_stack, tmp_path / "b", settings)
+    assert found == rows
+    record = read_field_record(tmp_path / "b")
+    assert (record["plane"], record["channel"], record["time"]) == (2, None, None)
+    # The report reads the same plane again.
+    maps = [field_map(tmp_path / name) for name in "ab"]
+    assert maps[0] == maps[1]
+    assert maps[0]["image"] is not None
+
+
+def test_each_cell_of_a_projection_has_a_warning(extruder, stack, tmp_path):
+    settings = replace(PLAIN, ensemble=1, plane="max-projection")
+    files = FieldFiles("f", stack / "s.ome.tif", stack / "l.tif")
+    with pytest.warns(UserWarning, match="their maximum projection was used"):
+        rows = predict_field_files(extruder, files, tmp_path / "out", settings)
+    assert len(rows) > 3
+    assert all("from a maximum projection" in row["warning"] for row in rows)
+    with pytest.raises(FileError, match="do not fit a projection"):
+        predict_field_files(
+            extruder, replace(files, labels=stack / "l.ome.tif"), tmp_path / "no", settings
+        )
+    assert not (tmp_path / "no").exists()

@@ -11,7 +11,7 @@ ROW = {"name": "a_1", "label": 1, "y_px": 3.5, "x_px": 4.0, "frame_px": 64}
 
 
 def test_what_was_written(tmp_path):
-    record = {"image": "../a.tif", "channel": 1, "pixel_size_um": 0.3}
+    record = {"image": "../a.tif", "channel": "GFP", "plane": 3, "time": None, "pixel_size_um": 0.3}
     write_json(tmp_path / "field.json", record)
     write_csv(tmp_path / "cells.csv", [ROW])
     assert read_field_record(tmp_path) == record
@@ -21,7 +21,15 @@ def test_what_was_written(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"image": 3}, {"image": "a\0b"}, {"channel": "1"}, {"pixel_size_um": 0}, {"channel": True}],
+    [
+        {"image": 3},
+        {"image": "a\0b"},
+        {"channel": -1},
+        {"plane": "top"},
+        {"time": "1"},
+        {"pixel_size_um": 0},
+        {"channel": True},
+    ],
 )
 def test_wrong_records_are_refused(tmp_path, wrong):
     write_json(tmp_path / "field.json", {"image": "a.tif", **wrong})

@@ -2,11 +2,17 @@ import numpy as np
 import pytest
 import tifffile
 
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.errors import ArrayError, FileError
 from dispr.labelled.channels import STACK as WANTED
-from dispr.labelled.channels import one_channel, only_labels
+from dispr.labelled.channels import only_labels, take
 from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.selection import Selection
 from dispr.labelled.stack.read import planes_note, stack_shape
+
+
+def one_channel(array, axes, channel=None):
+    return take(array, axes, Selection(channel), wanted=WANTED).array
+
 
 STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
 
@@ -16,25 +22,27 @@ STACK = np.random.default_rng(0).integers(0, 255, (20, 30, 40), np.uint8)
 )
 def test_channel_is_taken_by_the_name_of_its_axis(axes, order):
     both = np.stack([STACK, STACK // 2], -1).transpose(order)
-    np.testing.assert_array_equal(one_channel(both, axes, 1, wanted=WANTED), STACK // 2)
-    np.testing.assert_array_equal(one_channel(both, "????", 0, wanted=WANTED), STACK)
-    with pytest.raises(ConfigError, match="has 2 channels; select"):
-        one_channel(both, axes, wanted=WANTED)
-    with pytest.raises(ConfigError, match="no channel 2"):
-        one_channel(both, axes, 2, wanted=WANTED)
+    np.testing.assert_array_equal(one_channel(both, axes, 1), STACK // 2)
+    np.testing.assert_array_equal(one_channel(both, "????", 0), STACK)
+    with pytest.raises(
+        ArrayError, match=r"has 2 (channels|colours); choose one with --channel \(0 to 1\)"
+    ):
+        one_channel(both, axes)
+    with pytest.raises(ArrayError, match="no channel 2"):
+        one_channel(both, axes, 2)
 
 
 def test_channel_of_an_axis_without_a_name():
     narrow = np.stack([STACK[..., :9]] * 3)  # the columns are as few as channels, but named
-    assert one_channel(narrow, "??YX", 1, wanted=WANTED).shape == (20, 30, 9)
-    with pytest.raises(ConfigError, match="3 planes, time points or channels, and does not"):
-        one_channel(narrow, "??YX", wanted=WANTED)
+    assert one_channel(narrow, "??YX", 1).shape == (20, 30, 9)
+    with pytest.raises(ArrayError, match="3 planes, time points or channels, and does not"):
+        one_channel(narrow, "??YX")
 
 
 def test_stack_of_one_channel():
-    np.testing.assert_array_equal(one_channel(STACK[None, None], "TCZYX", wanted=WANTED), STACK)
-    with pytest.raises(ConfigError, match="one channel"):
-        one_channel(STACK, "ZYX", 1, wanted=WANTED)
+    np.testing.assert_array_equal(one_channel(STACK[None, None], "TCZYX"), STACK)
+    with pytest.raises(ArrayError, match="one channel"):
+        one_channel(STACK, "ZYX", 1)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +56,8 @@ def test_stack_of_one_channel():
     ],
 )
 def test_what_is_no_stack(array, axes, words):
-    with pytest.raises((ArrayError, ConfigError), match=words):
-        one_channel(array, axes, 0 if axes == "CYX" else None, wanted=WANTED)
+    with pytest.raises(ArrayError, match=words):
+        one_channel(array, axes, 0 if axes == "CYX" else None)
 
 
 def test_formats(tmp_path):
@@ -78,7 +86,7 @@ def test_planes_called_otherwise(tmp_path, called):
     assert stack_shape(path) == STACK.shape
     word = {"C": "channels", "T": "times"}[called[0]]
     assert f"a.tif calls its 20 planes {word}" in planes_note(path)
-    assert planes_note(path, 1) == ""
+    assert planes_note(path, Selection(1)) == ""
 
 
 def test_messages_that_can_be_followed():

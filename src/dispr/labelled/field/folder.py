@@ -24,13 +24,15 @@ from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.failures import TABLE as FAILURES
 from dispr.failures import Failures
 from dispr.files import write_csv, write_tiff
+from dispr.labelled.channels import Taken
 from dispr.labelled.field.meshes import check_meshes, write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
 from dispr.labelled.field.prepare import PreparedField, prepare_field
 from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.read import read_labels, read_section
+from dispr.labelled.selection import PROJECTED, PROJECTION, Selection
 from dispr.locks import hold
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
@@ -61,8 +63,8 @@ class FieldSettings(PredictionSettings):
 
     Attributes
     ----------
-    channel : int, optional
-        Channel of the images, from 0.
+    channel, plane, time : optional
+        Which section of images that have several (`dispr.labelled.selection.Selection`).
     volume : "tif", "zarr" or "none"
         Format of the label volume.
     meshes : "glb", "ply", "obj", "stl" or "none"
@@ -71,16 +73,24 @@ class FieldSettings(PredictionSettings):
         Measure the shapes; without, the table has their volumes alone, and is done sooner.
     """
 
-    channel: int | None = None
+    channel: int | str | None = None
+    plane: int | str | None = None
+    time: int | None = None
     volume: str = "tif"
     meshes: str = "glb"
     measures: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.which  # noqa: B018 (refuses what is no choice)
         check_meshes(self.meshes)
         if self.volume != "none":
             check_format(self.volume)
+
+    @property
+    def which(self) -> Selection:
+        """Which section of images that have several."""
+        return Selection(self.channel, self.plane, self.time)
 
 
 def read_prepared(
@@ -107,10 +117,11 @@ def read_prepared(
         If a setting cannot be used.
     """
     labels = files.mask or files.labels
+    section = read_section(files.image, settings.which)
     try:
-        return prepare_field(
-            read_image(files.image, settings.channel),
-            None if labels is None else read_labels(labels),
+        field = prepare_field(
+            section.array,
+            None if labels is None else read_labels(labels, section=section),
             single=files.mask is not None,
             pixel_size=find_pixel_size(files.image, labels, settings.pixel_size),
             frame=settings.frame,
@@ -118,11 +129,24 @@ def read_prepared(
             name=files.name,
             image_name=str(files.image),
             labels_name=str(labels or files.image),
+            caution=PROJECTED if section.which.plane == PROJECTION else "",
         )
     except NoCellsError:
         raise
     except ArrayError as error:
         raise FileError(str(error)) from error
+    notes = filter(None, (plane_note(section, str(files.image)), *field.notes))
+    return dataclasses.replace(field, which=section.which, notes=tuple(notes))
+
+
+def plane_note(section: Taken, name: str) -> str:
+    """Say which of several planes was used; empty where there is one."""
+    plane = section.which.plane
+    if section.planes == 1:
+        return ""
+    if plane == PROJECTION:
+        return f"{name} has {section.planes} planes; their maximum projection was used."
+    return f"{name} has {section.planes} planes; plane {plane}, counted from 0, was used."
 
 
 def predict_field_files(
@@ -175,7 +199,7 @@ def predict_field_files(
     field = field or read_prepared(files, settings, model.frame)
     for note in field.notes:
         progress.note(note)
-    _claim(out, field, _relative(files.image, out), settings.channel)
+    _claim(out, field, _relative(files.image, out))
     write_labels(out / LABELS, field)
     crops = write_crops(field, out / CROPS)
     cells = [dataclasses.replace(crop, group=files.group) for crop in crops]
@@ -372,7 +396,7 @@ def _relative(image: Path, out: Path) -> str:
         return image.absolute().as_posix()
 
 
-def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> None:
+def _claim(out: Path, field: PreparedField, image: str) -> None:
     """Make sure that the folder is free or of this very field, and record the field in it."""
     path = out / RECORD
     record = {
@@ -381,7 +405,7 @@ def _claim(out: Path, field: PreparedField, image: str, channel: int | None) -> 
         "pixel_size_um": field.pixel_size,
         "frame": field.rule,
         "image": image,
-        "channel": channel,
+        **field.which.record(),
     }
     if taken_up(path, "a field of view", {"field": record["field"]}) is None:
         if (out / CROPS).exists():

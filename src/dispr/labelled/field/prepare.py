@@ -16,7 +16,7 @@ from dispr.cells.spacing import as_pixel_size
 from dispr.cells.square import Square, background_level, cut, square_about, whole_square
 from dispr.errors import ArrayError, NoCellsError
 from dispr.images.given import as_array
-from dispr.labelled.channels import only_labels
+from dispr.labelled.channels import ANY, only_labels
 from dispr.labelled.crop import crop_cell, too_small
 from dispr.labelled.field.segment import segment
 from dispr.labelled.grey import as_grey
@@ -28,6 +28,7 @@ from dispr.labelled.locate import (
     locate_cells,
     refuse_greys,
 )
+from dispr.labelled.selection import Selection
 
 BORDER = "It touches the border of the field, so part of it may be missing."
 
@@ -82,6 +83,8 @@ class PreparedField:
         Grey value outside of the cells.
     mask : ndarray or None
         The mask of a single cell as it was given, perhaps with a grey border.
+    which : Selection
+        Which section of its file it is, where that has several.
     """
 
     image: np.ndarray
@@ -92,6 +95,7 @@ class PreparedField:
     notes: tuple[str, ...] = ()
     background: float = 0.0
     mask: np.ndarray | None = None
+    which: Selection = ANY
 
     @property
     def predictable(self) -> list[FieldCell]:
@@ -139,6 +143,7 @@ def prepare_field(
     name: str = "cell",
     image_name: str = "image",
     labels_name: str = "labels",
+    caution: str = "",
 ) -> PreparedField:
     """Find the cells of a field and choose how each is shown to the model.
 
@@ -162,6 +167,8 @@ def prepare_field(
         What the names of cells begin with.
     image_name, labels_name : str
         What errors call the arrays.
+    caution : str
+        A warning that each cell gets.
 
     Raises
     ------
@@ -181,7 +188,7 @@ def prepare_field(
         (located,) = locate_cells(numbers)
         framing = frame_crops([Crop(grey, mask, edge, name)], trained, frame)
         (square,), (odd,), notes = framing.squares, framing.warnings, list(framing.notes)
-        cells: tuple[FieldCell, ...] = (FieldCell(name, located, square, odd),)
+        cells: tuple[FieldCell, ...] = (FieldCell(name, located, square, joined(caution, odd)),)
         rule = "whole" if square == whole_square(grey.shape) else "um"
         mask = _writable(mask)
     else:
@@ -192,7 +199,7 @@ def prepare_field(
         frames = choose_frames([cell.extent for cell in found], whole, edge, frame, trained)
         if edge is not None and frame == "auto" and frames.rule == "field":
             notes.append(scale_note(f" of {image_name}", frames.median, trained))
-        cells, rule = _field_cells(found, frames, name, edge, trained), frames.rule
+        cells, rule = _field_cells(found, frames, name, edge, trained, caution), frames.rule
         if all(cell.refused for cell in cells):
             size = float(np.median([cell.extent for cell in found]))
             raise NoCellsError(
@@ -250,10 +257,11 @@ def _field_cells(
     name: str,
     pixel_size: float | None,
     trained: Frame | None,
+    caution: str,
 ) -> tuple[FieldCell, ...]:
     cells = []
     for cell, edge, enlarged in zip(located, frames.edges, frames.enlarged, strict=True):
-        told = []
+        told = [caution]
         if cell.border:
             told.append(BORDER)
         if cell.pieces > 1:

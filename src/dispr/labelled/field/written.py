@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dispr.errors import FileError
+from dispr.errors import ConfigError, FileError
 from dispr.labelled.field.folder import RECORD, TABLE
+from dispr.labelled.selection import Selection
 from dispr.records import read_csv, read_json
 
 REMEDY = "predict the field again to another folder"
@@ -18,8 +19,8 @@ def read_field_record(folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        With `image`, its path as seen from the folder; `channel`, of the image, and
-        `pixel_size_um`, or None.
+        With `image`, its path as seen from the folder; `channel`, `plane` and `time`, where these
+        were chosen; and `pixel_size_um`, or None.
 
     Raises
     ------
@@ -27,15 +28,27 @@ def read_field_record(folder: Path) -> dict[str, Any]:
         If it is missing or damaged.
     """
     record = read_json(folder / RECORD, remedy=REMEDY)
-    image, channel, size = (record.get(key) for key in ("image", "channel", "pixel_size_um"))
+    image, size = record.get("image"), record.get("pixel_size_um")
+    chosen = [(key, record.get(key)) for key in ("channel", "plane", "time")]
     for key, value, right in (
         ("image", image, isinstance(image, str) and "\0" not in image),
-        ("channel", channel, isinstance(channel, int)),
+        *((key, value, _is_choice(key, value)) for key, value in chosen),
         ("pixel_size_um", size, isinstance(size, (int, float)) and size > 0),
     ):
         if value is not None and (not right or isinstance(value, bool)):
             raise FileError(f'{folder / RECORD} is damaged: it states a wrong "{key}"; {REMEDY}.')
     return record
+
+
+def _is_choice(key: str, value: Any) -> bool:
+    """Tell whether a record's choice of a section is one that can be made."""
+    if isinstance(value, bool):
+        return False
+    try:
+        Selection(**{key: value})
+    except ConfigError:
+        return False
+    return isinstance(value, int) or (isinstance(value, str) and key != "time")
 
 
 def read_field_rows(folder: Path) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import LocatedCell, as_labels, locate_cells
 from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.selection import Selection
 from dispr.labelled.stack.classes import Classes, Names
 from dispr.labelled.stack.cut import Frame, Sections, cut_cell, frame_of, refusal
 from dispr.labelled.stack.manifest import (
@@ -212,7 +213,7 @@ class _Stack:
             return
         labels, _ = as_labels(array, str(path))
         del array
-        sections = Sections(read_image(files.image, settings.channel, STACK), labels)
+        sections = Sections(read_image(files.image, Selection(settings.channel), STACK), labels)
         spacing = find_spacing(files.image, path, settings.voxel_size)
         frame = frame_of(self.plan.frame, spacing, str(files.image))
         split = self.plan.splits[files.name]

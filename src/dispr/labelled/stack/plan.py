@@ -39,8 +39,8 @@ class StackSettings:
 
     Attributes
     ----------
-    channel : int, optional
-        Channel of the stacks, from 0.
+    channel : int or str, optional
+        Channel of the stacks: its number, from 0, or its name.
     voxel_size : tuple of float, optional
         Edges of a voxel along Z, Y and X in um, instead of what the files say.
     frame : str or float
@@ -53,7 +53,7 @@ class StackSettings:
         Smallest volume of a cell in um3.
     """
 
-    channel: int | None = None
+    channel: int | str | None = None
     voxel_size: tuple[float, ...] | None = None
     frame: str | float = "auto"
     test_fraction: float = 0.2

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from dispr.errors import as_file_errors
-from dispr.images.read import look
-from dispr.labelled.channels import CALLED, STACK, one_channel, with_planes, without_ones
+from dispr.images.read import channel_names, look
+from dispr.labelled.channels import ANY, CALLED, STACK, take, with_planes
+from dispr.labelled.part import whole
 from dispr.labelled.read import read_array
+from dispr.labelled.selection import Selection
 from dispr.names import TIFF
 
 
-def stack_shape(path: Path, channel: int | None = None) -> tuple[int, ...]:
+def stack_shape(path: Path, which: Selection = ANY) -> tuple[int, ...]:
     """Give the shape of a stack, without reading the whole file where possible.
 
     Raises
     ------
-    FileError, ConfigError
+    FileError
         As `dispr.labelled.read.read_image`.
     """
     with as_file_errors():
-        return one_channel(*_look(path), channel, str(path), STACK).shape
+        array, axes = _look(path)
+        names = functools.partial(channel_names, path)
+        return take(array, axes, which, str(path), STACK, names).array.shape
 
 
-def planes_note(path: Path, channel: int | None = None) -> str:
+def planes_note(path: Path, which: Selection = ANY) -> str:
     """Say that planes are called otherwise in a file, and were taken for planes; empty if not.
 
     Raises
@@ -33,12 +38,13 @@ def planes_note(path: Path, channel: int | None = None) -> str:
     FileError
         If the file cannot be read.
     """
-    if path.suffix.lower() not in TIFF or channel is not None:
+    if path.suffix.lower() not in TIFF or which.channel is not None:
         return ""
-    stack, axes = without_ones(*_look(path), STACK)
-    if with_planes(axes, STACK) == axes:
+    stack = whole(*_look(path)).without_ones(len(STACK))
+    if with_planes(stack.axes, STACK) == stack.axes:
         return ""
-    return f"{path} calls its {len(stack)} planes {CALLED[axes[0]]}; they were read as planes."
+    called = CALLED[stack.axes[0]]
+    return f"{path} calls its {stack.shape[0]} planes {called}; they were read as planes."
 
 
 def _look(path: Path) -> tuple[np.ndarray, str]:

@@ -13,6 +13,7 @@ from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import as_labels, check_whole, locate_cells, refuse_greys
 from dispr.labelled.read import read_labels
+from dispr.labelled.selection import Selection
 from dispr.labelled.stack.cut import LEAST_PLANES
 from dispr.labelled.stack.frame import Extent
 from dispr.labelled.stack.read import planes_note, stack_shape
@@ -63,7 +64,7 @@ def survey_stack(
     files: FieldFiles,
     voxel_size: Sequence[float] | None = None,
     least_volume: float = 0.0,
-    channel: int | None = None,
+    channel: int | str | None = None,
 ) -> Survey:
     """Look at the labels of a stack.
 
@@ -75,8 +76,8 @@ def survey_stack(
         Edges of its voxels along Z, Y and X in um, instead of what the files say.
     least_volume : float
         Smallest volume in um3 of the cells that count.
-    channel : int, optional
-        Channel of the stack, from 0.
+    channel : int or str, optional
+        Channel of the stack: its number, from 0, or its name.
 
     Raises
     ------
@@ -85,19 +86,18 @@ def survey_stack(
         these.
     ArrayError
         If they are not labels of cells.
-    ConfigError
-        If there is no such channel, or a choice must be made.
     """
     labels = label_file(files)
     array = read_labels(labels, STACK)
-    shape = stack_shape(files.image, channel)
+    which = Selection(channel)
+    shape = stack_shape(files.image, which)
     if shape != array.shape:
         raise FileError(
             f"{labels} has the shape {array.shape} but {files.image} has {shape}; labels must be "
             "on the same voxel grid (Z, Y, X)."
         )
     spacing = find_spacing(files.image, labels, voxel_size)
-    told = (planes_note(files.image, channel), planes_note(labels))
+    told = (planes_note(files.image, which), planes_note(labels))
     notes = tuple(note for note in told if note)
     refuse_greys(array, str(labels))
     if not array.any():
