@@ -30,7 +30,10 @@ from dispr.files import read_tiff, write_csv
 from dispr.images.read import look, read_greys, read_numbers, read_size
 from dispr.intervals.rules import intervals_of
 from dispr.journal import Journal
+from dispr.labelled.channels import Taken
 from dispr.labelled.read import read_image, read_labels
+from dispr.labelled.regions import read_regions
+from dispr.labelled.selection import Selection
 from dispr.labelled.stack import plan
 from dispr.labelled.stack.classes import read_classes
 from dispr.labelled.stack.manifest import read_manifest, summary
@@ -153,6 +156,10 @@ def readers(room: Path) -> dict[str, Reader]:
         "NPY": Reader("a.npy", _npys(), every(read_image, read_labels)),
         "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_image, read_labels)),
         "zip": Reader("a.zip", _zips(), _unpack),
+        "ImageJ regions": Reader("a.roi", _rois(), _outlines),
+        "ImageJ archive": Reader("a.zip", [_zipped({"a.roi": one}) for one in _rois()], _outlines),
+        "GeoJSON": Reader("a.geojson", _geojsons(), _outlines),
+        "COCO": Reader("a.json", [_json(COCO)], _outlines),
         "OME-XML": Reader("a.companion.ome", [_COMPANION.encode()], _ome_xml),
         "weights": Reader("a.safetensors", _networks(*held("w.safetensors")), _weights),
         "published checkpoint": Reader("a.pt", held("published.pt"), _convert),
@@ -216,6 +223,11 @@ def readers(room: Path) -> dict[str, Reader]:
             "one",
         ),
     }
+
+
+def _outlines(path: Path) -> None:
+    image = Taken(GREYS, Selection(plane=0), planes=2)
+    read_regions(path, path.with_name("a.tif"), image)
 
 
 def every(*functions: Read) -> Read:
@@ -442,12 +454,54 @@ def _saved(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def _rois() -> list[bytes]:
+    """Give regions of ImageJ of several types: integer and other corners, a box, several parts."""
+    from roifile import ROI_TYPE, ImagejRoi
+
+    corners = np.array([[3, 4], [20, 5], [18, 19], [4, 17]])
+    box = {"left": 3, "top": 4, "right": 20, "bottom": 19, "version": 228}
+    parts = ImagejRoi(roitype=ROI_TYPE.RECT, **box)
+    parts.multi_coordinates = np.array([0, 3, 4, 1, 20, 4, 1, 20, 19, 4], np.float32)
+    parts.shape_roi_size = len(parts.multi_coordinates)
+    return [
+        ImagejRoi.frompoints(corners, name="a").tobytes(),
+        ImagejRoi.frompoints(corners + 0.25, position=1).tobytes(),
+        ImagejRoi(roitype=ROI_TYPE.OVAL, **box).tobytes(),
+        parts.tobytes(),
+    ]
+
+
+def _geojsons() -> list[bytes]:
+    ring = [[3, 4], [20, 5], [18, 19], [4, 17], [3, 4]]
+    hole = [[8, 8], [12, 8], [12, 12], [8, 8]]
+    shapes = [
+        {"type": "Polygon", "coordinates": [ring, hole], "plane": {"c": -1, "z": 0, "t": 0}},
+        {"type": "MultiPolygon", "coordinates": [[ring], [hole]]},
+    ]
+    features = [
+        {"type": "Feature", "geometry": shape, "properties": {"objectType": kind, "name": "a"}}
+        for shape, kind in zip(shapes, ("cell", "annotation"), strict=True)
+    ]
+    return [_json(features), _json({"type": "FeatureCollection", "features": features[::-1]})]
+
+
+COCO = {
+    "images": [{"id": 1, "file_name": "a.png", "height": 24, "width": 37}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "segmentation": [[3, 4, 20, 5, 18, 19, 4, 17]]},
+        {"id": 2, "image_id": 1, "segmentation": {"size": [24, 37], "counts": [200, 60, 628]}},
+    ],
+}
+
+
 def _zips() -> list[bytes]:
-    found = []
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", method) as archive:
-            for name in ("cells/image/a.tif", "cells/mask/a.tif"):
-                archive.writestr(name, bytes(range(256)))
-        found.append(buffer.getvalue())
-    return found
+    cells = dict.fromkeys(("cells/image/a.tif", "cells/mask/a.tif"), bytes(range(256)))
+    return [_zipped(cells, method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+
+
+def _zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()

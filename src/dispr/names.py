@@ -13,6 +13,11 @@ from dispr.errors import FileError
 TIFF = (".tif", ".tiff")
 PNG = (".png",)
 
+ROIS, POLYGONS = (".roi", ".zip"), (".geojson", ".json")
+
+REGIONS = (*ROIS, *POLYGONS)
+"""Formats of outlines in place of labels: regions of ImageJ; GeoJSON and COCO."""
+
 LABELS = (
     *("cp_masks", "masks", "labels", "label", "lbl", "mask", "labelled", "labeled"),
     *("instances", "segmentation", "segmented", "seg", "object identities"),
@@ -58,6 +63,11 @@ def image_of(labels: str) -> tuple[str, int] | None:
 def printable(path: str | os.PathLike[str]) -> str:
     """Give a path as text that can be printed: bytes that are not UTF-8 become question marks."""
     return os.fspath(path).encode("utf-8", "replace").decode("utf-8")
+
+
+def some_of(names: Sequence[str]) -> str:
+    """List the first three of many names."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def missing(path: str | os.PathLike[str]) -> FileError:

@@ -177,8 +177,15 @@ def read_json(
     return record
 
 
-def parse_json(text: str | bytes) -> dict[str, Any]:
+def parse_json(text: str | bytes, *, own: bool = True) -> dict[str, Any]:
     """Read a JSON object from text.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The text.
+    own : bool
+        It is a file of dispr; other programs write NaN and Infinity too, which are read as None.
 
     Raises
     ------
@@ -186,7 +193,8 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
         If it is none, is deeper than `DEEPEST`, has a key twice, or numbers that are not finite.
     """
     try:
-        record = json.loads(text, object_pairs_hook=_unique, parse_constant=_not_finite)
+        not_finite = _not_finite if own else _nothing
+        record = json.loads(text, object_pairs_hook=_unique, parse_constant=not_finite)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except MemoryError as error:
@@ -326,6 +334,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _not_finite(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a valid JSON number")
+
+
+def _nothing(text: str) -> None:
+    """Read NaN as nothing."""
 
 
 def _check_values(record: Any) -> None:

@@ -137,3 +137,27 @@ def test_a_folder_of_labels(tmp_path):
         find_fields(tmp_path, labels="m")
     with pytest.raises(FileError, match=r"b\[1\]\.png does not exist, but b\[1\]\.tif does"):
         find_fields(tmp_path, images="b*.ome.tif", labels="m/b*.png")
+
+
+@pytest.mark.parametrize("name", ["a_RoiSet.zip", "a_rois.zip", "a.roi", "a.geojson", "a.ROI"])
+def test_outlines_beside(tmp_path, name):
+    touch(tmp_path, "a.tif", name)
+    (found,) = find_fields(tmp_path)
+    assert found.labels == tmp_path / name
+    touch(tmp_path, "a_seg.npy")  # labels come first
+    (found,) = find_fields(tmp_path)
+    assert found.labels.name == "a_seg.npy"
+
+
+def test_archives_and_records_beside_are_not_taken_for_outlines(tmp_path):
+    touch(tmp_path, "a.tif", "a.zip", "a.json")
+    (found,) = find_fields(tmp_path)
+    assert found.labels is None
+
+
+def test_folder_of_outlines(tmp_path):
+    touch(tmp_path, "a.tif", "b.tif", "rois/a.zip", "rois/b_rois.zip")
+    found = find_fields(tmp_path, labels="rois")
+    assert [f.labels.name for f in found] == ["a.zip", "b_rois.zip"]
+    (found,) = find_fields(tmp_path / "a.tif", labels=str(tmp_path / "rois" / "a.zip"))
+    assert found.labels.name == "a.zip"

@@ -101,8 +101,8 @@ OF_FIELDS = ("channel", "plane", "time", "volume", "meshes", "measures")
 @click.option(
     "--labels",
     default=None,
-    help="Label image of the field; for a folder of fields, a path with * in place of the "
-    "field's name.",
+    help="Label image of the field, or outlines: regions of ImageJ (.roi, .zip), GeoJSON or COCO; "
+    "for a folder of fields, a path with * in place of the field's name.",
 )
 @click.option(
     "--mask",
@@ -309,6 +309,7 @@ def predict_cells(
     cluster: Cluster | None = None,
 ) -> None:
     """Predict a folder of cells and say what came of it."""
+    from dispr.names import some_of
     from dispr.prediction.folder import predict_folder
 
     with Bars() as bars:
@@ -346,18 +347,14 @@ def predict_cells(
     )
     if unlike:
         warn(
-            f"{len(unlike)} cells ({_some(unlike)}) are unlike the training cells of the model; "
+            f"{len(unlike)} cells ({some_of(unlike)}) are unlike the training cells of the model; "
             "see the column warning of predictions.csv. Do not trust their shapes."
         )
     if others:
         warn(
-            f"{len(others)} cells ({_some(others)}) have a warning for another reason; see the "
+            f"{len(others)} cells ({some_of(others)}) have a warning for another reason; see the "
             "column warning of predictions.csv."
         )
     if unknown:
         which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
         note(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

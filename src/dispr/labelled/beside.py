@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dispr.errors import FileError
-from dispr.names import PNG, TIFF, image_of, key, missing
+from dispr.names import LABELS, PNG, REGIONS, TIFF, image_of, key, missing
 
 SUFFIXES = (*TIFF, *PNG, ".npy")
-"""Formats of images and labels."""
+"""Formats of images, and of labels that are pixels."""
 
 SEG = "_seg.npy"
 
@@ -19,6 +20,9 @@ ALWAYS_OTHER = ("_cp_masks", "_cp_output", "_cp_flows", "_cp_outlines", "_outlin
 
 OTHER = ("_flows", "_outlines", "_outline", "_overlay", "_cellprob", "_prob", "_probs", "_dp")
 """The same of what others write; believed where the image is there too."""
+
+_OUTLINES = re.compile(r"(.+?)[ _.-]+(?:rois?|roi ?set)\.(?:zip|roi)|(.+)\.(?:roi|geojson)", re.I)
+"""Names of outlines that are beside an image of the name in front; ranked after labels."""
 
 Index = Mapping[str, Path]
 """The labels in a folder, by the names of their images."""
@@ -35,12 +39,22 @@ def labels_in(folder: Path) -> Index:
         return {}
     for path in folder.iterdir():
         name = _folded(path.name)
-        if not name.endswith(SUFFIXES) or name.startswith("."):
+        if name.startswith("."):
             continue
-        own = (name[: -len(SEG)], -1) if name.endswith(SEG) else image_of(os.path.splitext(name)[0])
+        own = _image_of(name)
         if own is not None:
             found[own[0]] = min(found.get(own[0], (own[1], path.name)), (own[1], path.name))
     return {image: folder / name for image, (_, name) in found.items()}
+
+
+def _image_of(name: str) -> tuple[str, int] | None:
+    """Tell which image a file of labels or outlines is of, and the rank of its name."""
+    outlines = _OUTLINES.fullmatch(name)
+    if outlines:
+        return outlines[1] or outlines[2], len(LABELS) + 1
+    if name.endswith(SEG):
+        return name[: -len(SEG)], -1
+    return image_of(os.path.splitext(name)[0]) if name.endswith(SUFFIXES) else None
 
 
 def named_in(folder: Path) -> Index:
@@ -48,7 +62,7 @@ def named_in(folder: Path) -> Index:
     same = {
         key(stem_of(path.name)): path
         for path in sorted(folder.iterdir() if folder.is_dir() else ())
-        if _folded(path.name).endswith(SUFFIXES) and not path.name.startswith(".")
+        if _folded(path.name).endswith((*SUFFIXES, *REGIONS)) and not path.name.startswith(".")
     }
     return {**labels_in(folder), **same}
 

@@ -37,6 +37,8 @@ class LocatedCell:
         missing.
     pieces : int
         Separate pieces that the label has.
+    name : str, optional
+        What its outline is called by the program that drew it.
     """
 
     label: int
@@ -44,6 +46,7 @@ class LocatedCell:
     inside: np.ndarray
     border: str
     pieces: int
+    name: str | None = None
 
     @property
     def size(self) -> int:
@@ -274,10 +277,30 @@ def locate_cells(labels: np.ndarray) -> Iterator[LocatedCell]:
         (Y, X) or (Z, Y, X), integers, 0 for the background.
     """
     for label, box in label_boxes(labels):
-        inside = labels[box] == label
-        pieces, sizes = pieces_of(inside)
-        if len(sizes) > 1:
-            largest = 1 + int(np.argmax(sizes))
-            part = ndimage.find_objects(pieces)[largest - 1]
-            inside, box = pieces[part] == largest, within(box, part)
-        yield LocatedCell(label, box, inside, at_border(box, labels.shape), len(sizes))
+        yield located(label, box, labels[box] == label, labels.shape)
+
+
+def located(
+    label: int, box: Box, inside: np.ndarray, shape: Sequence[int], name: str | None = None
+) -> LocatedCell:
+    """Make a cell of the largest piece of its pixels or voxels.
+
+    Parameters
+    ----------
+    label : int
+        Its number.
+    box : tuple of slice
+        What it spans.
+    inside : ndarray
+        bool, of the size of the box.
+    shape : sequence of int
+        Of the field or stack.
+    name : str, optional
+        What its outline is called.
+    """
+    pieces, sizes = pieces_of(inside)
+    if len(sizes) > 1:
+        largest = 1 + int(np.argmax(sizes))
+        part = ndimage.find_objects(pieces)[largest - 1]
+        inside, box = pieces[part] == largest, within(box, part)
+    return LocatedCell(label, box, inside, at_border(box, shape), len(sizes), name)

@@ -366,3 +366,53 @@ def test_each_cell_of_a_projection_has_a_warning(extruder, stack, tmp_path):
             extruder, replace(files, labels=stack / "l.ome.tif"), tmp_path / "no", settings
         )
     assert not (tmp_path / "no").exists()
+
+
+def outlined(path, boxes):
+    """Write rectangles of ImageJ, (top, left, bottom, right)."""
+    roifile = pytest.importorskip("roifile")
+    sides = ("top", "left", "bottom", "right")
+    rois = [dict(zip(sides, box, strict=True), name=f"r{k}") for k, box in enumerate(boxes)]
+    rois = [roifile.ImagejRoi(roitype=roifile.ROI_TYPE.RECT, version=228, **r) for r in rois]
+    path.unlink(missing_ok=True)
+    roifile.roiwrite(path, rois)
+    return path
+
+
+def test_cells_by_their_outlines(extruder, files, tmp_path):
+    path = outlined(tmp_path / "in" / "f_RoiSet.zip", [(20, 20, 50, 60), (40, 50, 80, 90)])
+    with pytest.warns(UserWarning, match="2 cells overlap others"):
+        rows = predict_field_files(
+            extruder, replace(files, labels=path), tmp_path / "out", replace(PLAIN, ensemble=1)
+        )
+    assert [(row["region"], row["label"], row["area_px"]) for row in rows] == [
+        *(("r0", 1, 30 * 40), ("r1", 2, 40 * 40))
+    ]
+    assert [(row["y_px"], row["x_px"]) for row in rows] == [(34.5, 39.5), (59.5, 69.5)]
+    # Each is predicted from the whole of its own outline.
+    for row in rows:
+        assert row["volume_um3"] == pytest.approx(24 * row["area_px"] * SIZE**3, rel=0.02)
+    assert [row["region"] for row in table(tmp_path / "out" / "cells.csv")] == ["r0", "r1"]
+    labels = tifffile.imread(tmp_path / "out" / "labels.tif")
+    assert (labels == 1).sum() == 1200
+    assert set(field_map(tmp_path / "out")["cells"]) == {"f_0001", "f_0002"}
+    # Other masks are other cells, be the label image the same.
+    outlined(path, [(20, 20, 50, 60), (41, 50, 80, 90)])
+    with pytest.raises(ConfigError, match="other"), pytest.warns(UserWarning, match="overlap"):
+        predict_field_files(
+            extruder, replace(files, labels=path), tmp_path / "out", replace(PLAIN, ensemble=1)
+        )
+
+
+def test_outline_of_a_single_cell(extruder, files, tmp_path):
+    path = outlined(tmp_path / "in" / "one.roi", [(20, 20, 50, 60)])
+    (row,) = predict_field_files(
+        extruder,
+        FieldFiles("f", files.image, mask=path),
+        tmp_path / "a",
+        replace(PLAIN, ensemble=1),
+    )
+    assert row["area_px"] == 1200
+    several = outlined(tmp_path / "in" / "two.zip", [(20, 20, 50, 60), (60, 60, 90, 90)])
+    with pytest.raises(FileError, match=r"two.zip has 2 outlines; give that of the single cell"):
+        predict_field_files(extruder, FieldFiles("f", files.image, mask=several), tmp_path / "b")

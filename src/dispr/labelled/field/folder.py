@@ -32,6 +32,7 @@ from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, wri
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.read import read_labels, read_section
+from dispr.labelled.regions import Regions, read_regions
 from dispr.labelled.selection import PROJECTED, PROJECTION, Selection
 from dispr.locks import hold
 from dispr.measurements.columns import is_wide
@@ -39,6 +40,7 @@ from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
+from dispr.names import REGIONS
 from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
@@ -121,7 +123,7 @@ def read_prepared(
     try:
         field = prepare_field(
             section.array,
-            None if labels is None else read_labels(labels, section=section),
+            None if labels is None else _read_labels(labels, files.image, section),
             single=files.mask is not None,
             pixel_size=find_pixel_size(files.image, labels, settings.pixel_size),
             frame=settings.frame,
@@ -137,6 +139,13 @@ def read_prepared(
         raise FileError(str(error)) from error
     notes = filter(None, (plane_note(section, str(files.image)), *field.notes))
     return dataclasses.replace(field, which=section.which, notes=tuple(notes))
+
+
+def _read_labels(labels: Path, image: Path, section: Taken) -> np.ndarray | Regions:
+    """Read labels or outlines of a section."""
+    if labels.suffix.lower() in REGIONS:
+        return read_regions(labels, image, section)
+    return read_labels(labels, section=section)
 
 
 def plane_note(section: Taken, name: str) -> str:

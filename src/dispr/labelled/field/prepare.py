@@ -28,6 +28,7 @@ from dispr.labelled.locate import (
     locate_cells,
     refuse_greys,
 )
+from dispr.labelled.regions import Regions
 from dispr.labelled.selection import Selection
 
 BORDER = "It touches the border of the field, so part of it may be missing."
@@ -85,6 +86,8 @@ class PreparedField:
         The mask of a single cell as it was given, perhaps with a grey border.
     which : Selection
         Which section of its file it is, where that has several.
+    outlines : str
+        A checksum of the masks of the cells, where these are from outlines, which can overlap.
     """
 
     image: np.ndarray
@@ -96,6 +99,7 @@ class PreparedField:
     background: float = 0.0
     mask: np.ndarray | None = None
     which: Selection = ANY
+    outlines: str = ""
 
     @property
     def predictable(self) -> list[FieldCell]:
@@ -120,7 +124,7 @@ class PreparedField:
         places = repr((self.rule, [(cell.name, cell.square) for cell in self.cells]))
         return {
             "image": _digest(self.image),
-            "labels": _digest(labels),
+            "labels": self.outlines or _digest(labels),
             "pixels": hashlib.sha256(repr(self.pixel_size).encode()).hexdigest()[:16],
             "frames": hashlib.sha256(places.encode()).hexdigest()[:16],
         }
@@ -152,8 +156,8 @@ def prepare_field(
     image : array-like
         (Y, X), grey values of any real type (`dispr.labelled.grey`).
     labels : array-like, optional
-        (Y, X), whole numbers, 0 for the background. Without them the image is segmented in a
-        simple way (`dispr.labelled.field.segment`).
+        (Y, X), whole numbers, 0 for the background; or `Regions`. Without them the image is
+        segmented in a simple way (`dispr.labelled.field.segment`).
     single : bool
         The image is a crop of one cell, and the labels are its mask. The cell is seen as by
         `dispr.Model.predict` of the same two arrays (`dispr.cells.framing`).
@@ -180,8 +184,9 @@ def prepare_field(
     edge = as_pixel_size(pixel_size)
     grey = as_grey(image, image_name)
     mask: np.ndarray | None = None
+    outlines = labels.digest() if isinstance(labels, Regions) else ""
     if single:
-        mask = np.squeeze(as_array(labels, labels_name))
+        mask = np.squeeze(as_array(_only_one(labels, labels_name), labels_name))
         same_shape(grey, mask, image_name, labels_name)
         as_mask(mask, labels_name)  # which refuses what is not a mask of one cell
         numbers = (mask if mask.dtype == bool else mask > mask.max() / 2).astype(np.int32)
@@ -192,9 +197,13 @@ def prepare_field(
         rule = "whole" if square == whole_square(grey.shape) else "um"
         mask = _writable(mask)
     else:
-        numbers, notes = _numbered(grey, labels, edge, image_name, labels_name)
-        found = list(locate_cells(numbers))
-        notes += _pieces_note(found, labels_name)
+        if isinstance(labels, Regions):
+            same_shape(grey, labels.labels, image_name, labels_name)
+            numbers, notes, found = labels.labels, list(labels.notes), list(labels.cells)
+        else:
+            numbers, notes = _numbered(grey, labels, edge, image_name, labels_name)
+            found = list(locate_cells(numbers))
+            notes += _pieces_note(found, labels_name)
         whole = [not cell.border for cell in found]
         frames = choose_frames([cell.extent for cell in found], whole, edge, frame, trained)
         if edge is not None and frame == "auto" and frames.rule == "field":
@@ -208,7 +217,21 @@ def prepare_field(
                 "the frame."
             )
     level = background_level(grey, numbers)
-    return PreparedField(grey, numbers, cells, edge, rule, tuple(notes), level, mask)
+    return PreparedField(
+        grey, numbers, cells, edge, rule, tuple(notes), level, mask, outlines=outlines
+    )
+
+
+def _only_one(labels: Any, name: str) -> Any:
+    """Give the mask of a single cell; that of its outline, if there is one."""
+    if not isinstance(labels, Regions):
+        return labels
+    if len(labels.cells) > 1:
+        raise ArrayError(
+            f"{name} has {len(labels.cells)} outlines; give that of the single cell, or all with "
+            "--labels."
+        )
+    return labels.labels > 0
 
 
 def _numbered(

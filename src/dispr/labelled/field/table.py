@@ -31,6 +31,7 @@ def place_columns(cell: FieldCell, pixel_size: float | None) -> Row:
     row: Row = {
         "name": cell.name,
         "label": cell.label,
+        **({} if cell.located.name is None else {"region": cell.located.name}),
         "y_px": round(y, 2),
         "x_px": round(x, 2),
         "area_px": cell.located.size,
