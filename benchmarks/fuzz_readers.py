@@ -153,6 +153,7 @@ def readers(room: Path) -> dict[str, Reader]:
     return {
         "TIFF": Reader("a.tif", _tiffs(), images),
         "PNG": Reader("a.png", _pngs(), every(look, read_greys, read_numbers)),
+        "JPEG": Reader("a.jpg", _jpegs(), every(look, read_greys)),
         "NPY": Reader("a.npy", _npys(), every(read_image, read_labels)),
         "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_image, read_labels)),
         "zip": Reader("a.zip", _zips(), _unpack),
@@ -452,6 +453,16 @@ def _saved(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=True)
     return buffer.getvalue()
+
+
+def _jpegs() -> list[bytes]:
+    found = []
+    for array in (GREYS, np.dstack([GREYS, GREYS // 2, GREYS])):
+        for more in ({}, {"progressive": True}):
+            buffer = io.BytesIO()
+            Image.fromarray(array).save(buffer, "JPEG", **more)
+            found.append(buffer.getvalue())
+    return found
 
 
 def _rois() -> list[bytes]:

@@ -12,6 +12,10 @@ from dispr.errors import FileError
 
 TIFF = (".tif", ".tiff")
 PNG = (".png",)
+JPEG = (".jpg", ".jpeg")
+
+PICTURES = (*TIFF, *PNG, *JPEG)
+"""Formats of images. JPEG changes values, so that masks and labels in it are refused."""
 
 ROIS, POLYGONS = (".roi", ".zip"), (".geojson", ".json")
 

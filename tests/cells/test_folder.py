@@ -159,8 +159,8 @@ def test_what_may_be_meant(tmp_path, write_cells):
 
 def test_other_formats_in_place_of_a_file(tmp_path, write_cells):
     write_cells(tmp_path, ["a"], kinds=("image", "mask"))
-    (tmp_path / "image" / "a.tif").rename(tmp_path / "image" / "a.jpg")
-    with pytest.raises(FileError, match=r"a\.tif does not exist, only a\.jpg"):
+    (tmp_path / "image" / "a.tif").rename(tmp_path / "image" / "a.gif")
+    with pytest.raises(FileError, match=r"a\.tif does not exist, only a\.gif"):
         find_cells(tmp_path)
 
 

@@ -25,7 +25,7 @@ def test_png_and_tiff_under_the_name_of_the_other(tmp_path):
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"\n<!doctype html><html>", "a web page"),
-        (b"\xff\xd8\xff\xe0" + bytes(40), "JPEG"),
+        (b"\xff\xd8\xff\xe0" + bytes(40), "cannot be read as JPEG"),
         (b"\x89HDF\r\n\x1a\n" + bytes(40), "HDF5"),
         (b"some text", "cannot be read as TIFF"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 from dispr.cells.planes import PlaneFile, find_planes
 from dispr.errors import FileError
 from dispr.failures import Failures
-from dispr.names import PNG, TIFF, image_of, key, missing, refuse_zarr, visible_files
+from dispr.names import PICTURES, TIFF, image_of, key, missing, refuse_zarr, visible_files
 
 SPLITS = ("train", "test")
 KINDS = ("image", "mask", "obj")
@@ -147,11 +147,12 @@ def tiff_files(
 def files_of(part: Path, faults: list[str] | None = None) -> dict[str, dict[str, list[Path]]]:
     """Give the files of the cells of a part, by kind and name.
 
-    Images and masks are TIFF or PNG, objects TIFF; `faults` and errors are as for `tiff_files`. A
-    mask may also be called as programs name masks, such as a_mask.tif (`dispr.names.image_of`).
+    Images are TIFF, PNG or JPEG, masks TIFF or PNG (JPEG is refused when it is read), objects TIFF;
+    `faults` and errors are as for `tiff_files`. A mask may also be called as programs name masks,
+    such as a_mask.tif (`dispr.names.image_of`).
     """
     files = {
-        kind: tiff_files(kind_folder(part, kind), faults, TIFF if kind == "obj" else (*TIFF, *PNG))
+        kind: tiff_files(kind_folder(part, kind), faults, TIFF if kind == "obj" else PICTURES)
         for kind in KINDS
     }
     masks: dict[str, list[Path]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dispr.errors import FileError
-from dispr.names import PNG, TIFF, key
+from dispr.names import PICTURES, key
 from dispr.tables import read_table
 
 Named = TypeVar("Named", bound=Any)
@@ -94,4 +94,4 @@ def told_groups(cells: Sequence[Any]) -> list[str]:
 def _name(text: str) -> str:
     """Give the name of a cell that a table names by its file."""
     text = key(re.split(r"[\\/]", text)[-1])
-    return text[: text.rfind(".")] if text.lower().endswith((*TIFF, *PNG)) else text
+    return text[: text.rfind(".")] if text.lower().endswith(PICTURES) else text

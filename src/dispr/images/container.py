@@ -75,10 +75,7 @@ class Container:
                 f"({page.photometric.name}); save it in grey or RGB."
             )
         if use == "labels" and int(page.compression) in JPEG:
-            raise FileError(
-                f"{name} uses JPEG compression, which changes labels and masks; save it with "
-                "lossless compression."
-            )
+            raise changed_by_jpeg(self.path)
         array, axes = self.stored(), self.axes
         if not array.size:
             raise FileError(f"{name} contains no pixels; export it again.")
@@ -106,6 +103,14 @@ class Container:
             array = without_colour(array)
             axes = axes if array.ndim == len(axes) else axes[:-1]
         return array, axes
+
+
+def changed_by_jpeg(path: Path) -> FileError:
+    """Make the error about labels or a mask in JPEG."""
+    return FileError(
+        f"{path} uses JPEG compression, which changes labels and masks; save it with lossless "
+        "compression, as TIFF or PNG."
+    )
 
 
 def _eight_bits(colormap: np.ndarray) -> np.ndarray:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from dispr.errors import FileError
+from dispr.names import JPEG, PNG
 
 TIFF_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n"
+
+JPEG_BYTES = b"\xff\xd8\xff"
+
+Kind = Literal["TIFF", "PNG", "JPEG"]
 
 OTHERS = {
     b"version https://git-lfs": "is a Git LFS pointer, not the image; download it with git lfs "
@@ -16,7 +22,6 @@ OTHERS = {
     b"/annex/objects": "is a git-annex pointer, not the image; download it with git annex get",
     b"<!DOCTYPE": "is a web page, not an image; download the file itself",
     b"<html": "is a web page, not an image; download the file itself",
-    b"\xff\xd8\xff": "is a JPEG image, whose compression changes values; save the original as TIFF",
     b"GIF8": "is a GIF image; save the original as TIFF",
     b"BM": "is a BMP image; save it as TIFF or PNG",
     b"\x89HDF": "is an HDF5 file; save its image as TIFF",
@@ -28,13 +33,13 @@ OTHERS = {
 """Files that are found under the names of images, by how they begin."""
 
 
-def is_png(path: Path) -> bool:
-    """Tell a PNG file from a TIFF file.
+def kind_of(path: Path) -> Kind:
+    """Tell what kind of picture a file is.
 
     Raises
     ------
     FileError
-        If the file is empty, or of a known kind that is neither.
+        If the file is empty, or of a known kind that is not read.
     """
     try:
         with open(path, "rb") as file:
@@ -43,13 +48,16 @@ def is_png(path: Path) -> bool:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{path} cannot be read: {reason}.") from error
     if start.startswith(PNG_BYTES):
-        return True
+        return "PNG"
+    if start.startswith(JPEG_BYTES):
+        return "JPEG"
     if start.startswith(TIFF_BYTES):
-        return False
+        return "TIFF"
     if not start:
         raise FileError(f"{path} is empty; export it again.")
     plain = start.lstrip(b"\xef\xbb\xbf \r\n\t")
     for begin, what in OTHERS.items():
         if plain.lower().startswith(begin.lower()):
             raise FileError(f"{path} {what}.")
-    return path.suffix.lower() == ".png"
+    suffix = path.suffix.lower()
+    return "PNG" if suffix in PNG else "JPEG" if suffix in JPEG else "TIFF"

@@ -9,16 +9,18 @@ import numpy as np
 
 from dispr.checksums import check
 from dispr.errors import ArrayError, FileError
-from dispr.images.kinds import is_png
+from dispr.images.container import changed_by_jpeg
+from dispr.images.jpeg import read_jpeg
+from dispr.images.kinds import kind_of
 from dispr.images.png import read_header, read_png
 from dispr.images.sizes import StatedSize
 from dispr.images.tiff import open_tiff
 from dispr.images.values import Use
-from dispr.names import PNG, TIFF, missing, refuse_zarr
+from dispr.names import PICTURES, missing, refuse_zarr
 
 
 def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.ndarray, str]:
-    """Read the pixels of a TIFF or PNG file, as they are meant.
+    """Read the pixels of a TIFF, PNG or JPEG file, as they are meant.
 
     The container is looked at first. A file that holds several images, parts of one, or values
     whose meaning is uncertain is refused.
@@ -26,7 +28,7 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     Parameters
     ----------
     path : path
-        TIFF, OME-TIFF or PNG, whichever it is by its first bytes.
+        TIFF, OME-TIFF, PNG or JPEG, whichever it is by its first bytes.
     use : "image" or "labels"
         Grey values, as viewers show them; or numbers: labels, masks, objects
         (`dispr.images.values`).
@@ -48,8 +50,13 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     """
     path = existing(path)
     try:
-        if is_png(path):
+        kind = kind_of(path)
+        if kind == "PNG":
             return read_png(path, use)
+        if kind == "JPEG":
+            if use == "labels":
+                raise changed_by_jpeg(path)
+            return read_jpeg(path)
         with open_tiff(path) as container:
             return container.values(use)
     except ArrayError as error:
@@ -77,11 +84,12 @@ def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
         As `read_pixels`.
     """
     path = existing(path)
-    if is_png(path):
+    kind = kind_of(path)
+    if kind == "PNG":
         header = read_header(path)
         if len(header.shape) == 2 and header.colour == 0:
             return header.shape, np.dtype(np.uint16 if header.bits == 16 else np.uint8), "YX"
-    else:
+    elif kind == "TIFF":
         with open_tiff(path) as container:
             if "S" not in container.axes and int(container.page.photometric) != 3:
                 return container.shape, np.dtype(container.page.dtype), container.axes
@@ -98,7 +106,7 @@ def read_size(path: str | os.PathLike[str]) -> StatedSize:
         As `read_pixels`.
     """
     path = existing(path)
-    if path.suffix.lower() not in (*TIFF, *PNG) or is_png(path):
+    if path.suffix.lower() not in PICTURES or kind_of(path) != "TIFF":
         return StatedSize()
     with open_tiff(path) as container:
         return container.size
@@ -113,7 +121,7 @@ def channel_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
         As `read_pixels`.
     """
     path = existing(path)
-    if path.suffix.lower() not in (*TIFF, *PNG) or is_png(path):
+    if path.suffix.lower() not in PICTURES or kind_of(path) != "TIFF":
         return ()
     with open_tiff(path) as container:
         return container.channels

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dispr.errors import FileError
-from dispr.names import LABELS, PNG, REGIONS, TIFF, image_of, key, missing
+from dispr.names import LABELS, PICTURES, REGIONS, image_of, key, missing
 
-SUFFIXES = (*TIFF, *PNG, ".npy")
+SUFFIXES = (*PICTURES, ".npy")
 """Formats of images, and of labels that are pixels."""
 
 SEG = "_seg.npy"

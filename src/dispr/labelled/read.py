@@ -12,9 +12,9 @@ from dispr.images.read import channel_names, existing, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
 from dispr.labelled.channels import ANY, FIELD, Taken, only_labels, take
 from dispr.labelled.selection import Selection
-from dispr.names import PNG, TIFF
+from dispr.names import PICTURES
 
-FORMATS = "TIFF, OME-TIFF, PNG or NPY"
+FORMATS = "TIFF, OME-TIFF, PNG, JPEG or NPY"
 
 
 def read_image(path: Path, which: Selection = ANY, wanted: str = FIELD) -> np.ndarray:
@@ -28,7 +28,7 @@ def read_section(path: Path, which: Selection = ANY, wanted: str = FIELD) -> Tak
     Parameters
     ----------
     path : Path
-        TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose that holds its image.
+        TIFF, OME-TIFF, PNG, JPEG or NPY; or a `_seg.npy` of Cellpose that holds its image.
     which : Selection
         Which, of an image that has several channels, planes or time points.
     wanted : "YX" or "ZYX"
@@ -99,7 +99,7 @@ def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
         If the file cannot be read.
     """
     path = existing(path)
-    if path.suffix.lower() in (*TIFF, *PNG):
+    if path.suffix.lower() in PICTURES:
         return read_pixels(path, "image" if key == "img" else "labels")
     if path.suffix.lower() == ".npy":
         return _read_npy(path, key)

@@ -40,7 +40,7 @@ from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
-from dispr.names import REGIONS
+from dispr.names import JPEG, REGIONS
 from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
@@ -137,8 +137,16 @@ def read_prepared(
         raise
     except ArrayError as error:
         raise FileError(str(error)) from error
-    notes = filter(None, (plane_note(section, str(files.image)), *field.notes))
+    told = plane_note(section, str(files.image)), jpeg_note(files.image)
+    notes = filter(None, (*told, *field.notes))
     return dataclasses.replace(field, which=section.which, notes=tuple(notes))
+
+
+def jpeg_note(image: Path) -> str:
+    """Say that an image was changed by its compression; empty if not."""
+    if image.suffix.lower() not in JPEG:
+        return ""
+    return f"{image} is a JPEG, whose compression changes grey values; prefer TIFF or PNG."
 
 
 def _read_labels(labels: Path, image: Path, section: Taken) -> np.ndarray | Regions:
