@@ -90,6 +90,7 @@ def stacks(folder: Path) -> None:
 
 INPUTS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "README.md": (cells, data, red_blood_cells, field),
+    "anndata.md": (predictions,),
     "classification.md": (red_blood_cells,),
     "clusters.md": (cells,),
     "fields.md": (field,),

@@ -35,6 +35,7 @@ FILES = (
     ".pt",
     ".json",
     ".zip",
+    ".h5ad",
 )
 """What names of files that commands write end in; others are folders."""
 
