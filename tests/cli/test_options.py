@@ -127,7 +127,7 @@ def test_predict_a_field(called, tmp_path):
             2,
         ),
         *("--pixel-size", 0.2, "--frame", "field", "--volume", "zarr", "--meshes", "ply"),
-        "--no-measures",
+        *("--no-measures", "--ome-zarr-version", "0.4"),
     )
     assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None]
     assert list(called["find_fields"].values())[1:3] == [None, "l.tif"]
@@ -135,6 +135,7 @@ def test_predict_a_field(called, tmp_path):
     settings = found["settings"]
     assert (settings.channel, settings.pixel_size, settings.frame) == (1, 0.2, "field")
     assert (settings.volume, settings.meshes, settings.measures) == ("zarr", "ply", False)
+    assert settings.ome_zarr_version == "0.4"
     for name, value in {
         "ensemble": 3,
         "steps": "7",

@@ -48,6 +48,28 @@ def layers(folder):
     return get_reader(str(folder))(str(folder))
 
 
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_volume_in_zarr(field_folder, field, model, tmp_path, version):
+    """The label volume is the same, whichever way it was written."""
+    pytest.importorskip("zarr", minversion="3")
+    shutil.copytree(field_folder, tmp_path / "out")
+    (tmp_path / "out" / "labels.ome.tif").unlink()
+    before = read(field_folder)["3D labels: out"]
+    root = field_folder.parent
+    files = FieldFiles("f", root / "f.tif", root / "l.tif")
+    settings = FieldSettings(
+        pixel_size=SIZE, measures=False, ensemble=3, volume="zarr", ome_zarr_version=version
+    )
+    predict_field_files(model, files, tmp_path / "out", settings, jobs=1)
+    assert not (tmp_path / "out" / "labels.ome.tif").exists()
+    marker = tmp_path / "out" / "labels.ome.zarr" / (".zattrs" if version == "0.4" else "zarr.json")
+    assert marker.is_file()
+    found = read(tmp_path / "out")["3D labels: out"]
+    np.testing.assert_array_equal(found[0], before[0])
+    np.testing.assert_array_equal(found[1]["scale"], before[1]["scale"])
+    assert found[0].any()
+
+
 def test_field(field_folder, field):
     found = read(field_folder)
     assert list(found) == [

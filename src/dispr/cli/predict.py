@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dispr.shards import Shard
 
 OF_CELLS = ("split", "save_grey", "store", "shard", "dask")
-OF_FIELDS = ("channel", "plane", "time", "volume", "meshes", "measures")
+OF_FIELDS = ("channel", "plane", "time", "volume", "ome_zarr_version", "meshes", "measures")
 """Options that are for folders of cells alone, and for fields of view alone."""
 
 
@@ -132,6 +132,13 @@ OF_FIELDS = ("channel", "plane", "time", "volume", "meshes", "measures")
     default="tif",
     show_default=True,
     help="Format of the 3D label volume of a field: OME-TIFF, OME-Zarr or none.",
+)
+@click.option(
+    "--ome-zarr-version",
+    type=click.Choice(["0.4", "0.5"]),
+    default=None,
+    help="Version of OME-Zarr for --volume zarr: 0.5 (Zarr 3), or 0.4 (Zarr 2) for programs that "
+    "do not read it. Default: 0.5.",
 )
 @click.option(
     "--meshes",

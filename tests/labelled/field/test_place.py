@@ -1,3 +1,4 @@
+import importlib
 import re
 
 import numpy as np
@@ -6,6 +7,8 @@ import tifffile
 from scipy import ndimage
 
 from dispr.cells.square import Square
+from dispr.errors import ConfigError
+from dispr.labelled.field.folder import FieldSettings
 from dispr.labelled.field.place import FieldVolume, placed_likelihood, placed_shape
 from dispr.labelled.field.volume import write_volume
 
@@ -126,17 +129,62 @@ def test_equal_volumes_are_equal_files_and_others_have_other_names(tmp_path):
     assert found["a"][1] != found["b"][1]
 
 
-def test_ome_zarr(tmp_path):
+@pytest.mark.parametrize("version", [None, "0.5", "0.4"])
+@pytest.mark.parametrize("pixel_size", [0.172, None])
+def test_ome_zarr(tmp_path, version, pixel_size):
     zarr = pytest.importorskip("zarr", minversion="3")
     volume = FieldVolume([placed_shape(5, Square(3, 4, 64), ball())], (70, 80))
-    for _ in range(2):  # the second time in place of the first
-        path = write_volume(tmp_path, volume, "zarr", 0.172)
+    for earlier in ("0.4", "0.5", version):  # each in place of the one before
+        path = write_volume(tmp_path, volume, "zarr", pixel_size, ome_zarr_version=earlier)
     group = zarr.open_group(str(path), mode="r")
-    scales = group.attrs["multiscales"][0]
-    assert [axis["name"] for axis in scales["axes"]] == ["z", "y", "x"]
-    assert scales["datasets"][0]["coordinateTransformations"][0]["scale"] == [0.172] * 3
-    np.testing.assert_array_equal(group["0"][:], whole(volume))
+    stated = group.attrs if version == "0.4" else group.attrs["ome"]
+    (scales,) = stated["multiscales"]
+    written = scales["version"] if version == "0.4" else stated["version"]
+    assert written == (version or "0.5")
+    unit = {} if pixel_size is None else {"unit": "micrometer"}
+    assert scales["axes"] == [{"name": axis, "type": "space", **unit} for axis in "zyx"]
+    (level,) = scales["datasets"]
+    assert level["coordinateTransformations"] == [
+        {"type": "scale", "scale": [pixel_size or 1.0] * 3}
+    ]
+    assert scales["metadata"] == {"imaged_plane": 32}
+    np.testing.assert_array_equal(group[level["path"]][:], whole(volume))
     assert [p.name for p in tmp_path.iterdir()] == ["labels.ome.zarr"]
+    names = {p.name for p in path.iterdir()}
+    assert names == ({"0", ".zattrs", ".zgroup"} if version == "0.4" else {"0", "zarr.json"})
+    assert (path / "0" / ("32" if version == "0.4" else "c/32")).is_dir()
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_ome_zarr_is_valid(tmp_path, version):
+    """By the models of the specification, as an image of labels."""
+    zarr = pytest.importorskip("zarr", minversion="3")
+    pytest.importorskip("ome_zarr_models")
+    from ome_zarr_models import open_ome_zarr, v04, v05
+
+    volume = FieldVolume([placed_shape(5, Square(3, 4, 64), ball())], (70, 80))
+    path = write_volume(tmp_path, volume, "zarr", 0.172, ome_zarr_version=version)
+    group = zarr.open_group(str(path), mode="r")
+    models = v04 if version == "0.4" else v05
+    if version == "0.4":  # whose names of types pydantic no longer finds by itself
+        types = vars(importlib.import_module("pydantic_zarr.v2"))
+        for model in (v04.Image, v04.ImageLabel):
+            model.model_rebuild(force=True, _types_namespace=types)
+    assert isinstance(open_ome_zarr(group, version=version), (models.Image, models.ImageLabel))
+    assert models.ImageLabel.from_zarr(group).ome_zarr_version == version
+    stated = group.attrs if version == "0.4" else group.attrs["ome"]
+    label = models.image_label_types.Label
+    assert label.model_validate(stated["image-label"]).version in (version, None)
+
+
+def test_versions_of_ome_zarr_that_are_none(tmp_path):
+    volume = FieldVolume([placed_shape(5, Square(3, 4, 64), ball())], (70, 80))
+    with pytest.raises(ConfigError, match=r'must be 0\.5 or 0\.4, not "0\.3"'):
+        write_volume(tmp_path, volume, "zarr", ome_zarr_version="0.3")
+    for form in ("tif", "none"):
+        with pytest.raises(ConfigError, match=f"is for --volume zarr, not {form}"):
+            FieldSettings(volume=form, ome_zarr_version="0.4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_likelihood_of_any_cell():

@@ -69,6 +69,8 @@ class FieldSettings(PredictionSettings):
         Which section of images that have several (`dispr.labelled.selection.Selection`).
     volume : "tif", "zarr" or "none"
         Format of the label volume.
+    ome_zarr_version : "0.5" or "0.4", optional
+        Version of OME-Zarr of the volume "zarr"; 0.5 if not given.
     meshes : "glb", "ply", "obj", "stl" or "none"
         Format of the meshes.
     measures : bool
@@ -79,6 +81,7 @@ class FieldSettings(PredictionSettings):
     plane: int | str | None = None
     time: int | None = None
     volume: str = "tif"
+    ome_zarr_version: str | None = None
     meshes: str = "glb"
     measures: bool = True
 
@@ -86,8 +89,8 @@ class FieldSettings(PredictionSettings):
         super().__post_init__()
         self.which  # noqa: B018 (refuses what is no choice)
         check_meshes(self.meshes)
-        if self.volume != "none":
-            check_format(self.volume)
+        if self.volume != "none" or self.ome_zarr_version is not None:
+            check_format(self.volume, self.ome_zarr_version)
 
     @property
     def which(self) -> Selection:
@@ -234,7 +237,7 @@ def predict_field_files(
     measures = measure_field(field, out, jobs, progress) if settings.measures else {}
     overlaps = None
     if settings.volume != "none":
-        overlaps = write_field_volume(field, out, settings.volume, progress)
+        overlaps = write_field_volume(field, out, settings, progress)
     if settings.meshes != "none":
         write_field_meshes(field, out, settings.meshes, jobs, progress)
     unit = unit_of(field.pixel_size)
@@ -309,7 +312,7 @@ def _measured_before(out: Path, items: Sequence[Item]) -> dict[str, Row] | None:
 
 
 def write_field_volume(
-    field: PreparedField, out: Path, form: str, progress: Progress
+    field: PreparedField, out: Path, settings: FieldSettings, progress: Progress
 ) -> dict[int, float]:
     """Write the label volume from the predicted files; give the overlap of each cell by label."""
     drawn = PredictionFolder(out)
@@ -320,7 +323,7 @@ def write_field_volume(
     height, width = field.image.shape
     volume = FieldVolume(shapes, (height, width))
     count = progress.counter("Placing", volume.shape[0])
-    write_volume(out, volume, form, field.pixel_size, count)
+    write_volume(out, volume, settings.volume, field.pixel_size, count, settings.ome_zarr_version)
     return volume.overlaps()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dispr.arguments import one_of
+from dispr.errors import ConfigError
 from dispr.files import atomic_folder, atomic_path
 from dispr.labelled.field.place import FieldVolume
 from dispr.prediction.packed import zarr_package
@@ -18,15 +19,34 @@ from dispr.prediction.packed import zarr_package
 FORMATS = {"tif": "labels.ome.tif", "zarr": "labels.ome.zarr"}
 """Formats of the volume and the names of their files."""
 
+OME_ZARR = ("0.5", "0.4")
+"""Versions of OME-Zarr that are written, by preference."""
 
-def check_format(form: str) -> None:
+AXES = "zyx"
+
+
+def check_format(form: str, ome_zarr_version: str | None = None) -> None:
     """Refuse a format that cannot be written, before anything is computed.
+
+    Parameters
+    ----------
+    form : str
+        Format.
+    ome_zarr_version : str, optional
+        Version of OME-Zarr, for this format alone.
 
     Raises
     ------
     ConfigError
-        If there is no such format, or its package is not installed.
+        If there is no such format or version, or its package is not installed.
     """
+    if ome_zarr_version is not None:
+        one_of(ome_zarr_version, OME_ZARR, "the version of OME-Zarr")
+        if form != "zarr":
+            raise ConfigError(
+                f"--ome-zarr-version is for --volume zarr, not {form}; add --volume zarr, or omit "
+                "--ome-zarr-version."
+            )
     one_of(form, FORMATS, "the format of the volume")
     if form == "zarr":
         _zarr_package()
@@ -38,6 +58,7 @@ def write_volume(
     form: str = "tif",
     pixel_size: float | None = None,
     on_plane: Callable[[], Any] | None = None,
+    ome_zarr_version: str | None = None,
 ) -> Path:
     """Write a label volume, all or nothing.
 
@@ -53,6 +74,9 @@ def write_volume(
         Edge of a voxel in um.
     on_plane : callable, optional
         Called after each plane.
+    ome_zarr_version : "0.5" or "0.4", optional
+        Version of OME-Zarr: 0.5 if not given, which takes version 3 of Zarr; 0.4 for programs that
+        read version 2 only.
 
     Returns
     -------
@@ -62,16 +86,17 @@ def write_volume(
     Raises
     ------
     ConfigError
-        If the format is none, or its package is not installed.
+        If the format or version is none, or its package is not installed.
     FileError
         If the volume cannot be written.
     """
-    check_format(form)
+    check_format(form, ome_zarr_version)
     path = folder / FORMATS[form]
     if form == "tif":
         _write_tiff(path, volume, volume.planes(on_plane), pixel_size)
     else:
-        _write_zarr(path, volume, volume.planes(on_plane), pixel_size)
+        version = ome_zarr_version or OME_ZARR[0]
+        _write_zarr(path, volume, volume.planes(on_plane), pixel_size, version)
     return path
 
 
@@ -116,44 +141,55 @@ def _digested(planes: Iterator[np.ndarray], digest: Any) -> Iterator[np.ndarray]
 
 
 def _write_zarr(
-    path: Path, volume: FieldVolume, planes: Iterator[np.ndarray], pixel_size: float | None
+    path: Path,
+    volume: FieldVolume,
+    planes: Iterator[np.ndarray],
+    pixel_size: float | None,
+    version: str,
 ) -> None:
-    """Write OME-NGFF 0.4, a group with one label array of one resolution."""
+    """Write OME-NGFF, a group with one label array of one resolution.
+
+    Version 0.5 (https://ngff.openmicroscopy.org/0.5) is in Zarr 3, where axes have names, and
+    version 0.4 in Zarr 2.
+    """
     zarr = _zarr_package()
+    form: dict[str, Any] = (
+        {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+        if version == "0.4"
+        else {"dimension_names": list(AXES)}
+    )
     with atomic_folder(path) as temporary:
-        group = zarr.open_group(str(temporary), mode="w", zarr_format=2)
+        group = zarr.open_group(str(temporary), mode="w", zarr_format=2 if version == "0.4" else 3)
         array = group.create_array(
             "0",
             shape=volume.shape,
             chunks=(1, *(min(n, 1024) for n in volume.shape[1:])),
             dtype=volume.dtype,
-            chunk_key_encoding={"name": "v2", "separator": "/"},
+            **form,
         )
         for z, plane in enumerate(planes):
             array[z] = plane
-        group.attrs.update(_ngff(volume, pixel_size))
+        group.attrs.update(_ngff(volume, pixel_size, version))
 
 
-def _ngff(volume: FieldVolume, pixel_size: float | None) -> dict[str, Any]:
+def _ngff(volume: FieldVolume, pixel_size: float | None, version: str) -> dict[str, Any]:
     unit = {} if pixel_size is None else {"unit": "micrometer"}
     scale = [1.0 if pixel_size is None else pixel_size] * 3
-    return {
-        "multiscales": [
+    image = {
+        "name": "labels",
+        "axes": [{"name": axis, "type": "space", **unit} for axis in AXES],
+        "datasets": [
             {
-                "version": "0.4",
-                "name": "labels",
-                "axes": [{"name": axis, "type": "space", **unit} for axis in "zyx"],
-                "datasets": [
-                    {
-                        "path": "0",
-                        "coordinateTransformations": [{"type": "scale", "scale": scale}],
-                    }
-                ],
-                "metadata": {"imaged_plane": volume.focus},
+                "path": "0",
+                "coordinateTransformations": [{"type": "scale", "scale": scale}],
             }
         ],
-        "image-label": {"version": "0.4"},
+        "metadata": {"imaged_plane": volume.focus},
     }
+    if version == "0.4":
+        stated = {"version": version}
+        return {"multiscales": [{**stated, **image}], "image-label": stated}
+    return {"ome": {"version": version, "multiscales": [image], "image-label": {}}}
 
 
 def _zarr_package() -> Any:
