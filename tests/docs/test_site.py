@@ -27,7 +27,10 @@ def test_every_command_and_option_is_described(site):
     from dispr.cli.main import COMMANDS
 
     page = (site / "commands.html").read_text(encoding="utf-8")
-    groups = {"data": ["data-check", "data-fetch"], "export": ["export-ro-crate", "export-anndata"]}
+    groups = {
+        "data": ["data-check", "data-fetch"],
+        "export": ["export-ro-crate", "export-anndata", "export-croissant"],
+    }
     for command in [sub for name in COMMANDS for sub in groups.get(name, [name])]:
         assert f'id="dispr-{command}"' in page
     for option in ("--pixel-size", "--network-channels", "--test-fraction"):

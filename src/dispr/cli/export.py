@@ -54,3 +54,29 @@ def anndata(cells: Path, out: Path) -> None:
             f"Only the measures in {read.where} were written; for all: dispr measure FOLDER "
             "-o FOLDER/measurements.csv --all."
         )
+
+
+@command.command("croissant")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--name", default="", help="Name of the data set. Default: that of its folder.")
+@click.option("--description", default="", help="Description. Default: what it contains.")
+@click.option("--license", "licence", default="", help="License: its URL or SPDX name.")
+@click.option("--creator", "creators", multiple=True, help="Who made it; repeat for several.")
+@click.option("--url", default="", help="Web page of the data set.")
+@click.option("--citation", default="", help="How to cite it, as BibTeX.")
+@click.option("--published", default="", metavar="YYYY-MM-DD", help="Date of publication.")
+@click.option("--version", default="1.0.0", show_default=True, help="Version of the data set.")
+def croissant(data: Path, licence: str, creators: tuple[str, ...], **texts: str) -> None:
+    """Write DATA/croissant.json, Croissant metadata for machine learning.
+
+    DATA is a data set of cells, as written by dispr prepare or dispr simulate. The file describes
+    its images, masks and 3D shapes, the columns of manifest.csv, and tables with checksums, so
+    that data archives and mlcroissant can find and load them.
+    """
+    from dispr.export.croissant import Publication, write_croissant
+
+    about = Publication(license=licence, creators=creators, **texts)
+    path, cells = write_croissant(data, about)
+    result(f"Croissant metadata of {len(cells)} cells: {path}", cells=len(cells), croissant=path)
+    if about.lacking:
+        note(f"Before you publish it, state {', '.join(about.lacking)}.")
