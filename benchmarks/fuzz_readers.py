@@ -27,6 +27,7 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, DisprError
 from dispr.familiarity.reference import SHIPPED, load_familiarity
 from dispr.files import read_tiff, write_csv
+from dispr.images.omezarr import fields_of_plate, labels_in_zarr
 from dispr.images.read import look, read_greys, read_numbers, read_size
 from dispr.intervals.rules import intervals_of
 from dispr.journal import Journal
@@ -95,6 +96,7 @@ class Reader(NamedTuple):
 
 def make(room: Path) -> None:
     """Make small folders as commands write them."""
+    _make_zarr(room / "im.zarr")
     config = ModelConfig(ShapeDecoderConfig(channels=4), diffusion=None)
     weights, cells, fields = room / "w.safetensors", room / "cells", room / "fields"
     state = build_network(config).state_dict()
@@ -153,6 +155,16 @@ def readers(room: Path) -> dict[str, Reader]:
     return {
         "TIFF": Reader("a.tif", _tiffs(), images),
         "PNG": Reader("a.png", _pngs(), every(look, read_greys, read_numbers)),
+        "OME-Zarr": Reader("zarr.json", held("im.zarr/zarr.json"), _of(_zarr), "im.zarr"),
+        "OME-Zarr array": Reader(
+            "0/zarr.json",
+            held("im.zarr/0/zarr.json"),
+            lambda path: _zarr(path.parents[1]),
+            "im.zarr",
+        ),
+        "OME-Zarr part": Reader(
+            "0/c/0/0", held("im.zarr/0/c/0/0"), lambda path: _zarr(path.parents[3]), "im.zarr"
+        ),
         "JPEG": Reader("a.jpg", _jpegs(), every(look, read_greys)),
         "NPY": Reader("a.npy", _npys(), every(read_image, read_labels)),
         "Cellpose": Reader("a_seg.npy", _cellposes(), every(read_image, read_labels)),
@@ -226,6 +238,18 @@ def readers(room: Path) -> dict[str, Reader]:
     }
 
 
+def _make_zarr(path: Path) -> None:
+    import zarr
+
+    group = zarr.open_group(str(path), mode="w", zarr_format=3)
+    group.create_array("0", data=GREYS, chunks=(16, 16))
+    levels = [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [0.25, 0.25]}]}
+    ]
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+
+
 def _outlines(path: Path) -> None:
     image = Taken(GREYS, Selection(plane=0), planes=2)
     read_regions(path, path.with_name("a.tif"), image)
@@ -245,6 +269,9 @@ def every(*functions: Read) -> Read:
             raise refused
 
     return call
+
+
+_zarr = every(read_image, read_labels, read_size, look, fields_of_plate, labels_in_zarr)
 
 
 def _of(function: Read) -> Read:

@@ -84,18 +84,35 @@ def missing(path: str | os.PathLike[str]) -> FileError:
     return FileError(f"{printable(path)} does not exist; check the name.")
 
 
+ZARR = ".zarr"
+
+ZARR_FILES = (".zattrs", ".zgroup", ".zarray", ".zmetadata", "zarr.json")
+"""Files that say what a folder of Zarr holds."""
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is one of Zarr, such as an image in OME-Zarr."""
+    try:
+        if not path.is_dir():
+            return False
+        named = path.name.lower().endswith(ZARR)
+        return named or any((path / name).is_file() for name in ZARR_FILES)
+    except (OSError, ValueError):  # too long a name, or with zero bytes
+        return False
+
+
 def refuse_zarr(path: Path) -> None:
-    """Refuse a folder that is an OME-Zarr, an image in another format than those that are read.
+    """Refuse a folder that is an OME-Zarr, where only files are read.
 
     Raises
     ------
     FileError
         If it is one.
     """
-    inside = (".zattrs", ".zgroup", ".zarray", "zarr.json")
-    if path.name.lower().endswith(".zarr") or any((path / name).is_file() for name in inside):
+    if is_zarr(path):
         raise FileError(
-            f"{path} is an OME-Zarr, which is not supported as input; save it as OME-TIFF."
+            f"{path} is an OME-Zarr, which is read as a field of view or stack only; save it as "
+            "OME-TIFF."
         )
 
 
@@ -112,7 +129,8 @@ def visible_files(
     folder : Path
         An existing folder.
     suffixes : sequence of str
-        Extensions in small letters; capitals do not matter.
+        Extensions in small letters; capitals do not matter. With that of Zarr, folders of this name
+        count too.
     faults : list of str, optional
         Receives a sentence for each file that cannot be used, instead of an error for the first.
 
@@ -135,7 +153,7 @@ def visible_files(
                 raise
             faults.append(str(error))
             continue
-        if path.is_file():
+        if path.is_file() or (ZARR in suffixes and is_zarr(path)):
             found.append(path)
     return found
 

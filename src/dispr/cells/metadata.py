@@ -11,7 +11,7 @@ from dispr.errors import ConfigError, FileError
 from dispr.images.read import read_size
 
 
-def read_voxel_size(path: str | os.PathLike[str]) -> VoxelSize:
+def read_voxel_size(path: str | os.PathLike[str], scene: int | str | None = None) -> VoxelSize:
     """Read the voxel size from the metadata of a TIFF file.
 
     OME-TIFF says PhysicalSizeX, Y and Z with their units; where it describes several images, those
@@ -25,7 +25,9 @@ def read_voxel_size(path: str | os.PathLike[str]) -> VoxelSize:
     Parameters
     ----------
     path : path
-        A file that can be read as TIFF.
+        A file that can be read as TIFF, or an OME-Zarr.
+    scene : int or str, optional
+        Which image of a file of several.
 
     Returns
     -------
@@ -37,12 +39,15 @@ def read_voxel_size(path: str | os.PathLike[str]) -> VoxelSize:
     FileError
         If the file is missing, no TIFF file, or holds several images.
     """
-    size = read_size(path)
+    size = read_size(path, scene)
     return VoxelSize(size.z, size.y, size.x, size.wrong)
 
 
 def find_pixel_size(
-    image: Path, other: Path | None = None, given: float | None = None
+    image: Path,
+    other: Path | None = None,
+    given: float | None = None,
+    scene: int | str | None = None,
 ) -> float | None:
     """Find the edge of the pixels of a section in um; None if nobody knows.
 
@@ -54,6 +59,8 @@ def find_pixel_size(
         Its mask or labels, which are asked where the image does not say.
     given : float, optional
         The size, instead of what the files say.
+    scene : int or str, optional
+        Which image of a file of several.
 
     Raises
     ------
@@ -64,7 +71,7 @@ def find_pixel_size(
         If the given size is not a positive number.
     """
     edge = as_pixel_size(given)
-    return edge if edge is not None else _stated(image, other, "yx").pixel_size(str(image))
+    return edge if edge is not None else _stated(image, other, "yx", scene).pixel_size(str(image))
 
 
 def find_spacing(
@@ -100,9 +107,13 @@ def find_spacing(
     return stated.spacing
 
 
-def _stated(image: Path, other: Path | None, axes: str) -> VoxelSize:
+def _stated(
+    image: Path, other: Path | None, axes: str, scene: int | str | None = None
+) -> VoxelSize:
     """Give what an image and its labels state of the size of their pixels or voxels."""
-    stated = {path: read_voxel_size(path) for path in (image, other) if path is not None}
+    stated = {image: read_voxel_size(image, scene)}
+    if other is not None and other != image:
+        stated[other] = read_voxel_size(other)
     what, option = "pixels", "--pixel-size in um"
     if axes == "zyx":
         what, option = "voxels", "--voxel-size Z,Y,X in um"

@@ -22,7 +22,10 @@ def is_of_fields(data: Path) -> bool:
     """Tell whether DATA is an image, or a folder of images with labels beside them."""
     from dispr.cells.folder import parts
     from dispr.labelled.beside import has_labels_beside
+    from dispr.names import is_zarr
 
+    if is_zarr(data):
+        return True
     if not data.is_dir():
         return data.is_file()
     return not parts(data) and has_labels_beside(data)

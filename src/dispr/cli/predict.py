@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from dispr.shards import Shard
 
 OF_CELLS = ("split", "save_grey", "store", "shard", "dask")
-OF_FIELDS = ("channel", "plane", "time", "volume", "ome_zarr_version", "meshes", "measures")
+OF_FIELDS = (
+    *("channel", "plane", "time", "scene"),
+    *("volume", "ome_zarr_version", "meshes", "measures"),
+)
 """Options that are for folders of cells alone, and for fields of view alone."""
 
 
@@ -125,6 +128,12 @@ OF_FIELDS = ("channel", "plane", "time", "volume", "ome_zarr_version", "meshes",
 )
 @click.option(
     "--time", type=click.IntRange(0), default=None, help="Time point to use, counted from 0."
+)
+@click.option(
+    "--scene",
+    default=None,
+    metavar="N|NAME",
+    help="Image to use of a file of several: its number, counted from 0, or its name.",
 )
 @click.option(
     "--volume",

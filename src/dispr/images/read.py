@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dispr.checksums import check
-from dispr.errors import ArrayError, FileError
+from dispr.errors import ArrayError, DisprError, FileError
 from dispr.images.container import changed_by_jpeg
 from dispr.images.jpeg import read_jpeg
 from dispr.images.kinds import kind_of
+from dispr.images.omezarr import open_zarr
 from dispr.images.png import read_header, read_png
 from dispr.images.sizes import StatedSize
+from dispr.images.source import Source
 from dispr.images.tiff import open_tiff
 from dispr.images.values import Use
-from dispr.names import PICTURES, missing, refuse_zarr
+from dispr.names import PICTURES, is_zarr, missing, refuse_zarr
 
 
-def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.ndarray, str]:
+def read_pixels(
+    path: str | os.PathLike[str], use: Use = "image", scene: int | str | None = None
+) -> tuple[np.ndarray, str]:
     """Read the pixels of a TIFF, PNG or JPEG file, as they are meant.
 
     The container is looked at first. A file that holds several images, parts of one, or values
@@ -32,6 +38,8 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     use : "image" or "labels"
         Grey values, as viewers show them; or numbers: labels, masks, objects
         (`dispr.images.values`).
+    scene : int or str, optional
+        Which image of an OME-TIFF file of several: its number, from 0, or its name.
 
     Returns
     -------
@@ -51,13 +59,15 @@ def read_pixels(path: str | os.PathLike[str], use: Use = "image") -> tuple[np.nd
     path = existing(path)
     try:
         kind = kind_of(path)
+        if kind != "TIFF" and scene not in (None, 0):
+            raise FileError(f"{path} contains one image; omit --scene.")
         if kind == "PNG":
             return read_png(path, use)
         if kind == "JPEG":
             if use == "labels":
                 raise changed_by_jpeg(path)
             return read_jpeg(path)
-        with open_tiff(path) as container:
+        with open_tiff(path, scene) as container:
             return container.values(use)
     except ArrayError as error:
         raise FileError(str(error)) from error
@@ -75,6 +85,31 @@ def read_greys(path: str | os.PathLike[str]) -> np.ndarray:
     return read_pixels(path, "image")[0]
 
 
+def open_source(path: str | os.PathLike[str], scene: int | str | None = None) -> Source | None:
+    """Open an image of a format that is read in parts: OME-Zarr; None for others.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    ConfigError
+        If a package that it takes is not installed.
+    """
+    path = Path(path)
+    return open_zarr(path, scene) if is_zarr(path) else None
+
+
+@contextlib.contextmanager
+def damaged_parts(path: Path) -> Iterator[None]:
+    """Turn what packages raise for damaged parts of an image into one sentence."""
+    try:
+        yield
+    except (DisprError, MemoryError):
+        raise
+    except Exception as error:  # zarr raises many types
+        raise FileError(f"{path} is damaged: a part cannot be read; copy it again.") from error
+
+
 def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
     """Give shape, type and axes of what `read_pixels` would read, where possible without reading.
 
@@ -83,6 +118,9 @@ def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
     FileError
         As `read_pixels`.
     """
+    source = open_source(path)
+    if source is not None:
+        return tuple(source.array.shape), np.dtype(source.array.dtype), source.axes
     path = existing(path)
     kind = kind_of(path)
     if kind == "PNG":
@@ -97,33 +135,53 @@ def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
     return array.shape, array.dtype, axes
 
 
-def read_size(path: str | os.PathLike[str]) -> StatedSize:
+def read_size(path: str | os.PathLike[str], scene: int | str | None = None) -> StatedSize:
     """Read the voxel size that a file states: in OME-XML or in ImageJ's own way; else none.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    scene : int or str, optional
+        Which image of a file of several.
 
     Raises
     ------
     FileError
         As `read_pixels`.
     """
+    source = open_source(path, scene)
+    if source is not None:
+        return source.size
     path = existing(path)
     if path.suffix.lower() not in PICTURES or kind_of(path) != "TIFF":
         return StatedSize()
-    with open_tiff(path) as container:
+    with open_tiff(path, scene) as container:
         return container.size
 
 
-def channel_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+def channel_names(path: str | os.PathLike[str], scene: int | str | None = None) -> tuple[str, ...]:
     """Read the names of the channels of an image; none where the file does not state them.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    scene : int or str, optional
+        Which image of a file of several.
 
     Raises
     ------
     FileError
         As `read_pixels`.
     """
+    source = open_source(path, scene)
+    if source is not None:
+        return source.channels
     path = existing(path)
     if path.suffix.lower() not in PICTURES or kind_of(path) != "TIFF":
         return ()
-    with open_tiff(path) as container:
+    with open_tiff(path, scene) as container:
         return container.channels
 
 

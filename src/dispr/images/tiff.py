@@ -17,12 +17,20 @@ from dispr.images.ome import OmeImage, images_of, is_ome, metadata_file, root_of
 from dispr.images.pages import decoded
 from dispr.images.segments import check_segments
 from dispr.images.sizes import StatedSize, stated_size
+from dispr.images.source import one_scene
 from dispr.limits import largest_xml, raise_it
 
 
 @contextlib.contextmanager
-def open_tiff(path: Path) -> Iterator[Container]:
+def open_tiff(path: Path, scene: int | str | None = None) -> Iterator[Container]:
     """Open a TIFF file and find the image that it holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    scene : int or str, optional
+        Which image of an OME-TIFF file of several: its number, from 0, or its name.
 
     Raises
     ------
@@ -42,9 +50,12 @@ def open_tiff(path: Path) -> Iterator[Container]:
             images = images_of(
                 root, path, uuid_of(text), len(tiff.pages), int(page.samplesperpixel)
             )
-            yield _of_ome(path, tiff, images)
-        else:
+            number = one_scene(path, scene, [image.name for image in images])
+            yield _of_ome(path, tiff, images[number], images)
+        elif scene in (None, 0):
             yield _of_series(path, tiff)
+        else:
+            raise FileError(f"{path} contains one image; omit --scene.")
 
 
 def _of_series(path: Path, tiff: Any) -> Container:
@@ -89,26 +100,22 @@ def _of_series(path: Path, tiff: Any) -> Container:
     return Container(path, tuple(shape), letters, page, bool(tiff.is_imagej), size, stored)
 
 
-def _of_ome(path: Path, tiff: Any, images: Sequence[OmeImage]) -> Container:
-    """Find the image in an OME-TIFF file, and its planes in the other files of its set."""
-    if len(images) > 1:
-        names = ", ".join(image.name for image in images[:4])
-        raise FileError(
-            f"{path} contains {len(images)} images ({names}{', ...' if len(images) > 4 else ''}); "
-            "save a single image as a separate file."
-        )
-    (image,) = images
+def _of_ome(path: Path, tiff: Any, image: OmeImage, images: Sequence[OmeImage]) -> Container:
+    """Find an image of an OME-TIFF file, and its planes in the other files of its set."""
     if None in image.planes:
         raise FileError(
             f"{path} lacks {image.planes.count(None)} of the {len(image.planes)} planes that its "
             "OME-XML describes; export it again."
         )
     used = {plane[1] for plane in image.planes if plane is not None and not plane[0]}
-    others = [k for k in range(len(tiff.pages)) if k not in used]
+    described = {
+        plane[1] for one in images for plane in one.planes if plane is not None and not plane[0]
+    }
+    others = [k for k in range(len(tiff.pages)) if k not in described]
     if any(not int(tiff.pages[k].subfiletype) & 1 for k in others):
         raise FileError(
-            f"{path} contains {len(tiff.pages)} pages, of which its OME-XML describes {len(used)}; "
-            "export it again."
+            f"{path} contains {len(tiff.pages)} pages, of which its OME-XML describes "
+            f"{len(described)}; export it again."
         )
     planes = [plane for plane in image.planes if plane is not None]
     found = {("", number): tiff.pages[number] for number in sorted(used)}

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dispr.errors import FileError
-from dispr.names import LABELS, PICTURES, REGIONS, image_of, key, missing
+from dispr.images.omezarr import labels_in_zarr
+from dispr.names import LABELS, PICTURES, REGIONS, ZARR, image_of, is_zarr, key, missing
 
-SUFFIXES = (*PICTURES, ".npy")
+SUFFIXES = (*PICTURES, ".npy", ZARR)
 """Formats of images, and of labels that are pixels."""
 
 SEG = "_seg.npy"
@@ -70,6 +71,8 @@ def named_in(folder: Path) -> Index:
 def labels_beside(image: Path, index: Index | None = None) -> Path | None:
     """Find the labels that a program left beside an image; those of Cellpose first.
 
+    An OME-Zarr can hold its own.
+
     Parameters
     ----------
     image : Path
@@ -80,10 +83,18 @@ def labels_beside(image: Path, index: Index | None = None) -> Path | None:
     Raises
     ------
     FileError
-        If they are a link to nothing.
+        If they are a link to nothing, or an OME-Zarr holds several.
     """
     if image.name.lower().endswith(SEG):
         return image
+    if is_zarr(image):
+        inside = labels_in_zarr(image)
+        if len(inside) > 1:
+            raise FileError(
+                f"{image} holds the labels {', '.join(inside)}; choose one with --labels NAME."
+            )
+        if inside:
+            return next(iter(inside.values()))
     index = labels_in(image.parent) if index is None else index
     for name in (*_stems(image.name), image.name):
         found = index.get(key(name))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from dispr.errors import ConfigError, FileError
 from dispr.failures import Failures
+from dispr.images.omezarr import fields_of_plate, labels_in_zarr
 from dispr.labelled.beside import SUFFIXES, images_of, labels_beside, labels_in, named_in, stem_of
 from dispr.labelled.read import FORMATS
-from dispr.names import key, missing, refuse_zarr, same_file, visible_files
+from dispr.names import ZARR, is_zarr, key, missing, same_file, some_of, visible_files
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,16 @@ def find_fields(
     Parameters
     ----------
     data : Path
-        An image, or a folder of images.
+        An image, a folder of images, or a plate in OME-Zarr.
     images : str, optional
         In a folder, which files are images: a name in which one `*` stands for that of the field.
-        All of the known formats by default.
+        All of the known formats by default. Of a plate, which images: "B_*" for those of row B.
     labels : str, optional
         Of an image: the file of its labels. In a folder: a path, from there on, in which `*` stands
         for the name of the field, such as "labels/*.png"; or a folder, in which labels are called
         as the images, or as programs name them. By default the labels that Cellpose, StarDist or
-        another program left beside the image, where there are some.
+        another program left beside the image, where there are some. Of OME-Zarr, the name of
+        labels that the image holds.
     mask : Path, optional
         Mask of an image that shows a single cell.
     failures : Failures, optional
@@ -77,6 +79,8 @@ def find_fields(
         raise ConfigError("--labels and --mask cannot be combined: a mask is for a single cell.")
     if not data.exists():
         raise missing(data)
+    if is_zarr(data):
+        return _of_zarr(data, images, labels, mask)
     if data.is_dir():
         if mask is not None:
             raise ConfigError(
@@ -97,6 +101,70 @@ def find_fields(
     return [FieldFiles(name, data, Path(labels) if labels else labels_beside(data))]
 
 
+def _of_zarr(
+    data: Path, images: str | None, labels: str | None, mask: Path | None
+) -> list[FieldFiles]:
+    """List the fields of an OME-Zarr: one, or those of a plate or well."""
+    plate = fields_of_plate(data)
+    if plate is None:
+        if images is not None:
+            raise ConfigError(f"{data} is one image; --images selects images of a plate or folder.")
+        if mask is not None:
+            if not mask.exists():
+                raise missing(mask)
+            return [FieldFiles(_zarr_name(data), data, mask=mask)]
+        return [FieldFiles(_zarr_name(data), data, _zarr_labels(data, labels))]
+    if mask is not None:
+        raise ConfigError(f"{data} is a plate; --mask is for an image of a single cell.")
+    pattern = _matcher(_one_star("--images", images or "*"))
+    found = [
+        FieldFiles(key(name), image, _zarr_labels(image, labels))
+        for name, image in plate.items()
+        if pattern.fullmatch(name)
+    ]
+    if not found:
+        raise FileError(f"{data} has no images that match {images}; it has {some_of([*plate])}.")
+    return found
+
+
+def _zarr_labels(image: Path, labels: str | None) -> Path | None:
+    """Find the labels of an image in OME-Zarr: those that it holds, by name, or a path."""
+    if labels is None:
+        return labels_beside(image)
+    inside = labels_in_zarr(image)
+    if labels in inside:
+        return inside[labels]
+    if Path(labels).exists():
+        return Path(labels)
+    holds = f"holds the labels {', '.join(inside)}" if inside else "holds no labels"
+    raise FileError(f"{image} {holds}, and there is no file {labels}; choose others with --labels.")
+
+
+def _zarr_name(path: Path) -> str:
+    """Name a field after an OME-Zarr, or after an image in it: a_A_1_0 for a.zarr/A/1/0."""
+    path = path.absolute()
+    for outer in path.parents:
+        if outer.name.lower().endswith(ZARR):
+            inner = path.relative_to(outer).parts
+            return key("_".join((stem_of(outer.name), *inner)))
+    return key(stem_of(path.name))
+
+
+def _one_star(option: str, given: str) -> str:
+    """Refuse a pattern that has no place for the name of a field, or several.
+
+    Raises
+    ------
+    ConfigError
+        If it is one.
+    """
+    if given.count("*") != 1:
+        raise ConfigError(
+            f'{option} "{given}" must contain one *, which stands for the name of a field.'
+        )
+    return given
+
+
 def _of_folder(
     folder: Path, images: str, labels: str | None, failures: Failures
 ) -> list[FieldFiles]:
@@ -106,10 +174,8 @@ def _of_folder(
     else:
         beside, within = labels_in(folder), None
     for option, given in (("--images", images), ("--labels", labels)):
-        if given is not None and given.count("*") != 1:
-            raise ConfigError(
-                f'{option} "{given}" must contain one *, which stands for the name of a field.'
-            )
+        if given is not None:
+            _one_star(option, given)
     pattern, taken = _matcher(images), None if labels is None else _matcher(labels)
     fields: dict[str, FieldFiles] = {}
     files = visible_files(folder, SUFFIXES)
@@ -136,7 +202,6 @@ def _of_folder(
             fields[name] = FieldFiles(name, path, found)
     failures.raise_if_none_left(len(fields))
     if not fields:
-        refuse_zarr(folder)
         raise FileError(f"{folder} contains no files that match {images} ({FORMATS}).")
     return list(fields.values())
 

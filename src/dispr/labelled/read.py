@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dispr.errors import FileError, as_file_errors
-from dispr.images.read import channel_names, existing, read_pixels
+from dispr.images.read import channel_names, damaged_parts, existing, open_source, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
 from dispr.labelled.channels import ANY, FIELD, Taken, only_labels, take
 from dispr.labelled.selection import Selection
 from dispr.names import PICTURES
 
-FORMATS = "TIFF, OME-TIFF, PNG, JPEG or NPY"
+FORMATS = "TIFF, OME-TIFF, OME-Zarr, PNG, JPEG or NPY"
 
 
 def read_image(path: Path, which: Selection = ANY, wanted: str = FIELD) -> np.ndarray:
@@ -28,7 +29,8 @@ def read_section(path: Path, which: Selection = ANY, wanted: str = FIELD) -> Tak
     Parameters
     ----------
     path : Path
-        TIFF, OME-TIFF, PNG, JPEG or NPY; or a `_seg.npy` of Cellpose that holds its image.
+        TIFF, OME-TIFF, OME-Zarr, PNG, JPEG or NPY; or a `_seg.npy` of Cellpose that holds its
+        image.
     which : Selection
         Which, of an image that has several channels, planes or time points.
     wanted : "YX" or "ZYX"
@@ -45,9 +47,10 @@ def read_section(path: Path, which: Selection = ANY, wanted: str = FIELD) -> Tak
         If the file cannot be read, or does not hold one section or stack; if a choice must be
         made, or what is chosen does not exist.
     """
-    array, axes = read_array(path, "img")
-    with as_file_errors():
-        taken = take(array, axes, which, str(path), wanted, functools.partial(channel_names, path))
+    array, axes = read_array(path, "img", which.scene)
+    names = functools.partial(channel_names, path, which.scene)
+    with as_file_errors(), damaged_parts(path):
+        taken = take(array, axes, which, str(path), wanted, names)
     if taken.array.dtype.kind == "b":
         raise FileError(f"{path} is boolean, like a mask; give an image with grey values.")
     if taken.array.dtype.kind == "f" and not np.isfinite(taken.array).all():
@@ -79,12 +82,14 @@ def read_labels(path: Path, wanted: str = FIELD, section: Taken | None = None) -
         If the file cannot be read, or does not hold labels.
     """
     array, axes = read_array(path, "masks")
-    with as_file_errors():
+    with as_file_errors(), damaged_parts(path):
         return only_labels(array, axes, str(path), wanted, section)
 
 
-def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
+def read_array(path: Path, key: str = "img", scene: int | str | None = None) -> tuple[Any, str]:
     """Read an array and the names of its axes; "?" where the file does not say.
+
+    That of a format that is read in parts is not read yet (`dispr.images.source`).
 
     Parameters
     ----------
@@ -92,15 +97,22 @@ def read_array(path: Path, key: str = "img") -> tuple[np.ndarray, str]:
         TIFF, OME-TIFF, PNG or NPY; or a `_seg.npy` of Cellpose.
     key : "img" or "masks"
         Which of its arrays, of a file of Cellpose.
+    scene : int or str, optional
+        Which image of a file of several.
 
     Raises
     ------
     FileError
         If the file cannot be read.
     """
+    source = open_source(path, scene)
+    if source is not None:
+        return source.array, source.axes
     path = existing(path)
     if path.suffix.lower() in PICTURES:
-        return read_pixels(path, "image" if key == "img" else "labels")
+        return read_pixels(path, "image" if key == "img" else "labels", scene)
+    if scene not in (None, 0):
+        raise FileError(f"{path} contains one image; omit --scene.")
     if path.suffix.lower() == ".npy":
         return _read_npy(path, key)
     raise FileError(f"{path} has an unsupported format; save it as {FORMATS}.")

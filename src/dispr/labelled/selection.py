@@ -40,6 +40,8 @@ class Selection:
         (`sharpest_plane`); or "max-projection": the largest value along Z.
     time : int, optional
         Number of the time point, from 0.
+    scene : int or str, optional
+        Number of the image, from 0, or its name, in a file of several.
 
     Raises
     ------
@@ -50,9 +52,10 @@ class Selection:
     channel: int | str | None = None
     plane: int | str | None = None
     time: int | None = None
+    scene: int | str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("channel", "plane"):
+        for name in ("channel", "plane", "scene"):
             value = getattr(self, name)
             if isinstance(value, str) and value.strip().isdecimal():
                 object.__setattr__(self, name, int(value))
@@ -62,7 +65,7 @@ class Selection:
                 f'there is no plane "{plane}"; choose a number, counted from 0, or one of '
                 f"{', '.join(WORDS)}."
             )
-        for name in ("channel", "plane", "time"):
+        for name in ("channel", "plane", "time", "scene"):
             value = getattr(self, name)
             if isinstance(value, int) and value < 0:
                 raise ConfigError(f"--{name} must not be negative; numbers are counted from 0.")

@@ -83,7 +83,7 @@ def _image(folder: Path, record: dict[str, Any]) -> np.ndarray | None:
         return None
     path = folder / str(record["image"])
     try:
-        return read_image(path, recorded(record)) if os.path.isfile(path) else None
+        return read_image(path, recorded(record)) if os.path.exists(path) else None
     except DisprError:
         return None
 

@@ -29,6 +29,7 @@ from dispr.cells.spacing import Spacing
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
 from dispr.journal import Entry, Journal
+from dispr.packages import zarr_package
 from dispr.prediction.shapes import SHAPE
 
 if TYPE_CHECKING:
@@ -409,36 +410,6 @@ def packed_arrays(prediction: Prediction) -> Arrays:
     if prediction.grey is not None:
         found["grey"] = prediction.grey.astype(np.float32)
     return found
-
-
-def zarr_package(what: str = "packed shapes", instead: str = "") -> Any:
-    """Import zarr.
-
-    Parameters
-    ----------
-    what : str
-        What it is needed for.
-    instead : str
-        What else a user can do, for the message.
-
-    Raises
-    ------
-    ConfigError
-        If it is not installed, or is too old.
-    """
-    try:
-        import zarr
-        import zarr.codecs
-    except ImportError as error:
-        raise ConfigError(
-            f"{what} cannot be written or read without zarr: pip install 'dispr[zarr]'{instead}."
-        ) from error
-    if int(zarr.__version__.split(".")[0]) < 3:
-        raise ConfigError(
-            f"{what} cannot be written or read with zarr {zarr.__version__}, but with 3 or later: "
-            f"pip install --upgrade 'dispr[zarr]'{instead}."
-        )
-    return zarr
 
 
 def _store(path: Path) -> Any:

@@ -15,7 +15,7 @@ from dispr.files import write_tiff
 from dispr.labelled.field import folder
 from dispr.labelled.field.folder import FieldSettings, predict_field_files, predict_fields
 from dispr.labelled.field.written import read_field_record
-from dispr.labelled.find import FieldFiles
+from dispr.labelled.find import FieldFiles, find_fields
 from dispr.labelled.read import read_section
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
@@ -416,3 +416,23 @@ def test_outline_of_a_single_cell(extruder, files, tmp_path):
     several = outlined(tmp_path / "in" / "two.zip", [(20, 20, 50, 60), (60, 60, 90, 90)])
     with pytest.raises(FileError, match=r"two.zip has 2 outlines; give that of the single cell"):
         predict_field_files(extruder, FieldFiles("f", files.image, mask=several), tmp_path / "b")
+
+
+def test_ome_zarr_is_predicted_as_a_tiff_file(extruder, field, files, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    rows = predict_field_files(extruder, files, tmp_path / "a", replace(PLAIN, ensemble=1))
+    for name, array in (("f.zarr", field.image), ("f.zarr/labels/cells", field.labels)):
+        group = zarr.open_group(str(tmp_path / name), mode="w", zarr_format=3)
+        group.create_array("0", data=array)
+        axes = [{"name": n, "type": "space", "unit": "micrometer"} for n in "yx"]
+        scale = [{"type": "scale", "scale": [SIZE, SIZE]}]
+        levels = [{"path": "0", "coordinateTransformations": scale}]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+    zarr.open_group(str(tmp_path / "f.zarr" / "labels"), mode="a").attrs["ome"] = {
+        "version": "0.5",
+        "labels": ["cells"],
+    }
+    (found,) = find_fields(tmp_path / "f.zarr")
+    settings = replace(PLAIN, ensemble=1, pixel_size=None)  # as the file states
+    assert predict_field_files(extruder, found, tmp_path / "b", settings) == rows
+    assert field_map(tmp_path / "b")["image"] is not None

@@ -65,7 +65,7 @@ class FieldSettings(PredictionSettings):
 
     Attributes
     ----------
-    channel, plane, time : optional
+    channel, plane, time, scene : optional
         Which section of images that have several (`dispr.labelled.selection.Selection`).
     volume : "tif", "zarr" or "none"
         Format of the label volume.
@@ -80,6 +80,7 @@ class FieldSettings(PredictionSettings):
     channel: int | str | None = None
     plane: int | str | None = None
     time: int | None = None
+    scene: int | str | None = None
     volume: str = "tif"
     ome_zarr_version: str | None = None
     meshes: str = "glb"
@@ -95,7 +96,7 @@ class FieldSettings(PredictionSettings):
     @property
     def which(self) -> Selection:
         """Which section of images that have several."""
-        return Selection(self.channel, self.plane, self.time)
+        return Selection(self.channel, self.plane, self.time, self.scene)
 
 
 def read_prepared(
@@ -128,7 +129,9 @@ def read_prepared(
             section.array,
             None if labels is None else _read_labels(labels, files.image, section),
             single=files.mask is not None,
-            pixel_size=find_pixel_size(files.image, labels, settings.pixel_size),
+            pixel_size=find_pixel_size(
+                files.image, labels, settings.pixel_size, settings.which.scene
+            ),
             frame=settings.frame,
             trained=trained,
             name=files.name,

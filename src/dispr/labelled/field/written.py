@@ -19,8 +19,8 @@ def read_field_record(folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        With `image`, its path as seen from the folder; `channel`, `plane` and `time`, where these
-        were chosen; and `pixel_size_um`, or None.
+        With `image`, its path as seen from the folder; `channel`, `plane`, `time` and `scene`,
+        where these were chosen; and `pixel_size_um`, or None.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def read_field_record(folder: Path) -> dict[str, Any]:
     """
     record = read_json(folder / RECORD, remedy=REMEDY)
     image, size = record.get("image"), record.get("pixel_size_um")
-    chosen = [(key, record.get(key)) for key in ("channel", "plane", "time")]
+    chosen = [(key, record.get(key)) for key in ("channel", "plane", "time", "scene")]
     for key, value, right in (
         ("image", image, isinstance(image, str) and "\0" not in image),
         *((key, value, _is_choice(key, value)) for key, value in chosen),
