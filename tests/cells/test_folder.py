@@ -101,7 +101,7 @@ def test_an_ome_zarr_is_named(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / ".zattrs").write_text("{}")
     with pytest.raises(
-        FileError, match=r"a is an OME-Zarr, which is not supported as input; save it as OME"
+        FileError, match=r"a is an OME-Zarr, which is read as a field of view or stack only"
     ):
         find_cells(tmp_path / "a")
 
