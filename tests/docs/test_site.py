@@ -29,7 +29,7 @@ def test_every_command_and_option_is_described(site):
     page = (site / "commands.html").read_text(encoding="utf-8")
     groups = {
         "data": ["data-check", "data-fetch"],
-        "export": ["export-ro-crate", "export-anndata", "export-croissant"],
+        "export": ["export-ro-crate", "export-anndata", "export-croissant", "export-onnx"],
     }
     for command in [sub for name in COMMANDS for sub in groups.get(name, [name])]:
         assert f'id="dispr-{command}"' in page

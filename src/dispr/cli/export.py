@@ -1,8 +1,10 @@
-"""`dispr export`: results in the formats of other programs."""
+"""`dispr export`: results and models in the formats of other programs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,9 +12,34 @@ from dispr.cli.options import out_option
 from dispr.cli.say import note, result
 
 
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--model` and `--sampling-steps`, which model is written."""
+    for option in (
+        click.option(
+            "--sampling-steps",
+            "--steps",
+            "steps",
+            default=None,
+            help='Sampling steps, such as "10" or "ddim25", at most 50. Default: as stored in the '
+            "weights.",
+        ),
+        click.option(
+            "--model",
+            "--weights",
+            "model",
+            type=click.Path(path_type=Path),
+            default=None,
+            help="Model to write: fast, or a weights file (.safetensors). Default: fast, the model "
+            "shipped with dispr.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group()
 def command() -> None:
-    """Describe or write results in standard formats."""
+    """Describe or write results and models in standard formats."""
 
 
 @command.command("ro-crate")
@@ -80,3 +107,35 @@ def croissant(data: Path, licence: str, creators: tuple[str, ...], **texts: str)
     result(f"Croissant metadata of {len(cells)} cells: {path}", cells=len(cells), croissant=path)
     if about.lacking:
         note(f"Before you publish it, state {', '.join(about.lacking)}.")
+
+
+@command.command()
+@out_option("File to write (.onnx).")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Floating-point precision of the network; inputs and outputs are float32.",
+)
+@model_options
+def onnx(out: Path, precision: str, model: Path | None, steps: str | None) -> None:
+    """Write a model as one ONNX graph: image, mask and noise in, shapes out.
+
+    The graph contains all sampling steps and makes the plane of the section equal to the mask. It
+    is compared with the model on a simulated cell. Needs the packages of dispr[onnx].
+    """
+    from dispr.exchange.onnx_file import write_onnx
+    from dispr.exchange.source import read_source
+
+    source = read_source(model)
+    note(f"Writing the model {source.name} as ONNX; this takes a minute.")
+    found = write_onnx(out, source, precision, steps)
+    result(
+        f"ONNX graph: {out}\nCompared with PyTorch in float32 on a simulated cell: {found}.",
+        onnx=out,
+        weights_sha256=source.sha256,
+        largest_difference=found.largest,
+        crossed=found.crossed,
+        iou=found.iou,
+    )

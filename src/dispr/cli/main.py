@@ -37,7 +37,7 @@ COMMANDS = {
     ),
     "gather": ("dispr.cli.gather", "Join the parts that --shard made, or verify them."),
     "unpack": ("dispr.cli.unpack", "Write packed shapes as TIFF files."),
-    "export": ("dispr.cli.export", "Describe results in standard formats: RO-Crate."),
+    "export": ("dispr.cli.export", "Write results and models in standard formats."),
     "report": ("dispr.cli.report", "Write a report of predictions to open in a browser."),
     "mesh": ("dispr.cli.mesh", "Write predicted shapes as meshes: STL, PLY, OBJ, GLB."),
     "plot": ("dispr.cli.plot", "Make a figure of predicted cells: sections and shapes."),

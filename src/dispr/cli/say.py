@@ -36,6 +36,7 @@ FILES = (
     ".json",
     ".zip",
     ".h5ad",
+    ".onnx",
 )
 """What names of files that commands write end in; others are folders."""
 

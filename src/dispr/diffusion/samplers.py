@@ -39,11 +39,11 @@ def ddpm(
 ) -> Iterator[Tensor]:
     """Ancestral sampling (Ho et al., arXiv 2006.11239, algorithm 2)."""
     x = noise()
-    for t in _descending(process, x):
+    for i, t in _descending(process, x):
         estimate = _ask(network, process, x, t, watch)
         fresh = noise()
         spread = torch.exp(0.5 * estimate.log_variance)
-        x = estimate.mean + (spread * fresh if int(t[0]) > 0 else 0.0)
+        x = estimate.mean + (spread * fresh if i > 0 else 0.0)
         yield x
 
 
@@ -62,7 +62,7 @@ def ddim(
     x = noise()
     left, before = process.schedule.alphas_cumprod, process.schedule.alphas_cumprod_prev
     sigma = eta * np.sqrt((1 - before) / (1 - left) * (1 - left / before))
-    for t in _descending(process, x):
+    for _, t in _descending(process, x):
         estimate = _ask(network, process, x, t, watch)
         x = (
             at(np.sqrt(before), t, x) * estimate.x0
@@ -85,9 +85,8 @@ def dpm_solver(
     alpha, sigma = np.sqrt(left), np.sqrt(1 - left)
     lam = np.log(alpha / sigma)
     previous: Tensor | None = None
-    for t in _descending(process, x):
+    for i, t in _descending(process, x):
         x0 = _ask(network, process, x, t, watch).x0
-        i = int(t[0])
         if i == 0:
             yield x0
             return
@@ -115,9 +114,10 @@ def get_sampler(name: str) -> Sampler:
     return SAMPLERS[one_of(name, SAMPLERS, "sampler")]
 
 
-def _descending(process: Process, x: Tensor) -> Iterator[Tensor]:
+def _descending(process: Process, x: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Give each place in the schedule, last to first, and the same for each sample, (N,)."""
     for i in reversed(range(len(process.schedule))):
-        yield torch.full((len(x),), i, dtype=torch.long, device=x.device)
+        yield i, torch.full((x.shape[0],), i, dtype=torch.long, device=x.device)
 
 
 def _ask(network: Network, process: Process, x: Tensor, t: Tensor, watch: Watch | None) -> Estimate:

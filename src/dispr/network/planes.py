@@ -40,7 +40,7 @@ def section_planes(mask: Tensor, size: int) -> Tensor:
     size : int
         Edge of the volume in voxels.
     """
-    known = mask.new_full((len(mask), size, size, size), UNKNOWN)
+    known = mask.new_full((mask.shape[0], size, size, size), UNKNOWN)
     known[:, size // 2] = (mask > 0.5).to(known.dtype)
     return known
 

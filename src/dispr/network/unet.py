@@ -184,7 +184,7 @@ class UNet(Network):
             Logit of the occupancy, (N, out_channels, size, size, size).
         """
         planes = condition[:, :, None].expand(-1, -1, self.config.size, -1, -1)
-        return self(planes, condition.new_zeros(len(condition)))
+        return self(planes, condition.new_zeros(condition.shape[0]))
 
 
 def fold(x: Tensor, patch: int) -> Tensor:

@@ -56,20 +56,59 @@ def draw_occupancy(
         (N, size, size, size) float32, 0 to 1.
     """
     with torch.inference_mode():
-        if config.diffusion is None:
-            occupancy = torch.sigmoid(network.regress(condition))
-            if on_step:
-                on_step(len(condition))
-            return occupancy[:, 0]
-        noise = NoiseStreams(streams, config.noise_shape, condition.device)
-        process = sampling_process(config, steps)
-        given = network.given(condition, labels, known)
-        x = condition
-        for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
-            x = x_t
-            if on_step:
-                on_step(len(condition))
-        return given.finish(process.decode(x).clamp(0, 1), noise)
+        return draw_from(
+            network,
+            config,
+            condition,
+            NoiseStreams(streams, config.noise_shape, condition.device),
+            sampler=sampler,
+            steps=steps,
+            labels=labels,
+            known=known,
+            on_step=on_step,
+        )
+
+
+def draw_from(
+    network: Network,
+    config: ModelConfig,
+    condition: Tensor,
+    noise: Callable[..., Tensor],
+    *,
+    sampler: str | None = None,
+    steps: str | int | None = None,
+    labels: Tensor | None = None,
+    known: Tensor | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Draw from noise that is given: `draw_occupancy` for any source of noise.
+
+    Parameters
+    ----------
+    network, config, condition, sampler, steps, labels, known, on_step
+        As for `draw_occupancy`.
+    noise : callable
+        Gives the next standard normal noise, (N, *config.noise_shape), or (N, *shape) where it is
+        given the shape of a sample; a deterministic network asks for none.
+
+    Returns
+    -------
+    Tensor
+        (N, size, size, size) float32, 0 to 1.
+    """
+    if config.diffusion is None:
+        occupancy = torch.sigmoid(network.regress(condition))
+        if on_step:
+            on_step(len(condition))
+        return occupancy[:, 0]
+    process = sampling_process(config, steps)
+    given = network.given(condition, labels, known)
+    x = condition
+    for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
+        x = x_t
+        if on_step:
+            on_step(len(condition))
+    return given.finish(process.decode(x).clamp(0, 1), noise)
 
 
 def sampling_process(config: ModelConfig, steps: str | int | None = None) -> Process:

@@ -343,7 +343,7 @@ class Model:
                 self.config,
                 condition,
                 [
-                    self._stream(settings.seed, section.image, section.mask, k)
+                    self.stream_of(settings.seed, section.image, section.mask, k)
                     for section, k in zip(sections, numbers, strict=True)
                 ],
                 sampler=settings.sampler,
@@ -423,7 +423,7 @@ class Model:
             )
         return torch.tensor([CLASSES.index(c) for c in classes if c is not None], device="cpu")
 
-    def _stream(self, seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> Stream:
+    def stream_of(self, seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> Stream:
         """Make the random stream of sample k of a cell, from what the network sees of the cell."""
         key = ("prediction", seed, cell_digest(image, mask))
         return BalancedStream(*key, k=k) if self.config.balanced else Stream(*key, k)
