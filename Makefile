@@ -3,6 +3,8 @@
 # make mutants change the source in small ways, and see whether the tests notice
 # make fault-test  stop commands at random moments, run them again, and compare (Linux)
 # make fuzz    read a million damaged and hostile files (hours), and count what becomes of them
+# make bench   measure how fast everything is: build/bench/cpu/bench.md, in a quarter of an hour
+# make bench-gpu  the same on a CUDA GPU: build/bench/cuda/bench.md
 # make lint    check style, types and the order of the modules
 # make package build wheel and source distribution in dist/, and check them
 # make docs    install what the site takes and build it: build/docs/index.html
@@ -15,7 +17,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test mutants fault-test fuzz lint package docs clean
+.PHONY: demo test mutants fault-test fuzz bench bench-gpu lint package docs clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -45,6 +47,13 @@ fault-test: $(VENV)/tested
 # FUZZ="--minutes 60 --only TIFF,PNG": options of benchmarks/fuzz.py
 fuzz: $(VENV)/tested
 	$(BIN)/python benchmarks/fuzz.py --inputs 1000000 --minutes 600 --keep build/fuzz $(FUZZ)
+
+# BENCH="--only predictions growth --most-cells 5000": options of benchmarks/bench.py
+bench: $(VENV)/tested
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+bench-gpu: $(VENV)/tested
+	$(BIN)/python benchmarks/bench.py --device cuda $(BENCH)
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .
