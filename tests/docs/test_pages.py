@@ -56,7 +56,7 @@ def run(block, shared, written):
         "make dinner",
         'pip install ".[everything]"',
         "python benchmarks/no_such.py",
-        "python benchmarks/speed.py --no-such-option",
+        "python benchmarks/bench.py --no-such-option",
         "python scripts/segmentation_train.py --num_chanels 32",
         "FLAGS=--no_such\npython scripts/segmentation_train.py $FLAGS",
         "dispel predictions",
