@@ -14,6 +14,9 @@ TIFF = (".tif", ".tiff")
 PNG = (".png",)
 JPEG = (".jpg", ".jpeg")
 
+MICROSCOPES = (".czi", ".nd2", ".lif")
+"""Formats of microscopes, which other packages read."""
+
 PICTURES = (*TIFF, *PNG, *JPEG)
 """Formats of images. JPEG changes values, so that masks and labels in it are refused."""
 

@@ -27,8 +27,8 @@ OTHERS = {
     b"\x89HDF": "is an HDF5 file; save its image as TIFF",
     b"\x93NUMPY": "is an NPY file; rename it with the extension .npy",
     b"PK\3\4": "is a ZIP archive; unpack it, or save the image as TIFF",
-    b"ZISRAWFILE": "is a Zeiss CZI file; save it as OME-TIFF",
-    b"\xda\xce\xbe\x0a": "is a Nikon ND2 file; save it as OME-TIFF",
+    b"ZISRAWFILE": "is a Zeiss CZI file; rename it with the extension .czi",
+    b"\xda\xce\xbe\x0a": "is a Nikon ND2 file; rename it with the extension .nd2",
 }
 """Files that are found under the names of images, by how they begin."""
 

@@ -14,13 +14,14 @@ from dispr.errors import ArrayError, DisprError, FileError
 from dispr.images.container import changed_by_jpeg
 from dispr.images.jpeg import read_jpeg
 from dispr.images.kinds import kind_of
+from dispr.images.microscope import open_microscope
 from dispr.images.omezarr import open_zarr
 from dispr.images.png import read_header, read_png
 from dispr.images.sizes import StatedSize
 from dispr.images.source import Source
 from dispr.images.tiff import open_tiff
 from dispr.images.values import Use
-from dispr.names import PICTURES, is_zarr, missing, refuse_zarr
+from dispr.names import MICROSCOPES, PICTURES, is_zarr, missing, refuse_zarr
 
 
 def read_pixels(
@@ -86,7 +87,9 @@ def read_greys(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def open_source(path: str | os.PathLike[str], scene: int | str | None = None) -> Source | None:
-    """Open an image of a format that is read in parts: OME-Zarr; None for others.
+    """Open an image of a format that is read in parts; None for others.
+
+    These are OME-Zarr, CZI, ND2 and LIF.
 
     Raises
     ------
@@ -96,7 +99,11 @@ def open_source(path: str | os.PathLike[str], scene: int | str | None = None) ->
         If a package that it takes is not installed.
     """
     path = Path(path)
-    return open_zarr(path, scene) if is_zarr(path) else None
+    if is_zarr(path):
+        return open_zarr(path, scene)
+    if path.suffix.lower() in MICROSCOPES:
+        return open_microscope(existing(path), scene)
+    return None
 
 
 @contextlib.contextmanager

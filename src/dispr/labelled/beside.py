@@ -9,9 +9,19 @@ from pathlib import Path
 
 from dispr.errors import FileError
 from dispr.images.omezarr import labels_in_zarr
-from dispr.names import LABELS, PICTURES, REGIONS, ZARR, image_of, is_zarr, key, missing
+from dispr.names import (
+    LABELS,
+    MICROSCOPES,
+    PICTURES,
+    REGIONS,
+    ZARR,
+    image_of,
+    is_zarr,
+    key,
+    missing,
+)
 
-SUFFIXES = (*PICTURES, ".npy", ZARR)
+SUFFIXES = (*PICTURES, *MICROSCOPES, ".npy", ZARR)
 """Formats of images, and of labels that are pixels."""
 
 SEG = "_seg.npy"

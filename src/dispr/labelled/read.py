@@ -15,7 +15,7 @@ from dispr.labelled.channels import ANY, FIELD, Taken, only_labels, take
 from dispr.labelled.selection import Selection
 from dispr.names import PICTURES
 
-FORMATS = "TIFF, OME-TIFF, OME-Zarr, PNG, JPEG or NPY"
+FORMATS = "TIFF, OME-TIFF, OME-Zarr, CZI, ND2, LIF, PNG, JPEG or NPY"
 
 
 def read_image(path: Path, which: Selection = ANY, wanted: str = FIELD) -> np.ndarray:
