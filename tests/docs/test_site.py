@@ -10,6 +10,7 @@ pytest.importorskip("myst_nb")
 pytest.importorskip("furo")
 
 DOCS = Path(__file__).parents[2] / "docs"
+EXPORTS = ("ro-crate", "anndata", "croissant", "onnx", "bioimageio")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_every_command_and_option_is_described(site):
     page = (site / "commands.html").read_text(encoding="utf-8")
     groups = {
         "data": ["data-check", "data-fetch"],
-        "export": ["export-ro-crate", "export-anndata", "export-croissant", "export-onnx"],
+        "export": [f"export-{name}" for name in EXPORTS],
     }
     for command in [sub for name in COMMANDS for sub in groups.get(name, [name])]:
         assert f'id="dispr-{command}"' in page

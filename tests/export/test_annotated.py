@@ -213,7 +213,8 @@ def test_cells_of_a_field(tmp_path):
 def test_cells_of_several_fields(tmp_path):
     """Cells that are called alike are told apart by their field."""
     rows = []
-    for field, record in (("f", RECORD), ("g", {**RECORD, "model": "fedcba9876543210"})):
+    others = {"model": "fedcba9876543210", "made": {"weights": ""}}
+    for field, record in (("f", RECORD), ("g", RECORD | others)):
         predict(tmp_path / "out" / field, ["x_1"])
         PredictionFolder(tmp_path / "out" / field).write_settings(record)
         measure(tmp_path / "out" / field)
@@ -227,6 +228,8 @@ def test_cells_of_several_fields(tmp_path):
     assert written.obs["touches_border"].tolist() == [False, False]
     checksums = written.uns["dispr"]["weights_checksum"]
     assert list(checksums) == ["0123456789abcdef", "fedcba9876543210"]
+    assert list(written.uns["dispr"]["weights"]) == ["", "fast"]
+    assert written.uns["dispr"]["predicted_by"] == "0.1.0"
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -242,6 +245,13 @@ def test_a_table_of_measures(predictions, tmp_path, ending):
     assert written.obs["voxel_x_um"].tolist() == [0.25] * 3
     assert written.obs["warning"].tolist()[1] == "Odd, very."
     assert "weights_checksum" not in written.uns["dispr"]
+
+
+def test_a_parquet_file_without_names(tmp_path):
+    pytest.importorskip("pyarrow")
+    write_table(tmp_path / "t.parquet", [{"cell": "a", "volume_um3": 1.5}])
+    with pytest.raises(FileError, match="no column name; give a table of dispr measure"):
+        export_error(tmp_path / "t.parquet", tmp_path / "t.h5ad")
 
 
 def test_columns_that_a_user_added(tmp_path):

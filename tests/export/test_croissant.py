@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from dispr.cells.folder import find_cells
 from dispr.checksums import NAME, guard
@@ -110,6 +111,19 @@ def test_cells_without_parts_or_shapes(tmp_path):
     ]
     assert "1 single cells (1 in one part), with masks." in content["description"]
     assert not {"license", "url", "creator", "datePublished", "citeAs"} & content.keys()
+
+
+def test_files_of_two_formats(tmp_path):
+    write_cell(tmp_path, "a", solid=False)
+    write_cell(tmp_path, "b", solid=False)
+    Image.fromarray(np.full((64, 64), 9, np.uint8)).save(tmp_path / "image" / "b.png")
+    (tmp_path / "image" / "b.tif").unlink()
+    write_croissant(tmp_path)
+    _, nodes = described(tmp_path)
+    assert nodes["image"]["encodingFormat"] == ["image/png", "image/tiff"]
+    assert nodes["image"]["includes"] == ["image/*.png", "image/*.tif"]
+    assert nodes["mask"]["encodingFormat"] == "image/tiff"
+    assert [row["cells/image"] for row in nodes["cells"]["data"]] == ["image/a.tif", "image/b.png"]
 
 
 def test_the_description_does_not_change_what_it_describes(data):

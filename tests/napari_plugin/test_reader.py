@@ -68,6 +68,10 @@ def test_volume_in_zarr(field_folder, field, model, tmp_path, version):
     np.testing.assert_array_equal(found[0], before[0])
     np.testing.assert_array_equal(found[1]["scale"], before[1]["scale"])
     assert found[0].any()
+    chunks = [path for path in (marker.parent / "0").rglob("*") if path.name.isdecimal()]
+    next(path for path in chunks if path.is_file()).write_bytes(b"\x07")
+    with pytest.raises(FileError, match=r"labels\.ome\.zarr is damaged; predict the field again"):
+        read(tmp_path / "out")
 
 
 def test_field(field_folder, field):

@@ -139,3 +139,18 @@ def onnx(out: Path, precision: str, model: Path | None, steps: str | None) -> No
         crossed=found.crossed,
         iou=found.iou,
     )
+
+
+@command.command()
+@out_option("File to write (.zip).")
+def bioimageio(out: Path) -> None:
+    """Write the shipped model as a package of the BioImage Model Zoo (bioimage.io), format 0.5.
+
+    It holds weights for PyTorch and ONNX, test tensors, a picture of simulated cells and a
+    description. Needs the packages of dispr[bioimageio].
+    """
+    from dispr.exchange.zoo_package import write_package
+
+    note("Writing the model fast as a BioImage.IO package; this takes a few minutes.")
+    files = write_package(out)
+    result(f"BioImage.IO package: {out}", package=out, files=files)

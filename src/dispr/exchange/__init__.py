@@ -1,1 +1,1 @@
-"""Models in the formats of other programs: ONNX."""
+"""Models in the formats of other programs: ONNX, BioImage.IO."""

@@ -224,11 +224,11 @@ def _provenance(cells: MeasuredCells, measures: Sequence[Measure]) -> dict[str, 
 
 
 def _one_or_all(values: Iterable[Any]) -> Any:
-    """Give the one value that there is, or an array of all; None if there is none."""
-    found = sorted({value for value in values if value})
+    """Give the one value that there is, or an array of all; None where nothing is stated."""
+    found = sorted(set(values))
     if len(found) > 1:
         return _objects(found) if isinstance(found[0], str) else np.array(found)
-    return found[0] if found else None
+    return found[0] if found and found[0] != "" else None
 
 
 def _objects(texts: Sequence[str]) -> np.ndarray:

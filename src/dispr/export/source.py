@@ -101,7 +101,7 @@ def read_cells(path: Path) -> MeasuredCells:
 def _table(path: Path) -> list[Row]:
     if path.suffix.lower() == ".parquet":
         rows = read_parquet(path, AGAIN)
-        if any("name" not in row for row in rows):
+        if rows and "name" not in rows[0]:
             raise FileError(f"{path} has no column name; give a table of dispr measure.")
         return [{name: str(value) for name, value in row.items()} for row in rows]
     return [row.values for row in read_table(path, [("name",)])]

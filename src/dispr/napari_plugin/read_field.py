@@ -25,6 +25,7 @@ from dispr.napari_plugin.layers import (
     surface_layer,
 )
 from dispr.napari_plugin.summary import measured
+from dispr.prediction.packed import zarr_package
 from dispr.surface.mesh import Mesh
 
 
@@ -95,11 +96,11 @@ def _volume(folder: Path) -> np.ndarray | None:
     path = folder / FORMATS["zarr"]
     if not path.is_dir():
         return None
-    try:
-        import zarr
-    except ImportError as error:
-        raise FileError(f"{path} needs another package: pip install 'dispr[zarr]'.") from error
-    return np.asarray(zarr.open_array(str(path / "0"), mode="r"))
+    zarr = zarr_package(str(path))
+    try:  # of both versions
+        return np.asarray(zarr.open_array(str(path / "0"), mode="r"))
+    except Exception as error:  # zarr and its codecs raise many types
+        raise FileError(f"{path} is damaged; predict the field again.") from error
 
 
 def _meshes(folder: Path, rows: list[dict[str, Any]], size: float | None) -> dict[int, Mesh]:
