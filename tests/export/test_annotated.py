@@ -188,6 +188,7 @@ def test_cells_of_a_field(tmp_path):
     folder = predict(tmp_path / "out", ["f_1", "f_2"])
     (folder / "field.json").write_text("{}")
     rows = field_rows(["f_1", "f_2"])
+    rows[1]["warning"] = "Touches the border. Odd, very."
     rows += [{**dict.fromkeys(rows[0], ""), "name": "f_3", "warning": "Too small."}]
     rows[2] |= {"label": 3, "y_px": 5, "x_px": 6, "y_um": 0.5, "x_um": 0.6, "frame_px": 64}
     write_csv(folder / "cells.csv", rows)
@@ -206,7 +207,7 @@ def test_cells_of_a_field(tmp_path):
     measured = read(folder / "measurements.csv")
     assert same(written, [*measured, {}]) > 46 * 2 * 4
     assert np.isnan(written.X[2]).all()
-    assert written.obs["warning"].tolist()[2] == "Too small."
+    assert written.obs["warning"].tolist()[1:] == ["Touches the border. Odd, very.", "Too small."]
     assert written.obs["label"].tolist() == [1, 2, 3]
 
 
@@ -289,12 +290,25 @@ def test_cells_in_um_and_others_in_voxels(tmp_path):
 
 
 def test_sections(tmp_path):
-    rows = [{"name": "a", "pixel_size_um": 0.1, "area_um2": 7.5, "solidity": 0.5, "hu_1": 2}]
+    rows = [
+        {
+            "name": "a",
+            "split": "test",
+            "pixel_size_um": 0.1,
+            "area_um2": 7.5,
+            "solidity": 0.5,
+            "hu_1": 2,
+        }
+    ]
     write_csv(tmp_path / "t.csv", rows)
     written = export(tmp_path / "t.csv", tmp_path / "t.h5ad")
     assert list(written.var_names) == ["area_um2", "solidity", "hu_1"]
     assert written.var.loc["solidity", "formula"].startswith("A divided")
-    assert list(written.obs) == ["pixel_size_um"]
+    assert list(written.obs) == ["split", "pixel_size_um"]
+    assert list(written.obs_names) == ["a"]
+    write_csv(tmp_path / "t.csv", [*rows, {**rows[0], "split": "train"}])
+    written = export(tmp_path / "t.csv", tmp_path / "t.h5ad")
+    assert list(written.obs_names) == ["test/a", "train/a"]
     assert not written.layers
 
 

@@ -13,7 +13,7 @@ from dispr.cells.folder import find_cells
 from dispr.checksums import NAME, guard
 from dispr.cli.main import cli
 from dispr.errors import ConfigError, FileError
-from dispr.export.croissant import Publication, write_croissant
+from dispr.export.croissant import ABOUT, Publication, write_croissant
 from dispr.files import write_csv, write_tiff
 from dispr.labelled.stack.manifest import NUMBERS
 
@@ -85,6 +85,8 @@ def test_files_and_cells(data):
     }
     assert found == {p.relative_to(data).as_posix() for p in data.rglob("*.tif")}
     assert len(found) == 9
+    sets = [n["@id"] for n in nodes.values() if n["@type"] == "cr:FileSet"]
+    assert sets == [f"{part}-{kind}" for part in ("test", "train") for kind in ABOUT]
     rows = nodes["cells"]["data"]
     assert [row["cells/name"] for row in rows] == [cell.name for cell in find_cells(data)]
     assert rows[0] == {
