@@ -103,7 +103,9 @@ def growth(rounds: Rounds, tiny: bool, most_cells: int = 100) -> list[Growth]:
         if axis.name == CELLS:
             sizes = [size for size in sizes if size <= most_cells]
         threads = torch.get_num_threads()
-        calls = [in_process(axis.task, size, rounds.device, threads) for size in sizes]
+        # The tiny network is on the processor.
+        device = rounds.device if axis.task == "ensemble" else "cpu"
+        calls = [in_process(axis.task, size, device, threads) for size in sizes]
         columns = {
             name: [getattr(call, name) for call in calls] for name in ("seconds", "core", "memory")
         }

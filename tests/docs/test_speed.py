@@ -72,3 +72,53 @@ def test_pages_state_what_was_measured(page, pattern, row, per_second):
     (value,) = stated(page, pattern)
     measured = 1 / core(row) if per_second else core(row)
     assert value == pytest.approx(measured, rel=0.06)
+
+
+def test_limits_are_those_of_the_tables():
+    steps = {
+        row["name"]: row["core"] for (group, _), row in ROWS.items() if "training step" in group
+    }
+    times, less, alone, hours = stated(
+        "docs/speed.md",
+        r"takes ([\d.]+) times less than the plain .*?, and ([\d.]+) times less in a training "
+        r"step, .*? voxels takes ([\d.]+) s, so an ensemble of five in 1000 steps takes (\d+) hours",
+    )
+    plain, ours = core("plain re-statement, 48^3 voxels"), core("DISPR, 48^3 voxels")
+    assert times == pytest.approx(plain / ours, abs=0.05)
+    assert less == pytest.approx(steps["plain re-statement"] / steps["DISPR"], abs=0.05)
+    assert alone == pytest.approx(core("DISPR, 64^3 voxels"), abs=0.05)
+    assert hours == pytest.approx(alone * 5000 / 3600, abs=0.5)
+    fixed, each = stated(
+        "docs/speed.md", r"take ([\d.]+) s for what .*?, and ([\d.]+) s for each step"
+    )
+    assert each == pytest.approx(
+        (core("5 shapes, 8 steps") - core("5 shapes, 2 steps")) / 6, abs=0.01
+    )
+    assert fixed == pytest.approx(core("5 shapes, 2 steps") - 2 * each, abs=0.05)
+    best = max(result["peak_gflops"] for result in RESULTS)
+    for name, pattern in {
+        "denoiser, one step": r"denoiser runs at (\d+) %",
+        "refiner": r"fewer channels, at (\d+) %",
+        "`shapr`": r"single planes, and runs at (\d+) %",
+        "DISPR, 64^3 voxels": r"It runs at (\d+) % of the best",
+    }.items():
+        (row,) = [row for (_, own), row in ROWS.items() if own == name]
+        assert stated("docs/speed.md", pattern) == pytest.approx(
+            (100 * row["gflops"] / best,), abs=1.5
+        )
+
+
+def test_compiled_networks_are_not_worth_an_option():
+    parts = [
+        [row["core"] for (group, _), row in ROWS.items() if group.startswith(f"Compiled: {part}")]
+        for part in ("denoiser", "refiner")
+    ]
+    eager, _, frozen, openvino = (4 * step + last for step, last in zip(*parts, strict=True))
+    said = stated(
+        "docs/speed.md",
+        r"take ([\d.]+) core seconds with PyTorch, ([\d.]+) compiled .*? and ([\d.]+) with "
+        r"OpenVINO: ([\d.]+) to ([\d.]+) times less",
+    )
+    measured = (eager, frozen, openvino, eager / openvino, eager / frozen)
+    assert said == pytest.approx(measured, abs=0.05)
+    assert max(eager / openvino, eager / frozen) < 1.3

@@ -34,7 +34,9 @@ def plain_unet(state, x, t, config, y=None):
     assert (config.pooling, config.patch, config.position) == ("in-plane", 1, False)
     width = config.channels
     rates = torch.exp(
-        -math.log(10000) * torch.arange(width // 2, dtype=torch.float32) / (width // 2)
+        -math.log(10000)
+        * torch.arange(width // 2, dtype=torch.float32, device=t.device)
+        / (width // 2)
     )
     angles = t[:, None].float() * rates
     features = torch.cat([torch.cos(angles), torch.sin(angles)], 1).to(x.dtype)
