@@ -81,7 +81,8 @@ def test_limits_are_those_of_the_tables():
     times, less, alone, hours = stated(
         "docs/speed.md",
         r"takes ([\d.]+) times less than the plain .*?, and ([\d.]+) times less in a training "
-        r"step, .*? voxels takes ([\d.]+) s, so an ensemble of five in 1000 steps takes (\d+) hours",
+        r"step, .*? voxels takes ([\d.]+) s, so an ensemble of five in 1000 "
+        r"steps takes (\d+) hours",
     )
     plain, ours = core("plain re-statement, 48^3 voxels"), core("DISPR, 48^3 voxels")
     assert times == pytest.approx(plain / ours, abs=0.05)
