@@ -35,3 +35,23 @@ def zarr_package(what: str = "packed shapes", instead: str = "") -> Any:
             f"pip install --upgrade 'dispr[zarr]'{instead}."
         )
     return zarr
+
+
+def roifile_package(what: str = "regions of ImageJ cannot be written") -> Any:
+    """Import roifile.
+
+    Parameters
+    ----------
+    what : str
+        What cannot be done without it, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed.
+    """
+    try:
+        import roifile
+    except ImportError as error:
+        raise ConfigError(f"{what} without roifile: pip install 'dispr[formats]'.") from error
+    return roifile

@@ -83,6 +83,22 @@ def anndata(cells: Path, out: Path) -> None:
         )
 
 
+@command.command("rois")
+@click.argument("field", type=click.Path(path_type=Path))
+@out_option("File to write, REGIONS.zip.")
+def rois(field: Path, out: Path) -> None:
+    """Write the predicted cells of a field as regions of ImageJ, for the ROI Manager of Fiji.
+
+    FIELD is the output folder of dispr predict of a field of view. Each cell has a region in each
+    plane of the label volume (labels.ome.tif), with exactly its pixels; the regions of a cell are a
+    group. Needs the packages of dispr[formats].
+    """
+    from dispr.export.rois import write_rois
+
+    cells, regions = write_rois(field, out)
+    result(f"{cells} cells, {regions} regions: {out}", cells=cells, regions=regions, file=out)
+
+
 @command.command("croissant")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--name", default="", help="Name of the data set. Default: that of its folder.")

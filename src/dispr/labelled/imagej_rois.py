@@ -12,6 +12,7 @@ import numpy as np
 from dispr.errors import FileError
 from dispr.labelled.outlines import Inside, Outline, ellipse, polygons, rectangle
 from dispr.limits import largest_text, raise_it
+from dispr.packages import roifile_package
 
 AREAS = ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
 """Types of regions that enclose something; others are lines and points."""
@@ -35,7 +36,9 @@ def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
     Raises
     ------
     FileError
-        If the file is damaged, too large or of another kind; or `roifile` is not installed.
+        If the file is damaged, too large or of another kind.
+    ConfigError
+        If `roifile` is not installed.
     """
     outlines, skipped = [], []
     for name, content in _contents(path):
@@ -95,12 +98,9 @@ def _too_large(path: Path) -> FileError:
 
 
 def _decoded(path: Path, name: str, content: bytes) -> Any:
+    roifile = roifile_package(f"{path} cannot be read")
     try:
-        from roifile import ImagejRoi
-    except ImportError as error:
-        raise FileError(f"{path} needs another package: pip install 'dispr[formats]'.") from error
-    try:
-        return ImagejRoi.frombytes(content)
+        return roifile.ImagejRoi.frombytes(content)
     except Exception as error:  # roifile raises many types for damaged regions
         which = "" if name == path.name else f", {name},"
         raise FileError(
