@@ -14,9 +14,9 @@ import onnxruntime
 import torch
 
 from dispr.cells.classes import TYPES
-from dispr.exchange.example import sample_noise
-from dispr.exchange.graph import Shapes
-from dispr.exchange.source import read_source
+from dispr.export.models.example import sample_noise
+from dispr.export.models.graph import Shapes
+from dispr.export.models.source import read_source
 from dispr.simulation.cell import simulate_cell
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("myst_nb")
 pytest.importorskip("furo")
 
 DOCS = Path(__file__).parents[2] / "docs"
-EXPORTS = ("ro-crate", "anndata", "croissant", "onnx", "bioimageio")
+EXPORTS = ("ro-crate", "anndata", "rois", "croissant", "onnx", "bioimageio")
 
 
 @pytest.fixture(scope="module")

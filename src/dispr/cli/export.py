@@ -141,8 +141,8 @@ def onnx(out: Path, precision: str, model: Path | None, steps: str | None) -> No
     The graph contains all sampling steps and makes the plane of the section equal to the mask. It
     is compared with the model on a simulated cell. Needs the packages of dispr[onnx].
     """
-    from dispr.exchange.onnx_file import write_onnx
-    from dispr.exchange.source import read_source
+    from dispr.export.models.onnx_file import write_onnx
+    from dispr.export.models.source import read_source
 
     source = read_source(model)
     note(f"Writing the model {source.name} as ONNX; this takes a minute.")
@@ -165,7 +165,7 @@ def bioimageio(out: Path) -> None:
     It holds weights for PyTorch and ONNX, test tensors, a picture of simulated cells and a
     description. Needs the packages of dispr[bioimageio].
     """
-    from dispr.exchange.zoo_package import write_package
+    from dispr.export.models.zoo_package import write_package
 
     note("Writing the model fast as a BioImage.IO package; this takes a few minutes.")
     files = write_package(out)

@@ -1,1 +1,1 @@
-"""Results in the formats of other programs."""
+"""Results and models in the formats of other programs."""

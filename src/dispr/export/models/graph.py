@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dispr.errors import ConfigError
-from dispr.exchange.section import depth_table, hold_section
+from dispr.export.models.section import depth_table, hold_section
 from dispr.model.config import ModelConfig, model_from_json
 from dispr.model.weights import build_network
 from dispr.network.network import Network

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 
 from dispr.cli.export import command
 from dispr.errors import ConfigError, DisprError
-from dispr.exchange import onnx_file
-from dispr.exchange.example import make_example
-from dispr.exchange.graph import Shapes
-from dispr.exchange.onnx_file import agreement, run_onnx, write_onnx
-from dispr.exchange.source import read_source
+from dispr.export.models import onnx_file
+from dispr.export.models.example import make_example
+from dispr.export.models.graph import Shapes
+from dispr.export.models.onnx_file import agreement, run_onnx, write_onnx
+from dispr.export.models.source import read_source
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from dispr.errors import ConfigError
-from dispr.exchange.example import make_example, sample_noise
-from dispr.exchange.graph import MOST_STEPS, Shapes, half
-from dispr.exchange.source import read_source
+from dispr.export.models.example import make_example, sample_noise
+from dispr.export.models.graph import MOST_STEPS, Shapes, half
+from dispr.export.models.source import read_source
 from dispr.prediction.model import load
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.cell import simulate_cell

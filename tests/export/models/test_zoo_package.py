@@ -13,9 +13,9 @@ from PIL import Image
 
 from dispr.cli.export import command
 from dispr.errors import ConfigError
-from dispr.exchange import zoo_package, zoo_text
-from dispr.exchange.graph import shapes_of
-from dispr.exchange.zoo_package import scaled
+from dispr.export.models import zoo_package, zoo_text
+from dispr.export.models.graph import shapes_of
+from dispr.export.models.zoo_package import scaled
 from dispr.model.config import to_dict
 from dispr.model.weights import load_torch
 

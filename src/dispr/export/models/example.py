@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dispr.exchange.graph import Shapes
+from dispr.export.models.graph import Shapes
 from dispr.prediction.model import Model
 from dispr.simulation.cell import SimulatedCell, simulate_cell
 

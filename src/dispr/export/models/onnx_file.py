@@ -16,9 +16,9 @@ import numpy as np
 
 from dispr.arguments import one_of
 from dispr.errors import ConfigError, DisprError
-from dispr.exchange.example import Example, make_example
-from dispr.exchange.graph import Shapes, half
-from dispr.exchange.source import Source
+from dispr.export.models.example import Example, make_example
+from dispr.export.models.graph import Shapes, half
+from dispr.export.models.source import Source
 from dispr.files import atomic_path
 
 Precision = Literal["fp32", "fp16"]
@@ -66,7 +66,8 @@ def write_onnx(
 ) -> Agreement:
     """Write a model as ONNX, and compare the graph with the model.
 
-    The inputs are those of `dispr.exchange.graph.Shapes`; numbers of cells and samples are free.
+    The inputs are those of `dispr.export.models.graph.Shapes`; numbers of cells and samples are
+    free.
 
     Parameters
     ----------

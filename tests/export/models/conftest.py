@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dispr.diffusion.config import DiffusionConfig
-from dispr.exchange.source import Source
+from dispr.export.models.source import Source
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
 from dispr.network.config import CascadeConfig, UNetConfig

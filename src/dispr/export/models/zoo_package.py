@@ -13,11 +13,11 @@ import torch
 
 from dispr._version import __version__
 from dispr.errors import ConfigError
-from dispr.exchange import zoo_text
-from dispr.exchange.example import SEED, Example, make_example
-from dispr.exchange.graph import SAMPLES, Shapes
-from dispr.exchange.onnx_file import OPSET, write_onnx
-from dispr.exchange.source import LICENCE, Source, read_source
+from dispr.export.models import zoo_text
+from dispr.export.models.example import SEED, Example, make_example
+from dispr.export.models.graph import SAMPLES, Shapes
+from dispr.export.models.onnx_file import OPSET, write_onnx
+from dispr.export.models.source import LICENCE, Source, read_source
 from dispr.files import atomic_path
 from dispr.model.config import to_dict
 from dispr.model.weights import save_torch
@@ -42,8 +42,8 @@ EPSILON = np.float32(1e-6)
 def write_package(path: Path) -> list[str]:
     """Write the shipped model as a package of the BioImage Model Zoo.
 
-    It holds the weights for PyTorch (architecture: `dispr.exchange.graph.shapes_of`) and as ONNX,
-    test tensors and a picture of simulated cells, and a description.
+    It holds the weights for PyTorch (architecture: `dispr.export.models.graph.shapes_of`) and as
+    ONNX, test tensors and a picture of simulated cells, and a description.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def _described(spec: Any, folder: Path, source: Source, graph: Shapes) -> Any:
                 authors=[author],
                 pytorch_version=torch.__version__.split("+")[0],
                 architecture=v0_5.ArchitectureFromLibraryDescr(
-                    import_from="dispr.exchange.graph",
+                    import_from="dispr.export.models.graph",
                     callable="shapes_of",
                     kwargs={"config": json.loads(json.dumps(to_dict(graph.config)))},
                 ),
