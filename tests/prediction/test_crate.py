@@ -46,7 +46,11 @@ def test_the_run_is_described(folder):
     assert len(entities) == len(content["@graph"])
     root = entities["./"]
     assert root["conformsTo"]["@id"] in entities
-    assert root["datePublished"] == "2026-11-27T12:00+00:00"
+    assert root["datePublished"] == "2026-11-27T12:00:00+00:00"
+    assert root["license"]["@id"] in entities
+    terms = {key for entity in content["@graph"] for key in entity}
+    assert "sha256" in terms
+    assert content["@context"][1].keys() == {"sha256"}  # RO-Crate 1.1 has no such term
     assert entities["ro-crate-metadata.json"]["about"] == {"@id": "./"}
     parts = {part["@id"] for part in root["hasPart"]}
     assert parts == {"samples/", "predictions.csv", "prediction.json"}

@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dispr.errors import FileError
-from dispr.files import atomic_path
 from dispr.prediction.files import SETTINGS, PredictionFolder
+from dispr.records import write_json
 
 CRATE = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 ABOUT = ("drawing", "model", "dispr", "intervals", "made", "inputs", "balanced")
 """What of a record is no setting of the run."""
+
+CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "http://schema.org/sha256"}]
+"""The terms of RO-Crate 1.1, and one that it lacks."""
+
+LICENCE = {
+    "@id": "#license",
+    "@type": "CreativeWork",
+    "name": "All rights reserved",
+    "description": "All rights reserved by the owner of the images, unless stated otherwise.",
+}
 
 FOLDERS = {
     "samples": "The predicted shapes, NAME_K.tif: uint8, 0 and 255, Z Y X",
@@ -59,9 +70,7 @@ def write_crate(folder: Path) -> Path:
         )
     path = folder / CRATE
     graph = list(_entities(folder, record))
-    content = {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_json(path, {"@context": CONTEXT, "@graph": graph})
     return path
 
 
@@ -93,8 +102,8 @@ def _entities(folder: Path, record: Mapping[str, Any]) -> Iterator[Entity]:
         "name": f"3D shapes predicted from sections: {folder.resolve().name}",
         "description": f"Predicted by DISPR {record.get('dispr', '')} for "
         f"{inputs.get('cells', 'some')} cells: several plausible 3D shapes each.",
-        "datePublished": runs[-1]["date"] if runs else "",
-        "license": "All rights reserved by the owner of the images, unless stated otherwise.",
+        "datePublished": _seconds(runs[-1]["date"]) if runs else "",
+        "license": {"@id": LICENCE["@id"]},
         "hasPart": _one_or_all([{"@id": result["@id"]} for result in results]),
         "mentions": _one_or_all([{"@id": f"#run-{i}"} for i in range(len(runs))]),
     }
@@ -104,6 +113,7 @@ def _entities(folder: Path, record: Mapping[str, Any]) -> Iterator[Entity]:
         "name": "Process Run Crate",
         "version": "0.5",
     }
+    yield LICENCE
     yield {
         "@id": "#dispr",
         "@type": "SoftwareApplication",
@@ -132,15 +142,20 @@ def _entities(folder: Path, record: Mapping[str, Any]) -> Iterator[Entity]:
             "@type": "CreateAction",
             "name": f"Prediction of shapes, run {i + 1}",
             "description": run.get("command") or "dispr.predict_many",
-            "endTime": run.get("date", ""),
+            "endTime": _seconds(run.get("date", "")),
             "instrument": {"@id": "#dispr"},
             "object": [{"@id": "#inputs"}, {"@id": "#weights"}]
             + [{"@id": entity["@id"]} for entity in settings],
             "result": _one_or_all([{"@id": result["@id"]} for result in results]),
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "actionStatus": "http://schema.org/CompletedActionStatus",
         }
     yield from settings
     yield from results
+
+
+def _seconds(date: str) -> str:
+    """Give a date of ISO 8601 with seconds, which runs are recorded without."""
+    return re.sub(r"(T\d{2}:\d{2})(?=[+-])", r"\1:00", date)
 
 
 def _one_or_all(entities: list[Entity]) -> Entity | list[Entity]:
