@@ -1,10 +1,11 @@
-"""Files of microscopes, by bioio and its readers: Zeiss CZI, Nikon ND2, Leica LIF."""
+"""Files of microscopes: Nikon ND2 and Leica LIF by bioio and its readers; Zeiss CZI."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import itertools
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from dispr.errors import DisprError, FileError
 from dispr.files import check_size
+from dispr.images.czi import open_czi
 from dispr.images.sizes import StatedSize, stated_size
 from dispr.images.source import Source, one_scene
 
-READERS = {".czi": "bioio_czi", ".nd2": "bioio_nd2", ".lif": "bioio_lif"}
+READERS = {".nd2": "bioio_nd2", ".lif": "bioio_lif"}
 """Extensions, and the packages that read them (https://github.com/bioio-devs)."""
 
 
@@ -34,24 +36,20 @@ def open_microscope(path: Path, scene: int | str | None = None) -> Source:
     FileError
         If it cannot be read, is too large, or a package is not installed.
     """
+    if path.suffix.lower() == ".czi":
+        return open_czi(path, scene)
     package = READERS[path.suffix.lower()]
     try:
         bioio, reader = (importlib.import_module(name) for name in ("bioio", package))
     except ImportError as error:
         raise FileError(f"{path} needs other packages: pip install 'dispr[formats]'.") from error
     try:
-        image = bioio.BioImage(str(path), reader=reader.Reader)
-        parts = _scenes_of_czi(path) if package == "bioio_czi" else {}
-        names = [str(name) for name in image.scenes]
-        if len(parts) > len(names):  # its metadata do not describe its scenes
-            names = [str(number) for number in parts]
-            number = one_scene(path, scene, names)
-            array: Any = _CziScene(path, [*parts][number], image.dask_data.dtype)
-            axes = "TCZYX"
-        else:
-            number = one_scene(path, scene, names)
-            image.set_scene(number)
-            array, axes = image.dask_data, str(image.dims.order)
+        with _silent("bioio"):
+            image = bioio.BioImage(str(path), reader=reader.Reader)
+        number = one_scene(path, scene, [str(name) for name in image.scenes])
+        image.set_scene(number)
+        array: Any = image.dask_data
+        axes = str(image.dims.order)
         size, channels = _size(path, image, package), [str(n) for n in image.channel_names or ()]
     except DisprError:
         raise
@@ -82,40 +80,13 @@ def _size(path: Path, image: Any, package: str) -> StatedSize:
     return stated_size({axis: (value, "um") for axis, value in stated.items() if value})
 
 
-def _scenes_of_czi(path: Path) -> Mapping[int, Any]:
-    """Give the scenes of a CZI file by the pixels that it has."""
-    from pylibCZIrw import czi
-
-    with czi.open_czi(str(path)) as file:
-        return dict(sorted(file.scenes_bounding_rectangle.items()))
-
-
-class _CziScene:
-    """A scene of a CZI file, (T, C, Z, Y, X), of which planes are read as they are asked for."""
-
-    def __init__(self, path: Path, scene: int, dtype: Any) -> None:
-        from pylibCZIrw import czi
-
-        self.path, self.scene, self.dtype = path, scene, np.dtype(dtype)
-        with czi.open_czi(str(path)) as file:
-            box, part = file.total_bounding_box, file.scenes_bounding_rectangle[scene]
-            counts = (box.get(axis, (0, 1)) for axis in "TCZ")
-            self.shape = (*(last - first for first, last in counts), part.h, part.w)
-
-    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
-        """Read it at numbers or whole axes of T, C and Z."""
-        from pylibCZIrw import czi
-
-        asked = [
-            range(n) if isinstance(one, slice) else [one]
-            for one, n in zip(index[:3], self.shape[:3], strict=True)
-        ]
-        with czi.open_czi(str(self.path)) as file:
-            planes = [
-                file.read(plane={"T": t, "C": c, "Z": z}, scene=self.scene)
-                for t, c, z in itertools.product(*asked)
-            ]
-        if any(plane.ndim != 3 or plane.shape[2] != 1 for plane in planes):
-            raise FileError(f"{self.path} has scenes in colours; export it as OME-TIFF.")
-        left = [len(one) for one in asked if isinstance(one, range)]
-        return np.stack(planes)[..., 0].reshape(*left, *self.shape[3:])
+@contextlib.contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep a package from telling of errors that it also raises."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -88,7 +88,7 @@ def in_um(value: Any, unit: Any) -> float | None:
     factor = MICROMETRES.get(plain_unit(unit))
     if factor is None or number is None or not number > 0:
         return None
-    return number * factor
+    return number if factor == 1 else float(f"{number * factor:.15g}")  # 2e-7 m are 0.2 um
 
 
 def plain_unit(unit: Any) -> str:
