@@ -64,7 +64,8 @@ def test_all_that_must_be_chosen_is_named(many):
     assert str(error.value) == (
         f"{many} has 2 times and 5 planes and 3 channels; choose one with --time (0 to 1) and "
         "--plane (0 to 4, middle, sharpest or max-projection) and --channel (0 to 2, or its name: "
-        "DAPI, membrane, 488)."
+        "DAPI, membrane, 488); or give labels, (Z, Y, X), that mark the cells in one or more of "
+        "the planes."
     )
     with pytest.raises(FileError, match=r"has 2 times; choose one with --time \(0 to 1\)"):
         read_section(many, Selection(0, 1))

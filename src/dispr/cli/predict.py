@@ -20,6 +20,7 @@ from dispr.cli.options import (
     split_option,
     strict_option,
     typed_command,
+    voxel_size_option,
 )
 from dispr.cli.progress import Bars
 from dispr.cli.say import note, result, warn
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 OF_CELLS = ("split", "save_grey", "store", "shard", "dask")
 OF_FIELDS = (
-    *("channel", "plane", "time", "scene"),
+    *("channel", "plane", "time", "scene", "voxel_size"),
     *("volume", "ome_zarr_version", "meshes", "measures"),
 )
 """Options that are for folders of cells alone, and for fields of view alone."""
@@ -134,6 +135,10 @@ OF_FIELDS = (
     default=None,
     metavar="N|NAME",
     help="Image to use of a file of several: its number, counted from 0, or its name.",
+)
+@voxel_size_option(
+    "Voxel size of a stack whose labels mark cells in several planes. Default: from the file "
+    "metadata."
 )
 @click.option(
     "--volume",

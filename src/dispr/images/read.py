@@ -117,7 +117,9 @@ def damaged_parts(path: Path) -> Iterator[None]:
         raise FileError(f"{path} is damaged: a part cannot be read; copy it again.") from error
 
 
-def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
+def look(
+    path: str | os.PathLike[str], scene: int | str | None = None
+) -> tuple[tuple[int, ...], np.dtype, str]:
     """Give shape, type and axes of what `read_pixels` would read, where possible without reading.
 
     Raises
@@ -125,7 +127,7 @@ def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
     FileError
         As `read_pixels`.
     """
-    source = open_source(path)
+    source = open_source(path, scene)
     if source is not None:
         return tuple(source.array.shape), np.dtype(source.array.dtype), source.axes
     path = existing(path)
@@ -135,10 +137,10 @@ def look(path: str | os.PathLike[str]) -> tuple[tuple[int, ...], np.dtype, str]:
         if len(header.shape) == 2 and header.colour == 0:
             return header.shape, np.dtype(np.uint16 if header.bits == 16 else np.uint8), "YX"
     elif kind == "TIFF":
-        with open_tiff(path) as container:
+        with open_tiff(path, scene) as container:
             if "S" not in container.axes and int(container.page.photometric) != 3:
                 return container.shape, np.dtype(container.page.dtype), container.axes
-    array, axes = read_pixels(path)
+    array, axes = read_pixels(path, scene=scene)
     return array.shape, array.dtype, axes
 
 

@@ -186,6 +186,20 @@ def whole_numbers(array: np.ndarray, name: str = "labels") -> np.ndarray:
     return array
 
 
+def is_stack(array: Any, axes: str = "", called: bool = False) -> bool:
+    """Tell whether an array is one of planes, perhaps with channels or times; see `take`.
+
+    Parameters
+    ----------
+    array, axes
+        As for `take`.
+    called : bool
+        Planes may be called channels or times, as many programs write those of labels.
+    """
+    axes = whole(array, axes).without_ones(len(FIELD)).axes
+    return "Z" in axes or _fits(with_planes(axes, STACK) if called else axes, STACK)
+
+
 def with_planes(axes: str, wanted: str) -> str:
     """Take the one axis beside Y and X of a stack for that of planes, whatever it is called."""
     called = wanted == STACK and len(axes) == 3 and axes[0] in CALLED
@@ -270,7 +284,10 @@ def _to_choose(part: Part, name: str, known: str, names: Names) -> str:
         elif axis in "CS" and len(stated := names()) == length:
             values += f", or its name: {', '.join(stated)}"
         choices.append(f"{_OPTIONS[axis]} ({values})")
-    return f"{name} has {_beyond(part, known)}; choose one with {' and '.join(choices)}."
+    told = f"{name} has {_beyond(part, known)}; choose one with {' and '.join(choices)}"
+    if "Z" in part.axes and "Z" not in known:
+        told += "; or give labels, (Z, Y, X), that mark the cells in one or more of the planes"
+    return f"{told}."
 
 
 def _channel_axis(

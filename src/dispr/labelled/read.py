@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import FileError, as_file_errors
-from dispr.images.read import channel_names, damaged_parts, existing, open_source, read_pixels
+from dispr.images.read import channel_names, damaged_parts, existing, look, open_source, read_pixels
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
 from dispr.labelled.channels import ANY, FIELD, Taken, only_labels, take
 from dispr.labelled.selection import Selection
-from dispr.names import PICTURES
+from dispr.names import PICTURES, TIFF
 
 FORMATS = "TIFF, OME-TIFF, OME-Zarr, CZI, ND2, LIF, PNG, JPEG or NPY"
 
@@ -134,3 +134,11 @@ def _read_npy(path: Path, key: str) -> tuple[np.ndarray, str]:
     if not array.size:
         raise FileError(f"{path} contains no pixels; save it again.")
     return np.asarray(array, array.dtype.newbyteorder("=")), "?" * array.ndim
+
+
+def look_array(path: Path, key: str = "img", scene: int | str | None = None) -> tuple[Any, str]:
+    """Give an array of the shape and type of that in a file, and its axes; see `read_array`."""
+    if path.suffix.lower() not in TIFF:
+        return read_array(path, key, scene)
+    shape, dtype, axes = look(path, scene)
+    return np.broadcast_to(np.zeros((), dtype), shape), axes

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dispr.cells.box import Box
 from dispr.errors import FileError, NoCellsError
 from dispr.images.read import existing
 from dispr.labelled.channels import Taken
@@ -141,15 +142,38 @@ def _placed(
             f"{shape[1]} x {shape[0]} pixels and were not used; are these the outlines of this "
             "image?"
         )
-    labels = np.zeros(shape, np.int32)
-    times = np.zeros(shape, np.uint16)
-    for label, (box, inside) in sorted(enumerate(masks, start=1), key=lambda one: -one[1][1].sum()):
-        labels[box][inside] = label
-        times[box][inside] += 1
-    overlapping = sum(bool((times[box][inside] > 1).any()) for box, inside in masks)
+    labels, overlapping = placed(list(enumerate(masks, start=1)), shape)
     if overlapping:
         notes.append(
             f"{path}: {overlapping} cells overlap others; each was predicted from its own outline, "
             "and labels.tif shows the smaller one on top."
         )
     return Regions(tuple(cells), labels, overlapping, tuple(notes))
+
+
+def placed(
+    masks: Sequence[tuple[int, tuple[Box, np.ndarray]]], shape: tuple[int, int]
+) -> tuple[np.ndarray, int]:
+    """Paint the masks of cells that may overlap, the smaller ones on top.
+
+    Parameters
+    ----------
+    masks : sequence of (int, (box, inside))
+        Number, and the rows and columns with the pixels in these, of each.
+    shape : (int, int)
+        Rows and columns of the field.
+
+    Returns
+    -------
+    labels : ndarray
+        (Y, X), int32 or int64.
+    overlapping : int
+        How many share pixels with another.
+    """
+    largest = max((label for label, _ in masks), default=0)
+    labels = np.zeros(shape, np.int64 if largest > np.iinfo(np.int32).max else np.int32)
+    times = np.zeros(shape, np.uint16)
+    for label, (box, inside) in sorted(masks, key=lambda one: -one[1][1].sum()):
+        labels[box][inside] = label
+        times[box][inside] += 1
+    return labels, sum(bool((times[box][inside] > 1).any()) for _, (box, inside) in masks)

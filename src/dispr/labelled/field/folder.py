@@ -19,19 +19,22 @@ import numpy as np
 
 from dispr.cells.folder import CellFiles
 from dispr.cells.frame import PUBLISHED, Frame
-from dispr.cells.metadata import find_pixel_size
+from dispr.cells.metadata import find_pixel_size, find_spacing
+from dispr.cells.planes import TABLE as TABLE_OF_PLANES
+from dispr.cells.planes import PlaneFile
 from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
 from dispr.failures import TABLE as FAILURES
 from dispr.failures import Failures
 from dispr.files import write_csv, write_tiff
-from dispr.labelled.channels import Taken
+from dispr.labelled.channels import STACK, Taken, is_stack
+from dispr.labelled.field.layers import Layers, checked_labels
 from dispr.labelled.field.meshes import check_meshes, write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
-from dispr.labelled.field.prepare import PreparedField, prepare_field
+from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_layers
 from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import read_labels, read_section
+from dispr.labelled.read import look_array, read_labels, read_section
 from dispr.labelled.regions import Regions, read_regions
 from dispr.labelled.selection import PROJECTED, PROJECTION, Selection
 from dispr.locks import hold
@@ -54,6 +57,7 @@ RECORD = "field.json"
 LABELS = "labels.tif"
 TABLE = "cells.csv"
 CROPS = "cells"
+PLANES = "planes"
 
 KEPT = 2**30
 """Bytes of fields that are kept from their check to their prediction; others are read again."""
@@ -67,6 +71,8 @@ class FieldSettings(PredictionSettings):
     ----------
     channel, plane, time, scene : optional
         Which section of images that have several (`dispr.labelled.selection.Selection`).
+    voxel_size : tuple of float, optional
+        Edges of a voxel along Z, Y and X in um, of a stack with labels in several planes.
     volume : "tif", "zarr" or "none"
         Format of the label volume.
     ome_zarr_version : "0.5" or "0.4", optional
@@ -81,6 +87,7 @@ class FieldSettings(PredictionSettings):
     plane: int | str | None = None
     time: int | None = None
     scene: int | str | None = None
+    voxel_size: tuple[float, ...] | None = None
     volume: str = "tif"
     ome_zarr_version: str | None = None
     meshes: str = "glb"
@@ -123,6 +130,8 @@ def read_prepared(
         If a setting cannot be used.
     """
     labels = files.mask or files.labels
+    if files.labels is not None and settings.plane is None and is_stack_of(files, settings.scene):
+        return _read_layers(files, files.labels, settings, trained)
     section = read_section(files.image, settings.which)
     try:
         field = prepare_field(
@@ -160,6 +169,50 @@ def _read_labels(labels: Path, image: Path, section: Taken) -> np.ndarray | Regi
     if labels.suffix.lower() in REGIONS:
         return read_regions(labels, image, section)
     return read_labels(labels, section=section)
+
+
+def is_stack_of(files: FieldFiles, scene: int | str | None = None) -> bool:
+    """Tell whether image and labels are both stacks of planes."""
+    labels = files.labels
+    if labels is None or labels.suffix.lower() in REGIONS:
+        return False
+    if not is_stack(*look_array(labels, "masks"), called=True):
+        return False
+    return is_stack(*look_array(files.image, "img", scene))
+
+
+def _read_layers(
+    files: FieldFiles, labels: Path, settings: FieldSettings, trained: Frame | None
+) -> PreparedField:
+    """Read a stack whose cells are labelled in some of its planes."""
+    if settings.pixel_size is not None and settings.voxel_size is None:
+        raise ConfigError(
+            f"{files.image} and {labels} are stacks of planes; give --voxel-size Z,Y,X in um "
+            "instead of --pixel-size."
+        )
+    stack = read_section(files.image, settings.which, STACK)
+    spacing = find_spacing(files.image, labels, settings.voxel_size)
+    try:
+        numbers = checked_labels(read_labels(labels, STACK), str(labels))
+        layers = Layers(stack.array, numbers, spacing, str(files.image), str(labels))
+        field = prepare_layers(
+            layers,
+            frame=settings.frame,
+            trained=trained,
+            name=files.name,
+            labels_name=str(labels),
+        )
+    except NoCellsError:
+        raise
+    except ArrayError as error:
+        raise FileError(str(error)) from error
+    count = sum(len(planes) for planes in layers.planes.values()) / len(layers.planes)
+    told = (
+        f"{labels} labels {len(layers.planes)} cells in {count:.3g} planes each on average: the "
+        "middle one is the section of a cell, and every shape holds the others.",
+    )
+    which = dataclasses.replace(stack.which, plane=layers.focus)
+    return dataclasses.replace(field, which=which, notes=(*told, *field.notes))
 
 
 def plane_note(section: Taken, name: str) -> str:
@@ -255,10 +308,26 @@ def predict_field_files(
             "recognised": {name: row[name] for name in COLUMNS if name in row},
         }
     rows = written_rows(field_rows(field.cells, field.pixel_size, found, overlaps))
+    if field.layers is not None:
+        rows = [_with_planes(row, field.layers) for row in rows]
     if files.group:
         rows = [{"label": row["label"], "group": files.group, **row} for row in rows]
     write_csv(out / TABLE, rows)
     return rows
+
+
+def _with_planes(row: Row, layers: Layers) -> Row:
+    """Say of a cell of a stack which plane its section is in, and in how many it is labelled."""
+    label = int(row["label"])
+    section = layers.section(label)
+    place = {
+        "section_plane": section,
+        "z_um": float(f"{section * layers.spacing[0]:.6g}"),
+        "labelled_planes": len(layers.planes[label]),
+    }
+    items = list(row.items())
+    after = 1 + [name for name, _ in items].index("x_px")
+    return dict([*items[:after], *place.items(), *items[after:]])
 
 
 def write_labels(path: Path, field: PreparedField) -> None:
@@ -272,13 +341,27 @@ def write_labels(path: Path, field: PreparedField) -> None:
 def write_crops(field: PreparedField, folder: Path) -> list[CellFiles]:
     """Write the crops of a field's cells as a data set of single cells; list them."""
     spacing = None if field.pixel_size is None else (field.pixel_size,) * 3
-    files = []
+    files: list[CellFiles] = []
+    table = []
     for cell in field.predictable:
         paths = [folder / kind / f"{cell.name}.tif" for kind in ("image", "mask")]
         if not all(path.is_file() for path in paths):
             for path, array in zip(paths, field.crop(cell), strict=True):
                 write_tiff(path, array, spacing)
-        files.append(CellFiles(cell.name, paths[0], paths[1]))
+        planes = []
+        for number, mask in (
+            field.layers.known(cell.label, cell.square) if field.layers else {}
+        ).items():
+            path = folder / PLANES / f"{cell.name}_{number:02d}.tif"
+            if not path.is_file():
+                write_tiff(path, mask, spacing)
+            planes.append(PlaneFile(path, number, None))
+            table.append(
+                {"name": cell.name, "mask": path.relative_to(folder).as_posix(), "plane": number}
+            )
+        files.append(CellFiles(cell.name, paths[0], paths[1], planes=tuple(planes)))
+    if table:
+        write_csv(folder / TABLE_OF_PLANES, table)
     return files
 
 
@@ -320,7 +403,7 @@ def write_field_volume(
     """Write the label volume from the predicted files; give the overlap of each cell by label."""
     drawn = PredictionFolder(out)
     shapes = [
-        placed_shape(cell.label, cell.square, drawn.probability(cell.name))
+        placed_shape(cell.label, cell.square, drawn.probability(cell.name), cell.height)
         for cell in field.predictable
     ]
     height, width = field.image.shape

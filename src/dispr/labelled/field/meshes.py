@@ -8,6 +8,7 @@ from pathlib import Path
 from dispr.arguments import one_of
 from dispr.cells.arrays import SIZE
 from dispr.cells.square import Square
+from dispr.labelled.field.place import depth_of
 from dispr.labelled.field.prepare import PreparedField
 from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
@@ -48,6 +49,8 @@ class PlacedMesh:
         Planes of the field's label volume.
     pixel_size : float or None
         Edge of a pixel of the field in um.
+    height : float
+        Of its section above the imaged plane, in pixels of the field.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class PlacedMesh:
     square: Square
     depth: int
     pixel_size: float | None
+    height: float = 0.0
 
 
 def write_field_meshes(
@@ -90,7 +94,7 @@ def write_field_meshes(
         If a file cannot be read or written.
     """
     cells = field.predictable
-    depth = max((cell.square.edge for cell in cells), default=SIZE)
+    depth = depth_of([(cell.square.edge, cell.height) for cell in cells])
     names = [cell.name for cell in cells]
     drawn = PredictionFolder(out)
     about = repr((form, field.pixel_size))
@@ -99,7 +103,15 @@ def write_field_meshes(
     before = read_json(record, remedy="remove it to mesh again") if record.is_file() else {}
     paths = {name: out / MESHES / f"{name}.{form}" for name in names}
     tasks = [
-        PlacedMesh(out, cell.name, paths[cell.name], cell.square, depth, field.pixel_size)
+        PlacedMesh(
+            out,
+            cell.name,
+            paths[cell.name],
+            cell.square,
+            depth,
+            field.pixel_size,
+            cell.height,
+        )
         for cell in cells
         if before.get(cell.name) != marks[cell.name] or not paths[cell.name].is_file()
     ]
@@ -110,19 +122,21 @@ def write_field_meshes(
     return [path for path in paths.values() if path.is_file()]
 
 
-def placed_mesh(mesh: Mesh, square: Square, depth: int, pixel_size: float | None) -> Mesh:
+def placed_mesh(
+    mesh: Mesh, square: Square, depth: int, pixel_size: float | None, height: float = 0.0
+) -> Mesh:
     """Bring the mesh of a cell to its place in the label volume.
 
     Parameters
     ----------
     mesh : Mesh
         In units of the volume's voxels, or um where their size is known.
-    square, depth, pixel_size
+    square, depth, pixel_size, height
         As in `PlacedMesh`.
     """
     # The first voxel of 64 begins where the square does; all squares have their middles at one z.
     half = square.edge / SIZE / 2 - 0.5
-    corner = (square.x + half, square.y + half, (depth - square.edge) / 2 + half)
+    corner = (square.x + half, square.y + half, (depth - square.edge) / 2 + height + half)
     x, y, z = (value * (pixel_size or 1.0) for value in corner)
     return replace(mesh.moved((x, y, z)), unit="voxel" if pixel_size is None else "um")
 
@@ -136,4 +150,4 @@ def _write(task: PlacedMesh) -> None:
     coloured = task.path.suffix[1:] in COLOURED
     samples = opened(task.folder).samples(task.name) if coloured else None
     mesh = mesh_of(probability, (edge,) * 3, samples)
-    placed_mesh(mesh, task.square, task.depth, task.pixel_size).save(task.path)
+    placed_mesh(mesh, task.square, task.depth, task.pixel_size, task.height).save(task.path)

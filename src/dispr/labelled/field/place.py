@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -35,15 +35,20 @@ class PlacedShape:
     probability : ndarray
         uint8, the part in which the cell is likely: 128 to 255 inside, 0 to 127 outside; of
         `placed_likelihood`, 255 times the probability.
+    height : float
+        Of its section above the imaged plane, in pixels of the field.
     """
 
     label: int
     square: Square
     corner: tuple[int, int, int]
     probability: np.ndarray
+    height: float = 0.0
 
 
-def placed_shape(label: int, square: Square, probability: np.ndarray) -> PlacedShape:
+def placed_shape(
+    label: int, square: Square, probability: np.ndarray, height: float = 0.0
+) -> PlacedShape:
     """Keep of a probability, (64, 64, 64), 0 to 1, what the shape above one half needs.
 
     Its values are stretched, so that the likeliest voxel outside is as far below the border as the
@@ -62,7 +67,7 @@ def placed_shape(label: int, square: Square, probability: np.ndarray) -> PlacedS
     grey = np.rint(255 * stretched)
     # The border of the shape stays where it is, whatever the rounding.
     grey = np.where(inside, np.maximum(grey, HALF + 1), np.minimum(grey, HALF))
-    return _kept(label, square, grey.astype(np.uint8), inside)
+    return replace(_kept(label, square, grey.astype(np.uint8), inside), height=height)
 
 
 def placed_likelihood(label: int, square: Square, probability: np.ndarray) -> PlacedShape:
@@ -78,6 +83,17 @@ def _kept(label: int, square: Square, grey: np.ndarray, kept: np.ndarray) -> Pla
     part = bounding_box(kept, MARGIN)
     corner = (part[0].start, part[1].start, part[2].start)
     return PlacedShape(label, square, corner, grey[part].copy())
+
+
+def depth_of(edges: Sequence[tuple[int, float]]) -> int:
+    """Give the planes of a label volume that holds cubes at heights about its middle.
+
+    Parameters
+    ----------
+    edges : sequence of (int, float)
+        Edge of each cube and its height above the imaged plane, in pixels.
+    """
+    return max((edge + 2 * int(np.ceil(abs(height))) for edge, height in edges), default=SIZE)
 
 
 class FieldVolume:
@@ -109,7 +125,7 @@ class FieldVolume:
         self, shapes: Sequence[PlacedShape], field: tuple[int, int], depth: int | None = None
     ) -> None:
         self._shapes = list(shapes)
-        planes = depth or max((shape.square.edge for shape in shapes), default=SIZE)
+        planes = depth or depth_of([(shape.square.edge, shape.height) for shape in shapes])
         self.shape = (planes, *field)
         self.focus = planes // 2
         largest = max((shape.label for shape in shapes), default=0)
@@ -167,8 +183,11 @@ class FieldVolume:
         }
 
     def _place(self, z: int, shape: PlacedShape) -> float:
-        """Give the place of a plane in the cell's cube: all cubes have their middles at one z."""
-        return z + (shape.square.edge - self.shape[0]) / 2
+        """Give the place of a plane in the cell's cube: all cubes have their sections at one z.
+
+        Those of a stack have it at their heights.
+        """
+        return z - shape.height + (shape.square.edge - self.shape[0]) / 2
 
 
 def _paint(plane: np.ndarray, best: np.ndarray, shape: PlacedShape, z: float) -> tuple[Window, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from dispr.errors import ArrayError, NoCellsError
 from dispr.images.given import as_array
 from dispr.labelled.channels import ANY, only_labels
 from dispr.labelled.crop import crop_cell, too_small
+from dispr.labelled.field.layers import Layers
 from dispr.labelled.field.segment import segment
 from dispr.labelled.grey import as_grey
 from dispr.labelled.locate import (
@@ -46,6 +47,8 @@ class FieldCell:
         Where it is.
     square : Square
         The part of the field that the model sees at 64 x 64.
+    height : float
+        Height of its section above the imaged plane, in pixels; 0 except in a stack.
     warning : str
         Warning about the cell; empty if there is none.
     refused : str
@@ -57,6 +60,7 @@ class FieldCell:
     square: Square
     warning: str = ""
     refused: str = ""
+    height: float = 0.0
 
     @property
     def label(self) -> int:
@@ -86,6 +90,8 @@ class PreparedField:
         The mask of a single cell as it was given, perhaps with a grey border.
     which : Selection
         Which section of its file it is, where that has several.
+    layers : Layers or None
+        The stack that the cells are labelled in, where they are known in several planes.
     outlines : str
         A checksum of the masks of the cells, where these are from outlines, which can overlap.
     """
@@ -100,6 +106,7 @@ class PreparedField:
     mask: np.ndarray | None = None
     which: Selection = ANY
     outlines: str = ""
+    layers: Layers | None = None
 
     @property
     def predictable(self) -> list[FieldCell]:
@@ -108,6 +115,8 @@ class PreparedField:
 
     def crop(self, cell: FieldCell) -> tuple[np.ndarray, np.ndarray]:
         """Cut out the image and mask of a cell; a single one that is its frame is whole."""
+        if self.layers is not None:
+            return self.layers.crop(cell.located, cell.square)
         if self.mask is not None:
             if self.rule == "whole":
                 return self.image, self.mask
@@ -122,9 +131,10 @@ class PreparedField:
         """Give checksums of all that the cells' crops depend on."""
         labels = self.labels if self.mask is None else self.mask
         places = repr((self.rule, [(cell.name, cell.square) for cell in self.cells]))
+        layers = self.layers
         return {
-            "image": _digest(self.image),
-            "labels": self.outlines or _digest(labels),
+            "image": _digest(self.image if layers is None else layers.stack),
+            "labels": self.outlines or _digest(labels if layers is None else layers.labels),
             "pixels": hashlib.sha256(repr(self.pixel_size).encode()).hexdigest()[:16],
             "frames": hashlib.sha256(places.encode()).hexdigest()[:16],
         }
@@ -220,6 +230,51 @@ def prepare_field(
     return PreparedField(
         grey, numbers, cells, edge, rule, tuple(notes), level, mask, outlines=outlines
     )
+
+
+def prepare_layers(
+    layers: Layers,
+    *,
+    frame: str | float = "auto",
+    trained: Frame | None = PUBLISHED,
+    name: str = "cell",
+    labels_name: str = "labels",
+) -> PreparedField:
+    """Choose how the cells of a stack that are labelled in some of its planes are shown.
+
+    Parameters
+    ----------
+    layers : Layers
+        The stack and its labels. The image of the field is the plane in focus.
+    frame, trained, name, labels_name
+        As for `prepare_field`.
+
+    Raises
+    ------
+    ArrayError
+        As `prepare_field`.
+    ConfigError
+        If the frame cannot be used.
+    """
+    field = prepare_field(
+        layers.stack[layers.focus],
+        Regions(layers.cells, layers.projected()),
+        pixel_size=layers.spacing[1],
+        frame=frame,
+        trained=trained,
+        name=name,
+        image_name=f"plane {layers.focus} of {layers.name}",
+        labels_name=labels_name,
+    )
+    cells = tuple(
+        replace(
+            cell,
+            height=layers.height(cell.label),
+            warning=joined(cell.warning, layers.warning(cell.label, cell.square)),
+        )
+        for cell in field.cells
+    )
+    return replace(field, cells=cells, layers=layers, outlines="")
 
 
 def _only_one(labels: Any, name: str) -> Any:

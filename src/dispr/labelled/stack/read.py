@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import numpy as np
-
 from dispr.errors import as_file_errors
-from dispr.images.read import channel_names, look
+from dispr.images.read import channel_names
 from dispr.labelled.channels import ANY, CALLED, STACK, take, with_planes
 from dispr.labelled.part import whole
-from dispr.labelled.read import read_array
+from dispr.labelled.read import look_array
 from dispr.labelled.selection import Selection
 from dispr.names import TIFF
 
@@ -25,7 +23,7 @@ def stack_shape(path: Path, which: Selection = ANY) -> tuple[int, ...]:
         As `dispr.labelled.read.read_image`.
     """
     with as_file_errors():
-        array, axes = _look(path)
+        array, axes = look_array(path)
         names = functools.partial(channel_names, path)
         return take(array, axes, which, str(path), STACK, names).array.shape
 
@@ -40,16 +38,8 @@ def planes_note(path: Path, which: Selection = ANY) -> str:
     """
     if path.suffix.lower() not in TIFF or which.channel is not None:
         return ""
-    stack = whole(*_look(path)).without_ones(len(STACK))
+    stack = whole(*look_array(path)).without_ones(len(STACK))
     if with_planes(stack.axes, STACK) == stack.axes:
         return ""
     called = CALLED[stack.axes[0]]
     return f"{path} calls its {stack.shape[0]} planes {called}; they were read as planes."
-
-
-def _look(path: Path) -> tuple[np.ndarray, str]:
-    """Give an array of the shape and type of that in a file, and its axes."""
-    if path.suffix.lower() not in TIFF:
-        return read_array(path, "img")
-    shape, dtype, axes = look(path)
-    return np.broadcast_to(np.zeros((), dtype), shape), axes
