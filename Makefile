@@ -63,9 +63,10 @@ lint: $(VENV)/developed
 
 package: $(VENV)/developed
 	rm -rf dist
-	$(PIP) build twine
+	$(PIP) build check-wheel-contents twine
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
 docs: $(VENV)/documented
 	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/docs
