@@ -20,8 +20,8 @@ SHAPE = (60, 80)
 Y, X = np.mgrid[:60, :80] + 0.5  # centres of pixels, from the corner of the image
 
 
-def section(plane=None, planes=1, time=None, shape=SHAPE):
-    return Taken(np.zeros(shape, np.uint8), Selection(plane=plane, time=time), planes)
+def section(plane=None, planes=1, time=None, shape=SHAPE, times=1):
+    return Taken(np.zeros(shape, np.uint8), Selection(plane=plane, time=time), planes, times)
 
 
 def saved(path, *rois):
@@ -220,6 +220,51 @@ def test_outlines_of_the_plane_that_is_predicted(tmp_path):
         read_regions(plain, plain, section(plane=3, planes=9))
 
 
+def test_outlines_of_the_time_point_that_is_predicted(tmp_path):
+    """ImageJ counts the time points of a stack without planes as it counts planes."""
+    rois = [rectangle(5 + 20 * k, 5, 12, 12, name=str(k), position=k + 1) for k in range(3)]
+    path = saved(tmp_path / "a.zip", *rois)
+    for time in range(3):
+        (cell,) = read_regions(path, path, section(time=time, times=3)).cells
+        assert cell.name == str(time)
+    with pytest.raises(NoCellsError):
+        read_regions(path, path, section(time=7, times=9))
+    rois = [rectangle(5 + 20 * k, 5, 12, 12, name=str(k), t_position=k + 1) for k in range(3)]
+    path = saved(tmp_path / "b.zip", *rois)
+    (cell,) = read_regions(path, path, section(plane=2, planes=3, time=1, times=3)).cells
+    assert cell.name == "1"
+    with pytest.raises(FileError, match="outlines on 3 time points, but the image is one of"):
+        read_regions(path, path, section())
+
+
+@pytest.mark.parametrize("kind", [ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED])
+def test_curves_through_corners_are_refused(tmp_path, kind):
+    roi = ImagejRoi.frompoints(np.array([[10, 10], [30, 10], [30, 30]]), name="smooth")
+    roi.roitype = kind
+    path = saved(tmp_path / "a.roi", roi)
+    assert only(read_regions(path, path, section())).sum() == pytest.approx(200, rel=0.06)
+    roi.options = ROI_OPTIONS.SPLINE_FIT
+    path = saved(tmp_path / "a.roi", roi)
+    with pytest.raises(FileError, match=r"a\.roi: the region smooth has curves.*Interpolate"):
+        read_regions(path, path, section())
+
+
+@pytest.mark.parametrize("subtype", [ROI_SUBTYPE.ELLIPSE, ROI_SUBTYPE.ROTATED_RECT])
+def test_turned_rectangles_and_ellipses_are_their_corners(tmp_path, subtype):
+    corners = np.array([[20.5, 10.25], [40.5, 20.25], [35.5, 30.25], [15.5, 20.25]])
+    roi = ImagejRoi.frompoints(corners)
+    roi.roitype, roi.subtype = ROI_TYPE.FREEHAND, subtype
+    found = only(read_regions(saved(tmp_path / "a.roi", roi), tmp_path, section()))
+    along, across = np.array([20.0, 10.0]), np.array([-5.0, 10.0])
+    offset = X - 20.5, Y - 10.25
+    parts = [
+        (offset[0] * v[0] + offset[1] * v[1]) / (v @ v)
+        for v in (along, across)  # at right angles
+    ]
+    assert along @ across == 0
+    np.testing.assert_array_equal(found, np.all([(p > 0) & (p < 1) for p in parts], axis=0))
+
+
 def test_sub_pixel_rectangle(tmp_path):
     roi = rectangle(10, 20, 30, 12, ROI_TYPE.OVAL, options=ROI_OPTIONS.SUB_PIXEL_RESOLUTION)
     roi.xd, roi.yd, roi.widthd, roi.heightd = 10.25, 20.25, 30.5, 12.75
@@ -251,6 +296,98 @@ def test_cells_of_qupath_come_before_what_is_drawn_around_them(tmp_path):
     planes = [feature((9, 9), "cell", plane={"c": -1, "z": z, "t": 0}) for z in (0, 1, 1)]
     path.write_text(json.dumps(planes))
     assert len(read_regions(path, path, section(plane=1, planes=3)).cells) == 2
+
+
+@pytest.mark.parametrize("key", ["objectType", "object_type", "id"])
+def test_kinds_in_all_versions_of_qupath(tmp_path, key):
+    path = tmp_path / "a.geojson"
+    features = [feature((5, 5)), feature((30, 30))]
+    for one, kind in zip(features, ("annotation", "cell"), strict=True):
+        if key == "id":
+            one["id"] = f"Path{kind.title()}Object"
+        else:
+            one["properties"][key] = kind
+    path.write_text(json.dumps(features))
+    (cell,) = read_regions(path, path, section()).cells
+    assert cell.box == (slice(30, 39), slice(30, 39))
+
+
+def test_qupath_does_not_state_the_first_plane(tmp_path):
+    path = tmp_path / "a.geojson"
+    third = {"plane": {"c": -1, "z": 2, "t": 1}}
+    path.write_text(json.dumps([feature((5, 5), "cell"), feature((30, 30), "cell", **third)]))
+    places = {}
+    for plane, time in ((0, 0), (2, 1)):
+        (cell,) = read_regions(path, path, section(plane, 3, time, times=2)).cells
+        places[plane] = cell.box[0].start
+    assert places == {0: 5, 2: 30}
+    with pytest.raises(NoCellsError):
+        read_regions(path, path, section(2, 3, 0, times=2))
+    with pytest.raises(FileError, match="outlines on 2 planes, but the image is one of"):
+        read_regions(path, path, section())
+    path.write_text(json.dumps([feature((5, 5), "cell"), feature((30, 30), "cell")]))
+    assert len(read_regions(path, path, section(2, 3)).cells) == 2
+
+
+def test_ellipses_of_qupath(tmp_path):
+    path = tmp_path / "a.geojson"
+    ring = [[10, 30], [20.5, 20], [31, 30], [20.5, 40], [10, 30]]
+    geometry = {"type": "Polygon", "coordinates": [ring], "isEllipse": True}
+    path.write_text(json.dumps(geometry))
+    expected = ((Y - 30) / 10) ** 2 + ((X - 20.5) / 10.5) ** 2 <= 1
+    np.testing.assert_array_equal(only(read_regions(path, path, section())), expected)
+    path.write_text(json.dumps({**geometry, "isEllipse": False}))
+    expected = np.abs(Y - 30) / 10 + np.abs(X - 20.5) / 10.5 < 1
+    np.testing.assert_array_equal(only(read_regions(path, path, section())), expected)
+
+
+def test_runs_of_a_large_image_take_little_memory(tmp_path):
+    import tracemalloc
+
+    shape, count = (2000, 2000), 40
+    annotations = []
+    for k in range(count):
+        runs = [(2000 * 50 * k + 10, 30)] + [(2000 * (50 * k + n) + 10, 30) for n in range(1, 20)]
+        ends = np.array([(start, start + length) for start, length in runs]).ravel()
+        counts = np.diff([0, *ends, 4_000_000]).tolist()
+        outline = {"size": [2000, 2000], "counts": counts}
+        annotations.append({"id": k, "image_id": 1, "segmentation": outline})
+    images = [{"id": 1, "file_name": "a.png", "height": 2000, "width": 2000}]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    tracemalloc.start()
+    regions = read_regions(path, tmp_path / "a.tif", section(shape=shape))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert {cell.size for cell in regions.cells} == {600}
+    assert regions.cells[3].box == (slice(10, 40), slice(150, 170))
+    assert peak < 80e6  # an image for each cell would be 160 MB
+
+
+def test_runs_at_the_edges_and_empty_ones(tmp_path):
+    path = tmp_path / "a.json"
+
+    def found(counts):
+        outline = {"size": [4, 5], "counts": counts}
+        record = {
+            "images": [{"id": 1, "file_name": "x.png"}],
+            "annotations": [{"id": 1, "image_id": 1, "segmentation": outline}],
+        }
+        path.write_text(json.dumps(record))
+        return read_regions(path, path, section(shape=(4, 5))).labels
+
+    assert found([0, 20]).all()
+    assert found([19, 1]).nonzero() == (3, 4)
+    assert found([0, 1, 19]).nonzero() == (0, 0)
+    np.testing.assert_array_equal(found([3, 2, 15]).nonzero(), [[0, 3], [1, 0]])
+    np.testing.assert_array_equal(found([3, 0, 4, 1, 0, 1, 11]).nonzero(), [[0, 3], [2, 1]])
+    with pytest.raises(NoCellsError):
+        found([20])
+    with pytest.raises(NoCellsError):
+        found([7, 0, 13])
+    for counts in ([], [3, -1, 18], [21], [10]):
+        with pytest.raises(FileError, match="damaged"):
+            found(counts)
 
 
 def test_outlines_beyond_the_image(tmp_path):

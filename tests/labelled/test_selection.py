@@ -160,6 +160,44 @@ def test_labels_in_3d_give_the_plane_of_their_image(tmp_path, stack):
     np.testing.assert_array_equal(read_labels(path, section=section), labels[0])
 
 
+@pytest.mark.parametrize("axes", ["TZYX", "TYX", "ZYX"])
+def test_labels_of_several_times_give_that_of_their_image(tmp_path, axes):
+    """As many planes as time points: the name of the axis tells which it is."""
+    image, path = tmp_path / "a.ome.tif", tmp_path / "labels.ome.tif"
+    numbers = np.arange(9).reshape(3, 3)  # of time and plane
+    stack = np.broadcast_to(numbers[..., None, None], (3, 3, 12, 16)).astype(np.uint16)
+    tifffile.imwrite(image, stack, metadata={"axes": "TZYX"})
+    labels = {"TZYX": stack, "TYX": stack[:, 0], "ZYX": stack[0]}[axes]
+    tifffile.imwrite(path, labels, metadata={"axes": axes})
+    for time, plane in np.ndindex(3, 3):
+        section = read_section(image, Selection(plane=int(plane), time=int(time)))
+        assert section.array[0, 0] == numbers[time, plane]
+        found = read_labels(path, section=section)
+        place = time * ("T" in axes), plane * ("Z" in axes)
+        assert (found == numbers[place]).all()
+
+
+def test_labels_of_a_time_lapse(tmp_path):
+    image, path = tmp_path / "a.ome.tif", tmp_path / "labels.npy"
+    tifffile.imwrite(image, STACK, metadata={"axes": "TYX"})
+    labels = np.broadcast_to(np.arange(5, dtype=np.uint16)[:, None, None], STACK.shape)
+    np.save(path, labels)
+    section = read_section(image, Selection(time=3))
+    assert (section.times, section.planes) == (5, 1)
+    assert (read_labels(path, section=section) == 3).all()
+    np.save(path, labels[:4])
+    with pytest.raises(FileError, match=r"has the shape \(4, 12, 16\)"):
+        read_labels(path, section=section)
+    tifffile.imwrite(tmp_path / "l.ome.tif", labels[:4], metadata={"axes": "TYX"})
+    with pytest.raises(FileError, match="4 times in addition to its rows and columns"):
+        read_labels(tmp_path / "l.ome.tif", section=section)
+    square = np.broadcast_to(STACK[:3, None], (3, 3, *STACK.shape[1:]))
+    tifffile.imwrite(image, square, metadata={"axes": "TZYX"})
+    np.save(path, labels[:3])
+    with pytest.raises(FileError, match="3 planes or time points, and does not state which"):
+        read_labels(path, section=read_section(image, Selection(plane=1, time=2)))
+
+
 def test_only_what_is_taken_is_read():
     class OnDisk:
         shape, dtype = MANY.shape, MANY.dtype

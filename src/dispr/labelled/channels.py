@@ -46,13 +46,14 @@ class Taken:
         (Y, X) or (Z, Y, X).
     which : Selection
         What was taken: the number of a plane that was chosen by a word, where there are several.
-    planes : int
-        How many planes a section was chosen from; 1 for an image without.
+    planes, times : int
+        How many planes and time points a section was chosen from; 1 for an image without.
     """
 
     array: np.ndarray
     which: Selection = ANY
     planes: int = 1
+    times: int = 1
 
 
 def take(
@@ -92,16 +93,19 @@ def take(
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give an image of real numbers.")
-    part = _at_time(whole(array, axes).without_ones(len(wanted)), which.time, name)
+    full = whole(array, axes).without_ones(len(wanted))
+    part = _at_time(full, which.time, name)
+    times = full.shape[full.axes.index("T")] if part.shape != full.shape else 1
     if wanted == STACK or which.plane is None:
-        return Taken(_of_channel(part, which.channel, name, wanted, wanted, names).read(), which)
+        array = _of_channel(part, which.channel, name, wanted, wanted, names).read()
+        return Taken(array, which, times=times)
     if len(part.shape) == 2 or not set("Z?") & set(part.axes):
         if which.plane not in (0, *WORDS):
             raise ArrayError(f"{name} has one plane; omit --plane.")
         return take(array, axes, replace(which, plane=None), name, wanted, names)
     stack = _of_channel(part, which.channel, name, STACK, FIELD, names)
     section, plane = plane_of(stack, which.plane, name)
-    return Taken(section, replace(which, plane=plane), stack.shape[0])
+    return Taken(section, replace(which, plane=plane), stack.shape[0], times)
 
 
 def only_labels(
@@ -121,8 +125,8 @@ def only_labels(
     axes, name, wanted : str
         As for `take`.
     section : Taken, optional
-        The section of an image of several planes, whose plane is then taken of labels that have
-        as many.
+        The section of an image of several planes or time points, which are then taken of labels
+        that have as many.
 
     Returns
     -------
@@ -137,8 +141,10 @@ def only_labels(
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; labels must be whole numbers.")
     part = whole(array, axes).without_ones(len(wanted))
-    if section is not None and _fits(with_planes(part.axes, STACK), STACK):
-        part = _same_plane(part, section, name)
+    if section is not None:
+        part = _same_time(part, section, name)
+        if _fits(with_planes(part.axes, STACK), STACK):
+            part = _same_plane(part, section, name)
     part = part.renamed(with_planes(part.axes, wanted))
     if not _fits(part.axes, wanted):
         beyond = _beyond(part, wanted)
@@ -251,6 +257,23 @@ def _of_channel(
         if all((first == part.at(axis, k).read()).all() for k in range(1, count)):
             return part.at(axis, 0)
     raise ArrayError(_to_choose(part, name, wanted, names))
+
+
+def _same_time(part: Part, section: Taken, name: str) -> Part:
+    """Take of labels of several time points the one that was taken of their image."""
+    time, times = section.which.time, section.times
+    if times == 1 or time is None:
+        return part
+    if "T" in part.axes and part.shape[part.axes.index("T")] == times:
+        return part.at(part.axes.index("T"), time)
+    if len(part.axes) != 3 or part.axes[0] != "?" or part.shape[0] != times:
+        return part
+    if section.planes == times:
+        raise ArrayError(
+            f"{name} has {times} planes or time points, and does not state which; save the labels "
+            "of the section that is predicted, (Y, X), or as OME-TIFF, which does."
+        )
+    return part.at(0, time)
 
 
 def _same_plane(part: Part, section: Taken, name: str) -> Part:

@@ -17,6 +17,9 @@ from dispr.packages import roifile_package
 AREAS = ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
 """Types of regions that enclose something; others are lines and points."""
 
+SPLINE = 1
+"""The option of a polygon that is shown as a smooth curve through its corners."""
+
 
 def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
     """Read the regions of a file of ImageJ.
@@ -51,10 +54,10 @@ def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
         if shape is None:
             skipped.append(called)
             continue
-        time, plane = region.t_position, region.z_position
-        if not (time or plane or region.c_position):  # a stack that is no hyperstack
-            plane = region.position
-        counted = [number - 1 if number > 0 else None for number in (plane, time)]
+        places = [region.z_position, region.t_position, 0]
+        if not (any(places) or region.c_position):  # a stack that is no hyperstack
+            places[2] = region.position
+        counted = [number - 1 if number > 0 else None for number in places]
         outlines.append(Outline(called, *shape, *counted))
     return outlines, skipped
 
@@ -108,6 +111,13 @@ def _decoded(path: Path, name: str, content: bytes) -> Any:
         ) from error
 
 
+def _curved(path: Path, name: str) -> FileError:
+    return FileError(
+        f"{path}: the region {name} has curves, which are not read; convert it in ImageJ (Edit > "
+        "Selection > Interpolate) and save it again."
+    )
+
+
 def _shape(path: Path, name: str, region: Any) -> tuple[tuple[float, ...], Inside] | None:
     """Give bounds and inside of a region; None if it encloses nothing.
 
@@ -119,16 +129,15 @@ def _shape(path: Path, name: str, region: Any) -> tuple[tuple[float, ...], Insid
         If it is beyond any image.
     """
     kind = region.roitype.name
+    if kind in AREAS and region.options & SPLINE and region.multi_coordinates is None:
+        raise _curved(path, name)
     if kind not in AREAS or region.subtype.name in ("TEXT", "ARROW", "IMAGE"):
         return None
     if region.multi_coordinates is not None:
         try:
             rings = region.path2coords(region.multi_coordinates)
         except Exception as error:  # curves, or damaged
-            raise FileError(
-                f"{path}: the region {name} has curves, which are not read; convert it in ImageJ "
-                "(Edit > Selection > Interpolate) and save it again."
-            ) from error
+            raise _curved(path, name) from error
         rings = [np.asarray(ring, float) for ring in rings if len(ring)]
         return polygons([rings]) if rings else None
     if kind in ("RECT", "OVAL"):

@@ -34,6 +34,8 @@ class Outline:
         Tells which centres of pixels are inside.
     plane, time : int, optional
         The only plane and time point, from 0, that it was drawn on.
+    number : int, optional
+        The only one, from 0, of a stack that can be of planes or of time points.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Outline:
     inside: Inside
     plane: int | None = None
     time: int | None = None
+    number: int | None = None
 
     def pixels(self, shape: tuple[int, int]) -> tuple[Box, np.ndarray] | None:
         """Give its pixels in an image.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import FileError
-from dispr.labelled.outlines import Outline, polygons
+from dispr.labelled.outlines import Outline, ellipse, polygons
 from dispr.limits import largest_text, raise_it
 from dispr.names import key
 from dispr.records import parse_json
@@ -78,16 +78,20 @@ def _of_geojson(path: Path, record: Mapping[str, Any]) -> Found:
     kinds: dict[str, list[Outline]] = {kind: [] for kind in KINDS}
     skipped = []
     features = record.get("features", [record])
+    # QuPath does not state plane and time point where both are the first.
+    stated = any(feature.get("geometry", feature).get("plane") for feature in features)
+    first = {"z": 0, "t": 0} if stated else {}
     for number, feature in enumerate(features, start=1):
         geometry = feature.get("geometry", feature)
         about = feature.get("properties") or {}
         name = str(about.get("name") or "")
-        kind = _kind(about.get("objectType") or feature.get("id") or "")
+        # Its name in QuPath from 0.4 on, in 0.3, and in 0.2.
+        kind = _kind(about.get("objectType") or about.get("object_type") or feature.get("id") or "")
         made = _polygons_of(geometry)
         if made is None or not kind:
             skipped.append(name or f"object {number}")
             continue
-        plane = geometry.get("plane") or {}
+        plane = geometry.get("plane") or first
         place = [int(plane[axis]) if axis in plane else None for axis in "zt"]
         kinds[kind].append(Outline(name, *made, *place))
     best = next((kind for kind in KINDS if kinds[kind]), None)
@@ -120,6 +124,10 @@ def _polygons_of(geometry: Mapping[str, Any]) -> Any:
     else:
         raise ValueError(kind)
     found = [[_ring(ring) for ring in part] for part in parts if part]
+    if found and geometry.get("isEllipse") is True:  # a mark of QuPath, which writes corners too
+        (left, top), (right, bottom) = found[0][0].min(axis=0), found[0][0].max(axis=0)
+        if right > left and bottom > top:
+            return ellipse(top, left, bottom - top, right - left)
     return polygons(found) if found else None
 
 
@@ -170,15 +178,24 @@ def _of_runs(outline: Mapping[str, Any], shape: tuple[int, int]) -> Any:
     """Give bounds and inside of runs of pixels, column by column, outside and inside in turn."""
     counts = outline["counts"]
     runs = _expanded(counts) if isinstance(counts, str) else [int(n) for n in counts]
-    if tuple(outline["size"]) != shape or min(runs) < 0 or sum(runs) != shape[0] * shape[1]:
+    height, width = shape
+    if tuple(outline["size"]) != shape or min(runs) < 0 or sum(runs) != height * width:
         raise ValueError("runs of another image")
-    values = np.arange(len(runs)) % 2 == 1
-    pixels = np.repeat(values, runs).reshape(shape, order="F")
+    ends = np.cumsum([0, *runs])
+    starts, stops = ends[1:-1:2], ends[2::2]
+    starts, stops = starts[stops > starts], stops[stops > starts]
+    # The columns that it spans alone: an image for each cell would fill the memory.
+    left, right = (starts.min() // height, -(-stops.max() // height)) if len(starts) else (0, 0)
+    lengths = np.diff(np.clip(ends, left * height, right * height))
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, lengths).reshape(height, -1, order="F")
+    rows = columns.any(axis=1).nonzero()[0]
+    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
+    pixels = columns[top:bottom].copy()
 
     def inside(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return pixels[np.floor(y).astype(int), np.floor(x).astype(int)]
+        return pixels[np.floor(y).astype(int) - top, np.floor(x).astype(int) - left]
 
-    return (0.0, 0.0, float(shape[0]), float(shape[1])), inside
+    return (float(top), float(left), float(bottom), float(right)), inside
 
 
 def _expanded(text: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +101,14 @@ def _of_section(path: Path, outlines: Sequence[Outline], section: Taken) -> list
     FileError
         If they are on several planes or time points, and the section is on none of them.
     """
-    chosen = list(outlines)
+    # A stack has either planes or time points, if it is no hyperstack of ImageJ.
+    lapse = section.times > section.planes == 1
+    chosen = [
+        one
+        if one.number is None
+        else (replace(one, time=one.number) if lapse else replace(one, plane=one.number))
+        for one in outlines
+    ]
     which = section.which
     plane = which.plane if section.planes > 1 else None
     for axis, number in (("plane", plane), ("time", which.time)):
