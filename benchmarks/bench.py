@@ -51,6 +51,7 @@ GROUPS: dict[str, Group] = {
     "predictions": bench_predictions.ensembles,
     "batches": bench_predictions.batches,
     "threads": bench_predictions.threads,
+    "light": bench_work.light,
     "starts": bench_work.starts,
     "shapes": bench_work.shapes,
     "folders": bench_work.folders,

@@ -72,10 +72,27 @@ def starts(rounds: Rounds, tiny: bool) -> list[Row]:
     return rows + memory_rows("Peak memory of a process", kept, by_name)
 
 
+def light(rounds: Rounds, tiny: bool) -> list[Row]:
+    """Time what begins without a model: the package alone, and the help."""
+    cases = [
+        Case("Python alone", lambda: command("-c", "")),
+        Case("`import dispr` alone", lambda: command("-c", "import dispr")),
+        Case("`dispr --help`, files read before", command_help),
+        Case("`dispr predict --help`", lambda: command("-m", "dispr", "predict", "--help")),
+    ]
+    found = rounds.measure(cases, warm=True)
+    return rows_of("Start without a model", cases, found, "s")
+
+
 def command_help() -> Measured:
     """Time `dispr --help`."""
+    return command("-m", "dispr", "--help")
+
+
+def command(*arguments: str) -> Measured:
+    """Time Python with these arguments, from the start of the process to its end."""
     begin, core = time.perf_counter(), core_of_children()
-    subprocess.run([sys.executable, "-m", "dispr", "--help"], check=True, capture_output=True)
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
     return Measured(time.perf_counter() - begin, core_of_children() - core)
 
 

@@ -109,6 +109,18 @@ def test_limits_are_those_of_the_tables():
         )
 
 
+def test_what_needs_no_model_starts_at_once():
+    said = stated(
+        "docs/speed.md",
+        r"`import dispr` takes ([\d.]+) s and `dispr --help` ([\d.]+) s of a core, of which Python "
+        r"itself takes ([\d.]+) s",
+    )
+    names = ("`import dispr` alone", "`dispr --help`, files read before", "Python alone")
+    assert said == pytest.approx(tuple(map(core, names)), abs=0.005)
+    assert said[0] < 0.3
+    assert said[1] < 0.5
+
+
 def test_compiled_networks_are_not_worth_an_option():
     parts = [
         [row["core"] for (group, _), row in ROWS.items() if group.startswith(f"Compiled: {part}")]
