@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from dispr.cells.arrays import as_body
-from dispr.cells.box import bounding_box, widened
+from dispr.cells.box import bounding_box
 from dispr.cells.spacing import Spacing, as_spacing
 from dispr.morphology import voxels
 from dispr.morphology.features import SHAPE_FEATURES, Unit
@@ -78,14 +78,12 @@ def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
     if not body.any():
         nothing = {"volume": 0.0, "boundary": 0.0, "surface": 0.0}
         return {feature.name: nothing.get(feature.name, math.nan) for feature in SHAPE_FEATURES}
-    place = bounding_box(body)
-    box = body[place]
+    box = body[bounding_box(body)]
     mesh = surface_of(box, spacing)
     count = voxels.volume(box)
     volume = count * math.prod(spacing)
     inside, area = mesh.volume, mesh.area
-    # As far around the body as the Gaussian reaches, so that this is the score of the volume.
-    rough = voxels.roughness(body[widened(place, 9, body.shape)])
+    rough = voxels.roughness(body)
     found = {
         "volume": volume,
         "surface": area,
@@ -96,7 +94,7 @@ def shape_values(body: np.ndarray, spacing: Spacing = UNIT) -> dict[str, float]:
         "roughness_humphrey": mesh.humphrey_displacement(),
         "roughness_gauss": float(rough),
         "roughness_gauss_share": rough / count,
-        "boundary": float(voxels.surface(body[widened(place, 1, body.shape)])),
+        "boundary": float(voxels.surface(body)),
         **_axes(box, spacing),
         **_hull(mesh),
         **_curvature(mesh),

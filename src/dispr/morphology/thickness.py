@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from dispr.surface.distance import distance_to_empty
 from dispr.surface.isosurface import MARGIN
 from dispr.surface.surface import Surface
 
@@ -62,7 +63,7 @@ def inscribed_balls(surface: Surface) -> tuple[np.ndarray, np.ndarray]:
     spacing = np.array(surface.spacing)
     rim = MARGIN - 1  # one empty voxel around is enough here
     body = surface.body[rim:-rim, rim:-rim, rim:-rim]
-    distance = ndimage.distance_transform_edt(body, surface.spacing).astype(np.float32)
+    distance = distance_to_empty(body, surface.spacing).astype(np.float32)
     # A ridge: no neighbour is further from the empty voxels by nearly its own distance.
     step = float(spacing.min())
     higher = ndimage.maximum_filter(distance, size=3) - distance

@@ -6,7 +6,11 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
+from dispr.cells.box import bounding_box
 from dispr.cells.pieces import pieces_of
+
+REACH = 4.0
+"""Standard deviations after which a Gaussian ends."""
 
 
 def volume(body: np.ndarray) -> int:
@@ -19,6 +23,9 @@ def surface(body: np.ndarray) -> int:
 
     Voxels beyond the volume count as neither.
     """
+    if not body.any():
+        return 0
+    body = body[bounding_box(body, 1)]
     near = ~body
     for axis in range(3):  # a cube of 3 x 3 x 3 is three lines of 3
         line = np.moveaxis(near.copy(), axis, 0)
@@ -30,7 +37,11 @@ def surface(body: np.ndarray) -> int:
 
 def roughness(body: np.ndarray, sigma: float = 2.0) -> int:
     """Count the voxels that smoothing by a Gaussian and thresholding at one half would change."""
-    smooth = ndimage.gaussian_filter(body.astype(np.float32), sigma) > 0.5
+    if not body.any():
+        return 0
+    # As far around the body as the Gaussian reaches, so that this is the number of the volume.
+    body = body[bounding_box(body, int(REACH * sigma + 0.5) + 1)]
+    smooth = ndimage.gaussian_filter(body.astype(np.float32), sigma, truncate=REACH) > 0.5
     return int(np.count_nonzero(smooth != body))
 
 
@@ -84,5 +95,7 @@ def fragment_share(body: np.ndarray) -> float:
     body : ndarray
         bool, (Z, Y, X).
     """
-    _, sizes = pieces_of(body)
-    return float(1 - sizes.max() / sizes.sum()) if sizes.size else 0.0
+    if not body.any():
+        return 0.0
+    _, sizes = pieces_of(body[bounding_box(body)])
+    return float(1 - sizes.max() / sizes.sum())

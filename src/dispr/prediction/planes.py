@@ -100,9 +100,13 @@ def hold_planes(shape: np.ndarray, planes: Planes) -> np.ndarray:
     """
     known = {number: _inside(planes[number]) for number in sorted(planes)}
     numbers = list(known)
-    moves = {z: _depth(mask) - _depth(shape[z]) for z, mask in known.items()}
+    first = max(numbers[0] - REACH, 0)
+    depths = _depths(shape[first : numbers[-1] + REACH + 1])
+    moves = dict(zip(numbers, _depths(np.stack(list(known.values()))), strict=True))
+    for number in numbers:
+        moves[number] -= depths[number - first]
     held = shape.copy()
-    for z in range(max(numbers[0] - REACH, 0), min(numbers[-1] + REACH + 1, SIZE)):
+    for z, depth in enumerate(depths, first):
         below = [number for number in numbers if number <= z][-1:]
         above = [number for number in numbers if number >= z][:1]
         if below and above:
@@ -111,7 +115,7 @@ def hold_planes(shape: np.ndarray, planes: Planes) -> np.ndarray:
         else:
             last = (below or above)[0]
             move = moves[last] * (1 - abs(z - last) / REACH)
-        held[z] = known[z] if z in known else _depth(shape[z]) + move > 0
+        held[z] = known[z] if z in known else depth + move > 0
     return held
 
 
@@ -119,11 +123,9 @@ def _inside(mask: np.ndarray) -> np.ndarray:
     return mask if mask.dtype == bool else mask > 127
 
 
-def _depth(mask: np.ndarray) -> np.ndarray:
-    """Give the distance of pixels from the outline, positive inside, at most `DEPTH`."""
-    if not mask.any():
-        return np.full(mask.shape, -DEPTH, np.float32)
-    return signed_distance(mask).clip(-DEPTH, DEPTH)
+def _depths(masks: np.ndarray) -> np.ndarray:
+    """Give the distance of pixels from their plane's outline, positive inside, at most `DEPTH`."""
+    return signed_distance(masks, apart=1).clip(-DEPTH, DEPTH)
 
 
 def known_volumes(condition: Tensor, cells: Sequence[Planes]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,7 +101,7 @@ class Prediction:
         ConfigError
             If the model was not calibrated, or on too few cells for this level.
         """
-        values, value = self._counts(quantity)
+        values, value = self._count(quantity)
         if self.intervals is None:
             raise ConfigError("the model was not calibrated; see dispr calibrate.")
         if self.warning:
@@ -122,14 +123,21 @@ class Prediction:
         low, high : float
             In voxels; NaN for a single sample.
         """
-        return sample_range(*self._counts(quantity))
+        return sample_range(*self._count(quantity))
 
-    def _counts(self, quantity: str) -> tuple[list[int], int]:
+    def _count(self, quantity: str) -> tuple[list[int], int]:
         """Count voxels in the samples and in the consensus."""
         if quantity not in COUNTS:
             raise ConfigError(f'quantity must be one of {", ".join(COUNTS)}, not "{quantity}".')
-        count = COUNTS[quantity]
-        return [count(sample) for sample in self.samples], count(self.consensus)
+        return self._counts[quantity]
+
+    @cached_property
+    def _counts(self) -> dict[str, tuple[list[int], int]]:
+        consensus = self.consensus
+        return {
+            quantity: ([count(sample) for sample in self.samples], count(consensus))
+            for quantity, count in COUNTS.items()
+        }
 
     def measure(self) -> dict[str, float]:
         """Measure the shapes, with their uncertainty.
