@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ from dispr.report.coding import (
     spread_bytes,
 )
 from dispr.report.sources import Source
-from dispr.scores.shape import binarise, iou
+from dispr.scores.evaluate import score_ensemble
+from dispr.scores.shape import binarise, iou, measures_of
 from dispr.surface.spread import surface_spread
 
 SHOWN = ("", "min", "max", "low", "high", "mean")
@@ -51,19 +52,31 @@ class CellReport:
         The rest: `measures`, for each feature [value, low, high, mean, true value]; `ellipsoid`,
         the volume of the ellipsoid on the outline, or None; how the arrays are laid out; and
         `data`, the arrays as text.
+    scores : list of dict
+        Scores of its shapes (`dispr.scores.evaluate.score_ensemble`); none without a truth.
     """
 
     index: dict[str, Any]
     body: dict[str, Any]
+    scores: list[dict[str, Any]]
 
 
-def report_cell(source: Source) -> CellReport:
+def report_cell(source: Source, scored: bool = True) -> CellReport:
     """Gather what is shown of one cell.
+
+    Parameters
+    ----------
+    source : Source
+        Where all of it is.
+    scored : bool
+        Score its shapes where there is a truth, which takes little beside their measures.
 
     Raises
     ------
     FileError
         If a file is missing or cannot be read.
+    ArrayError
+        If the truth is empty, and was to be scored against.
     """
     drawn = opened(source.folder)
     samples = drawn.samples(source.name)
@@ -79,9 +92,16 @@ def report_cell(source: Source) -> CellReport:
     spread = surface_spread(samples)
     row = _measured(source, len(samples), spacing, unit)
     fitted, level = _stated(source, row is not None, len(samples))
+    consensus = probability > 0.5
+    found: list[dict[str, float]] = []
     if row is None:
-        row = _ensemble(source, samples, probability > 0.5, spacing, unit)
-    measures = _measures(row, truth, spacing, unit)
+        found = [shape_values(body, spacing or UNIT) for body in (consensus, *samples)]
+        row = _summary(source, found, spacing, unit)
+    true = {} if truth is None else shape_values(truth, spacing or UNIT)
+    measures = _measures(row, true, unit)
+    scores = []
+    if truth is not None and scored:
+        scores = _scores(source.name, samples, consensus, truth, found, true)
     layout, data, step = _coded(source, samples, probability, truth, spread)
     names = [feature.name for feature in SHAPE_FEATURES]
     index = {
@@ -97,8 +117,8 @@ def report_cell(source: Source) -> CellReport:
         "samples": len(samples),
         "calibrated": fitted,
         "level": level,
-        "iou": None if truth is None else _ious(samples, probability > 0.5, truth),
-        "spread": rounded(_mean_on_surface(spread, probability > 0.5)),
+        "iou": None if truth is None else _ious(samples, consensus, truth),
+        "spread": rounded(_mean_on_surface(spread, consensus)),
         "main": [[m[0], m[1], m[2], m[4]] for m in (measures[names.index(k)] for k in MAIN_SHAPE)],
     }
     body = {
@@ -108,7 +128,7 @@ def report_cell(source: Source) -> CellReport:
         "step": rounded(step),
         "data": data,
     }
-    return CellReport(index, body)
+    return CellReport(index, body, scores)
 
 
 def _ellipsoid(source: Source, spacing: Spacing | None) -> float | None:
@@ -140,14 +160,12 @@ def _coded(
 
 
 def _measures(
-    row: Mapping[str, float], truth: np.ndarray | None, spacing: Spacing | None, unit: Unit
+    row: Mapping[str, float], true: Mapping[str, float], unit: Unit
 ) -> list[list[float | None]]:
     """Give value, ends, mean and true value of each feature, from a row of measures.
 
     The ends are of the interval, or of the range of the samples where there is none.
     """
-    edges = spacing or UNIT
-    true = {} if truth is None else shape_values(truth, edges)
     found: list[list[float | None]] = []
     for feature in SHAPE_FEATURES:
         value, least, most, low, high, mean = (
@@ -159,22 +177,39 @@ def _measures(
     return found
 
 
-def _ensemble(
-    source: Source,
-    samples: np.ndarray,
-    consensus: np.ndarray,
-    spacing: Spacing | None,
-    unit: Unit,
+def _summary(
+    source: Source, found: Sequence[Mapping[str, float]], spacing: Spacing | None, unit: Unit
 ) -> dict[str, float]:
-    """Measure the shapes; see `dispr.intervals.ensemble.summarise`."""
-    edges = spacing or UNIT
+    """Sum up the measures of consensus and samples; see `dispr.intervals.ensemble.summarise`."""
     return summarise(
         SHAPE_FEATURES,
-        shape_values(consensus, edges),
-        [shape_values(sample, edges) for sample in samples],
+        found[0],
+        found[1:],
         source.item.intervals,
         unit=unit,
-        edge=math.prod(edges) ** (1 / 3),
+        edge=math.prod(spacing or UNIT) ** (1 / 3),
+    )
+
+
+def _scores(
+    name: str,
+    samples: np.ndarray,
+    consensus: np.ndarray,
+    truth: np.ndarray,
+    found: Sequence[Mapping[str, float]],
+    true: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Score the shapes by the measures that were `found` of consensus and samples, if any."""
+    pairs = zip((consensus, *samples), found, strict=True) if found else ()
+    at_hand = [measures_of(*pair) for pair in pairs]
+    return score_ensemble(
+        name,
+        samples,
+        consensus,
+        truth,
+        known=measures_of(truth, true),
+        of_samples=at_hand[1:],
+        of_consensus=at_hand[0] if at_hand else None,
     )
 
 

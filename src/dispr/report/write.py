@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +111,15 @@ def write_report(
     failures = Failures(strict=True) if failures is None else failures
     shown: list[Source] = []
     index: list[dict[str, Any]] = []
+    scores: list[dict[str, Any]] = []
+    report_one = partial(report_cell, scored=evaluation is None)
     sizes: list[int] = []
     with Spool(out.parent) as bodies:
-        for source, cell in zip(sources, try_in_processes(report_cell, sources, jobs), strict=True):
+        for source, cell in zip(sources, try_in_processes(report_one, sources, jobs), strict=True):
             if isinstance(cell, CellReport):
                 shown.append(source)
                 index.append(cell.index)
+                scores += cell.scores
                 sizes.append(bodies.append(cell.body))
             else:
                 section = source.section
@@ -139,7 +143,7 @@ def write_report(
             "main": list(MAIN_SHAPE),
             "cells": numbered,
             "pages": [path.name for path in paths],
-            "scores": _scores(predictions, shown, evaluation, jobs),
+            "scores": _scores(predictions, scores, evaluation),
             "alarm": ALARM,
             "stops": STOPS,
         }
@@ -179,17 +183,14 @@ def check_name(out: Path) -> None:
 
 
 def _scores(
-    predictions: Path, sources: Sequence[Source], evaluation: Any, jobs: int | None
+    predictions: Path, rows: list[dict[str, Any]], evaluation: Any
 ) -> dict[str, Any] | None:
     """Give the tables of scores; None without a truth."""
-    from dispr.scores.evaluate import Truth, evaluated, score_cells
+    from dispr.scores.evaluate import evaluated
 
-    known = [source for source in sources if source.truth is not None]
     if evaluation is None:
-        if not known:
+        if not rows:
             return None
-        truths = {source.name: Truth(source.truth) for source in known if source.truth}
-        rows = score_cells(predictions, [source.name for source in known], truths, jobs=jobs)
         evaluation = evaluated(predictions, rows)
     return {
         "summary": _finite(evaluation.summary()),

@@ -16,7 +16,6 @@ from dispr.cells.classes import parse_name
 from dispr.cells.folder import find_cells, one_each, tiff_files
 from dispr.cells.read import read_framed_obj, read_mask, read_obj
 from dispr.errors import FileError
-from dispr.morphology.voxels import surface, volume
 from dispr.prediction.files import PredictionFolder, opened
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
@@ -249,32 +248,86 @@ def _score_cell(
     predictions, name, obj, mask, similar = task
     drawn = opened(predictions)
     truth = binarise(read_framed_obj(obj, drawn.grid(name)))
-    known: Measures = measure(truth)  # once for all shapes: it is half of the work
-
-    def row(shape: str, sample: int | str, body: np.ndarray) -> dict[str, Any]:
-        return {
-            "name": name,
-            "class": parse_name(name).cell_class or "",
-            "shape": shape,
-            "sample": sample,
-            **dataclasses.asdict(score(body, truth, known)),
-            "volume_voxels": volume(body),
-            "true_volume_voxels": known.volume,
-            "boundary_voxels": surface(body),
-            "true_boundary_voxels": known.surface,
-        }
-
-    samples = drawn.samples(name)
-    scored = [row(SAMPLES, k, sample) for k, sample in enumerate(samples)]
-    best = max(scored, key=lambda row: row["iou"])
-    scored.append(row(CONSENSUS, "", drawn.probability(name) > 0.5))
-    scored.append({**best, "shape": BEST})
+    known = measure(truth)  # once for all shapes: it is half of the work
+    scored = score_ensemble(
+        name, drawn.samples(name), drawn.probability(name) > 0.5, truth, known=known
+    )
     if mask is not None:
         section = read_mask(mask)
-        scored += [row(kind, "", make(section)) for kind, make in GEOMETRIC.items()]
+        scored += [
+            _row(name, kind, "", make(section), truth, known) for kind, make in GEOMETRIC.items()
+        ]
     if similar is not None:
-        scored.append(row(NEAREST, "", binarise(read_obj(similar))))
+        scored.append(_row(name, NEAREST, "", binarise(read_obj(similar)), truth, known))
     return scored
+
+
+def score_ensemble(
+    name: str,
+    samples: Sequence[np.ndarray] | np.ndarray,
+    consensus: np.ndarray,
+    truth: np.ndarray,
+    *,
+    known: Measures | None = None,
+    of_samples: Sequence[Measures] | None = None,
+    of_consensus: Measures | None = None,
+) -> list[dict[str, Any]]:
+    """Score the shapes of a cell against the truth.
+
+    Parameters
+    ----------
+    name : str
+        The cell.
+    samples : sequence of ndarray
+        bool, (Z, Y, X) each.
+    consensus, truth : ndarray
+        bool, (Z, Y, X).
+    known, of_samples, of_consensus : Measures, optional
+        Measures of the truth, each sample and the consensus, where they are at hand.
+
+    Returns
+    -------
+    list of dict
+        Rows as `Evaluation.rows`: the samples, the consensus and the best sample.
+
+    Raises
+    ------
+    ArrayError
+        If the truth is empty or of another size.
+    """
+    known = known or measure(truth)
+    of_each: Sequence[Measures | None] = of_samples or [None] * len(samples)
+    scored = [
+        _row(name, SAMPLES, k, sample, truth, known, own)
+        for k, (sample, own) in enumerate(zip(samples, of_each, strict=True))
+    ]
+    best = max(scored, key=lambda row: row["iou"])
+    scored.append(_row(name, CONSENSUS, "", consensus, truth, known, of_consensus))
+    scored.append({**best, "shape": BEST})
+    return scored
+
+
+def _row(
+    name: str,
+    shape: str,
+    sample: int | str,
+    body: np.ndarray,
+    truth: np.ndarray,
+    known: Measures,
+    own: Measures | None = None,
+) -> dict[str, Any]:
+    own = own or measure(body)
+    return {
+        "name": name,
+        "class": parse_name(name).cell_class or "",
+        "shape": shape,
+        "sample": sample,
+        **dataclasses.asdict(score(body, truth, known, own)),
+        "volume_voxels": own.volume,
+        "true_volume_voxels": known.volume,
+        "boundary_voxels": own.surface,
+        "true_boundary_voxels": known.surface,
+    }
 
 
 def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,12 @@ class Measures:
     convexity: float
 
 
-def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) -> Scores:
+def score(
+    predicted: Any,
+    truth: Any,
+    truth_measures: Measures | None = None,
+    measures: Measures | None = None,
+) -> Scores:
     """Score a predicted volume against the true one.
 
     Parameters
@@ -60,6 +66,8 @@ def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) ->
         (Z, Y, X), with the same shape: bool, or grey values, which are binarised (see `binarise`).
     truth_measures : Measures, optional
         The result of `measure` for the binary true volume, to score several predictions faster.
+    measures : Measures, optional
+        That for the binary predicted volume, where it is at hand.
 
     Returns
     -------
@@ -81,7 +89,7 @@ def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) ->
         raise ArrayError(f"The volumes have the shape {true.shape}; give 3D volumes (Z, Y, X).")
     if not true.any():
         raise ArrayError("The true volume is empty, so no score can be computed.")
-    mine, known = measure(ours), truth_measures or measure(true)
+    mine, known = measures or measure(ours), truth_measures or measure(true)
     return Scores(
         iou(ours, true),
         relative_error(mine.volume, known.volume),
@@ -94,6 +102,14 @@ def score(predicted: Any, truth: Any, truth_measures: Measures | None = None) ->
 def measure(body: np.ndarray) -> Measures:
     """Measure a boolean volume (Z, Y, X)."""
     return Measures(volume(body), surface(body), roughness(body), convexity(body))
+
+
+def measures_of(body: np.ndarray, values: Mapping[str, float]) -> Measures:
+    """Take the measures of a boolean volume from those of `shape_values`, of any spacing."""
+    if not body.any():
+        return measure(body)
+    whole = int(values["boundary"]), int(values["roughness_gauss"])
+    return Measures(volume(body), *whole, values["convexity"])
 
 
 def binarise(array: Any) -> np.ndarray:
