@@ -85,3 +85,17 @@ def test_readme_lists_every_command_once():
     named = [word for row in rows for word in re.findall(r"`(?:dispr )?(\w+)[^`]*`", row)]
     assert set(named) == set(COMMANDS)
     assert {name for name in named if named.count(name) > 1} <= {"data"}
+
+
+def test_each_extra_is_described_once():
+    extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+) \| ([\d,]+) \| (.+) \|$", text_of("docs/installation.md"), re.M
+    )
+    assert sorted(name for name, *_ in rows) == sorted(extras)
+    for name, _, _, versions in rows:
+        needed = [line for line in extras[name] if "python_version >= '3.11'" not in line]
+        if not needed:
+            assert versions.startswith("3.11"), name
+        elif len(needed) == len(extras[name]):
+            assert versions == "3.10 to 3.13", name
