@@ -25,6 +25,7 @@ from dispr import checksums
 from dispr.errors import DisprError, FileError, write_error
 from dispr.expansion import check_expansion
 from dispr.limits import largest_image, largest_plane, raise_it
+from dispr.zipped_planes import zipped_planes
 
 HALF_WRITTEN = ".writing-"
 """What names of files and folders begin with until they are whole; their process follows."""
@@ -196,6 +197,12 @@ def read_tiff(path: str | os.PathLike[str]) -> np.ndarray:
     """
     path = Path(path)
     checksums.check(path)
+    planes = zipped_planes(path)
+    if planes is not None:
+        check_size(path, planes.shape, planes.dtype.itemsize)
+        volume = planes.read()
+        if volume is not None:
+            return volume
     # Not as OME-TIFF, which may name other files.
     with opened_tiff(path, is_ome=False, _multifile=False) as tiff:
         series = tiff.series[0]
