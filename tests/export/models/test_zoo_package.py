@@ -110,7 +110,7 @@ def test_texts_and_picture(package):
     text = content(description.documentation).decode()
     assert "## Validation" in text
     assert "{" not in text
-    card = (Path(__file__).parents[2] / "docs" / "model-card.md").read_text(encoding="utf-8")
+    card = (Path(__file__).parents[3] / "docs" / "model-card.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w.*?) \| (\d+) \| (\S+) \| (\S+) \|$", text, re.M)
     assert len(rows) == 7
     for row in rows:
