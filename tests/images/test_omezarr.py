@@ -123,6 +123,15 @@ def test_scales_multiply(tmp_path):
     assert read_size(path).y == pytest.approx(0.3)
 
 
+def test_a_scale_of_other_axes_is_refused(tmp_path):
+    path = written(tmp_path / "a.zarr", MANY[0, 0], "yx", "0.4", [0.2, 0.2])
+    attributes = json.loads((path / ".zattrs").read_text())
+    attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"] = [0.2]
+    (path / ".zattrs").write_text(json.dumps(attributes))
+    with pytest.raises(FileError, match=r"a\.zarr states a scale of 1 axes, but has 2"):
+        read_size(path)
+
+
 @pytest.mark.parametrize("more", [{}, {"shards": (16, 16)}])
 def test_whole_and_sharded(tmp_path, more):
     path = written(tmp_path / "a.zarr", MANY[0, 0], "yx", "0.5", **more)

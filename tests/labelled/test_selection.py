@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from dispr.errors import ConfigError, FileError
-from dispr.labelled.channels import take
+from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.labelled.channels import only_labels, take
 from dispr.labelled.read import read_labels, read_section
 from dispr.labelled.selection import Selection, sharpest_plane
 
@@ -196,6 +196,19 @@ def test_labels_of_a_time_lapse(tmp_path):
     np.save(path, labels[:3])
     with pytest.raises(FileError, match="3 planes or time points, and does not state which"):
         read_labels(path, section=read_section(image, Selection(plane=1, time=2)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((16, 12), "XY"), ((12, 16, 5), "YXZ"), ((2, 16, 12), "CXY")]
+)
+def test_images_that_would_be_turned(shape, axes):
+    array = np.zeros(shape, np.uint16)
+    words = rf"a has the axes {', '.join(axes)}; save it with rows before columns"
+    for which in (Selection(), Selection(0, 0)):
+        with pytest.raises(ArrayError, match=words):
+            take(array, axes, which, "a")
+    with pytest.raises(ArrayError, match=words):
+        only_labels(array, axes, "a")
 
 
 def test_only_what_is_taken_is_read():

@@ -181,6 +181,11 @@ def _of_image(path: Path, group: Any, about: Mapping[str, Any]) -> Source:
     known = False
     for owner in (dataset, image):
         for scale in _scales(owner.get("coordinateTransformations")):
+            if len(scale) != array.ndim:
+                raise FileError(
+                    f"{path} states a scale of {len(scale)} axes, but has {array.ndim}; write it "
+                    "again."
+                )
             lengths = lengths * np.asarray([float(value) for value in scale])
             known = True
     units = [one.get("unit") if isinstance(one, Mapping) else None for one in listed]

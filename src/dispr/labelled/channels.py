@@ -93,7 +93,7 @@ def take(
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; give an image of real numbers.")
-    full = whole(array, axes).without_ones(len(wanted))
+    full = _in_order(whole(array, axes), name).without_ones(len(wanted))
     part = _at_time(full, which.time, name)
     times = full.shape[full.axes.index("T")] if part.shape != full.shape else 1
     if wanted == STACK or which.plane is None:
@@ -140,7 +140,7 @@ def only_labels(
     """
     if array.dtype.kind not in "buif":
         raise ArrayError(f"{name} has the type {array.dtype}; labels must be whole numbers.")
-    part = whole(array, axes).without_ones(len(wanted))
+    part = _in_order(whole(array, axes), name).without_ones(len(wanted))
     if section is not None:
         part = _same_time(part, section, name)
         if _fits(with_planes(part.axes, STACK), STACK):
@@ -215,6 +215,17 @@ def with_planes(axes: str, wanted: str) -> str:
 def _fits(axes: str, wanted: str) -> bool:
     """Tell whether axes are the wanted ones, as far as they are known."""
     return len(axes) == len(wanted) and all(a in b + "?" for a, b in zip(axes, wanted, strict=True))
+
+
+def _in_order(part: Part, name: str) -> Part:
+    """Refuse columns before rows, or planes behind them: such an image would be turned."""
+    space = [axis for axis in part.axes if axis in STACK]
+    if space != sorted(space, key=STACK.index):
+        raise ArrayError(
+            f"{name} has the axes {', '.join(part.axes)}; save it with rows before columns, and "
+            "planes before both, (Z, Y, X)."
+        )
+    return part
 
 
 def _at_time(part: Part, time: int | None, name: str) -> Part:
