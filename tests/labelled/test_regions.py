@@ -188,6 +188,10 @@ def test_overlapping_cells_keep_their_own_masks(tmp_path):
     assert "2 cells overlap" in regions.notes[0]
     other = saved(tmp_path / "a.zip", rectangle(5, 5, 20, 20), rectangle(16, 15, 39, 40))
     assert read_regions(other, other, section()).digest() != regions.digest()
+    # The same boxes, and other pixels in them.
+    oval = rectangle(15, 15, 40, 40, ROI_TYPE.OVAL)
+    other = saved(tmp_path / "a.zip", rectangle(5, 5, 20, 20), oval)
+    assert read_regions(other, other, section()).digest() != regions.digest()
 
 
 def test_lines_and_points_are_named(tmp_path):
@@ -197,7 +201,12 @@ def test_lines_and_points_are_named(tmp_path):
     regions = read_regions(path, path, section())
     assert len(regions.cells) == 1
     assert "scale was not used: it is no outline" in regions.notes[0]
-    assert text.subtype == ROI_SUBTYPE.TEXT
+    flat = [rectangle(5, 5, w, h, name=f"{w}x{h}") for w, h in ((20, 0), (0, 20))]
+    two = ImagejRoi.frompoints(np.array([[30, 30], [40, 40]]), name="two")
+    path = saved(tmp_path / "a.zip", text, *flat, two, rectangle(5, 5, 20, 20, name="cell"))
+    regions = read_regions(path, path, section())
+    assert [cell.name for cell in regions.cells] == ["cell"]
+    assert "4 objects (title, 20x0, 0x20, ...) were not used" in regions.notes[0]
     path = saved(tmp_path / "b.zip", line)
     with pytest.raises(NoCellsError, match="no outline of a cell"):
         read_regions(path, path, section())
@@ -246,6 +255,12 @@ def test_curves_through_corners_are_refused(tmp_path, kind):
     roi.options = ROI_OPTIONS.SPLINE_FIT
     path = saved(tmp_path / "a.roi", roi)
     with pytest.raises(FileError, match=r"a\.roi: the region smooth has curves.*Interpolate"):
+        read_regions(path, path, section())
+
+
+def test_rounded_rectangles_are_refused(tmp_path):
+    path = saved(tmp_path / "a.roi", rectangle(5, 5, 20, 20, rounded_rect_arc_size=6, name="soft"))
+    with pytest.raises(FileError, match=r"a\.roi: the region soft is a rectangle with rounded"):
         read_regions(path, path, section())
 
 
@@ -433,6 +448,17 @@ def damaged_zip(path):
         ("a.geojson", b'{"type": "Circle", "coordinates": []}', "not GeoJSON"),
         ("a.json", b'{"annotations": []}', "lists no image"),
         ("a.json", b'{"annotations": [], "images": [{"file_name": "a", "id": 1}]}', "has no annot"),
+        (
+            "a.json",
+            b'{"annotations": [], "images": [{"file_name": "a.png"}, {"file_name": "b/a.tif"}]}',
+            "lists several images of the name a.tif",
+        ),
+        (
+            "a.json",
+            b'{"annotations": [{"image_id": 1, "segmentation": {"size": [60, 80], "counts": " !"}}],'
+            b' "images": [{"file_name": "a", "id": 1}]}',
+            "not GeoJSON or COCO",
+        ),
         ("a.json", b'{"annotations": [3], "images": [{"file_name": "a", "id": 1}]}', "not GeoJSON"),
     ],
 )

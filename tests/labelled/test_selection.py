@@ -58,6 +58,27 @@ def test_names_that_differ_in_capitals_alone(tmp_path):
         read_section(path, Selection("a"))
 
 
+def test_digits_that_are_no_number(many):
+    with pytest.raises(ConfigError, match='there is no plane "999'):
+        Selection(plane="9" * 5000)
+    with pytest.raises(FileError, match="has no channel 999"):
+        read_section(many, Selection("9" * 5000, 0, 0))
+
+
+def test_few_planes_without_a_name_can_be_channels(tmp_path):
+    path = tmp_path / "a.npy"
+    planes = np.arange(17 * 20 * 30, dtype=np.uint16).reshape(17, 20, 30)
+    np.save(path, planes[:16])
+    np.testing.assert_array_equal(read_section(path, Selection(15)).array, planes[15])
+    with pytest.raises(FileError, match="16 planes, time points or channels, and does not state"):
+        read_section(path)
+    np.save(path, planes)
+    for which in (Selection(15), Selection()):
+        with pytest.raises(FileError, match="choose a plane with --plane if they are planes"):
+            read_section(path, which)
+    np.testing.assert_array_equal(read_section(path, Selection(plane=15)).array, planes[15])
+
+
 def test_all_that_must_be_chosen_is_named(many):
     with pytest.raises(FileError) as error:
         read_section(many)

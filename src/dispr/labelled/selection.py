@@ -19,6 +19,9 @@ MIDDLE, SHARPEST, PROJECTION = "middle", "sharpest", "max-projection"
 WORDS = (MIDDLE, SHARPEST, PROJECTION)
 """What a plane can be called instead of its number."""
 
+MOST_DIGITS = 18
+"""Longer digits are no number of a channel, plane or scene."""
+
 PROJECTED = (
     "It is from a maximum projection, not from one section, so its outline is that of all planes "
     "and its shape may be too large."
@@ -57,7 +60,7 @@ class Selection:
     def __post_init__(self) -> None:
         for name in ("channel", "plane", "scene"):
             value = getattr(self, name)
-            if isinstance(value, str) and value.strip().isdecimal():
+            if isinstance(value, str) and value.strip().isdecimal() and len(value) <= MOST_DIGITS:
                 object.__setattr__(self, name, int(value))
         plane = self.plane
         if isinstance(plane, str) and plane not in WORDS:
