@@ -91,15 +91,16 @@ def test_scenes_differ_in_planes_and_types(tmp_path):
 def test_names_of_scenes(tmp_path):
     path = write(tmp_path / "a.czi", of_many(2), name="x" * 200, **SIZES)
     # The names where the maker's program writes them; the file stays as long as it is.
-    names = b'<S><Scenes><Scene Index="1" Name="P2"><Shape Name="B4"/></Scene></Scenes></S>'
+    names = b'<S><Scenes><Scene Index="0" Name="P1"/><Scene Index="1" Name="P2">'
+    names += b'<Shape Name="B4"/></Scene></Scenes></S>'
     content = path.read_bytes()
     assert content.count(b"</Channels>") == content.count(b"x" * 200) == 1
     content = content.replace(b"x" * 200, b"x" * (200 - len(names)))
     path.write_bytes(content.replace(b"</Channels>", b"</Channels>" + names))
     found = read_image(path, Selection(1, 2, scene="P2-B4"))
     np.testing.assert_array_equal(found, MANY[1, 2] + 5000)
-    np.testing.assert_array_equal(read_image(path, Selection(1, 2, scene="0")), MANY[1, 2])
-    with pytest.raises(FileError, match=r"2 images \(0, P2-B4\)"):
+    np.testing.assert_array_equal(read_image(path, Selection(1, 2, scene="P1")), MANY[1, 2])
+    with pytest.raises(FileError, match=r"2 images \(P1, P2-B4\)"):
         read_image(path, Selection(1, 2))
 
 

@@ -455,8 +455,8 @@ def damaged_zip(path):
         ),
         (
             "a.json",
-            b'{"annotations": [{"image_id": 1, "segmentation": {"size": [60, 80], "counts": " !"}}],'
-            b' "images": [{"file_name": "a", "id": 1}]}',
+            b'{"images": [{"file_name": "a", "id": 1}], "annotations": '
+            b'[{"image_id": 1, "segmentation": {"size": [60, 80], "counts": " !"}}]}',
             "not GeoJSON or COCO",
         ),
         ("a.json", b'{"annotations": [3], "images": [{"file_name": "a", "id": 1}]}', "not GeoJSON"),
@@ -466,6 +466,53 @@ def test_damaged_files_are_named(tmp_path, name, content, words):
     path = tmp_path / name
     content(path) if callable(content) else path.write_bytes(content)
     with pytest.raises((FileError, NoCellsError), match=rf"{name}.*({words})"):
+        read_regions(path, tmp_path / "a.tif", section())
+
+
+@pytest.mark.parametrize("length", [63, 64, 70, 100, 129, 152, 153, 171])
+def test_regions_that_are_cut_off_are_named(tmp_path, length, caplog):
+    """What was lost could be the plane that it belongs to."""
+    corners = np.array([[10, 10], [30, 10], [30, 30]]) + 0.25
+    path = tmp_path / "a.roi"
+    roi = ImagejRoi.frompoints(corners, name="cell")
+    roi.z_position = 3
+    roi.tofile(path)
+    content = path.read_bytes()
+    assert length < len(content)
+    path.write_bytes(content[:length])
+    with pytest.raises(FileError, match=r"a\.roi is not a region that ImageJ wrote, or is damaged"):
+        read_regions(path, path, section())
+    assert not caplog.records
+
+
+def test_archives_of_macos(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("cell.roi", rectangle(5, 5, 20, 20, name="cell").tobytes())
+        archive.writestr("__MACOSX/._cell.roi", b"\0\5\x16\7 attributes of the file")
+    (cell,) = read_regions(path, path, section()).cells
+    assert (cell.name, cell.size) == ("cell", 400)
+
+
+def test_features_that_are_nowhere(tmp_path):
+    path = tmp_path / "a.geojson"
+    nowhere = {"type": "Feature", "geometry": None, "properties": {"name": "lost"}}
+    path.write_text(json.dumps([nowhere, feature((5, 5), "cell")]))
+    regions = read_regions(path, path, section())
+    assert len(regions.cells) == 1
+    assert "lost was not used" in regions.notes[0]
+
+
+@pytest.mark.parametrize("height", [60, "60", 60.0])
+def test_sizes_of_coco_as_text(tmp_path, height):
+    annotation = {"id": 1, "image_id": 1, "segmentation": [[10, 10, 30, 10, 30, 30, 10, 30]]}
+    image = {"id": 1, "file_name": "C:\\data\\a.tif", "height": height, "width": 80}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"images": [image], "annotations": [annotation]}))
+    assert only(read_regions(path, tmp_path / "a.tif", section())).sum() == 400
+    image["height"] = 61
+    path.write_text(json.dumps({"images": [image], "annotations": [annotation]}))
+    with pytest.raises(FileError, match=r"of 80 x 61 pixels, but .* has 80 x 60"):
         read_regions(path, tmp_path / "a.tif", section())
 
 

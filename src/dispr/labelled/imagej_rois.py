@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,9 @@ from dispr.packages import roifile_package
 
 AREAS = ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
 """Types of regions that enclose something; others are lines and points."""
+
+SECOND_HEADER = 52
+"""Bytes of the second header of a region; where they lack, the package takes it for none."""
 
 SPLINE = 1
 """The option of a polygon that is shown as a smooth curve through its corners."""
@@ -73,7 +78,12 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            inside = [one for one in archive.infolist() if one.filename.lower().endswith(".roi")]
+            inside = [
+                one
+                for one in archive.infolist()
+                if one.filename.lower().endswith(".roi")
+                and not Path(one.filename).name.startswith("._")  # macOS's own, of each file
+            ]
             if not inside:
                 raise FileError(
                     f"{path} contains no regions of ImageJ (.roi); save them from the ROI Manager "
@@ -103,12 +113,40 @@ def _too_large(path: Path) -> FileError:
 def _decoded(path: Path, name: str, content: bytes) -> Any:
     roifile = roifile_package(f"{path} cannot be read")
     try:
-        return roifile.ImagejRoi.frombytes(content)
+        second = int.from_bytes(content[60:64], "big")  # the header of planes, names and colours
+        if second and second + SECOND_HEADER >= len(content):
+            raise ValueError("cut off")
+        with _faults("roifile"):
+            return roifile.ImagejRoi.frombytes(content)
     except Exception as error:  # roifile raises many types for damaged regions
         which = "" if name == path.name else f", {name},"
         raise FileError(
             f"{path}{which} is not a region that ImageJ wrote, or is damaged; save it again."
         ) from error
+
+
+@contextlib.contextmanager
+def _faults(name: str) -> Iterator[None]:
+    """Raise what a package only tells its log, such as a region that is cut off.
+
+    Raises
+    ------
+    ValueError
+        If it tells something.
+    """
+    told: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(name)
+    passed_on, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = passed_on
+    if told:
+        raise ValueError(told[0])
 
 
 def _curved(path: Path, name: str) -> FileError:

@@ -79,7 +79,7 @@ def _of_geojson(path: Path, record: Mapping[str, Any]) -> Found:
     skipped = []
     features = record.get("features", [record])
     # QuPath does not state plane and time point where both are the first.
-    stated = any(feature.get("geometry", feature).get("plane") for feature in features)
+    stated = any((feature.get("geometry", feature) or {}).get("plane") for feature in features)
     first = {"z": 0, "t": 0} if stated else {}
     for number, feature in enumerate(features, start=1):
         geometry = feature.get("geometry", feature)
@@ -112,8 +112,10 @@ def _kind(text: str) -> str:
     return "" if low in NO_CELLS else KINDS[-1]
 
 
-def _polygons_of(geometry: Mapping[str, Any]) -> Any:
+def _polygons_of(geometry: Mapping[str, Any] | None) -> Any:
     """Give bounds and inside of a geometry; None if it encloses nothing."""
+    if geometry is None:  # a feature can be nowhere
+        return None
     kind = geometry["type"]
     if kind == "Polygon":
         parts = [geometry["coordinates"]]
@@ -150,7 +152,7 @@ def _of_coco(
         many = "several images" if same else "no image"
         raise FileError(f"{path} lists {many} of the name {image.name}; correct its file_name.")
     (own,) = same
-    stated = own.get("height", shape[0]), own.get("width", shape[1])
+    stated = int(own.get("height", shape[0])), int(own.get("width", shape[1]))
     if stated != shape:
         raise FileError(
             f"{path} is of an image of {stated[1]} x {stated[0]} pixels, but {image} has "
