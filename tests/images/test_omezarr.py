@@ -259,3 +259,19 @@ def test_large_parts_are_refused(tmp_path, monkeypatch):
     inner.write_text(json.dumps({**about, "shape": [10**6, 10**6]}))
     with pytest.raises(FileError, match="GiB"):
         read_image(path)
+
+
+def test_arrays_that_are_no_images(tmp_path):
+    path = written(tmp_path / "a.zarr", MANY[0, 0].astype(np.complex64), "yx", "0.5")
+    with pytest.raises(FileError, match=r"a\.zarr holds no array of numbers"):
+        read_image(path)
+
+
+def test_the_first_of_several_pyramids_is_the_image(tmp_path):
+    path = written(tmp_path / "a.zarr", MANY[0, 0], "yx", "0.4", [0.2, 0.2])
+    attributes = json.loads((path / ".zattrs").read_text())
+    (first,) = attributes["multiscales"]
+    second = {**first, "datasets": first["datasets"][1:]}
+    attributes["multiscales"] = [first, second]
+    (path / ".zattrs").write_text(json.dumps(attributes))
+    np.testing.assert_array_equal(read_image(path), MANY[0, 0])
