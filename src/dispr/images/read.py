@@ -159,14 +159,7 @@ def read_size(path: str | os.PathLike[str], scene: int | str | None = None) -> S
     FileError
         As `read_pixels`.
     """
-    source = open_source(path, scene)
-    if source is not None:
-        return source.size
-    path = existing(path)
-    if path.suffix.lower() not in PICTURES or kind_of(path) != "TIFF":
-        return StatedSize()
-    with open_tiff(path, scene) as container:
-        return container.size
+    return _stated(path, scene)[0]
 
 
 def channel_names(path: str | os.PathLike[str], scene: int | str | None = None) -> tuple[str, ...]:
@@ -184,14 +177,21 @@ def channel_names(path: str | os.PathLike[str], scene: int | str | None = None) 
     FileError
         As `read_pixels`.
     """
+    return _stated(path, scene)[1]
+
+
+def _stated(
+    path: str | os.PathLike[str], scene: int | str | None
+) -> tuple[StatedSize, tuple[str, ...]]:
+    """Give the voxel size and the names of the channels that a file states."""
     source = open_source(path, scene)
     if source is not None:
-        return source.channels
+        return source.size, source.channels
     path = existing(path)
     if path.suffix.lower() not in PICTURES or kind_of(path) != "TIFF":
-        return ()
+        return StatedSize(), ()
     with open_tiff(path, scene) as container:
-        return container.channels
+        return container.size, container.channels
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
