@@ -102,7 +102,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     # The diffusion.
     ("diffusion/streams.py", "* math.sqrt(BLOCK / (BLOCK - 1))", ""),
     ("diffusion/streams.py", "(own - torch.stack(block).mean(0))", "own"),
-    ("diffusion/samplers.py", "if int(t[0]) > 0 else 0.0", "if int(t[0]) >= 0 else 0.0"),
+    ("diffusion/samplers.py", "fresh if i > 0 else 0.0", "fresh if i >= 0 else 0.0"),
     ("diffusion/samplers.py", "direction = x0 + (x0 - previous) / (2 * r)", "direction = x0"),
     ("diffusion/samplers.py", "sigma = eta * np.sqrt", "sigma = 0 * np.sqrt"),
     ("diffusion/process.py", "x0 = x0.clamp(-1, 1)", "pass"),
@@ -385,6 +385,18 @@ BY_HAND: list[tuple[str, str, str]] = [
         "Term(squares / df / len(sample.predicted), df)",
     ),
     ("comparison/known_cells.py", "seen != before", "False"),
+    # Planes, outlines and scenes: each of these is another cell, or another size.
+    ("labelled/selection.py", "plane = count // 2", "plane = 0"),
+    ("labelled/selection.py", "functools.reduce(np.maximum, planes)", "next(planes)"),
+    ("labelled/field/layers.py", "found[len(found) // 2]", "found[0]"),
+    (
+        "labelled/field/layers.py",
+        "(self.section(label) - self.focus) * self.spacing[0]",
+        "(self.focus - self.section(label)) * self.spacing[0]",
+    ),
+    ("labelled/field/layers.py", "SECTION + planes * self.spacing[0]", "SECTION + planes"),
+    ("labelled/field/place.py", "return z - shape.height +", "return z +"),
+    ("labelled/outlines.py", "+ 0.5 - TIE[0]", "- TIE[0]"),
     # The command line.
     ("cli/main.py", "_end(STOPPED, 130)", "_end(STOPPED, 0)"),
     ("cli/main.py", '_end(f"Error: {error}", 2)', '_end(f"Error: {error}", 1)'),
