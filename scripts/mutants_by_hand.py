@@ -294,8 +294,8 @@ BY_HAND: list[tuple[str, str, str]] = [
     # Measures.
     (
         "morphology/voxels.py",
-        "body.astype(np.float32), sigma) > 0.5",
-        "body.astype(np.float32), 1.0) > 0.5",
+        "body.astype(np.float32), sigma, truncate=REACH) > 0.5",
+        "body.astype(np.float32), 1.0, truncate=REACH) > 0.5",
     ),
     ("morphology/voxels.py", "volume(body & near)", "volume(near)"),
     ("surface/curvature.py", "mean = -(length**2", "mean = (length**2"),
@@ -321,7 +321,7 @@ BY_HAND: list[tuple[str, str, str]] = [
         "np.linalg.norm(self.crosses, axis=1) / 2",
         "np.linalg.norm(self.crosses, axis=1)",
     ),
-    ("surface/distance.py", "half = min(edges) / 2", "half = 0.0"),
+    ("surface/distance.py", "distances -= min(edges) / 2", "distances -= 0.0"),
     ("surface/spread.py", "distances.std(axis=0, ddof=1)", "distances.std(axis=0)"),
     # Scores and tables.
     (

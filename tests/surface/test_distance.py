@@ -61,3 +61,18 @@ def test_the_surface_is_half_a_voxel_from_the_centres_and_closed_at_the_border(e
     outside = ndimage.distance_transform_edt(~body, edges) - min(edges) / 2
     expected = np.where(body, inside, -outside).astype(np.float32)
     np.testing.assert_array_equal(signed_distance(body, edges), expected)
+
+
+def test_flat_bodies_are_near_their_surface_everywhere():
+    """Of an axis with a single voxel, that is at the rim."""
+    draw = np.random.default_rng(1)
+    for k in range(300):
+        shape = tuple(draw.integers(1, (3, 12)[k % 2], 1 + k % 3))
+        body = draw.random(shape) < draw.choice([0.02, 0.5, 0.98, 1.0])
+        if not body.any():
+            continue
+        around = ndimage.distance_transform_edt(np.pad(body, 1))
+        inside = around[(slice(1, -1),) * body.ndim] - 0.5
+        outside = np.zeros(shape) if body.all() else ndimage.distance_transform_edt(~body) - 0.5
+        expected = np.where(body, inside, -outside).astype(np.float32)
+        np.testing.assert_array_equal(signed_distance(body), expected)

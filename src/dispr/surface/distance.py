@@ -113,7 +113,8 @@ def _squares(body: np.ndarray, apart: int, closed: bool = False) -> np.ndarray:
 def _along_first(body: np.ndarray, closed: bool) -> np.ndarray:
     """Give the squared distances to empty voxels along the first axis."""
     length = len(body)
-    steps = body * np.uint16(length)
+    none = length + 1  # farther than any; from the only voxel of an axis it is 1 to the rim
+    steps = body * np.uint16(none)
     if closed:
         for end in (0, -1):
             np.minimum(steps[end, ...], np.uint16(1), out=steps[end, ...])
@@ -121,8 +122,8 @@ def _along_first(body: np.ndarray, closed: bool) -> np.ndarray:
     for here, before in (*_pairs(length), *_pairs(-length)):
         np.add(steps[before, ...], np.uint16(1), out=more)
         np.minimum(steps[here, ...], more, out=steps[here, ...])
-    squares = np.square(np.arange(length + 1)).astype(np.uint16)
-    squares[length] = SMALL
+    squares = np.square(np.arange(none + 1)).astype(np.uint16)
+    squares[none] = SMALL
     return squares[steps]
 
 
