@@ -20,6 +20,7 @@ from dispr.cells.classes import TYPES
 from dispr.cells.dataset import CellDataset
 from dispr.cells.folder import find_cells
 from dispr.diffusion.timesteps import UniformTimesteps
+from dispr.failures import Failures
 from dispr.familiarity.traits import describe_all
 from dispr.model.weights import build_network
 from dispr.morphology import voxels
@@ -27,6 +28,7 @@ from dispr.morphology.shape import shape_values
 from dispr.morphology.thickness import local_thickness
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.inputs import CellReader, common_frame
 from dispr.prediction.settings import PredictionSettings
 from dispr.recognition.red_cells import recognise
 from dispr.report.write import write_report
@@ -176,10 +178,18 @@ def folders(rounds: Rounds, tiny: bool) -> list[Row]:
         predicted = fresh()
         predict_folder(model, files, predicted, settings)
         assert len(list(PredictionFolder(predicted).names())) == count
+        frame = common_frame(model, files, settings, Failures(strict=True))
+        reader = CellReader(model, frame, settings.pixel_size)
+        sections = [reader.read(file).section for file in files]
         cases = [
             Case(
                 "predict to files (default ensemble)",
                 lambda: predict_folder(model, files, fresh(), settings),
+                count,
+            ),
+            Case(
+                "of this, drawing the shapes (the network)",
+                lambda: list(model.predict_stream(sections, settings)),
                 count,
             ),
             Case(

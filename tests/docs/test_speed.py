@@ -121,6 +121,20 @@ def test_what_needs_no_model_starts_at_once():
     assert said[1] < 0.5
 
 
+def test_what_is_around_the_network_takes_less_than_half_of_its_time():
+    network, around, share = stated(
+        "docs/speed.md",
+        r"shapes of a cell in ([\d.]+) core seconds. .*? takes ([\d.]+) together, ([\d.]+) times",
+    )
+    drawn = core("of this, drawing the shapes (the network)")
+    folder = core("predict to files (default ensemble)")
+    beside = core("measure, 1 process") + core("report, 1 process")
+    assert network == pytest.approx(drawn, abs=0.01)
+    assert around == pytest.approx(folder - drawn + beside, abs=0.01)
+    assert share == pytest.approx(around / network, abs=0.01)
+    assert share < 0.5
+
+
 def test_compiled_networks_are_not_worth_an_option():
     parts = [
         [row["core"] for (group, _), row in ROWS.items() if group.startswith(f"Compiled: {part}")]
