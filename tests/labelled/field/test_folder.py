@@ -368,6 +368,12 @@ def test_each_cell_of_a_projection_has_a_warning(extruder, stack, tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_settings_are_checked_before_anything_is_written(model, files, tmp_path):
+    with pytest.raises(ConfigError, match="steps"):
+        predict_field_files(model, files, tmp_path / "out", replace(PLAIN, steps="5000"))
+    assert not (tmp_path / "out").exists()
+
+
 def outlined(path, boxes):
     """Write rectangles of ImageJ, (top, left, bottom, right)."""
     roifile = pytest.importorskip("roifile")

@@ -272,6 +272,7 @@ def predict_field_files(
         If a setting cannot be used, or `out` holds another field or other settings.
     """
     settings = settings or FieldSettings()
+    settings.check(model.config)
     field = field or read_prepared(files, settings, model.frame)
     for note in field.notes:
         progress.note(note)
@@ -455,8 +456,10 @@ def predicted_fields(
     sequence of dict
         The rows of all fields, each with the name of its field; read as they are asked for.
     """
+    settings = settings or FieldSettings()
+    settings.check(model.config)
     failures = Failures(strict=True) if failures is None else failures
-    prepared = _prepared(model, fields, settings or FieldSettings(), failures, progress)
+    prepared = _prepared(model, fields, settings, failures, progress)
     done = 0
     with hold(out), Spool(out) as rows:
         for files, field in list(prepared) if failures.strict else prepared:
