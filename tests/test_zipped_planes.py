@@ -1,4 +1,6 @@
 import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -54,6 +56,14 @@ def test_files_of_other_kinds_are_left_to_tifffile(tmp_path, options):
     np.testing.assert_array_equal(np.squeeze(read_tiff(path)), STACK)
 
 
+def test_no_more_is_asked_for_than_the_file_holds(path):
+    tracemalloc.start()
+    zipped_planes(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**6
+
+
 def test_what_is_no_file_is_none(tmp_path):
     assert zipped_planes(tmp_path) is None
     assert zipped_planes(tmp_path / "none.tif") is None
@@ -89,9 +99,6 @@ def test_files_cut_short_are_refused(path):
 
 def test_planes_that_expand_to_more_are_not_expanded(path):
     """A plane of a hundred MB is not made where one of 63 bytes is stated."""
-    import tracemalloc
-    import zlib
-
     content = bytearray(path.read_bytes())
     large = zlib.compress(bytes(10**8), 9)
     with tifffile.TiffFile(path) as tiff:

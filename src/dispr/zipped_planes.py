@@ -83,10 +83,9 @@ class ZippedPlanes:
 def zipped_planes(path: str | os.PathLike[str]) -> ZippedPlanes | None:
     """Find the planes of a stack along Z; None if the file is of any other kind, or not there."""
     try:
-        if os.path.getsize(path) > MOST_BYTES:
-            return None
         with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= MOST_BYTES else b""
         return _planes(content)
     except (OSError, struct.error, ValueError):
         return None
