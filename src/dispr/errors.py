@@ -53,6 +53,26 @@ def as_file_errors() -> Iterator[None]:
         raise FileError(str(error)) from error
 
 
+@contextlib.contextmanager
+def as_damaged(message: str) -> Iterator[None]:
+    """Turn whatever a package raises for a damaged file into one sentence about the file.
+
+    Packages that read formats of others raise errors of many types. Our own, and a lack of memory,
+    stay as they are.
+
+    Raises
+    ------
+    FileError
+        With the message.
+    """
+    try:
+        yield
+    except (DisprError, MemoryError):
+        raise
+    except Exception as error:
+        raise FileError(message) from error
+
+
 def write_error(path: Path, error: OSError) -> WriteError:
     """Say in one sentence why a file could not be written."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dispr.errors import ConfigError, FileError
+from dispr.errors import FileError
 from dispr.files import atomic_path, write_csv
+from dispr.packages import imported
 
 GROUP = 4096
 """Rows that are written, and are in memory, together."""
@@ -44,10 +44,7 @@ def read_parquet(path: Path, remedy: str) -> list[dict[str, Any]]:
 
 
 def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError("Parquet needs more packages: pip install 'dispr[zarr]'.") from error
+    return imported(name, "zarr", "Parquet needs more packages")
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -13,11 +12,12 @@ import numpy as np
 
 from dispr._version import __version__
 from dispr.cells.groups import CELL, DONOR, GROUP
-from dispr.errors import ConfigError, FileError
+from dispr.errors import FileError
 from dispr.export.columns import Columns, Measure
 from dispr.export.source import MeasuredCells, Row, read_cells
 from dispr.files import atomic_path
 from dispr.intervals.ensemble import STATISTICS
+from dispr.packages import imported
 
 SUFFIX = ".h5ad"
 
@@ -246,7 +246,4 @@ def _texts(pandas: Any, texts: Sequence[str]) -> Any:
 
 
 def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError("AnnData needs more packages: pip install 'dispr[anndata]'.") from error
+    return imported(name, "anndata", "AnnData needs more packages")

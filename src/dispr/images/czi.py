@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from dispr.errors import DisprError, FileError
+from dispr.errors import FileError, as_damaged
 from dispr.files import check_size
 from dispr.images.ome import root_of
 from dispr.images.sizes import StatedSize, stated_size
-from dispr.images.source import Source, one_scene
+from dispr.images.source import Source, all_named, one_scene
+from dispr.packages import imported
 
 TYPES = {
     "Gray8": np.uint8,
@@ -50,12 +51,13 @@ def open_czi(path: Path, scene: int | str | None = None) -> Source:
     FileError
         If it cannot be read, is too large, or the library is not installed.
     """
-    try:
-        from pylibCZIrw import czi
-    except ImportError as error:
-        raise FileError(f"{path} needs other packages: pip install 'dispr[formats]'.") from error
+    imported("pylibCZIrw", "formats", f"{path} needs other packages", kind=FileError)
+    from pylibCZIrw import czi
+
     parts: dict[int | None, list[Any]] = {}
-    try:
+    with as_damaged(
+        f"{path} cannot be read as CZI: it is damaged or of another kind; export it as OME-TIFF."
+    ):
         with czi.open_czi(str(path)) as file:
             text = file.raw_metadata
 
@@ -71,18 +73,11 @@ def open_czi(path: Path, scene: int | str | None = None) -> Source:
         root = root_of(text)
         chosen = scenes[one_scene(path, scene, _names(root, scenes))]
         array = Scene(path, chosen, parts[chosen])
-    except DisprError:
-        raise
-    except Exception as error:  # the library raises many types for damaged files
-        raise FileError(
-            f"{path} cannot be read as CZI: it is damaged or of another kind; export it as "
-            "OME-TIFF."
-        ) from error
     check_size(path, array.shape[3:], array.dtype.itemsize)
     found = [] if root is None else root.findall(f"{IMAGE}/Channels/Channel")
     channels = tuple(one.get("Name") or "" for one in found)
-    named = len(channels) == array.shape[1] and all(channels)
-    return Source(path, array, array.axes, _size(root), channels if named else ())
+    named = all_named(channels, array.shape[1])
+    return Source(path, array, array.axes, _size(root), named)
 
 
 def _names(root: Any, scenes: Sequence[int | None]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dispr.errors import FileError
+from dispr.errors import FileError, as_damaged
 from dispr.files import check_size
 from dispr.images.values import without_colour
 
@@ -40,23 +40,19 @@ def read_jpeg(path: Path) -> tuple[np.ndarray, str]:
     """
     from PIL import JpegImagePlugin
 
-    try:
-        # Not Image.open, which has a limit of its own.
-        with open(path, "rb") as file, JpegImagePlugin.JpegImageFile(file) as picture:
-            if picture.mode not in MODES:
-                raise FileError(
-                    f"{path} is a JPEG picture with the colours {picture.mode}; save it in grey or "
-                    "RGB."
-                )
-            check_size(path, (picture.height, picture.width, *MODES[picture.mode]), 1)
-            turned = picture.getexif().get(ORIENTATION, 1)
-            array = np.array(picture)
-    except FileError:
-        raise
-    except Exception as error:  # Pillow raises many types for a damaged file
-        raise FileError(
-            f"{path} cannot be read as JPEG: it is damaged; export it again, or as TIFF."
-        ) from error
+    # Not Image.open, which has a limit of its own.
+    with (
+        as_damaged(f"{path} cannot be read as JPEG: it is damaged; export it again, or as TIFF."),
+        open(path, "rb") as file,
+        JpegImagePlugin.JpegImageFile(file) as picture,
+    ):
+        if picture.mode not in MODES:
+            raise FileError(
+                f"{path} is a JPEG picture with the colours {picture.mode}; save it in grey or RGB."
+            )
+        check_size(path, (picture.height, picture.width, *MODES[picture.mode]), 1)
+        turned = picture.getexif().get(ORIENTATION, 1)
+        array = np.array(picture)
     if turned not in (0, 1):
         raise FileError(
             f"{path} is to be turned when it is shown (its Exif orientation is {turned}), so masks "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from dispr.errors import DisprError, FileError
+from dispr.errors import FileError, as_damaged
 from dispr.files import check_size
 from dispr.images.czi import open_czi
 from dispr.images.sizes import StatedSize, stated_size
 from dispr.images.source import Source, one_scene
+from dispr.packages import imported
 
 READERS = {".nd2": "bioio_nd2", ".lif": "bioio_lif"}
 """Extensions, and the packages that read them (https://github.com/bioio-devs)."""
@@ -39,11 +39,12 @@ def open_microscope(path: Path, scene: int | str | None = None) -> Source:
     if path.suffix.lower() == ".czi":
         return open_czi(path, scene)
     package = READERS[path.suffix.lower()]
-    try:
-        bioio, reader = (importlib.import_module(name) for name in ("bioio", package))
-    except ImportError as error:
-        raise FileError(f"{path} needs other packages: pip install 'dispr[formats]'.") from error
-    try:
+    why = f"{path} needs other packages"
+    bioio, reader = (imported(name, "formats", why, kind=FileError) for name in ("bioio", package))
+    with as_damaged(
+        f"{path} cannot be read as {path.suffix[1:].upper()}: it is damaged or of another kind; "
+        "export it as OME-TIFF."
+    ):
         with _silent("bioio"):
             image = bioio.BioImage(str(path), reader=reader.Reader)
         number = one_scene(path, scene, [str(name) for name in image.scenes])
@@ -51,13 +52,6 @@ def open_microscope(path: Path, scene: int | str | None = None) -> Source:
         array: Any = image.dask_data
         axes = str(image.dims.order)
         size, channels = _size(path, image, package), [str(n) for n in image.channel_names or ()]
-    except DisprError:
-        raise
-    except Exception as error:  # the packages raise many types for damaged files
-        raise FileError(
-            f"{path} cannot be read as {path.suffix[1:].upper()}: it is damaged or of another "
-            "kind; export it as OME-TIFF."
-        ) from error
     if not all(array.shape):
         raise FileError(f"{path} contains no pixels; export it again.")
     check_size(path, array.shape[-2:], np.dtype(array.dtype).itemsize)

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from dispr.errors import FileError
 from dispr.images.sizes import StatedSize, stated_size
+from dispr.images.source import all_named
 
 _OPENED = re.compile(r"<(?:\w+:)?OME[\s>]")
 
@@ -189,8 +190,8 @@ def _image(
     name = element.get("Name") or f"image {number + 1}"
     sizes = (counts[order[0]], counts[order[1]], counts[order[2]])
     channels = tuple(e.get("Name") or "" for e in _all(pixels, "Channel"))
-    channels = channels if all(channels) and len(channels) == c else ()
-    return OmeImage(name, order, sizes, height, width, tuple(planes), size, channels)
+    named = all_named(channels, c)
+    return OmeImage(name, order, sizes, height, width, tuple(planes), size, named)
 
 
 def _file_of(block: ElementTree.Element, file: str, uuid: str) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dispr.errors import ArrayError, ConfigError, FileError
+from dispr.errors import FileError, as_damaged
 from dispr.files import check_size
 from dispr.images.sizes import StatedSize, stated_size
-from dispr.images.source import Source, one_scene
+from dispr.images.source import Source, all_named, one_scene
 from dispr.limits import largest_text, raise_it
 from dispr.names import ZARR_FILES
 from dispr.packages import zarr_package
@@ -115,17 +115,10 @@ def _is_group(path: Path) -> bool:
     return any((path / name).is_file() for name in ZARR_FILES)
 
 
-@contextlib.contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    """Turn what zarr raises for damaged files into one sentence."""
-    try:
-        yield
-    except (FileError, ConfigError, ArrayError, MemoryError):
-        raise
-    except Exception as error:  # zarr raises many types
-        raise FileError(
-            f"{path} cannot be read as OME-Zarr: it is damaged or of another kind; write it again."
-        ) from error
+def _errors(path: Path) -> AbstractContextManager[None]:
+    return as_damaged(
+        f"{path} cannot be read as OME-Zarr: it is damaged or of another kind; write it again."
+    )
 
 
 def _opened(path: Path) -> Any:
@@ -198,8 +191,7 @@ def _of_image(path: Path, group: Any, about: Mapping[str, Any]) -> Source:
         str(one.get("label") or "") for one in (about.get("omero") or {}).get("channels") or ()
     )
     count = array.shape[axes.index("C")] if "C" in axes else 1
-    named = len(channels) == count and all(channels)
-    return Source(path, array, axes, stated_size(stated), channels if named else ())
+    return Source(path, array, axes, stated_size(stated), all_named(channels, count))
 
 
 def _axes_of_systems(image: Mapping[str, Any]) -> Sequence[Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
 from dispr.checksums import check
-from dispr.errors import ArrayError, DisprError, FileError
+from dispr.errors import ArrayError, FileError, as_damaged
 from dispr.images.container import changed_by_jpeg
 from dispr.images.jpeg import read_jpeg
 from dispr.images.kinds import kind_of
@@ -106,15 +105,9 @@ def open_source(path: str | os.PathLike[str], scene: int | str | None = None) ->
     return None
 
 
-@contextlib.contextmanager
-def damaged_parts(path: Path) -> Iterator[None]:
+def damaged_parts(path: Path) -> AbstractContextManager[None]:
     """Turn what packages raise for damaged parts of an image into one sentence."""
-    try:
-        yield
-    except (DisprError, MemoryError):
-        raise
-    except Exception as error:  # zarr raises many types
-        raise FileError(f"{path} is damaged: a part cannot be read; copy it again.") from error
+    return as_damaged(f"{path} is damaged: a part cannot be read; copy it again.")
 
 
 def look(

@@ -38,9 +38,12 @@ class Source:
     channels: tuple[str, ...] = ()
 
 
-def one_scene(
-    path: Path, scene: int | str | None, names: Sequence[str], what: str = "images"
-) -> int:
+def all_named(channels: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """Give the names of so many channels; none if not all of them have one."""
+    return channels if len(channels) == count and all(channels) else ()
+
+
+def one_scene(path: Path, scene: int | str | None, names: Sequence[str]) -> int:
     """Give the number of the image that is meant, of those in a file.
 
     Parameters

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dispr.errors import FileError
+from dispr.errors import FileError, as_damaged
 from dispr.labelled.outlines import Inside, Outline, ellipse, polygons, rectangle
 from dispr.limits import largest_text, raise_it
 from dispr.packages import roifile_package
@@ -76,32 +76,30 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
             raise _too_large(path)
         yield path.name, path.read_bytes()
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            inside = [
-                one
-                for one in archive.infolist()
-                if one.filename.lower().endswith(".roi")
-                and not Path(one.filename).name.startswith("._")  # macOS's own, of each file
-            ]
-            if not inside:
-                raise FileError(
-                    f"{path} contains no regions of ImageJ (.roi); save them from the ROI Manager "
-                    "(More > Save)."
-                )
-            if sum(one.file_size for one in inside) > largest_text():
-                raise _too_large(path)
-            for one in inside:
-                with archive.open(one) as file:
-                    content = file.read(one.file_size + 1)
-                yield one.filename, content
-    except FileError:
-        raise
-    except Exception as error:  # zipfile raises many types for a damaged archive
-        raise FileError(
+    with (
+        as_damaged(
             f"{path} cannot be read as a ZIP archive of ImageJ regions: it is damaged or in "
             "another format; save it again."
-        ) from error
+        ),
+        zipfile.ZipFile(path) as archive,
+    ):
+        inside = [
+            one
+            for one in archive.infolist()
+            if one.filename.lower().endswith(".roi")
+            and not Path(one.filename).name.startswith("._")  # macOS's own, of each file
+        ]
+        if not inside:
+            raise FileError(
+                f"{path} contains no regions of ImageJ (.roi); save them from the ROI Manager "
+                "(More > Save)."
+            )
+        if sum(one.file_size for one in inside) > largest_text():
+            raise _too_large(path)
+        for one in inside:
+            with archive.open(one) as file:
+                content = file.read(one.file_size + 1)
+            yield one.filename, content
 
 
 def _too_large(path: Path) -> FileError:
@@ -112,17 +110,15 @@ def _too_large(path: Path) -> FileError:
 
 def _decoded(path: Path, name: str, content: bytes) -> Any:
     roifile = roifile_package(f"{path} cannot be read")
-    try:
+    which = "" if name == path.name else f", {name},"
+    with as_damaged(
+        f"{path}{which} is not a region that ImageJ wrote, or is damaged; save it again."
+    ):
         second = int.from_bytes(content[60:64], "big")  # the header of planes, names and colours
         if second and second + SECOND_HEADER >= len(content):
             raise ValueError("cut off")
         with _faults("roifile"):
             return roifile.ImagejRoi.frombytes(content)
-    except Exception as error:  # roifile raises many types for damaged regions
-        which = "" if name == path.name else f", {name},"
-        raise FileError(
-            f"{path}{which} is not a region that ImageJ wrote, or is damaged; save it again."
-        ) from error
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dispr.cells.box import Box
+from dispr.cells.box import Box, bounding_box, within
 
 Inside = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Tells of the centres of pixels, y (N, 1) and x (1, M), which are inside: bool, (N, M)."""
@@ -66,14 +66,10 @@ class Outline:
         y = np.arange(first[0], last[0])[:, None] + 0.5 - TIE[0]
         x = np.arange(first[1], last[1])[None] + 0.5 - TIE[1]
         found = self.inside(y, x)
-        rows, columns = (found.any(axis=axis).nonzero()[0] for axis in (1, 0))
-        if not rows.size:
+        if not found.any():
             return None
-        part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        corner = first[0] + rows[0], first[1] + columns[0]
-        size = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-        box = tuple(slice(int(a), int(a + n)) for a, n in zip(corner, size, strict=True))
-        return box, found[part]
+        part = bounding_box(found)
+        return within(tuple(map(slice, first, last)), part), found[part]
 
 
 def polygons(parts: Sequence[Sequence[np.ndarray]]) -> tuple[tuple[float, ...], Inside]:

@@ -25,7 +25,7 @@ from dispr.napari_plugin.layers import (
     surface_layer,
 )
 from dispr.napari_plugin.summary import measured
-from dispr.prediction.packed import zarr_package
+from dispr.packages import zarr_package
 from dispr.surface.mesh import Mesh
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import logging
 import warnings
@@ -15,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from dispr.arguments import one_of
-from dispr.errors import ConfigError, DisprError
+from dispr.errors import DisprError
 from dispr.export.models.example import Example, make_example
 from dispr.export.models.graph import Shapes, half
 from dispr.export.models.source import Source
 from dispr.files import atomic_path
+from dispr.packages import imported
 
 Precision = Literal["fp32", "fp16"]
 
@@ -122,12 +122,7 @@ def need(package: str) -> Any:
     ConfigError
         If it is not installed.
     """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ConfigError(
-            f"ONNX files cannot be written without {package}: pip install 'dispr[onnx]'."
-        ) from error
+    return imported(package, "onnx", f"ONNX files cannot be written without {package}")
 
 
 def agreement(example: Example, answer: dict[str, np.ndarray]) -> Agreement:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from dispr._version import __version__
-from dispr.errors import ConfigError
 from dispr.export.models import zoo_text
 from dispr.export.models.example import SEED, Example, make_example
 from dispr.export.models.graph import SAMPLES, Shapes
@@ -21,6 +20,7 @@ from dispr.export.models.source import LICENCE, Source, read_source
 from dispr.files import atomic_path
 from dispr.model.config import to_dict
 from dispr.model.weights import save_torch
+from dispr.packages import imported
 from dispr.pictures.panel import PanelRow, panel
 from dispr.prediction.model import Model
 from dispr.simulation.cell import simulate_cell
@@ -60,7 +60,11 @@ def write_package(path: Path) -> list[str]:
     ConfigError
         If packages are missing.
     """
-    spec = _need_spec()
+    spec = imported(
+        "bioimageio.spec",
+        "bioimageio",
+        "BioImage.IO packages cannot be written without bioimageio.spec",
+    )
     source = read_source()
     graph = Shapes(source.model.config, source.model.network)
     example = zoo_example(source.model, graph)
@@ -70,23 +74,6 @@ def write_package(path: Path) -> list[str]:
         description = _described(spec, folder, source, graph)
         spec.save_bioimageio_package(description, output_path=temporary)
         return sorted(one.name for one in folder.iterdir())
-
-
-def _need_spec() -> Any:
-    """Import bioimageio.spec.
-
-    Raises
-    ------
-    ConfigError
-        If it is not installed.
-    """
-    try:
-        return importlib.import_module("bioimageio.spec")
-    except ImportError as error:
-        raise ConfigError(
-            "BioImage.IO packages cannot be written without bioimageio.spec: "
-            "pip install 'dispr[bioimageio]'."
-        ) from error
 
 
 def zoo_example(model: Model, graph: Shapes) -> Example:

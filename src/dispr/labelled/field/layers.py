@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dispr.cells.arrays import SECTION, SIZE, same_shape
-from dispr.cells.box import bounding_box
+from dispr.cells.box import bounding_box, within
 from dispr.cells.framing import joined
 from dispr.cells.pieces import pieces_of
 from dispr.cells.spacing import Spacing
@@ -74,11 +74,8 @@ class Layers:
             section = int(found[len(found) // 2])
             self.planes[label] = tuple(int(k) + box[0].start for k in found)
             part = bounding_box(inside[section])
-            whole = tuple(
-                slice(one.start + inner.start, one.start + inner.stop)
-                for one, inner in zip(box[1:], part, strict=True)
-            )
-            cells.append(located(label, whole, inside[section][part], labels.shape[1:]))
+            place = within(box[1:], part)
+            cells.append(located(label, place, inside[section][part], labels.shape[1:]))
         self.cells: tuple[LocatedCell, ...] = tuple(cells)
         sections = sorted(self.section(cell.label) for cell in cells)
         self.focus = sections[len(sections) // 2]

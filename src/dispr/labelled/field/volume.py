@@ -14,7 +14,7 @@ from dispr.arguments import one_of
 from dispr.errors import ConfigError
 from dispr.files import atomic_folder, atomic_path
 from dispr.labelled.field.place import FieldVolume
-from dispr.prediction.packed import zarr_package
+from dispr.packages import zarr_package
 
 FORMATS = {"tif": "labels.ome.tif", "zarr": "labels.ome.zarr"}
 """Formats of the volume and the names of their files."""
