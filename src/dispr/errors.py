@@ -45,10 +45,18 @@ class DisprWarning(UserWarning):
 
 
 @contextlib.contextmanager
-def as_file_errors() -> Iterator[None]:
-    """Turn errors of an array that was read from a file into errors of the file."""
+def as_file_errors(but: tuple[type[ArrayError], ...] = ()) -> Iterator[None]:
+    """Turn errors of an array that was read from a file into errors of the file.
+
+    Parameters
+    ----------
+    but : tuple of type
+        Errors that stay as they are.
+    """
     try:
         yield
+    except but:
+        raise
     except ArrayError as error:
         raise FileError(str(error)) from error
 

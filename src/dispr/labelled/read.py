@@ -81,7 +81,13 @@ def read_labels(path: Path, wanted: str = FIELD, section: Taken | None = None) -
     FileError
         If the file cannot be read, or does not hold labels.
     """
-    array, axes = read_array(path, "masks")
+    return checked_labels(*read_array(path, "masks"), path, wanted, section)
+
+
+def checked_labels(
+    array: Any, axes: str, path: Path, wanted: str = FIELD, section: Taken | None = None
+) -> np.ndarray:
+    """Check what `read_array` read of a file of labels; see `read_labels`."""
     with as_file_errors(), damaged_parts(path):
         return only_labels(array, axes, str(path), wanted, section)
 

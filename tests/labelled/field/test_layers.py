@@ -218,3 +218,26 @@ def test_held_planes_of_the_extruder(stack):
     held = hold_planes(body, {**field.layers.known(1, cell.square), 32: section})
     for number, mask in field.layers.known(1, cell.square).items():
         np.testing.assert_array_equal(held[number], mask > 0)
+
+
+def test_scene_is_chosen_by_digits_as_on_the_command_line(stack):
+    files, image, _ = stack
+    with tifffile.TiffWriter(files.image, ome=True) as writer:
+        for array in (image[::-1], image):
+            writer.write(array, metadata={"axes": "ZYX"})
+    field = read_prepared(files, settings(scene="1"))
+    np.testing.assert_array_equal(field.layers.stack, image)
+
+
+def test_labels_are_read_once(stack, monkeypatch):
+    from dispr.labelled.field import folder
+
+    files, _, labels = stack
+    np.save(files.labels.with_name("l.npy"), labels[4])
+    read = []
+    whole = folder.read_array
+    monkeypatch.setattr(folder, "read_array", lambda *a: read.append(a) or whole(*a))
+    files = replace(files, labels=files.labels.with_name("l.npy"))
+    field = read_prepared(files, replace(PLAIN, pixel_size=SIZE, plane=4))
+    assert [cell.label for cell in field.cells] == [1]
+    assert [path.name for path, _ in read] == ["l.npy"]

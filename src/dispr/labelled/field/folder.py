@@ -22,19 +22,19 @@ from dispr.cells.frame import PUBLISHED, Frame
 from dispr.cells.metadata import find_pixel_size, find_spacing
 from dispr.cells.planes import TABLE as TABLE_OF_PLANES
 from dispr.cells.planes import PlaneFile
-from dispr.errors import ArrayError, ConfigError, FileError, NoCellsError
+from dispr.errors import ConfigError, FileError, NoCellsError, as_file_errors
 from dispr.failures import TABLE as FAILURES
 from dispr.failures import Failures
 from dispr.files import write_csv, write_tiff
 from dispr.labelled.channels import STACK, Taken, is_stack
-from dispr.labelled.field.layers import Layers, checked_labels
+from dispr.labelled.field.layers import Layers, numbered
 from dispr.labelled.field.meshes import check_meshes, write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
 from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_layers
 from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
 from dispr.labelled.field.volume import check_format, write_volume
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import look_array, read_labels, read_section
+from dispr.labelled.read import checked_labels, look_array, read_array, read_section
 from dispr.labelled.regions import Regions, read_regions
 from dispr.labelled.selection import PROJECTED, PROJECTION, Selection
 from dispr.locks import hold
@@ -130,13 +130,26 @@ def read_prepared(
         If a setting cannot be used.
     """
     labels = files.mask or files.labels
-    if files.labels is not None and settings.plane is None and is_stack_of(files, settings.scene):
-        return _read_layers(files, files.labels, settings, trained)
+    outlined = labels is not None and labels.suffix.lower() in REGIONS
+    given = None if labels is None or outlined else read_array(labels, "masks")
+    if (
+        files.labels is not None
+        and given is not None
+        and settings.plane is None
+        and is_stack(*given, called=True)
+        and is_stack(*look_array(files.image, "img", settings.which.scene))
+    ):
+        return _read_layers(files, files.labels, given, settings, trained)
     section = read_section(files.image, settings.which)
-    try:
+    with as_file_errors(but=(NoCellsError,)):
+        found: np.ndarray | Regions | None = None
+        if labels is not None and given is not None:
+            found = checked_labels(*given, labels, section=section)
+        elif labels is not None:
+            found = read_regions(labels, files.image, section)
         field = prepare_field(
             section.array,
-            None if labels is None else _read_labels(labels, files.image, section),
+            found,
             single=files.mask is not None,
             pixel_size=find_pixel_size(
                 files.image, labels, settings.pixel_size, settings.which.scene
@@ -148,10 +161,6 @@ def read_prepared(
             labels_name=str(labels or files.image),
             caution=PROJECTED if section.which.plane == PROJECTION else "",
         )
-    except NoCellsError:
-        raise
-    except ArrayError as error:
-        raise FileError(str(error)) from error
     told = plane_note(section, str(files.image)), jpeg_note(files.image)
     notes = filter(None, (*told, *field.notes))
     return dataclasses.replace(field, which=section.which, notes=tuple(notes))
@@ -164,27 +173,14 @@ def jpeg_note(image: Path) -> str:
     return f"{image} is a JPEG, whose compression changes grey values; prefer TIFF or PNG."
 
 
-def _read_labels(labels: Path, image: Path, section: Taken) -> np.ndarray | Regions:
-    """Read labels or outlines of a section."""
-    if labels.suffix.lower() in REGIONS:
-        return read_regions(labels, image, section)
-    return read_labels(labels, section=section)
-
-
-def is_stack_of(files: FieldFiles, scene: int | str | None = None) -> bool:
-    """Tell whether image and labels are both stacks of planes."""
-    labels = files.labels
-    if labels is None or labels.suffix.lower() in REGIONS:
-        return False
-    if not is_stack(*look_array(labels, "masks"), called=True):
-        return False
-    return is_stack(*look_array(files.image, "img", scene))
-
-
 def _read_layers(
-    files: FieldFiles, labels: Path, settings: FieldSettings, trained: Frame | None
+    files: FieldFiles,
+    labels: Path,
+    given: tuple[Any, str],
+    settings: FieldSettings,
+    trained: Frame | None,
 ) -> PreparedField:
-    """Read a stack whose cells are labelled in some of its planes."""
+    """Read a stack whose cells are labelled in some of its planes; `given` is of its labels."""
     if settings.pixel_size is not None and settings.voxel_size is None:
         raise ConfigError(
             f"{files.image} and {labels} are stacks of planes; give --voxel-size Z,Y,X in um "
@@ -192,8 +188,8 @@ def _read_layers(
         )
     stack = read_section(files.image, settings.which, STACK)
     spacing = find_spacing(files.image, labels, settings.voxel_size)
-    try:
-        numbers = checked_labels(read_labels(labels, STACK), str(labels))
+    with as_file_errors(but=(NoCellsError,)):
+        numbers = numbered(checked_labels(*given, labels, STACK), str(labels))
         layers = Layers(stack.array, numbers, spacing, str(files.image), str(labels))
         field = prepare_layers(
             layers,
@@ -202,10 +198,6 @@ def _read_layers(
             name=files.name,
             labels_name=str(labels),
         )
-    except NoCellsError:
-        raise
-    except ArrayError as error:
-        raise FileError(str(error)) from error
     count = sum(len(planes) for planes in layers.planes.values()) / len(layers.planes)
     told = (
         f"{labels} labels {len(layers.planes)} cells in {count:.3g} planes each on average: the "

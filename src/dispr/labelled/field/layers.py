@@ -143,7 +143,7 @@ class Layers:
         return SECTION + planes * self.spacing[0] / (square.edge * self.spacing[1] / SIZE)
 
 
-def checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
+def numbered(labels: np.ndarray, name: str) -> np.ndarray:
     """Refuse a mask of several cells, whose pieces have no number that agrees between planes.
 
     Parameters
