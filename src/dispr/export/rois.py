@@ -11,7 +11,7 @@ import numpy as np
 from dispr.errors import ConfigError, FileError
 from dispr.files import atomic_path
 from dispr.labelled.channels import STACK
-from dispr.labelled.field.volume import FORMATS
+from dispr.labelled.field.volume import FORMATS, written_volume
 from dispr.labelled.field.written import read_field_rows
 from dispr.labelled.locate import label_boxes
 from dispr.labelled.read import read_labels
@@ -50,7 +50,13 @@ def write_rois(field: Path, out: Path) -> tuple[int, int]:
     if out.suffix.lower() != SUFFIX:
         raise ConfigError(f"{out} must end in {SUFFIX}; regions of ImageJ are kept in an archive.")
     roifile = roifile_package()
-    volume = read_labels(_volume_of(field), STACK)
+    path = written_volume(field)
+    if path is None:
+        raise FileError(
+            f"{field} has no label volume ({', '.join(FORMATS.values())}); give the output folder "
+            "of dispr predict of one field of view, without --volume none."
+        )
+    volume = read_labels(path, STACK)
     names = {int(row["label"]): row["name"] for row in read_field_rows(field)}
     cells, count = 0, 0
     with (
@@ -70,16 +76,6 @@ def write_rois(field: Path, out: Path) -> tuple[int, int]:
                 archive.writestr(_entry(f"{region.name}.roi"), region.tobytes())
                 count += 1
     return cells, count
-
-
-def _volume_of(field: Path) -> Path:
-    for name in FORMATS.values():
-        if (field / name).exists():
-            return field / name
-    raise FileError(
-        f"{field} has no label volume ({', '.join(FORMATS.values())}); give the output folder of "
-        "dispr predict of one field of view, without --volume none."
-    )
 
 
 def _region(

@@ -13,7 +13,7 @@ from dispr.cells.arrays import SIZE
 from dispr.errors import DisprError, FileError
 from dispr.files import read_tiff
 from dispr.labelled.field.meshes import MESHES
-from dispr.labelled.field.volume import FORMATS
+from dispr.labelled.field.volume import written_volume
 from dispr.labelled.field.written import read_field_record, read_field_rows
 from dispr.labelled.read import read_image
 from dispr.labelled.selection import recorded
@@ -91,11 +91,11 @@ def _image(folder: Path, record: dict[str, Any]) -> np.ndarray | None:
 
 def _volume(folder: Path) -> np.ndarray | None:
     """Read the label volume, of either format; None if none was written."""
-    if (folder / FORMATS["tif"]).is_file():
-        return read_tiff(folder / FORMATS["tif"])
-    path = folder / FORMATS["zarr"]
-    if not path.is_dir():
+    path = written_volume(folder)
+    if path is None:
         return None
+    if path.is_file():
+        return read_tiff(path)
     zarr = zarr_package(str(path))
     try:  # of both versions
         return np.asarray(zarr.open_array(str(path / "0"), mode="r"))

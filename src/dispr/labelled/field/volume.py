@@ -25,6 +25,12 @@ OME_ZARR = ("0.5", "0.4")
 AXES = "zyx"
 
 
+def written_volume(folder: Path) -> Path | None:
+    """Find the label volume that was written to a folder, of either format."""
+    paths = (folder / name for name in FORMATS.values())
+    return next((path for path in paths if path.exists()), None)
+
+
 def check_format(form: str, ome_zarr_version: str | None = None) -> None:
     """Refuse a format that cannot be written, before anything is computed.
 
