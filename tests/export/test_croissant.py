@@ -182,3 +182,13 @@ def test_faults_are_one_sentence(data, tmp_path):
     with pytest.raises(FileError, match=r"manifest\.csv is damaged"):
         write_croissant(data)
     assert not (data / "croissant.json").exists()
+
+
+def test_images_in_jpeg_are_said_to_be_jpeg(tmp_path):
+    write_cell(tmp_path, "a", solid=False)
+    Image.fromarray(np.full((64, 64), 9, np.uint8)).save(tmp_path / "image" / "a.jpg")
+    (tmp_path / "image" / "a.tif").unlink()
+    path, _ = write_croissant(tmp_path)
+    described = json.loads(path.read_text(encoding="utf-8"))["distribution"]
+    formats = {one["name"]: one["encodingFormat"] for one in described}
+    assert (formats["image"], formats["mask"]) == ("image/jpeg", "image/tiff")

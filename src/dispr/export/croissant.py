@@ -17,6 +17,7 @@ from dispr.cells.folder import KINDS, SPLITS, CellFiles, find_cells
 from dispr.errors import ConfigError
 from dispr.files import atomic_path
 from dispr.labelled.stack.manifest import MANIFEST, NUMBERS, read_manifest
+from dispr.names import JPEG
 
 CROISSANT = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.0"
@@ -45,6 +46,7 @@ FORMATS = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
     ".png": "image/png",
+    **dict.fromkeys(JPEG, "image/jpeg"),
     ".csv": "text/csv",
     ".json": "application/json",
     ".txt": "text/plain",
