@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=0, help="most cells; 0 for all")
     arguments = parser.parse_args()
     model = dispr.load(arguments.weights, precision=arguments.precision)
-    files = unseen(model, find_cells(arguments.data, split="train", need_obj=True))
+    files, _ = unseen(model, find_cells(arguments.data, split="train", need_obj=True))
     if arguments.cells:
         count = min(arguments.cells, len(files))
         files = [files[i * len(files) // count] for i in range(count)]

@@ -16,6 +16,7 @@ class Told(Progress):
         self.stop_beyond = stop_beyond
         self.lines: list[tuple[str, float, float]] = []
         self.notes: list[str] = []
+        self.remarks: list[str] = []
 
     def show(self, line: str, done: float, total: float) -> None:
         self.lines.append((line, done, total))
@@ -24,6 +25,9 @@ class Told(Progress):
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
 
     def done(self) -> list[float]:
         """Give how much was done each time that something was."""

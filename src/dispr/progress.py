@@ -27,6 +27,9 @@ class Progress:
         """Take note of a sentence that a user must know; here, as a warning of Python."""
         warnings.warn(text, stacklevel=3)
 
+    def remark(self, text: str) -> None:
+        """Take note of a sentence on how the work is done, which need not be known."""
+
     def within(self, what: str) -> Progress:
         """Give what names the larger work that lines are part of, as in "fold 3: Predicting"."""
         return _Within(self, what)
@@ -53,6 +56,9 @@ class _Within(Progress):
 
     def note(self, text: str) -> None:
         self._outer.note(text)
+
+    def remark(self, text: str) -> None:
+        self._outer.remark(text)
 
 
 SILENT = Progress()

@@ -16,12 +16,14 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
 from dispr.files import write_tiff
 from dispr.model.config import ModelConfig
-from dispr.model.weights import Weights, build_network, save_weights
+from dispr.model.weights import Weights, build_network, fingerprint, save_weights
 from dispr.network.config import UNetConfig
 from dispr.prediction import cluster as prediction_cluster
 from dispr.prediction import packed
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.many import predict_many
+from dispr.prediction.part import Terms
+from dispr.prediction.settings import PredictionSettings
 from dispr.progress import Progress
 
 distributed = pytest.importorskip("distributed")
@@ -240,13 +242,32 @@ def test_errors_of_settings_end_the_run(data, weights, client, tmp_path):
     other = tmp_path / "other.safetensors"
     shutil.copy(weights, other)
     given = {"client": client, "weights": other, **SETTINGS}
-    with pytest.raises(ConfigError, match="auto may differ"):
-        predict_many(data, tmp_path / "a", precision="auto", **given)
+    with pytest.raises(ConfigError, match="precision must be one of"):
+        predict_many(data, tmp_path / "a", precision="fp8", **given)
     with pytest.raises(ConfigError, match="fp16 needs a GPU"):
         predict_many(data, tmp_path / "b", precision="fp16", device="cpu", **given)
 
     with pytest.raises(FileError, match=r"other\.safetensors"):
         predict_many(data, tmp_path / "c", progress=At(0, other.unlink), **given)
+
+
+def test_workers_compute_in_the_precision_they_are_told(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("dispr.model.device.best_precision", lambda device: "fp32")
+    client = prediction_cluster.model_of_client(weights, "bf16")
+    drawing = {"model": fingerprint(client.network), "precision": client.precision}
+    terms = Terms(PredictionSettings(), drawing, None, {}, False, grouped=False, planes=False)
+    given = (weights, "cpu", None, terms, "files", [], {}, True)
+    task = prediction_cluster.Task(tmp_path, "", "", *given)
+    assert prediction_cluster._loaded(task).precision == "bf16"
+
+
+def test_a_client_without_the_device_of_the_workers_asks_for_single_precision(weights, monkeypatch):
+    monkeypatch.setattr("dispr.model.device.best_precision", lambda device: "bf16")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    model_of_client = prediction_cluster.model_of_client
+    assert model_of_client(weights, "auto", device="cuda").precision == "fp32"
+    assert model_of_client(weights, "auto", device="cpu").precision == "bf16"
+    assert model_of_client(weights, "fp16", device="cuda").precision == "fp16"
 
 
 def test_no_scheduler_is_told(monkeypatch, tmp_path):

@@ -288,7 +288,8 @@ def test_defaults_of_torch_do_not_matter(model, sections):
 def test_automatic_precision_is_settled_and_recorded(monkeypatch):
     monkeypatch.setattr("dispr.model.device.best_precision", lambda device: "bf16")
     assert load(device="cpu", precision="auto").precision == "bf16"
-    assert load(device="cpu").precision == "fp32"
+    assert load(device="cpu").precision == "bf16"
+    assert load(device="cpu", precision="fp32").precision == "fp32"
 
 
 class Small:

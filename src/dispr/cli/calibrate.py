@@ -121,6 +121,8 @@ def command(
             chosen = {name: objects[name] for name in drawn if name in objects}
         with Bars() as bars:
             if predictions is None:
+                if precision == "auto":
+                    bars.remark(f"Computing in {model.precision}.")
                 found = calibrate(model, files, ensemble=ensemble, seed=seed, progress=bars)
             else:
                 found = calibrate_folder(predictions, chosen, jobs=jobs, progress=bars)

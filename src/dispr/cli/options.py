@@ -106,10 +106,11 @@ def device_options(precision: bool = True) -> Decorator:
             command = click.option(
                 "--precision",
                 type=click.Choice(["fp32", "bf16", "fp16", "auto"]),
-                default="fp32",
+                default="auto",
                 show_default=True,
-                help="Floating-point precision. bf16 is for GPUs and for CPUs with AMX or "
-                "AVX512-BF16, fp16 for GPUs; auto uses bf16 where it is supported, else fp32.",
+                help="Floating-point precision: bf16 for GPUs and for CPUs with AMX or "
+                "AVX512-BF16, fp16 for GPUs; auto uses bf16 where the device computes it in "
+                "hardware, else fp32, and resumes a run in its own.",
             )(command)
         return click.option(
             "--device",

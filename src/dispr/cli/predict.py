@@ -258,9 +258,7 @@ def command(
     if dask is None:
         model = load(weights, device, precision, level)
     else:
-        model = _of_client(weights, precision, level)
-    if precision == "auto":
-        note(f"Computing in {model.precision}.")
+        model = _of_client(weights, precision, level, device)
     for line in lacks(model):
         note(line)
     if of_fields:
@@ -286,10 +284,10 @@ def command(
     return partly(failures, "fields" if of_fields else "cells", out / FAILURES)
 
 
-def _of_client(weights: Path | None, precision: str, level: float | None) -> Model:
+def _of_client(weights: Path | None, precision: str, level: float | None, device: str) -> Model:
     from dispr.prediction.cluster import model_of_client
 
-    return model_of_client(weights, precision, level)
+    return model_of_client(weights, precision, level, device)
 
 
 @contextlib.contextmanager

@@ -55,6 +55,10 @@ class Bars(Progress):
 
         tqdm.write(f"Note: {text}", file=sys.stderr)
 
+    def remark(self, text: str) -> None:
+        """Write it as a note."""
+        self.note(text)
+
 
 def counted(items: Sequence[Item], line: str) -> Iterator[Item]:
     """Go through items with a bar that counts those that are done."""

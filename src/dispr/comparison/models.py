@@ -28,9 +28,8 @@ def predict_conditions(
 ) -> tuple[Given, Given]:
     """Predict folders of cells, to `predictions/a` and `predictions/b` in the folder `out`."""
     found = []
-    for one, name in zip(given, ("a", "b"), strict=True):
+    for one, place in zip(given, places(out), strict=True):
         files = [cell for cell in one.cells if isinstance(cell, CellFiles)]
-        place = out / "predictions" / name
         predict_folder(model, files, place, settings, progress=progress.within(one.label))
         rows = {row["name"]: row for row in PredictionFolder(place).rows()}
         cells = [
@@ -40,6 +39,11 @@ def predict_conditions(
         ]
         found.append(Given(one.label, "predictions", cells))
     return found[0], found[1]
+
+
+def places(out: Path) -> tuple[Path, Path]:
+    """Give the folders that cells of two conditions are predicted to, in the folder `out`."""
+    return out / "predictions" / "a", out / "predictions" / "b"
 
 
 def drawing_of(given: tuple[Given, Given]) -> dict[str, Any]:

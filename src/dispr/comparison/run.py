@@ -17,7 +17,7 @@ from dispr.comparison.known import FEWEST
 from dispr.comparison.known_cells import KnownCell, find_known, predict_known, unseen
 from dispr.comparison.measured import of_predictions, of_tables
 from dispr.comparison.measures import Answer, Question, answer, row
-from dispr.comparison.models import drawing_of, model_of, predict_conditions, settings_of
+from dispr.comparison.models import drawing_of, model_of, places, predict_conditions, settings_of
 from dispr.comparison.page import comparison_page
 from dispr.comparison.tables import MeasuredCell
 from dispr.comparison.violins import violins_svg
@@ -28,6 +28,7 @@ from dispr.intervals.rules import Intervals
 from dispr.measurements.columns import written
 from dispr.morphology.features import MAIN_SHAPE
 from dispr.prediction.model import Model, load
+from dispr.prediction.precision import settled
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.records import begin, taken_up, write_json
@@ -188,6 +189,7 @@ def compare(
     begin(folder / RECORD, asked)
     if given[0].kind == "cells":
         assert model is not None
+        model = settled(model, [*places(folder), folder / KNOWN], progress)
         given = predict_conditions(model, given, folder, chosen, progress)
     if ours:
         assert model is not None

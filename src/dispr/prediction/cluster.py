@@ -33,7 +33,7 @@ from dispr.failures import Failure, Failures
 from dispr.files import write_error
 from dispr.journal import Entry
 from dispr.locks import holder
-from dispr.model.device import PRECISIONS
+from dispr.model.device import PRECISIONS, check_precision, find_device
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model, load
 from dispr.prediction.part import CELLS_OF_TASK, Part, Terms
@@ -272,18 +272,26 @@ def _absolute(file: CellFiles) -> CellFiles:
     )
 
 
-def model_of_client(weights: Path | None, precision: str, level: float | None = None) -> Model:
+def model_of_client(
+    weights: Path | None, precision: str, level: float | None = None, device: str = "auto"
+) -> Model:
     """Load the model where nothing is computed: on the CPU, in the precision of the workers.
+
+    Workers may not be alike, so "auto" is what suits this process; "fp32" where it does not have
+    the device.
 
     Raises
     ------
     ConfigError
-        If the precision is none, or "auto": workers may not be alike.
+        If the precision is none.
     """
-    if precision == "auto":
-        raise ConfigError("the precision auto may differ between workers; give fp32 or bf16.")
     model = load(weights, "cpu", level=level)
-    model.precision = one_of(precision, tuple(PRECISIONS), "precision")
+    if precision != "auto":
+        return model.in_precision(one_of(precision, tuple(PRECISIONS), "precision"))
+    try:
+        model.precision = check_precision("auto", find_device(device))
+    except ConfigError:  # the device is one of the workers
+        model.precision = "fp32"
     return model
 
 

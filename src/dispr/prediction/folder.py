@@ -26,6 +26,7 @@ from dispr.prediction.inputs import CellReader, common_frame, sources
 from dispr.prediction.model import Model
 from dispr.prediction.packed import STORE
 from dispr.prediction.part import Part, Terms
+from dispr.prediction.precision import settled
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
@@ -90,7 +91,7 @@ def predict_folder(
     Parameters
     ----------
     model : Model
-        What to predict with.
+        What to predict with. A run has one precision: with "auto", that of the call that began it.
     files : sequence of CellFiles
         Cells; no objects are needed. Masks of further planes of a cell are kept by its shapes
         (`Model.predict`).
@@ -155,6 +156,7 @@ def predict_folder(
     settings = settings or PredictionSettings()
     settings.check(model.config)
     _refuse_namesakes(files)
+    model = settled(model, [out], progress, apart=shard is not None, elsewhere=cluster is not None)
     failures = Failures(strict=True) if failures is None else failures
     frame = None if framed else common_frame(model, files, settings, failures)
     for note in () if frame is None else frame.notes:

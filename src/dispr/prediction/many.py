@@ -23,7 +23,7 @@ def predict_many(
     client: Any = None,
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     store: str = "files",
     save_grey: bool = False,
     level: float | None = None,
@@ -44,7 +44,8 @@ def predict_many(
         A Dask cluster to compute on, such as one of dask-jobqueue; this process if not given. Its
         workers need the files of the cells, the weights and `out` under the same names.
     weights, device, precision
-        As for `dispr.load`; where the workers compute.
+        As for `dispr.load`; where the workers compute. With "auto", all workers compute in what
+        suits this process, and a run that is resumed in the precision of its record.
     store : "files" or "zarr"
         TIFF files for each cell, or all cells packed.
     save_grey : bool
@@ -85,7 +86,7 @@ def predict_many(
     else:
         from dispr.prediction.cluster import Cluster, model_of_client
 
-        model = model_of_client(where, precision, level)
+        model = model_of_client(where, precision, level, device)
         cluster = Cluster(client, where, device, cells_per_task)
     return predict_folder(
         model,

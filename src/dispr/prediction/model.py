@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import os
@@ -74,8 +75,11 @@ class Model:
         Information about the weights and their training.
     device : torch.device
         The device that it computes on.
-    precision : "fp32", "bf16", "fp16" or "auto"
-        Arithmetic inside the network.
+    precision : "fp32", "bf16" or "fp16"
+        Floating-point precision of the network.
+    automatic : bool
+        The precision was chosen by the device ("auto"); a run that was begun in another is resumed
+        in that (`dispr.prediction.precision`).
     intervals : Intervals or None
         The calibration of the intervals; None if the model was not calibrated.
     """
@@ -92,12 +96,19 @@ class Model:
         self.config = config
         self.about = dict(about or {})
         self.device = torch.device(device)
+        self.automatic = precision == "auto"
         self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.intervals = None if config.deterministic else intervals_of(self.about)
         if level is not None and self.intervals is not None:
             self.intervals = self.intervals.at(level)
         self._room = Room("shapes", "close other programs, or use another device (cpu)")
+
+    def in_precision(self, precision: str) -> Model:
+        """Give this model as one that computes in another precision; the network is shared."""
+        other = copy.copy(self)
+        other.precision, other.automatic = precision, False
+        return other
 
     def predict(
         self,
@@ -489,7 +500,7 @@ def cell_digest(image: np.ndarray, mask: np.ndarray, planes: Planes | None = Non
 def load(
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     level: float | None = None,
 ) -> Model:
     """Load a model.
@@ -503,7 +514,9 @@ def load(
         "auto" (CUDA if available), "cpu", "cuda" or "cuda:1".
     precision : "fp32", "bf16", "fp16" or "auto"
         Floating-point precision of the network. bf16 is several times faster on GPUs and on CPUs
-        that support it, and very slow on other CPUs; fp16 is for GPUs.
+        that support it, and very slow on other CPUs; fp16 is for GPUs. auto is bf16 where the
+        device computes it in hardware, else fp32; `Model.precision` says which. A seed gives the
+        same shapes in one precision; in another, they differ slightly.
     level : float, optional
         Level of the intervals: the fraction of cells whose true value they contain, 0 to 1.
         Default: as calibrated, 0.9.

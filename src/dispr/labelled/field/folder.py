@@ -47,6 +47,7 @@ from dispr.names import JPEG, REGIONS
 from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
+from dispr.prediction.precision import settled
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.recognition.red_cells import COLUMNS
@@ -451,6 +452,7 @@ def predicted_fields(
     settings = settings or FieldSettings()
     settings.check(model.config)
     failures = Failures(strict=True) if failures is None else failures
+    model = settled(model, [out / files.name for files in fields], progress)
     prepared = _prepared(model, fields, settings, failures, progress)
     done = 0
     with hold(out), Spool(out) as rows:
