@@ -9,7 +9,8 @@ from bench_networks import gflop
 from bench_rounds import Case, Rounds, Row
 
 import dispr
-from dispr.prediction.model import Model, Section
+from dispr.prediction.model import Model
+from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.cell import simulate_cell
 

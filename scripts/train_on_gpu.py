@@ -48,6 +48,7 @@ from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, best_precision, find_device
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
+from dispr.network.memory_format import channels_last
 from dispr.network.planes import known_planes
 from dispr.prediction.draw import draw_occupancy, sampling_process
 from dispr.records import changes
@@ -343,9 +344,7 @@ class Training:
             begin(self.network, initial)
         self.judged = build_network(self.config).to(self.device).eval()
         if self.cuda:
-            for part in self.network.modules():
-                if isinstance(part, nn.Conv3d):
-                    part.to(memory_format=torch.channels_last_3d)
+            channels_last(self.network)
         self.diffusion = Diffusion(self.network, self.config, self.device)
         self.two = sampling_process(self.config)
         self.sources = torch.Generator(self.device).manual_seed(settings.seed)

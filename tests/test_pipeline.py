@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from dispr.pipeline import Ahead, Behind
+from dispr.pipeline import Ahead, Behind, delayed
 
 
 def test_items_come_in_order_and_a_bounded_number_ahead():
@@ -68,3 +68,16 @@ def test_what_was_put_is_done_where_the_block_fails():
         behind.put(lambda: (time.sleep(0.01), done.append(1)))
         raise KeyboardInterrupt
     assert done == [1]
+
+
+def test_delayed_items_are_given_once_later_ones_are_made():
+    made = []
+
+    def items():
+        for i in range(4):
+            made.append(i)
+            yield i
+
+    seen = [(item, len(made)) for item in delayed(items(), 2)]
+    assert seen == [(0, 3), (1, 4), (2, 4), (3, 4)]
+    assert [*delayed("abc", 0)] == ["a", "b", "c"]

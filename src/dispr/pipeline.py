@@ -6,6 +6,7 @@ import contextvars
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -141,6 +142,16 @@ class Behind:
                 call()
             except BaseException as error:
                 self._error, failed = error, True
+
+
+def delayed(items: Iterable[Item], count: int) -> Iterator[Item]:
+    """Give each item once `count` more have been made, such as work that is begun by making it."""
+    made: deque[Item] = deque()
+    for item in items:
+        made.append(item)
+        if len(made) > count:
+            yield made.popleft()
+    yield from made
 
 
 def _empty(waiting: queue.Queue[Any]) -> None:

@@ -14,7 +14,8 @@ from dispr.familiarity.statistics import fit_familiarity
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.inputs import CellReader
-from dispr.prediction.model import Model, cell_digest
+from dispr.prediction.model import Model
+from dispr.prediction.section import cell_digest
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.cell import simulate
 

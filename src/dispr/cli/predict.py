@@ -82,11 +82,19 @@ OF_FIELDS = (
 )
 @click.option(
     "--batch-size",
-    default=5,
-    show_default=True,
-    help="Number of shapes to compute at once; lowered automatically if memory runs out.",
+    type=int,
+    default=None,
+    help="Number of shapes to compute at once; lowered automatically if memory runs out. Default: "
+    "5, or 100 on a GPU.",
 )
 @device_options()
+@click.option(
+    "--compile",
+    "compile_it",
+    is_flag=True,
+    help="Compile the network, for long runs: it takes a minute or more first, and needs a C++ "
+    "compiler.",
+)
 @click.option(
     "--pixel-size",
     type=float,
@@ -203,6 +211,7 @@ def command(
     weights: Path | None,
     device: str,
     precision: str,
+    compile_it: bool,
     split: str | None,
     groups: Path | None,
     labels: str | None,
@@ -246,6 +255,8 @@ def command(
     of_fields = bool(labels or mask or images) or is_of_fields(data)
     found: Any
     settings: Any
+    if dask is not None:
+        refuse_given(("compile_it",), "the workers of a cluster use the network as it is")
     if of_fields:
         refuse_given(OF_CELLS, "it is for folders of cells, and DATA is a field of view")
         settings = FieldSettings(**options)
@@ -256,7 +267,7 @@ def command(
         settings = PredictionSettings(**drawing)
         found = find_cells_of(data, split, groups, failures)
     if dask is None:
-        model = load(weights, device, precision, level)
+        model = load(weights, device, precision, level, compile_it=compile_it)
     else:
         model = _of_client(weights, precision, level, device)
     for line in lacks(model):

@@ -58,7 +58,7 @@ class Process:
 
     def network_time(self, t: Tensor) -> Tensor:
         """Translate places in this schedule to the times that the network knows, (N,)."""
-        original = torch.as_tensor(self.schedule.timesteps, device=t.device)[t]
+        original = _on_device(self.schedule.timesteps, t)[t]
         if self.config.rescale_timesteps:
             return original.float() * (1000.0 / self.config.steps)
         return original
@@ -127,5 +127,10 @@ class Process:
 
 def at(values: np.ndarray, t: Tensor, like: Tensor) -> Tensor:
     """Pick the value of each step t (N,), shaped to multiply `like` (N, ...)."""
-    picked = torch.from_numpy(values).to(t.device)[t].to(like.dtype)
+    picked = _on_device(values, t)[t].to(like.dtype)
     return picked.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _on_device(values: np.ndarray, like: Tensor) -> Tensor:
+    """Copy a table to the device of a tensor; a GPU is not waited for."""
+    return torch.as_tensor(values).to(like.device, non_blocking=True)

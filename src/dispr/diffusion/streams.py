@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -55,9 +56,15 @@ class BalancedStream(Stream):
         if self._begun:
             return own
         self._begun = True
-        first = self._k - self._k % BLOCK
-        block = [Stream(*self._key, k)(shape) for k in range(first, first + BLOCK)]
-        return (own - torch.stack(block).mean(0)) * math.sqrt(BLOCK / (BLOCK - 1))
+        mean = _block_mean(tuple(map(str, self._key)), self._k - self._k % BLOCK, tuple(shape))
+        return (own - mean) * math.sqrt(BLOCK / (BLOCK - 1))
+
+
+@lru_cache(maxsize=2)
+def _block_mean(key: tuple[str, ...], first: int, shape: tuple[int, ...]) -> Tensor:
+    """Give the mean of the starts of a block, kept for the others of the block."""
+    block = [Stream(*key, k)(shape) for k in range(first, first + BLOCK)]
+    return torch.stack(block).mean(0)
 
 
 class NoiseStreams:
@@ -76,4 +83,11 @@ class NoiseStreams:
     def __call__(self, shape: tuple[int, ...] | None = None) -> Tensor:
         """Draw the next noise, (N, *shape) float32; of another shape if one is given."""
         shape = self.shape if shape is None else shape
-        return torch.stack([stream(shape) for stream in self.streams]).to(self.device)
+        return to_device(torch.stack([stream(shape) for stream in self.streams]), self.device)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the CPU to a device; a GPU is not waited for."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -32,8 +32,9 @@ from dispr.napari_plugin.layers import (
     numbers_layer,
     surface_layer,
 )
-from dispr.prediction.model import Model, cell_digest, load
+from dispr.prediction.model import Model, load
 from dispr.prediction.prediction import Prediction
+from dispr.prediction.section import cell_digest
 from dispr.prediction.settings import PredictionSettings
 from dispr.surface.mesh import Mesh
 

@@ -58,6 +58,10 @@ class Cascade(Network):
         """
         return self.given(condition)(x_t, t)
 
+    def parts(self) -> list[nn.Module]:
+        """List what can be compiled."""
+        return [self.encoder, self.denoiser, self.refiner]
+
     def given(
         self, condition: Tensor, y: Tensor | None = None, known: Tensor | None = None
     ) -> GivenCells:

@@ -15,17 +15,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from dispr.network.config import Pooling
+from dispr.network.memory_format import GroupNorm, repeated
 
 GROUPS = 32
 
 FACTORS: dict[Pooling, tuple[int, int, int]] = {"in-plane": (1, 2, 2), "isotropic": (2, 2, 2)}
-
-
-class GroupNorm(nn.GroupNorm):
-    """Group normalisation with 32 groups."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(GROUPS, channels)
 
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -73,15 +67,15 @@ class Upsample(nn.Module):
         self, channels: int, pooling: Pooling, *, learned: bool, convolve_coarse: bool = False
     ) -> None:
         super().__init__()
-        self.factor = tuple(map(float, FACTORS[pooling]))
+        self.factor = FACTORS[pooling]
         self.convolve_coarse = convolve_coarse
         self.conv = nn.Conv3d(channels, channels, 3, padding=1) if learned else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Double (N, C, Z, Y, X) along the axes of the pooling."""
         if self.convolve_coarse:
-            return F.interpolate(self.conv(x), scale_factor=self.factor, mode="nearest")
-        return self.conv(F.interpolate(x, scale_factor=self.factor, mode="nearest"))
+            return repeated(self.conv(x), self.factor)
+        return self.conv(repeated(x, self.factor))
 
 
 class ResBlock(nn.Module):
@@ -103,14 +97,14 @@ class ResBlock(nn.Module):
         self.scale_shift_norm = scale_shift_norm
         self.use_checkpoint = use_checkpoint
         self.in_layers = nn.Sequential(
-            GroupNorm(channels), nn.SiLU(), nn.Conv3d(channels, out_channels, 3, padding=1)
+            GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv3d(channels, out_channels, 3, padding=1)
         )
         self.resample = resample(channels, pooling, learned=False) if resample else None
         self.emb_layers = nn.Sequential(
             nn.SiLU(), nn.Linear(embedding, (2 if scale_shift_norm else 1) * out_channels)
         )
         self.out_layers = nn.Sequential(
-            GroupNorm(out_channels),
+            GroupNorm(GROUPS, out_channels),
             nn.SiLU(),
             nn.Dropout(dropout),
             zero(nn.Conv3d(out_channels, out_channels, 3, padding=1)),
@@ -136,7 +130,7 @@ class ResBlock(nn.Module):
             h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
         else:
             h = self.out_layers(h + shift)
-        return self.skip_connection(x) + h
+        return h + self.skip_connection(x)  # a sum has the layout of its first part
 
 
 class AttentionBlock(nn.Module):
@@ -151,7 +145,7 @@ class AttentionBlock(nn.Module):
         self.heads = heads
         self.new_order = new_order
         self.use_checkpoint = use_checkpoint
-        self.norm = GroupNorm(channels)
+        self.norm = GroupNorm(GROUPS, channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = zero(nn.Conv1d(channels, channels, 1))
 

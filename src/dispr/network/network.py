@@ -143,6 +143,10 @@ class Network(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} is deterministic")
 
+    def parts(self) -> list[nn.Module]:
+        """List what is called as a whole, and can be compiled: by default, the network."""
+        return [self]
+
     def regress(self, condition: Tensor) -> Tensor:
         """Give the logit of the occupancy, (N, 1, size, size, size), from the condition alone."""
         raise NotImplementedError(f"{type(self).__name__} is of a diffusion")

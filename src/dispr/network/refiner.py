@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dispr.network.config import CascadeConfig
 from dispr.network.layers import zero
+from dispr.network.memory_format import GroupNorm
 from dispr.network.planes import coarse_channels, fine_channels
 from dispr.network.residual import Residual, along_z
 from dispr.network.unet import height_above_section, unfold
@@ -49,7 +50,7 @@ class Refiner(nn.Module):
         self.spread = nn.Conv3d(wide, fine * self.patch**3, 1)
         self.fine = nn.Sequential(Residual(3, 2 * fine, fine), Residual(3, fine, fine))
         self.out = nn.Sequential(
-            nn.GroupNorm(8, fine), nn.SiLU(), zero(nn.Conv3d(fine, 8, 3, padding=1))
+            GroupNorm(8, fine), nn.SiLU(), zero(nn.Conv3d(fine, 8, 3, padding=1))
         )
 
     def forward(self, coarse: Tensor, features: Features) -> Tensor:
@@ -82,7 +83,7 @@ class PlaneRefiner(nn.Module):
         self.grain = zero(nn.Conv3d(1, fine, 1, bias=False))
         self.fine = Residual(3, fine, fine)
         self.out = nn.Sequential(
-            nn.GroupNorm(8, fine), nn.SiLU(), zero(nn.Conv3d(fine, 8, 3, padding=1))
+            GroupNorm(8, fine), nn.SiLU(), zero(nn.Conv3d(fine, 8, 3, padding=1))
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from dispr.network.layers import zero
+from dispr.network.memory_format import GroupNorm
 
 
 class Residual(nn.Module):
@@ -14,10 +15,10 @@ class Residual(nn.Module):
         super().__init__()
         convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
         self.layers = nn.Sequential(
-            nn.GroupNorm(8, channels),
+            GroupNorm(8, channels),
             nn.SiLU(),
             convolution(channels, out_channels, 3, padding=1),
-            nn.GroupNorm(8, out_channels),
+            GroupNorm(8, out_channels),
             nn.SiLU(),
             zero(convolution(out_channels, out_channels, 3, padding=1)),
         )
@@ -27,7 +28,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform (N, C, ...)."""
-        return self.skip(x) + self.layers(x)
+        return self.layers(x) + self.skip(x)  # a sum has the layout of its first part
 
 
 def along_z(features: Tensor, depth: int) -> Tensor:

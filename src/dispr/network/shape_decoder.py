@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from dispr.network.memory_format import GroupNorm
 from dispr.network.network import Network, NetworkConfig, require
 
 MOST_LEVELS = 30
@@ -102,5 +103,5 @@ def _convolution(dimensions: int, before: int, after: int) -> nn.Sequential:
     # Of four channels at least: normalised one by one, they forget how much of a cell there is.
     groups = next(g for g in (8, 4, 2, 1) if after % (4 * g) == 0 or g == 1)
     return nn.Sequential(
-        convolution(before, after, 3, padding=1), nn.GroupNorm(groups, after), nn.LeakyReLU(0.01)
+        convolution(before, after, 3, padding=1), GroupNorm(groups, after), nn.LeakyReLU(0.01)
     )

@@ -7,15 +7,16 @@ from torch import Tensor, nn
 
 from dispr.network.config import UNetConfig
 from dispr.network.layers import (
+    GROUPS,
     AttentionBlock,
     Downsample,
-    GroupNorm,
     ResBlock,
     TimestepSequential,
     Upsample,
     time_embedding,
     zero,
 )
+from dispr.network.memory_format import GroupNorm, is_channels_last
 from dispr.network.network import Given, Network
 
 
@@ -105,7 +106,7 @@ class UNet(Network):
                 self.output_blocks.append(TimestepSequential(*layers))
 
         self.out = nn.Sequential(
-            GroupNorm(width),
+            GroupNorm(GROUPS, width),
             nn.SiLU(),
             zero(nn.Conv3d(width, config.out_channels * fold, 3, padding=1)),
         )
@@ -128,8 +129,8 @@ class UNet(Network):
         Tensor
             (N, out_channels, size, size, size), float32.
         """
-        # Contiguous features: channels-last ones are no faster here and lose a digit to the CPU's
-        # group normalisation.
+        # On a CPU contiguous features: channels-last ones are no faster there and lose a digit to
+        # its group normalisation.
         embedding = self.time_embed(time_embedding(t, self.config.channels))
         if self.config.num_classes:
             if y is None:
@@ -202,6 +203,10 @@ def unfold(x: Tensor, patch: int) -> Tensor:
     if patch == 1:
         return x
     n, c, z, y, w = x.shape
+    if is_channels_last(x):
+        x = x.permute(0, 2, 3, 4, 1).reshape(n, z, y, w, c // patch**3, patch, patch, patch)
+        x = x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(n, z * patch, y * patch, w * patch, -1)
+        return x.permute(0, 4, 1, 2, 3)
     x = x.reshape(n, c // patch**3, patch, patch, patch, z, y, w)
     return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(
         n, c // patch**3, z * patch, y * patch, w * patch

@@ -22,8 +22,9 @@ from dispr.failures import Failures
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.traits import describe_all
 from dispr.images.read import read_numbers
-from dispr.prediction.model import Model, Section, cell_digest
+from dispr.prediction.model import Model
 from dispr.prediction.planes import numbered_planes
+from dispr.prediction.section import Section, cell_digest
 from dispr.prediction.settings import PredictionSettings
 
 MOST_LOOKED_AT = 1000

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,50 +16,27 @@ import numpy as np
 import torch
 
 from dispr.cells.arrays import SIZE, as_pairs
-from dispr.cells.classes import CLASSES
 from dispr.cells.frame import Frame
 from dispr.cells.framing import Crop, frame_crops, joined, plane_shown, shown
-from dispr.cells.prepare import condition_tensor
-from dispr.diffusion.streams import BalancedStream, Stream
 from dispr.errors import ConfigError
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.traits import describe_all
 from dispr.intervals.rules import intervals_of
 from dispr.memory import Room
 from dispr.model.config import ModelConfig
-from dispr.model.device import autocast, check_precision, find_device
+from dispr.model.device import check_precision, find_device
 from dispr.model.frame import frame_of
 from dispr.model.shipped import shipped_intervals, shipped_remarks, shipped_weights
 from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.network.network import Network
-from dispr.prediction.draw import draw_occupancy, sampling_process
-from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes, numbered_planes
+from dispr.pipeline import delayed
+from dispr.prediction.draw import sampling_process
+from dispr.prediction.drawer import Asked, DeviceDrawer, Drawer, Pending, labels_of
+from dispr.prediction.planes import Planes, numbered_planes
 from dispr.prediction.prediction import Prediction
+from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
 from dispr.recognition.red_cells import COLUMNS, are_red_cells, recognise
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """What a network sees of one cell.
-
-    Attributes
-    ----------
-    image, mask : ndarray
-        (64, 64), uint8.
-    cell_class : str or None
-        Its class, for a model with class labels.
-    voxel_size : float or None
-        Edge of a voxel of its shapes in um: that of a pixel at 64 x 64.
-    planes : mapping of int to ndarray
-        Its masks in further planes, (64, 64) uint8, by their numbers, 0 to 63.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    cell_class: str | None = None
-    voxel_size: float | None = None
-    planes: Planes = field(default_factory=dict)
 
 
 class Model:
@@ -92,6 +69,8 @@ class Model:
         device: torch.device | str = "cpu",
         precision: str = "fp32",
         level: float | None = None,
+        *,
+        compile_it: bool = False,
     ) -> None:
         self.config = config
         self.about = dict(about or {})
@@ -99,6 +78,9 @@ class Model:
         self.automatic = precision == "auto"
         self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
+        self.drawer: Drawer = DeviceDrawer(
+            network, config, self.device, self.precision, compile_it=compile_it
+        )
         self.intervals = None if config.deterministic else intervals_of(self.about)
         if level is not None and self.intervals is not None:
             self.intervals = self.intervals.at(level)
@@ -120,7 +102,7 @@ class Model:
         sampler: str | None = None,
         steps: str | int | None = None,
         cell_class: str | Sequence[str] | None = None,
-        batch_size: int = 5,
+        batch_size: int | None = None,
         pixel_size: float | None = None,
         frame: str | float = "auto",
         planes: Mapping[int, Any] | Sequence[Mapping[int, Any]] | None = None,
@@ -151,9 +133,9 @@ class Model:
             of the model.
         cell_class : str or sequence of str, optional
             Classes of the cells, for a model with class labels.
-        batch_size : int
-            Number of shapes to compute at once. It affects the memory, not the result. If memory
-            runs out, it is lowered, with a warning.
+        batch_size : int, optional
+            Number of shapes to compute at once. Default: 5, or 100 on a GPU. It affects the memory,
+            not the result. If memory runs out, it is lowered, with a warning.
         pixel_size : float, optional
             Pixel size of the given sections in um; the prediction then has a voxel size
             (`Prediction.voxel_size`). Voxels are cubes.
@@ -273,8 +255,10 @@ class Model:
         """
         settings = settings or PredictionSettings()
         settings.check(self.config)
-        self._labels(classes, len(images))
         count = len(images)
+        if self.config.num_classes and len(classes or ()) != count:
+            classes = [None] * count
+        labels_of(self.config, classes or [None] * count)
         columns = (classes or [None] * count, voxel_sizes or [None] * count, known or [{}] * count)
         if len(columns[2]) != count:
             raise ConfigError(f"known planes are given for {len(columns[2])} cells, not {count}.")
@@ -308,62 +292,44 @@ class Model:
         settings = settings or PredictionSettings()
         settings.check(self.config)
         shapes = self.samples_of(settings.ensemble)
-        todo = ((section, k) for section in sections for k in range(shapes))
-        taken: list[tuple[Section, int]] = []
-        waiting: list[tuple[Section, np.ndarray]] = []
-        told = _Told(on_step)
-
-        def draw(count: int) -> tuple[list[Section], np.ndarray]:
-            told.begin()
-            seen = [section for section, _ in taken[:count]]
-            return seen, self._draw(seen, [k for _, k in taken[:count]], settings, told)
-
-        while taken := [*taken, *itertools.islice(todo, settings.batch_size - len(taken))]:
-            seen, drawn = self._room.fit(len(taken), draw)
-            told.keep()
-            del taken[: len(seen)]
-            waiting += zip(seen, drawn, strict=True)
+        grey = keep_grey or self.config.deterministic
+        waiting: list[tuple[Section, np.ndarray, np.ndarray | None]] = []
+        batches = self._begun(sections, settings, grey, _Told(on_step))
+        for seen, pending in delayed(batches, self.drawer.ahead):
+            drawn = pending()
+            greys = [None] * len(seen) if drawn.grey is None else drawn.grey
+            waiting += zip(seen, drawn.shapes, greys, strict=True)
             while len(waiting) >= shapes:
                 section = waiting[0][0]
-                grey = np.stack([one for _, one in waiting[:shapes]])
+                samples = np.stack([one for _, one, _ in waiting[:shapes]])
+                occupancy = [one for *_, one in waiting[:shapes] if one is not None]
                 del waiting[:shapes]
-                held = dict(section.planes)
-                if held or self.config.network.keeps_section:
-                    held = {SECTION: section.mask, **held}
-                prediction = self._prediction(grey, held, section.voxel_size)
-                yield replace(prediction, grey=grey) if keep_grey else prediction
+                prediction = self._prediction(samples, occupancy, section)
+                yield replace(prediction, grey=np.stack(occupancy)) if keep_grey else prediction
 
-    def _draw(
+    def _begun(
         self,
-        sections: Sequence[Section],
-        numbers: Sequence[int],
+        sections: Iterable[Section],
         settings: PredictionSettings,
-        on_step: Callable[[int], None],
-    ) -> np.ndarray:
-        """Draw a sample of each section, (N, 64, 64, 64) float32, by their numbers."""
-        images = np.stack([section.image for section in sections])
-        masks = np.stack([section.mask for section in sections])
-        labels = self._labels([section.cell_class for section in sections], len(sections))
-        condition = condition_tensor(images, masks).to(self.device)
-        known = None
-        if self.sees_planes:
-            known = known_volumes(condition, [section.planes for section in sections])
-        with autocast(self.device, self.precision):
-            drawn = draw_occupancy(
-                self.network,
-                self.config,
-                condition,
-                [
-                    self.stream_of(settings.seed, section.image, section.mask, k)
-                    for section, k in zip(sections, numbers, strict=True)
-                ],
-                sampler=settings.sampler,
-                steps=settings.steps,
-                labels=None if labels is None else labels.to(self.device),
-                known=known,
-                on_step=on_step,
-            )
-        return drawn.cpu().numpy()
+        grey: bool,
+        told: _Told,
+    ) -> Iterator[tuple[list[Section], Pending]]:
+        """Begin batch after batch of shapes, filled across cells."""
+        most = self.batch_size(settings)
+        shapes = self.samples_of(settings.ensemble)
+        todo = (Asked(section, k) for section in sections for k in range(shapes))
+        taken: list[Asked] = []
+
+        def begin(count: int) -> Pending:
+            told.begin()
+            return self.drawer.begin(taken[:count], settings, grey=grey, on_step=told)
+
+        while taken := [*taken, *itertools.islice(todo, most - len(taken))]:
+            count, pending = self._room.fit(len(taken), lambda count: (count, begin(count)))
+            told.keep()
+            seen = [section for section, _ in taken[:count]]
+            del taken[:count]
+            yield seen, pending
 
     @property
     def frame(self) -> Frame | None:
@@ -408,6 +374,10 @@ class Model:
         """Whether the training cells were red blood cells, so that their classes can be named."""
         return are_red_cells(self.about.get("training_cells") or ())
 
+    def batch_size(self, settings: PredictionSettings) -> int:
+        """Return the number of shapes to compute at once."""
+        return settings.batch_size or self.drawer.batch_size
+
     def samples_of(self, ensemble: int) -> int:
         """Return the number of shapes in an ensemble of this size: 1 for a deterministic model."""
         return 1 if self.config.deterministic else ensemble
@@ -423,32 +393,14 @@ class Model:
         """Whether the network was trained to see other known planes than that of the section."""
         return self.config.network.planes
 
-    def _labels(self, classes: Sequence[str | None] | None, count: int) -> torch.Tensor | None:
-        if not self.config.num_classes:
-            if classes is not None and any(classes):
-                raise ConfigError("this model takes no class labels; omit the class.")
-            return None
-        if classes is None or len(classes) != count or any(c not in CLASSES for c in classes):
-            raise ConfigError(
-                f"this model needs the class of each cell, one of {', '.join(CLASSES)}."
-            )
-        return torch.tensor([CLASSES.index(c) for c in classes if c is not None], device="cpu")
-
-    def stream_of(self, seed: int, image: np.ndarray, mask: np.ndarray, k: int) -> Stream:
-        """Make the random stream of sample k of a cell, from what the network sees of the cell."""
-        key = ("prediction", seed, cell_digest(image, mask))
-        return BalancedStream(*key, k=k) if self.config.balanced else Stream(*key, k)
-
     def _prediction(
-        self, occupancy: np.ndarray, planes: Planes, voxel_size: float | None
+        self, samples: np.ndarray, occupancy: Sequence[np.ndarray], section: Section
     ) -> Prediction:
-        samples = occupancy > 0.5
-        if planes:
-            samples = np.stack([hold_planes(sample, planes) for sample in samples])
-        if self.config.deterministic and not planes:
-            return Prediction(samples, occupancy[0], voxel_size=voxel_size)
+        held = section.planes or self.config.network.keeps_section
+        if self.config.deterministic and not held:
+            return Prediction(samples, occupancy[0], voxel_size=section.voxel_size)
         probability = samples.mean(axis=0, dtype=np.float32)
-        return Prediction(samples, probability, self.intervals, voxel_size)
+        return Prediction(samples, probability, self.intervals, section.voxel_size)
 
 
 class _Told:
@@ -485,23 +437,13 @@ def _of_each(given: Any, count: int, single: bool, name: str) -> list[Any]:
     return list(given)
 
 
-def cell_digest(image: np.ndarray, mask: np.ndarray, planes: Planes | None = None) -> str:
-    """Give a checksum of what the network sees of a cell.
-
-    That is the mask, the image inside it, and the further known planes.
-    """
-    seen = np.where(mask > 0, image, 0).astype(np.uint8)
-    digest = hashlib.sha256(mask.tobytes() + seen.tobytes())
-    for number, plane in sorted((planes or {}).items()):
-        digest.update(bytes([number]) + plane.tobytes())
-    return digest.hexdigest()
-
-
 def load(
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
     precision: str = "auto",
     level: float | None = None,
+    *,
+    compile_it: bool = False,
 ) -> Model:
     """Load a model.
 
@@ -520,6 +462,9 @@ def load(
     level : float, optional
         Level of the intervals: the fraction of cells whose true value they contain, 0 to 1.
         Default: as calibrated, 0.9.
+    compile_it : bool
+        Compile the network (`torch.compile`), for long runs: it takes a minute or more, needs a C++
+        compiler, and is compared with the network itself once. Batches are filled to one size.
 
     Raises
     ------
@@ -540,4 +485,4 @@ def load(
     fill_network(network, loaded.state, str(path))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     about = {**shipped_remarks(sha256), **loaded.about, **shipped_intervals(sha256)}
-    return Model(loaded.config, network, about, place, precision, level)
+    return Model(loaded.config, network, about, place, precision, level, compile_it=compile_it)

@@ -14,9 +14,10 @@ from dispr.cells.framing import FrameOfAll
 from dispr.failures import Failures
 from dispr.pipeline import Ahead, Behind
 from dispr.prediction.inputs import CellReader, SeenCell, sources
-from dispr.prediction.model import Model, Section
+from dispr.prediction.model import Model
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.rows import mark_of_rows, row_of
+from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
 from dispr.prediction.shapes import Shapes
 
@@ -101,7 +102,7 @@ class Part:
         share = 1 / (model.samples_of(settings.ensemble) * model.evaluations(settings.steps))
         behind = Behind(BEHIND)
         start = time.perf_counter()
-        ahead = Ahead(map(self._read, files), BEHIND + settings.batch_size)
+        ahead = Ahead(map(self._read, files), BEHIND + model.batch_size(settings))
         with behind, ahead:
             taken: deque[SeenCell] = deque()
 

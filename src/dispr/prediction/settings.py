@@ -31,8 +31,9 @@ class PredictionSettings:
     steps : str, optional
         Sampling steps: a number, or a respacing such as "10,20,30" or "ddim25". Default: that of
         the model.
-    batch_size : int
-        Number of shapes to compute at once. It affects the memory, not the result.
+    batch_size : int, optional
+        Number of shapes to compute at once. It affects the memory, not the result. Default: 5, or
+        100 on a GPU.
     pixel_size : float, optional
         Pixel size of the images in um. Default: from the file metadata.
     frame : str
@@ -49,7 +50,7 @@ class PredictionSettings:
     seed: int = 0
     sampler: str | None = None
     steps: str | int | None = None
-    batch_size: int = 5
+    batch_size: int | None = None
     pixel_size: float | None = None
     frame: str | float = "auto"
 
@@ -58,7 +59,9 @@ class PredictionSettings:
             "ensemble": as_whole(self.ensemble, "ensemble", least=1, most=MOST_SHAPES),
             "seed": as_whole(self.seed, "seed"),
             "steps": as_steps(self.steps),
-            "batch_size": as_whole(self.batch_size, "batch_size", least=1),
+            "batch_size": None
+            if self.batch_size is None
+            else as_whole(self.batch_size, "batch_size", least=1),
             "pixel_size": as_pixel_size(self.pixel_size),
             "frame": as_rule(self.frame),
         }

@@ -29,8 +29,9 @@ from dispr.model.config import ModelConfig, to_dict
 from dispr.model.device import check_precision, find_device, plain_torch
 from dispr.model.frame import frame_of, frame_to_dict
 from dispr.model.weights import Weights, build_network, fill_network, save_weights
+from dispr.network.memory_format import channels_last
 from dispr.prediction.draw import sampling_process
-from dispr.prediction.model import cell_digest
+from dispr.prediction.section import cell_digest
 from dispr.training.checkpoint import NAME as CHECKPOINT
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.config import TrainingConfig
@@ -154,8 +155,14 @@ class Trainer:
         self.network = build_network(model).to(self.device)
         if weights is not None:
             fill_network(self.network, weights.state, weights.path or "the initial weights")
+        on_gpu = self.device.type == "cuda"
+        if on_gpu:
+            channels_last(self.network)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=training.lr, weight_decay=training.weight_decay
+            self.network.parameters(),
+            lr=training.lr,
+            weight_decay=training.weight_decay,
+            fused=on_gpu,
         )
         self.averages = [
             MovingAverage(self.network, rate, warmup=training.ema_warmup)

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from dispr.export.models.graph import Shapes
+from dispr.prediction.drawer import stream_of
 from dispr.prediction.model import Model
+from dispr.prediction.section import Section
 from dispr.simulation.cell import SimulatedCell, simulate_cell
 
 TYPE, SEED = "0.00_discocyte", 5
@@ -77,6 +79,7 @@ def sample_noise(
     ndarray
         (samples, length) float32.
     """
-    streams = [model.stream_of(seed, image, mask, k) for k in range(samples)]
+    section = Section(image, mask)
+    streams = [stream_of(model.config, seed, section, k) for k in range(samples)]
     drawn = [torch.cat([stream(shape).flatten() for shape in graph.noises]) for stream in streams]
     return torch.stack(drawn).numpy()

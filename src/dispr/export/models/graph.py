@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from dispr.errors import ConfigError
-from dispr.export.models.section import depth_table, hold_section
 from dispr.model.config import ModelConfig, model_from_json
 from dispr.model.weights import build_network
 from dispr.network.network import Network
 from dispr.network.registry import make_network
 from dispr.prediction.draw import draw_from, sampling_process
+from dispr.prediction.hold_section import depth_table, hold_section
 
 MOST_STEPS = 50
 """Sampling steps that are unrolled at most: the graph holds the network once for each."""

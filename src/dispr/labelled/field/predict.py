@@ -115,7 +115,7 @@ def predict_field(
     seed: int = 0,
     sampler: str | None = None,
     steps: str | int | None = None,
-    batch_size: int = 5,
+    batch_size: int | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> FieldPrediction:
     """Predict 3D shapes of the cells of a field of view.

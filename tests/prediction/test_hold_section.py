@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dispr.export.models.section import depth_table, hold_section
+from dispr.prediction.hold_section import depth_table, hold_section
 from dispr.prediction.planes import SECTION, hold_planes
 from dispr.simulation.cell import simulate_cell
 

@@ -50,8 +50,8 @@ def hold_section(shapes: Tensor, mask: Tensor, table: Tensor) -> Tensor:
     depth = _depth(planes, table)
     move = depth[:, :1] - depth[:, 1 + SECTION - first, None]
     shares = [1 - abs(z - SECTION) / REACH for z in range(first, last + 1)]
-    share = torch.tensor(shares, dtype=torch.float32)[:, None, None]
-    moved = depth[:, 1:] + move * share > 0
+    share = torch.tensor(shares, dtype=torch.float32).to(depth.device, non_blocking=True)
+    moved = depth[:, 1:] + move * share[:, None, None] > 0
     below, above = moved[:, : SECTION - first], moved[:, SECTION - first + 1 :]
     return torch.cat([shapes[:, :first], below, mask[:, None], above, shapes[:, last + 1 :]], dim=1)
 
