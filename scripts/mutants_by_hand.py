@@ -101,7 +101,7 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("familiarity/statistics.py", "np.asarray(1 - below)", "np.asarray(below)"),
     # The diffusion.
     ("diffusion/streams.py", "* math.sqrt(BLOCK / (BLOCK - 1))", ""),
-    ("diffusion/streams.py", "(own - torch.stack(block).mean(0))", "own"),
+    ("diffusion/streams.py", "(own - mean)", "own"),
     ("diffusion/samplers.py", "fresh if i > 0 else 0.0", "fresh if i >= 0 else 0.0"),
     ("diffusion/samplers.py", "direction = x0 + (x0 - previous) / (2 * r)", "direction = x0"),
     ("diffusion/samplers.py", "sigma = eta * np.sqrt", "sigma = 0 * np.sqrt"),
