@@ -107,6 +107,13 @@ def test_a_known_plane_is_held_on_a_gpu_too(network, sections):
     assert (known[0].samples[:, 40] == (plane > 127)).all()
 
 
+def test_another_precision_is_that_of_the_drawing(network, sections, expected):
+    rough = Model(CONFIG, network).in_precision("bf16")
+    found = [*rough.predict_stream(sections, SETTINGS, keep_grey=True)]
+    far = np.abs(found[0].grey - expected[0].grey).max()
+    assert 1e-4 < far < 0.1
+
+
 def test_larger_batches_on_a_gpu():
     assert module.SHAPES_AT_ONCE["cuda"] > module.SHAPES_AT_ONCE["cpu"] == 5
     assert Model(CONFIG, build_network(CONFIG)).batch_size(PredictionSettings()) == 5

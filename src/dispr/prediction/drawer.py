@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,9 @@ class Drawer(Protocol):
             Told of how many shapes after each evaluation of the network.
         """
 
+    def in_precision(self, precision: str) -> Drawer:
+        """Give one that computes in another precision."""
+
 
 class DeviceDrawer:
     """Draws on a device of this process.
@@ -165,6 +169,12 @@ class DeviceDrawer:
             return Drawn(found, takes[1] and takes[1]())
 
         return wait
+
+    def in_precision(self, precision: str) -> DeviceDrawer:
+        """Give one of the same network that computes in another precision."""
+        other = copy.copy(self)
+        other.precision, other._trusted = precision, False
+        return other
 
     def _draw_fast(
         self,

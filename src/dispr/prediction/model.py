@@ -90,6 +90,7 @@ class Model:
         """Give this model as one that computes in another precision; the network is shared."""
         other = copy.copy(self)
         other.precision, other.automatic = precision, False
+        other.drawer = self.drawer.in_precision(precision)
         return other
 
     def predict(
