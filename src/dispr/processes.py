@@ -47,7 +47,7 @@ def map_in_processes(
         yield from map(function, tasks)
         return
     try:
-        with ProcessPoolExecutor(workers, initializer=_begin_worker) as pool:
+        with ProcessPoolExecutor(workers, initializer=begin_worker) as pool:
             # Few at once: what a process has begun, it finishes before it ends on Ctrl-C.
             chunk = max(1, min(len(tasks) // (workers * 8), MOST_AT_ONCE))
             with _signals_later():
@@ -89,7 +89,8 @@ def _signals_later() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
+    """Leave interruptions to the parent of this process, and end with it."""
     _leave_interrupts()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})

@@ -42,7 +42,7 @@ def computed(monkeypatch):
         found.append(precision)
         return contextlib.nullcontext()
 
-    monkeypatch.setattr("dispr.prediction.model.autocast", autocast)
+    monkeypatch.setattr("dispr.prediction.drawer.autocast", autocast)
     return found
 
 

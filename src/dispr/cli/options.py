@@ -87,15 +87,11 @@ def level_option() -> Decorator:
     )
 
 
-def jobs_option() -> Decorator:
+def jobs_option(
+    text: str = "Number of parallel processes. Default: one per CPU core.",
+) -> Decorator:
     """Add `--jobs`, how many processes work."""
-    kind = click.IntRange(1)
-    return click.option(
-        "--jobs",
-        type=kind,
-        default=None,
-        help="Number of parallel processes. Default: one per CPU core.",
-    )
+    return click.option("--jobs", type=click.IntRange(1), default=None, help=text)
 
 
 def device_options(precision: bool = True) -> Decorator:

@@ -13,6 +13,7 @@ from dispr.cli.options import (
     channel_option,
     device_options,
     groups_option,
+    jobs_option,
     level_option,
     out_option,
     refuse_given,
@@ -28,12 +29,12 @@ from dispr.cli.say import note, result, warn
 if TYPE_CHECKING:
     from dispr.cells.folder import CellFiles
     from dispr.failures import Failures
-    from dispr.prediction.cluster import Cluster
+    from dispr.prediction.folder import Workers
     from dispr.prediction.model import Model
     from dispr.prediction.settings import PredictionSettings
     from dispr.shards import Shard
 
-OF_CELLS = ("split", "save_grey", "store", "shard", "dask")
+OF_CELLS = ("split", "save_grey", "store", "shard", "dask", "jobs")
 OF_FIELDS = (
     *("channel", "plane", "time", "scene", "voxel_size"),
     *("volume", "ome_zarr_version", "meshes", "measures"),
@@ -198,6 +199,10 @@ OF_FIELDS = (
     help="Predict on a Dask cluster: the address of its scheduler (tcp://HOST:8786), the file that "
     "it writes (--scheduler-file), or local for processes of this computer. Folders of cells.",
 )
+@jobs_option(
+    "Number of processes that read, measure and write cells beside the network. Default: none; "
+    "with a GPU and 500 or more cells, one per CPU core but one. Folders of cells."
+)
 @strict_option()
 @click.option(
     "--report/--no-report",
@@ -221,6 +226,7 @@ def command(
     store: str,
     shard: Shard | None,
     dask: str | None,
+    jobs: int | None,
     strict: bool,
     report: bool,
     level: float | None,
@@ -275,7 +281,7 @@ def command(
     if of_fields:
         predict_fields_view(model, found, data, out, settings, failures)
     else:
-        with cluster_at(dask, weights, device) as cluster:
+        with workers_at(dask, jobs, weights, device, model, len(found)) as workers:
             predict_cells(
                 model,
                 found,
@@ -286,7 +292,7 @@ def command(
                 shard,
                 {"data": str(data.absolute()), "split": split},
                 failures,
-                cluster,
+                workers,
             )
     if report:
         from dispr.cli.report import report_fields, report_prediction
@@ -302,15 +308,26 @@ def _of_client(weights: Path | None, precision: str, level: float | None, device
 
 
 @contextlib.contextmanager
-def cluster_at(address: str | None, weights: Path | None, device: str) -> Iterator[Cluster | None]:
-    """Connect to a Dask cluster to predict on, if there is an address."""
-    if address is None:
-        yield None
-        return
-    from dispr.prediction.cluster import Cluster, connected
+def workers_at(
+    address: str | None,
+    jobs: int | None,
+    weights: Path | None,
+    device: str,
+    model: Model,
+    cells: int,
+) -> Iterator[Workers | None]:
+    """Connect to a Dask cluster to predict on, or use processes of this computer, or neither."""
+    if address is not None:
+        refuse_given(("jobs",), "the workers of a cluster read and write cells")
+        from dispr.prediction.cluster import Cluster, connected
 
-    with connected(address) as client:
-        yield Cluster(client, weights, device)
+        with connected(address) as client:
+            yield Cluster(client, weights, device)
+        return
+    from dispr.prediction.beside import Beside, jobs_by_default
+
+    jobs = jobs or jobs_by_default(model.device, cells)
+    yield Beside(jobs, weights) if jobs > 1 else None
 
 
 def find_cells_of(
@@ -336,7 +353,7 @@ def predict_cells(
     shard: Shard | None = None,
     inputs: dict[str, Any] | None = None,
     failures: Failures | None = None,
-    cluster: Cluster | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Predict a folder of cells and say what came of it."""
     from dispr.names import some_of
@@ -355,7 +372,7 @@ def predict_cells(
             failures=failures,
             command=typed_command(),
             progress=bars,
-            cluster=cluster,
+            cluster=workers,
         )
     shapes = unknown = 0
     unlike: list[str] = []

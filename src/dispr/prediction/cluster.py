@@ -16,28 +16,21 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dispr._version import __version__
 from dispr.arguments import one_of
 from dispr.cells.folder import CellFiles
-from dispr.checksums import kept_back, record_all
 from dispr.errors import ConfigError, DisprError
-from dispr.failures import Failure, Failures
-from dispr.files import write_error
-from dispr.journal import Entry
-from dispr.locks import holder
 from dispr.model.device import PRECISIONS, check_precision, find_device
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model, load
-from dispr.prediction.part import CELLS_OF_TASK, Part, Terms
-from dispr.prediction.shapes import Shapes, TiffShapes
+from dispr.prediction.part import CELLS_OF_TASK, Part
+from dispr.prediction.tasks import Done, Task, accept, checked, do, tasks_of
 
 RETRIES = 2
 """How often a task that raised an error is tried again, and one whose worker died."""
@@ -52,59 +45,6 @@ LOCAL = "local"
 
 TIMEOUT = 10.0
 """Seconds to wait for a scheduler."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """Cells that a worker predicts.
-
-    Attributes
-    ----------
-    out : Path
-        The folder to write to.
-    holder : str
-        What the lock of the folder says.
-    version : str
-        Version of the program that asks.
-    weights : Path or None
-        The weights; None for those shipped.
-    device : str
-        Where to compute.
-    level : float or None
-        Level of the intervals; None for that of the weights.
-    terms : Terms
-        What all cells of the run are predicted by.
-    store : str
-        How the shapes are kept.
-    files : list of CellFiles
-        The cells.
-    slots : mapping of str to int
-        Their places, of packed shapes.
-    strict : bool
-        Whether the first cell that fails stops the run.
-    """
-
-    out: Path
-    holder: str
-    version: str
-    weights: Path | None
-    device: str
-    level: float | None
-    terms: Terms
-    store: str
-    files: list[CellFiles]
-    slots: Mapping[str, int]
-    strict: bool
-
-
-@dataclass
-class Done:
-    """What came of a task: entries of cells, failures, checksums of files, and what stops a run."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    digests: dict[str, str] = field(default_factory=dict)
-    error: DisprError | None = None
 
 
 class Cluster:
@@ -148,42 +88,19 @@ class Cluster:
         ConfigError
             If the cluster ends, or its workers are of another version, or die of a task.
         """
-        tasks = list(self._tasks(drawn, part, todo))
-        for task, done in self._run(tasks):
-            try:
-                record_all(drawn.path, done.digests)
-            except OSError as error:
-                raise write_error(drawn.path, error) from error
-            if done.entries:
-                drawn.shapes.accept(done.entries)
-            part.finished += done.entries
-            part.failures.found += done.failures
-            if done.error is not None:
-                raise done.error
-            report(len(task.files))
-
-    def _tasks(
-        self, drawn: PredictionFolder, part: Part, todo: Sequence[CellFiles]
-    ) -> Iterator[Task]:
-        files = {file.name: _absolute(file) for file in todo}
-        slots: Callable[[Sequence[str]], dict[str, int]]
-        slots = getattr(drawn.shapes, "slots", lambda names: {})
-        out = drawn.path.absolute()
-        for names in drawn.shapes.tasks(list(files), self.cells_per_task):
-            remarks = {n: part.terms.remarks[n] for n in names if n in part.terms.remarks}
-            yield Task(
-                out,
-                holder(out),
-                __version__,
-                self.weights,
-                self.device,
-                None if part.model.intervals is None else part.model.intervals.level,
-                replace(part.terms, remarks=remarks),
-                drawn.settings.get("store", "files"),
-                [files[name] for name in names],
-                slots(names),
-                part.failures.strict,
+        tasks = list(
+            tasks_of(
+                drawn,
+                part,
+                todo,
+                weights=self.weights,
+                device=self.device,
+                most=self.cells_per_task,
             )
+        )
+        for task, done in self._run(tasks):
+            accept(drawn, part, done)
+            report(len(task.files))
 
     def _run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Done]]:
         """Send tasks, two for each worker at a time, and give what comes back."""
@@ -260,16 +177,6 @@ class Cluster:
         if flying and self.client.status == "running":
             with contextlib.suppress(Exception):
                 self.client.cancel(flying, force=True, asynchronous=False)
-
-
-def _absolute(file: CellFiles) -> CellFiles:
-    """Name the files of a cell as a process in another folder can find them."""
-    return replace(
-        file,
-        image=file.image.absolute(),
-        mask=file.mask.absolute(),
-        planes=tuple(replace(plane, mask=plane.mask.absolute()) for plane in file.planes),
-    )
 
 
 def model_of_client(
@@ -363,59 +270,9 @@ _model: tuple[tuple[Any, ...], Model] | None = None
 
 
 def work(task: Task) -> Done:
-    """Predict cells on a worker, and write their shapes; one task at a time computes."""
-    with _computing, _threads(), kept_back() as digests:
-        done = Done(digests=digests)
-        failures = Failures(task.strict)
-        cells = _Entries({name: {"slot": slot} for name, slot in task.slots.items()})
-        try:
-            _check(task)
-            part = Part(_loaded(task), task.terms, _shapes(task, cells), failures)
-            part.shapes.plan([file.name for file in task.files])
-            try:
-                part.predict(task.files, lambda *_: None)
-            finally:
-                part.shapes.flush()
-        except DisprError as error:
-            done.error = error
-        done.entries, done.failures = cells.new, failures.found
-    return done
-
-
-class _Entries(dict[str, Entry]):
-    """Entries of cells in memory, instead of `dispr.journal.Journal`."""
-
-    def __init__(self, known: Mapping[str, Entry]) -> None:
-        super().__init__(known)
-        self.new: dict[str, Entry] = {}
-
-    def append(self, entries: Mapping[str, Entry]) -> None:
-        """Take note of entries."""
-        self.update(entries)
-        self.new.update(entries)
-
-
-def _shapes(task: Task, cells: Any) -> Shapes:
-    if task.store == "zarr":
-        from dispr.prediction.packed_part import PackedPart
-
-        return PackedPart(task.out, task.terms.drawing, cells)
-    return TiffShapes(task.out, cells)
-
-
-def _check(task: Task) -> None:
-    """Refuse a task of another version of the program, or of a run that has ended."""
-    if task.version != __version__:
-        raise ConfigError(
-            f"a worker has the version {__version__} of dispr, not {task.version}; install the "
-            "same everywhere."
-        )
-    if not task.out.is_dir():
-        raise ConfigError(
-            f"a worker does not see {task.out}; name a folder that all workers share."
-        )
-    if holder(task.out) not in ("", task.holder):  # of a client that was killed
-        raise ConfigError(f"another run writes to {task.out} by now.")
+    """Do a task on a worker; one at a time computes."""
+    with _computing, _threads():
+        return do(task, _loaded)
 
 
 def _loaded(task: Task) -> Model:
@@ -424,15 +281,8 @@ def _loaded(task: Task) -> Model:
     drawing = task.terms.drawing
     key = task.weights, task.device, drawing["model"], drawing["precision"], task.level
     if _model is None or _model[0] != key:
-        from dispr.model.weights import fingerprint
-
         model = load(task.weights, task.device, drawing["precision"], task.level)
-        if fingerprint(model.network) != drawing["model"]:
-            raise ConfigError(
-                f"a worker reads other weights from {task.weights or 'dispr'} than were asked for; "
-                "name a file that all of them share."
-            )
-        _model = key, model
+        _model = key, checked(model, task)
     return _model[1]
 
 

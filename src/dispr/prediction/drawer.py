@@ -51,11 +51,14 @@ class Drawn:
     ----------
     shapes : ndarray
         bool, (N, 64, 64, 64).
+    held : bool
+        Whether they contain the planes that are known of them already (`held`).
     grey : ndarray or None
         What they were decided from, float32, 0 to 1, where that was asked for.
     """
 
     shapes: np.ndarray
+    held: bool
     grey: np.ndarray | None = None
 
 
@@ -85,7 +88,7 @@ class Drawer(Protocol):
         grey: bool = False,
         on_step: Callable[[int], None] | None = None,
     ) -> Pending:
-        """Begin to draw shapes, which contain the planes that are known of them.
+        """Begin to draw shapes.
 
         Parameters
         ----------
@@ -161,14 +164,7 @@ class DeviceDrawer:
             masks = to_device(_stacked(sections, "mask"), self.device) > 127
             shapes = hold_section(shapes, masks, self._depths)
         takes = _take(shapes), _take(drawn) if grey else None
-
-        def wait() -> Drawn:
-            found = takes[0]()
-            if not alone:
-                found = np.stack([*map(self._held, found, sections)])
-            return Drawn(found, takes[1] and takes[1]())
-
-        return wait
+        return lambda: Drawn(takes[0](), alone, takes[1] and takes[1]())
 
     def in_precision(self, precision: str) -> DeviceDrawer:
         """Give one of the same network that computes in another precision."""
@@ -253,16 +249,16 @@ class DeviceDrawer:
                 on_step=on_step,
             )
 
-    def _held(self, shape: np.ndarray, section: Section) -> np.ndarray:
-        """Give a shape the planes that are known of it."""
-        held = dict(section.planes)
-        if held or self.config.network.keeps_section:
-            return hold_planes(shape, {SECTION: section.mask, **held})
-        return shape
-
     @cached_property
     def _depths(self) -> Tensor:
         return depth_table().to(self.device)
+
+
+def held(shape: np.ndarray, section: Section, config: ModelConfig) -> np.ndarray:
+    """Give a shape of a cell, (64, 64, 64) bool, the planes that are known of it."""
+    if not section.planes and not config.network.keeps_section:
+        return shape
+    return hold_planes(shape, {SECTION: section.mask, **section.planes})
 
 
 def stream_of(config: ModelConfig, seed: int, section: Section, number: int) -> Stream:

@@ -41,7 +41,7 @@ MISSING = {"drawing": 1, "store": "files"}
 
 
 class Workers(Protocol):
-    """Other machines, or processes, that predict cells (`dispr.prediction.cluster`)."""
+    """Other machines or processes (`dispr.prediction.cluster`, `dispr.prediction.beside`)."""
 
     def predict(
         self,
@@ -49,8 +49,14 @@ class Workers(Protocol):
         part: Part,
         todo: Sequence[CellFiles],
         report: Callable[..., None],
-    ) -> None:
-        """Predict cells whose places are planned, by the terms of a part, and take note of them."""
+    ) -> float | None:
+        """Predict cells whose places are planned, by the terms of a part, and take note of them.
+
+        Returns
+        -------
+        float or None
+            The share of the time for which the network computed, where that is known.
+        """
 
 
 class Predicted(Rows):
@@ -338,8 +344,7 @@ class _Run:
         self.drawn.shapes.plan([file.name for file in todo])
         if self.cluster is None:
             return self.part.predict(todo, report)
-        self.cluster.predict(self.drawn, self.part, todo, report)
-        return None
+        return self.cluster.predict(self.drawn, self.part, todo, report)
 
     def _write_table(self, without: Collection[str] = ()) -> None:
         """Write the table: first the cells of other calls whose shapes are there."""

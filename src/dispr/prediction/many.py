@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dispr.arguments import as_whole
 from dispr.cells.folder import CellFiles, find_cells
 from dispr.failures import Failures
-from dispr.prediction.folder import Predicted, predict_folder
+from dispr.prediction.folder import Predicted, Workers, predict_folder
 from dispr.prediction.model import load
 from dispr.prediction.part import CELLS_OF_TASK
 from dispr.prediction.settings import PredictionSettings
@@ -29,6 +30,7 @@ def predict_many(
     level: float | None = None,
     strict: bool = False,
     cells_per_task: int = CELLS_OF_TASK,
+    jobs: int = 1,
     progress: Progress = SILENT,
     **settings: Any,
 ) -> Predicted:
@@ -56,6 +58,9 @@ def predict_many(
         Stop at the first cell that fails; otherwise `failures.csv` lists them.
     cells_per_task : int
         Most cells that a worker is sent at once, where the shapes are not packed.
+    jobs : int
+        Number of processes that read, measure and write cells beside the network; 1 for none, as
+        long as the network takes most of the time.
     progress : Progress
         Told of the cells that are done (`dispr.progress`).
     **settings
@@ -80,9 +85,13 @@ def predict_many(
         inputs = {"data": str(Path(cells).absolute()), "split": None}
         cells = find_cells(cells, failures=failures)
     where = None if weights is None else Path(weights)
-    cluster = None
+    cluster: Workers | None = None
     if client is None:
         model = load(where, device, precision, level)
+        if as_whole(jobs, "jobs", least=1) > 1:
+            from dispr.prediction.beside import Beside
+
+            cluster = Beside(jobs, where)
     else:
         from dispr.prediction.cluster import Cluster, model_of_client
 

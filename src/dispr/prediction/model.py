@@ -31,7 +31,7 @@ from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.network.network import Network
 from dispr.pipeline import delayed
 from dispr.prediction.draw import sampling_process
-from dispr.prediction.drawer import Asked, DeviceDrawer, Drawer, Pending, labels_of
+from dispr.prediction.drawer import Asked, DeviceDrawer, Drawer, Pending, held, labels_of
 from dispr.prediction.planes import Planes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.section import Section
@@ -295,11 +295,13 @@ class Model:
         shapes = self.samples_of(settings.ensemble)
         grey = keep_grey or self.config.deterministic
         waiting: list[tuple[Section, np.ndarray, np.ndarray | None]] = []
-        batches = self._begun(sections, settings, grey, _Told(on_step))
+        batches = self._begun(sections, settings, grey, Told(on_step))
         for seen, pending in delayed(batches, self.drawer.ahead):
             drawn = pending()
             greys = [None] * len(seen) if drawn.grey is None else drawn.grey
-            waiting += zip(seen, drawn.shapes, greys, strict=True)
+            for section, shape, one in zip(seen, drawn.shapes, greys, strict=True):
+                kept = shape if drawn.held else held(shape, section, self.config)
+                waiting.append((section, kept, one))
             while len(waiting) >= shapes:
                 section = waiting[0][0]
                 samples = np.stack([one for _, one, _ in waiting[:shapes]])
@@ -313,24 +315,54 @@ class Model:
         sections: Iterable[Section],
         settings: PredictionSettings,
         grey: bool,
-        told: _Told,
+        told: Told,
     ) -> Iterator[tuple[list[Section], Pending]]:
         """Begin batch after batch of shapes, filled across cells."""
         most = self.batch_size(settings)
         shapes = self.samples_of(settings.ensemble)
         todo = (Asked(section, k) for section in sections for k in range(shapes))
         taken: list[Asked] = []
-
-        def begin(count: int) -> Pending:
-            told.begin()
-            return self.drawer.begin(taken[:count], settings, grey=grey, on_step=told)
-
         while taken := [*taken, *itertools.islice(todo, most - len(taken))]:
-            count, pending = self._room.fit(len(taken), lambda count: (count, begin(count)))
-            told.keep()
+            count, pending = self.begin(taken, settings, grey=grey, told=told)
             seen = [section for section, _ in taken[:count]]
             del taken[:count]
             yield seen, pending
+
+    def begin(
+        self,
+        asked: Sequence[Asked],
+        settings: PredictionSettings,
+        *,
+        grey: bool = False,
+        told: Told | None = None,
+    ) -> tuple[int, Pending]:
+        """Begin to draw the first of these shapes: all, or as many as the memory has room for.
+
+        Parameters
+        ----------
+        asked : sequence of Asked
+            The shapes.
+        settings, grey
+            As for `dispr.prediction.drawer.Drawer.begin`.
+        told : Told, optional
+            Told of evaluations of the network.
+
+        Returns
+        -------
+        count : int
+            How many are drawn.
+        pending : Pending
+            Gives them.
+        """
+        told = told or Told(None)
+
+        def begin(count: int) -> tuple[int, Pending]:
+            told.begin()
+            return count, self.drawer.begin(asked[:count], settings, grey=grey, on_step=told)
+
+        begun = self._room.fit(len(asked), begin)
+        told.keep()
+        return begun
 
     @property
     def frame(self) -> Frame | None:
@@ -404,7 +436,7 @@ class Model:
         return Prediction(samples, probability, self.intervals, section.voxel_size)
 
 
-class _Told:
+class Told:
     """Tells of evaluations of the network, but not again of those that are computed anew."""
 
     def __init__(self, on_step: Callable[[int], None] | None) -> None:
@@ -420,6 +452,7 @@ class _Told:
         self._kept = self._done
 
     def __call__(self, shapes: int) -> None:
+        """Take note of an evaluation for some shapes."""
         self._done += shapes
         more = max(self._done - self._told, 0)
         self._told += more
