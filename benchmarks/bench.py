@@ -26,6 +26,7 @@ from typing import Any
 from dispr.cli.main import COMMANDS  # which says how threads wait, before torch is imported
 
 # isort: split
+import bench_gpu
 import bench_networks
 import bench_predictions
 import bench_runtimes
@@ -62,6 +63,12 @@ GROUPS: dict[str, Group] = {
 ON_REQUEST: dict[str, Group] = {"runtimes": bench_runtimes.runtimes}
 """What is measured only where it is asked for: compiling takes minutes."""
 
+ON_GPU: dict[str, Group] = {
+    "gpu-published": bench_gpu.published,
+    "gpu-ensembles": bench_gpu.ensembles,
+}
+"""What is measured on a GPU alone."""
+
 
 def about(options: argparse.Namespace) -> dict[str, str]:
     """Describe the machine, the versions and the command."""
@@ -90,9 +97,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure all groups that were asked for."""
     most = 1 if options.tiny else options.rounds
     rounds = Rounds(options.seconds, most, options.device, warm=not options.tiny)
-    chosen = options.only or [*GROUPS, "growth"]
+    usual = [*GROUPS, "growth", *(ON_GPU if options.device == "cuda" else ())]
+    chosen = options.only or usual
     rows: list[Row] = []
-    for name, group in {**GROUPS, **ON_REQUEST}.items():
+    for name, group in {**GROUPS, **ON_GPU, **ON_REQUEST}.items():
         if name in chosen or name == "machine":  # which shares of the peak are of
             begin = time.perf_counter()
             rows += group(rounds, options.tiny)
@@ -133,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument(
-        "--only", nargs="+", choices=(*GROUPS, *ON_REQUEST, "growth"), metavar="GROUP"
+        "--only", nargs="+", choices=(*GROUPS, *ON_GPU, *ON_REQUEST, "growth"), metavar="GROUP"
     )
     parser.add_argument("--seconds", type=float, default=25, help="time of a group, about")
     parser.add_argument("--rounds", type=int, default=5, help="most rounds of a group")
@@ -149,6 +157,8 @@ def main(arguments: list[str] | None = None) -> None:
     result = measure(options)
     out = options.out or Path("build/bench") / options.device
     write(result, out)
+    if options.device == "cuda":
+        print(bench_gpu.profiled(options.device, out, options.tiny))
     print(f"{out / 'bench.md'}, {out / 'bench.json'}")
 
 

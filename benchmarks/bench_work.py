@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from dispr.model.weights import build_network
 from dispr.morphology import voxels
 from dispr.morphology.shape import shape_values
 from dispr.morphology.thickness import local_thickness
+from dispr.prediction.drawer import Asked, Drawn
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.inputs import CellReader, common_frame
@@ -203,8 +205,56 @@ def folders(rounds: Rounds, tiny: bool) -> list[Row]:
                 count,
             ),
             Case("cell of a field, with a tiny network", field(16, 512), 16),
+            *around(folder / "around", 2 if tiny else 32),
         ]
         return rounds.of("A cell of a folder or field", cases, warm=False)
+
+
+class Instant:
+    """Draws at once what it is asked for: stands for a GPU that is faster than all around it."""
+
+    ahead, batch_size = 1, 100
+
+    def __init__(self) -> None:
+        z, y, x = np.mgrid[-32:32, -32:32, -32:32]
+        self.shape = z**2 / 9**2 + (y**2 + x**2) / 18**2 < 1
+
+    def begin(
+        self, asked: Sequence[Asked], settings: PredictionSettings, **_: object
+    ) -> Callable[[], Drawn]:
+        """Draw."""
+        shapes = np.stack([self.shape] * len(asked))
+        return lambda: Drawn(shapes, held=True)
+
+    def in_precision(self, precision: str) -> Instant:
+        """Give this."""
+        return self
+
+
+def around(folder: Path, count: int) -> list[Case]:
+    """Predict cells without the time of a network: what a GPU leaves to the processor."""
+    simulate_folder(folder / "cells", count, seed=5, test_fraction=0)
+    files = find_cells(folder / "cells")
+    model = dispr.load(device="cpu")
+    model.drawer = Instant()
+    settings = PredictionSettings(pixel_size=0.172)
+    number = itertools.count()
+
+    def predict(store: str) -> Callable[[], object]:
+        return lambda: predict_folder(
+            model,
+            files,
+            folder / str(next(number)),
+            settings,
+            store=store,
+            failures=Failures(),
+        )
+
+    names = {"files": "files", "zarr": "packed files"}
+    return [
+        Case(f"predict to {name}, all but the network", predict(store), count)
+        for store, name in names.items()
+    ]
 
 
 def training(rounds: Rounds, tiny: bool) -> list[Row]:

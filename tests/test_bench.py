@@ -44,6 +44,29 @@ def test_tiny_run_writes_each_row(bench, tmp_path, monkeypatch):
     assert result["peak_gflops"] == max(row["gflops"] for row in result["rows"][:2])
 
 
+def test_what_a_gpu_gains_is_measured_by_layout_and_precision(bench, tmp_path):
+    """Here on the processor, in a tiny setting."""
+    import bench_gpu
+    from bench_rounds import Rounds
+
+    rounds = Rounds(0, 1, "cpu", warm=False)
+    rows = [*bench_gpu.published(rounds, True), *bench_gpu.ensembles(rounds, True)]
+    names = [row.name.partition(",")[0] for row in rows]
+    assert names == 2 * ["plain re-statement", *4 * ["DISPR"]] + ["bfloat16", "float32", "bfloat16"]
+    assert all(row.median > 0 for row in rows)
+    path = bench_gpu.profiled("cpu", tmp_path, True)
+    assert "aten::convolution" in path.read_text()
+
+
+def test_a_stand_in_is_asked_for_all_shapes(bench, tmp_path):
+    import bench_work
+
+    case, packed = bench_work.around(tmp_path, 2)
+    assert (case.count, packed.count) == (2, 2)
+    assert [row["volume_sd_voxels"] for row in case.call()] == [0, 0]
+    assert len([*tmp_path.glob("*/samples/*.tif")]) == 10
+
+
 def test_ratios_are_those_within_rounds(bench):
     from bench_rounds import LEAST_ROUNDS, Case, Measured, Rounds, rows_of
 

@@ -340,10 +340,15 @@ def shard_block(first: int, chosen: Mapping[int, np.ndarray], before: Any) -> np
     """
     like = next(iter(chosen.values()))
     block = np.zeros((CELLS_OF_SHARD, *like.shape), like.dtype)
-    others = set(range(first, first + CELLS_OF_SHARD)) - set(chosen) if before is not None else ()
-    for slot in others:
-        with contextlib.suppress(Exception):  # damaged ones are lost already
-            block[slot - first] = before[slot]
+    slots = range(first, first + CELLS_OF_SHARD)
+    if before is not None and len(chosen) < CELLS_OF_SHARD:
+        try:
+            found = before[slots.start : slots.stop]
+            block[: len(found)] = found
+        except Exception:  # zarr and its codecs raise many types
+            for slot in set(slots) - set(chosen):
+                with contextlib.suppress(Exception):  # damaged ones are lost already
+                    block[slot - first] = before[slot]
     for slot, values in chosen.items():
         block[slot - first] = values
     return block
