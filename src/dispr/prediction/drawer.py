@@ -294,11 +294,10 @@ def _take(values: Tensor) -> Callable[[], np.ndarray]:
         return values.numpy
     there = torch.empty_like(values, device="cpu", pin_memory=True)
     there.copy_(values, non_blocking=True)
-    done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    done.record()  # type: ignore[no-untyped-call]
+    done = torch.cuda.current_stream(values.device).record_event()
 
     def wait() -> np.ndarray:
-        done.synchronize()  # type: ignore[no-untyped-call]
+        done.synchronize()
         return there.numpy()
 
     return wait
