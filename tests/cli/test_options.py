@@ -55,6 +55,7 @@ def run(command, *arguments):
 MODEL = SimpleNamespace(
     config=SimpleNamespace(deterministic=False),
     about={},
+    device=SimpleNamespace(type="cpu"),
     frame=None,
     intervals=None,
 )
@@ -78,9 +79,9 @@ def test_predict_a_folder(called, cells_folder):
             "cpu",
         ),
         *("--precision", "bf16", "--batch-size", 2, "--pixel-size", 0.2, "--frame", "cell"),
-        *("--save-grey", "--no-report", "--level", 0.8),
+        *("--save-grey", "--no-report", "--level", 0.8, "--compile", "--jobs", 3),
     )
-    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", 0.8]
+    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", 0.8, True]
     found = called["predict_folder"]
     assert list(found["files"]) == find_cells(cells_folder, split="test")
     assert found["out"] == Path("out")
@@ -95,6 +96,8 @@ def test_predict_a_folder(called, cells_folder):
     }.items():
         assert getattr(found["settings"], name) == value, name
     assert found["save_grey"]
+    workers = found["cluster"]
+    assert (workers.jobs, workers.weights) == (3, Path("w.safetensors").absolute())
 
 
 def test_earlier_names_of_options_are_taken(called, cells_folder):
@@ -103,6 +106,7 @@ def test_earlier_names_of_options_are_taken(called, cells_folder):
     run("predict", cells_folder, "--output", "out", "--steps", "7", "--no-report")
     found = called["predict_folder"]
     assert (found["out"], found["settings"].steps) == (Path("out"), "7")
+    assert found["cluster"] is None
 
 
 def test_predict_a_field(called, tmp_path):
@@ -129,7 +133,7 @@ def test_predict_a_field(called, tmp_path):
         *("--pixel-size", 0.2, "--frame", "field", "--volume", "zarr", "--meshes", "ply"),
         *("--no-measures", "--ome-zarr-version", "0.4"),
     )
-    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None]
+    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None, False]
     assert list(called["find_fields"].values())[1:3] == [None, "l.tif"]
     found = called["predict_field_files"]
     settings = found["settings"]
@@ -218,7 +222,7 @@ def test_calibrate(called, cells_folder):
         *("--unrelated", "simulated"),
         *("--device", "cpu", "--precision", "bf16"),
     )
-    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None]
+    assert list(called["load"].values()) == [Path("w.safetensors"), "cpu", "bf16", None, False]
     assert list(called["unseen"].values())[1] == find_cells(
         cells_folder, split="test", need_obj=True
     )
