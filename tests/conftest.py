@@ -1,10 +1,20 @@
 """Fixtures shared by all tests."""
 
+import contextlib
+import io
+import os
+import signal
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+
+# One thread a process, as tests run in as many processes as cores; libraries read it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 
+from dispr.cli.main import main
 from dispr.files import write_tiff
 from dispr.progress import Progress
 
@@ -38,6 +48,43 @@ class Told(Progress):
 def told() -> type[Told]:
     """What remembers what it is told."""
     return Told
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, under the names of `subprocess`."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_dispr(*arguments: object, cwd: Path | None = None) -> Ended:
+    """Run `dispr` up to its exit, in this process: a new one takes seconds to import torch."""
+    out, err = io.StringIO(), io.StringIO()
+    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", ["dispr", *map(str, arguments)])
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        finally:
+            for kind, handler in handlers.items():
+                signal.signal(kind, handler)
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def dispr():
+    """Give what runs the command line in this process."""
+    return run_dispr
 
 
 SHARED = Path(__file__).parents[2] / "shared"

@@ -1,7 +1,5 @@
 import csv
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -92,9 +90,8 @@ def test_without_labels_a_real_segmentation_is_asked_for(weights, fields, tmp_pa
     assert "Cellpose" in result.output
 
 
-def test_bad_input_is_one_sentence_and_exit_code_2(fields, tmp_path):
-    call = [sys.executable, "-m", "dispr", "predict", str(fields / "a.tif"), "-o", "out"]
-    options = ["--labels", str(tmp_path / "no.tif")]
-    done = subprocess.run([*call, *options], capture_output=True, text=True, check=False)
+def test_bad_input_is_one_sentence_and_exit_code_2(fields, tmp_path, dispr):
+    labels = tmp_path / "no.tif"
+    done = dispr("predict", fields / "a.tif", "-o", "out", "--labels", labels, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.strip() == f"Error: {tmp_path / 'no.tif'} does not exist; check the name."
+    assert done.stderr.strip() == f"Error: {labels} does not exist; check the name."

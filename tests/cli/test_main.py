@@ -1,6 +1,7 @@
 """The command line as a whole: help, errors, interruption."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,12 +10,6 @@ import time
 import pytest
 
 from dispr.cli.main import COMMANDS
-
-
-def dispr(*arguments, **options):
-    command = [sys.executable, "-m", "dispr", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
-
 
 HEAVY = {
     *("anndata", "accelerate", "bioio", "dask", "distributed", "matplotlib", "napari", "numpy"),
@@ -46,16 +41,39 @@ def test_start_needs_no_heavy_imports(arguments):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_help(name):
+def test_each_command_has_help(name, dispr):
     result = dispr(name, "--help")
     assert result.returncode == 0, result.stderr
     assert "Usage: dispr" in result.stdout
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no fork")
+def test_each_command_needs_no_other():
+    """Each is imported in a process that no other was imported in; torch, which is slow, is."""
+    code = (
+        "import os, sys, torch\n"
+        "from dispr.cli.main import COMMANDS, main\n"
+        "for name in COMMANDS:\n"
+        "    if not os.fork():\n"
+        "        sys.argv = ['dispr', name, '--help']\n"
+        "        try: main()\n"
+        "        except SystemExit as end:\n"
+        "            sys.stdout.flush()\n"
+        "            os._exit(end.code)  # at once: taking torch apart takes a second\n"
+        "    if os.wait()[1]: sys.exit(name)"
+    )
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert re.findall("^Usage: dispr ([a-z]+)", result.stdout, re.M) == list(COMMANDS)
+
+
 def test_version():
     from dispr import __version__
 
-    assert dispr("--version").stdout.strip() == f"dispr, version {__version__}"
+    command = [sys.executable, "-m", "dispr", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == f"dispr, version {__version__}"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +88,7 @@ def test_version():
         (["train", ".", "-o", "out", "--lr", "-1"], "lr must be positive"),
     ],
 )
-def test_bad_input_is_one_sentence(tmp_path, arguments, sentence):
+def test_bad_input_is_one_sentence(tmp_path, arguments, sentence, dispr):
     result = dispr(*arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert sentence in result.stderr

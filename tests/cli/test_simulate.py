@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 from click.testing import CliRunner
 
 from dispr.cells.folder import find_cells
@@ -20,9 +17,8 @@ def test_writes_the_cells_and_says_how_many(tmp_path):
     assert "3 training cells, 0 test cells" in result.output
 
 
-def test_unknown_type_is_one_sentence_and_exit_code_2(tmp_path):
-    call = [sys.executable, "-m", "dispr", "simulate", "-o", str(tmp_path / "new"), "--types", "x"]
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
+def test_unknown_type_is_one_sentence_and_exit_code_2(tmp_path, dispr):
+    done = dispr("simulate", "-o", tmp_path / "new", "--types", "x")
     assert done.returncode == 2
     assert done.stderr.startswith("Error: x is not a cell type; choose from -1.00_spherocyte, ")
     assert len(done.stderr.strip().splitlines()) == 1

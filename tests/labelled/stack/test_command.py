@@ -1,8 +1,5 @@
 """The command line, and training on what it wrote."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -68,8 +65,7 @@ def test_bad_input_is_one_sentence(stacks, tmp_path):
     assert not out.exists()
 
 
-def test_exit_code(tmp_path):
-    command = [sys.executable, "-m", "dispr", "prepare", tmp_path / "no", "-o", tmp_path / "out"]
-    result = subprocess.run(command, capture_output=True, text=True)
+def test_exit_code(tmp_path, dispr):
+    result = dispr("prepare", tmp_path / "no", "-o", tmp_path / "out")
     assert result.returncode == 2
     assert result.stderr == f"Error: {tmp_path / 'no'} does not exist; check the name.\n"
