@@ -106,12 +106,27 @@ def test_bad_input_is_one_sentence(
     assert not (tmp_path / "a.csv").exists()
 
 
+SLOW = """
+import time
+from dispr.cli.main import main
+from dispr.measurements import folder
+
+def slow(item, quick=folder._MEASURES["predictions"]):
+    time.sleep(0.5)
+    return quick(item)
+
+folder._MEASURES["predictions"] = slow
+main()
+"""
+"""The command with a pause before each cell, so that it is stopped amid them."""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal to send")
 @pytest.mark.parametrize(("jobs", "kind"), [(1, "SIGINT"), (2, "SIGINT"), (2, "SIGTERM")])
 def test_interruption(jobs, kind, tmp_path, dispr):
-    write_predictions(tmp_path / "out", 40, ensemble=1)
-    command = [sys.executable, "-m", "dispr", "measure", tmp_path / "out", "-o", tmp_path / "c.csv"]
-    command = [*map(str, command), "--jobs", str(jobs)]
+    write_predictions(tmp_path / "out", 24, ensemble=1)
+    line = ["measure", tmp_path / "out", "-o", tmp_path / "c.csv", "--jobs", str(jobs)]
+    command = [sys.executable, "-c", SLOW, *map(str, line)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     part = tmp_path / "c.csv.part"
     try:
@@ -130,10 +145,10 @@ def test_interruption(jobs, kind, tmp_path, dispr):
     assert "Traceback" not in errors
     assert not (tmp_path / "c.csv").exists()
     kept = part.read_text().count("\n")
-    assert 0 < kept < 40
+    assert 0 < kept < 24
     result = dispr("measure", tmp_path / "out", "-o", tmp_path / "c.csv", "--jobs", 1)
     assert result.returncode == 0, result.stderr
-    assert len(read(tmp_path / "c.csv")) == 40
+    assert len(read(tmp_path / "c.csv")) == 24
     assert not part.exists()
 
 
