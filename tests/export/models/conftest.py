@@ -26,7 +26,7 @@ CASCADE = CascadeConfig(
     encoder_channels=8,
     features=8,
     fine_channels=8,
-    channel_mult=(1, 1),
+    channel_mult=(1,),
     refiner_features=8,
     refiner_channels=8,
 )
@@ -38,7 +38,9 @@ CONFIGS = {
     "planes": ModelConfig(
         dataclasses.replace(CASCADE, planes=True), COARSE, sampler="ddim", sampling_steps="2"
     ),
-    "ddpm": ModelConfig(UNET, DiffusionConfig(steps=50), sampling_steps="3"),
+    "ddpm": ModelConfig(
+        dataclasses.replace(UNET, channel_mult=(1,)), DiffusionConfig(steps=50), sampling_steps="3"
+    ),
     "deterministic": ModelConfig(ANSWER, None),
 }
 
