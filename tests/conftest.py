@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -85,6 +86,16 @@ def run_dispr(*arguments: object, cwd: Path | None = None) -> Ended:
 def dispr():
     """Give what runs the command line in this process."""
     return run_dispr
+
+
+@pytest.fixture(scope="module")
+def few_trees():
+    """Random forests of few trees, where a test does not say how many."""
+    classifier = pytest.importorskip("dispr.study.classifier")
+    few = functools.partial(classifier.Recipe, trees=20, select_trees=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "Recipe", few)
+        yield
 
 
 SHARED = Path(__file__).parents[2] / "shared"

@@ -10,6 +10,8 @@ from dispr.cli.main import main
 from dispr.simulation.folder import simulate_folder
 from dispr.study.settings import SOURCES
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):

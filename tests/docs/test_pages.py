@@ -15,7 +15,7 @@ from pages import PAGES, check_command, check_shapes, commands, find_blocks, run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples(page, tmp_path, monkeypatch):
+def test_examples(page, tmp_path, monkeypatch, few_trees):
     blocks = [block for block in find_blocks(page) if block.language in ("python", "shell")]
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # processes take longer to start than to work
     if any(not block.reason for block in blocks):

@@ -47,7 +47,7 @@ def quick_shape(body, published=False):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick():
+def quick(few_trees):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure_cells, "section_features", quick_section)
         patch.setattr(measure_cells, "shape_features", quick_shape)

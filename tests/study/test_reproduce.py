@@ -58,7 +58,7 @@ def quick_features(body, published=False):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick():
+def quick(few_trees):
     training = TrainingConfig(augment=AugmentConfig(flip=True))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure_cells, "shape_features", quick_features)
