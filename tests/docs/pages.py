@@ -46,6 +46,20 @@ SHORTER: dict[str, dict[str, int | str]] = {
 }
 """Options that make a command short enough to test; a number is the most that is taken."""
 
+_UNET = {"--network-channel-mult": "1,1", "--network-patch": 8, "--network-pooling": "isotropic"}
+SMALLER: dict[str, dict[str, int | str]] = {
+    "fast": {
+        "--network-coarse": 8,
+        "--network-channels": 32,
+        "--network-channel-mult": "1,1",
+        "--network-features": 8,
+        "--network-fine-channels": 8,
+        "--network-encoder-channels": 8,
+    },
+    "regression": {**_UNET, "--network-attention-levels": ""},
+}
+"""Options that make the network of a preset small, where a command says nothing of networks."""
+
 _FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _REASON = re.compile(r"<!-- not run: (.+?) -->\s*$", re.DOTALL)
 
@@ -139,6 +153,10 @@ def shorter(words: list[str]) -> list[str]:
             options += [option, str(min(value, int(words[words.index(option) + 1])))]
         elif option != "--fields":
             options += [option, str(value)] if value != "" else [option]
+    if words[1] == "train" and not any(word.startswith("--network") for word in words):
+        preset = words[words.index("--preset") + 1] if "--preset" in words else "fast"
+        for option, value in SMALLER.get(preset, {}).items():
+            options += [option, str(value)]
     return options
 
 
