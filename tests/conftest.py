@@ -51,6 +51,14 @@ def told() -> type[Told]:
     return Told
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each process tests that stand together: what a module makes is then made once."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.option.dist == "load" else None
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended, under the names of `subprocess`."""
