@@ -9,7 +9,8 @@ from dispr.cells.folder import find_cells
 from dispr.checksums import NAME
 from dispr.errors import FileError
 from dispr.files import write_tiff
-from dispr.labelled.field.folder import FieldSettings, predict_field_files
+from dispr.labelled.field.folder import predict_field_files
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.find import FieldFiles
 from dispr.napari_plugin.reader import get_reader
 from dispr.prediction.files import PredictionFolder

@@ -10,7 +10,8 @@ import dispr
 from dispr.cells.folder import find_cells
 from dispr.cells.square import Square
 from dispr.files import write_tiff
-from dispr.labelled.field.folder import FieldSettings, predict_field_files
+from dispr.labelled.field.folder import predict_field_files
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.find import FieldFiles
 from dispr.napari_plugin.work import Job, run
 from dispr.prediction.files import PredictionFolder

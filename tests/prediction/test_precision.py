@@ -10,7 +10,8 @@ from dispr.comparison.inputs import Given
 from dispr.comparison.models import places, predict_conditions
 from dispr.errors import ConfigError
 from dispr.files import write_tiff
-from dispr.labelled.field.folder import FieldSettings, predict_fields
+from dispr.labelled.field.folder import predict_fields
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.find import FieldFiles
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder

@@ -13,7 +13,7 @@ from dispr.cli.say import note, result, warn
 
 if TYPE_CHECKING:
     from dispr.failures import Failures
-    from dispr.labelled.field.folder import FieldSettings
+    from dispr.labelled.field.settings import FieldSettings
     from dispr.labelled.find import FieldFiles
     from dispr.prediction.model import Model
 

@@ -252,7 +252,7 @@ def command(
     from dispr.cli.say import partly
     from dispr.failures import TABLE as FAILURES
     from dispr.failures import Failures
-    from dispr.labelled.field.folder import FieldSettings
+    from dispr.labelled.field.settings import FieldSettings
     from dispr.prediction.calibrate import lacks
     from dispr.prediction.model import load
     from dispr.prediction.settings import PredictionSettings

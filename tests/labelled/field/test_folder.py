@@ -13,7 +13,9 @@ from dispr.cells.folder import find_cells
 from dispr.errors import ConfigError, FileError, NoCellsError
 from dispr.files import write_tiff
 from dispr.labelled.field import folder
-from dispr.labelled.field.folder import FieldSettings, predict_field_files, predict_fields
+from dispr.labelled.field import read as read_module
+from dispr.labelled.field.folder import predict_field_files, predict_fields
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.field.written import read_field_record
 from dispr.labelled.find import FieldFiles, find_fields
 from dispr.labelled.read import read_section
@@ -246,7 +248,7 @@ def test_fields_that_fit_the_memory_are_read_once(
 ):
     read = []
     monkeypatch.setattr(folder, "KEPT", room)
-    monkeypatch.setattr(folder, "read_section", lambda *a: read.append(a) or read_section(*a))
+    monkeypatch.setattr(read_module, "read_section", lambda *a: read.append(a) or read_section(*a))
     plain = replace(PLAIN, ensemble=1, volume="none", meshes="none")
     fields = [files, FieldFiles("g", files.image, files.labels)]
     rows = predict_fields(extruder, fields, tmp_path / "out", plain)

@@ -8,9 +8,12 @@ import pytest
 import tifffile
 
 from dispr.errors import ConfigError, FileError, NoCellsError
-from dispr.labelled.field.folder import FieldSettings, predict_field_files, read_prepared
+from dispr.labelled.field import read as read_module
+from dispr.labelled.field.folder import predict_field_files
 from dispr.labelled.field.layers import Layers
 from dispr.labelled.field.place import FieldVolume, placed_shape
+from dispr.labelled.field.read import read_prepared
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.field.written import read_field_record
 from dispr.labelled.find import FieldFiles
 from dispr.prediction.files import PredictionFolder
@@ -230,13 +233,12 @@ def test_scene_is_chosen_by_digits_as_on_the_command_line(stack):
 
 
 def test_labels_are_read_once(stack, monkeypatch):
-    from dispr.labelled.field import folder
 
     files, _, labels = stack
     np.save(files.labels.with_name("l.npy"), labels[4])
     read = []
-    whole = folder.read_array
-    monkeypatch.setattr(folder, "read_array", lambda *a: read.append(a) or whole(*a))
+    whole = read_module.read_array
+    monkeypatch.setattr(read_module, "read_array", lambda *a: read.append(a) or whole(*a))
     files = replace(files, labels=files.labels.with_name("l.npy"))
     field = read_prepared(files, replace(PLAIN, pixel_size=SIZE, plane=4))
     assert [cell.label for cell in field.cells] == [1]

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from dispr.cells.square import Square
 from dispr.errors import ConfigError
-from dispr.labelled.field.folder import FieldSettings
 from dispr.labelled.field.place import FieldVolume, placed_likelihood, placed_shape
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.field.volume import write_volume
 
 

@@ -11,44 +11,37 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dispr.cells.folder import CellFiles
-from dispr.cells.frame import PUBLISHED, Frame
-from dispr.cells.metadata import find_pixel_size, find_spacing
 from dispr.cells.planes import TABLE as TABLE_OF_PLANES
 from dispr.cells.planes import PlaneFile
-from dispr.errors import ConfigError, FileError, NoCellsError, as_file_errors
+from dispr.errors import ConfigError, FileError, NoCellsError
 from dispr.failures import TABLE as FAILURES
 from dispr.failures import Failures
 from dispr.files import write_csv, write_tiff
-from dispr.labelled.channels import STACK, Taken, is_stack
-from dispr.labelled.field.layers import Layers, numbered
-from dispr.labelled.field.meshes import check_meshes, write_field_meshes
+from dispr.labelled.field.layers import Layers
+from dispr.labelled.field.meshes import write_field_meshes
 from dispr.labelled.field.place import FieldVolume, placed_shape
-from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_layers
+from dispr.labelled.field.prepare import PreparedField
+from dispr.labelled.field.read import read_prepared
+from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.field.table import Row, field_rows, unit_of, voxel_edge, written_rows
-from dispr.labelled.field.volume import check_format, write_volume
+from dispr.labelled.field.volume import write_volume
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import checked_labels, look_array, read_array, read_section
-from dispr.labelled.regions import Regions, read_regions
-from dispr.labelled.selection import PROJECTED, PROJECTION, Selection
 from dispr.locks import hold
 from dispr.measurements.columns import is_wide
 from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
-from dispr.names import JPEG, REGIONS
 from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
 from dispr.prediction.precision import settled
-from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.recognition.red_cells import COLUMNS
 from dispr.records import begin, read_csv, taken_up
@@ -62,160 +55,6 @@ PLANES = "planes"
 
 KEPT = 2**30
 """Bytes of fields that are kept from their check to their prediction; others are read again."""
-
-
-@dataclass(frozen=True)
-class FieldSettings(PredictionSettings):
-    """What is chosen for a field, beside `PredictionSettings`.
-
-    Attributes
-    ----------
-    channel, plane, time, scene : optional
-        Which section of images that have several (`dispr.labelled.selection.Selection`).
-    voxel_size : tuple of float, optional
-        Edges of a voxel along Z, Y and X in um, of a stack with labels in several planes.
-    volume : "tif", "zarr" or "none"
-        Format of the label volume.
-    ome_zarr_version : "0.5" or "0.4", optional
-        Version of OME-Zarr of the volume "zarr"; 0.5 if not given.
-    meshes : "glb", "ply", "obj", "stl" or "none"
-        Format of the meshes.
-    measures : bool
-        Measure the shapes; without, the table has their volumes alone, and is done sooner.
-    """
-
-    channel: int | str | None = None
-    plane: int | str | None = None
-    time: int | None = None
-    scene: int | str | None = None
-    voxel_size: tuple[float, ...] | None = None
-    volume: str = "tif"
-    ome_zarr_version: str | None = None
-    meshes: str = "glb"
-    measures: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.which  # noqa: B018 (refuses what is no choice)
-        check_meshes(self.meshes)
-        if self.volume != "none" or self.ome_zarr_version is not None:
-            check_format(self.volume, self.ome_zarr_version)
-
-    @property
-    def which(self) -> Selection:
-        """Which section of images that have several."""
-        return Selection(self.channel, self.plane, self.time, self.scene)
-
-
-def read_prepared(
-    files: FieldFiles, settings: FieldSettings, trained: Frame | None = PUBLISHED
-) -> PreparedField:
-    """Read a field from its files and find its cells.
-
-    Parameters
-    ----------
-    files : FieldFiles
-        The field.
-    settings : FieldSettings
-        How it is taken apart.
-    trained : Frame or None
-        The frame that the model was trained on; None if it is not known.
-
-    Raises
-    ------
-    FileError
-        If a file cannot be read or does not hold what it should.
-    NoCellsError
-        If there is no cell to predict.
-    ConfigError
-        If a setting cannot be used.
-    """
-    labels = files.mask or files.labels
-    outlined = labels is not None and labels.suffix.lower() in REGIONS
-    given = None if labels is None or outlined else read_array(labels, "masks")
-    if (
-        files.labels is not None
-        and given is not None
-        and settings.plane is None
-        and is_stack(*given, called=True)
-        and is_stack(*look_array(files.image, "img", settings.which.scene))
-    ):
-        return _read_layers(files, files.labels, given, settings, trained)
-    section = read_section(files.image, settings.which)
-    with as_file_errors(but=(NoCellsError,)):
-        found: np.ndarray | Regions | None = None
-        if labels is not None and given is not None:
-            found = checked_labels(*given, labels, section=section)
-        elif labels is not None:
-            found = read_regions(labels, files.image, section)
-        field = prepare_field(
-            section.array,
-            found,
-            single=files.mask is not None,
-            pixel_size=find_pixel_size(
-                files.image, labels, settings.pixel_size, settings.which.scene
-            ),
-            frame=settings.frame,
-            trained=trained,
-            name=files.name,
-            image_name=str(files.image),
-            labels_name=str(labels or files.image),
-            caution=PROJECTED if section.which.plane == PROJECTION else "",
-        )
-    told = plane_note(section, str(files.image)), jpeg_note(files.image)
-    notes = filter(None, (*told, *field.notes))
-    return dataclasses.replace(field, which=section.which, notes=tuple(notes))
-
-
-def jpeg_note(image: Path) -> str:
-    """Say that an image was changed by its compression; empty if not."""
-    if image.suffix.lower() not in JPEG:
-        return ""
-    return f"{image} is a JPEG, whose compression changes grey values; prefer TIFF or PNG."
-
-
-def _read_layers(
-    files: FieldFiles,
-    labels: Path,
-    given: tuple[Any, str],
-    settings: FieldSettings,
-    trained: Frame | None,
-) -> PreparedField:
-    """Read a stack whose cells are labelled in some of its planes; `given` is of its labels."""
-    if settings.pixel_size is not None and settings.voxel_size is None:
-        raise ConfigError(
-            f"{files.image} and {labels} are stacks of planes; give --voxel-size Z,Y,X in um "
-            "instead of --pixel-size."
-        )
-    stack = read_section(files.image, settings.which, STACK)
-    spacing = find_spacing(files.image, labels, settings.voxel_size)
-    with as_file_errors(but=(NoCellsError,)):
-        numbers = numbered(checked_labels(*given, labels, STACK), str(labels))
-        layers = Layers(stack.array, numbers, spacing, str(files.image), str(labels))
-        field = prepare_layers(
-            layers,
-            frame=settings.frame,
-            trained=trained,
-            name=files.name,
-            labels_name=str(labels),
-        )
-    count = sum(len(planes) for planes in layers.planes.values()) / len(layers.planes)
-    told = (
-        f"{labels} labels {len(layers.planes)} cells in {count:.3g} planes each on average: the "
-        "middle one is the section of a cell, and every shape holds the others.",
-    )
-    which = dataclasses.replace(stack.which, plane=layers.focus)
-    return dataclasses.replace(field, which=which, notes=(*told, *field.notes))
-
-
-def plane_note(section: Taken, name: str) -> str:
-    """Say which of several planes was used; empty where there is one."""
-    plane = section.which.plane
-    if section.planes == 1:
-        return ""
-    if plane == PROJECTION:
-        return f"{name} has {section.planes} planes; their maximum projection was used."
-    return f"{name} has {section.planes} planes; plane {plane}, counted from 0, was used."
 
 
 def predict_field_files(
