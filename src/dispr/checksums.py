@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
-from dispr.errors import FileError, write_error
+from dispr.errors import FileError, read_error, write_error
 from dispr.limits import largest_table, raise_it
 
 NAME = "dispr_checksums.txt"
@@ -118,7 +118,9 @@ def record(path: Path, content: Path | bytes) -> None:
     if found is None:
         return
     sums, name = found
-    digest = _digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+    digest = (
+        file_digest(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+    )
     if "\n" in name or "\r" in name:
         return
     collected = _kept_back.get()
@@ -148,7 +150,7 @@ def check(path: str | os.PathLike[str]) -> None:
     if known is None:
         return
     try:
-        digest = _digest(path)
+        digest = file_digest(path)
     except OSError:  # for its reader to say
         return
     if bytes.fromhex(digest) not in (known[:BYTES], known[-BYTES:]):
@@ -189,8 +191,7 @@ def _sums(path: Path) -> dict[str, bytes]:
             file.seek(size)
             content = file.read()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
+        raise read_error(path, error) from error
     whole = content[: content.rfind(b"\n") + 1]
     for line in whole.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         match = _LINE.fullmatch(line.rstrip("\r"))
@@ -231,14 +232,20 @@ def files_digest(paths: Iterable[Path], about: str = "") -> str:
     found = hashlib.sha256(about.encode("utf-8", "surrogateescape"))
     for path in paths:
         try:
-            found.update(bytes.fromhex(_digest(path)))
+            found.update(bytes.fromhex(file_digest(path)))
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise FileError(f"{path} cannot be read: {reason}.") from error
+            raise read_error(path, error) from error
     return found.hexdigest()[:16]
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file, 64 hexadecimal digits, however large it is.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(2**20):

@@ -81,6 +81,11 @@ def as_damaged(message: str) -> Iterator[None]:
         raise FileError(message) from error
 
 
+def read_error(path: Path | str, error: OSError) -> FileError:
+    """Say in one sentence why a file could not be read."""
+    return FileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")
+
+
 def write_error(path: Path, error: OSError) -> WriteError:
     """Say in one sentence why a file could not be written."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dispr.checksums import check, guard
-from dispr.errors import ConfigError, FileError
+from dispr.errors import ConfigError, FileError, read_error
 from dispr.files import atomic_path, make_folder
 from dispr.limits import largest_table, largest_text, raise_it
 
@@ -306,8 +306,7 @@ def _read(path: Path, remedy: str, largest: int) -> str:
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist; check the name.") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
+        raise read_error(path, error) from error
     check(path)
     try:
         return content.decode("utf-8")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispr.arguments import as_whole
-from dispr.errors import ConfigError, FileError
+from dispr.errors import ConfigError, FileError, read_error
 from dispr.limits import largest_text, raise_it
 from dispr.names import missing
 
@@ -128,8 +128,7 @@ def _text(path: Path) -> str:
             raise FileError(f"{path} is too large for a table; name the table, or {raise_it()}.")
         raw = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
+        raise read_error(path, error) from error
     if raw[:2] == b"PK" or raw[:4] == b"\xd0\xcf\x11\xe0":
         raise FileError(f"{path} is a workbook of a spreadsheet; save the table as CSV in UTF-8.")
     wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")

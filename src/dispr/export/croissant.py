@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +13,10 @@ from typing import Any
 
 from dispr.cells.classes import parse_name
 from dispr.cells.folder import KINDS, SPLITS, CellFiles, find_cells
+from dispr.description import describe, media_type
 from dispr.errors import ConfigError
 from dispr.files import atomic_path
 from dispr.labelled.stack.manifest import MANIFEST, NUMBERS, read_manifest
-from dispr.names import JPEG
 
 CROISSANT = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.0"
@@ -41,19 +40,6 @@ CONTEXT: dict[str, Any] = {
     "sc": "https://schema.org/",
 }
 """The words of Croissant 1.0, as its specification lists them."""
-
-FORMATS = {
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".png": "image/png",
-    **dict.fromkeys(JPEG, "image/jpeg"),
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".txt": "text/plain",
-}
-"""Media types by the ends of names."""
-
-UNKNOWN = "application/octet-stream"
 
 ABOUT = {
     "image": "Sections through the middle of the cells, (Y, X)",
@@ -205,15 +191,15 @@ def _description(cells: Sequence[CellFiles]) -> str:
 
 
 def _file(path: Path) -> Node:
-    content = path.read_bytes()
+    found = describe(path)
     return {
         "@type": "cr:FileObject",
         "@id": path.name,
         "name": path.name,
         "contentUrl": path.name,
-        "contentSize": f"{len(content)} B",
-        "encodingFormat": FORMATS[path.suffix.lower()],
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "contentSize": f"{found.size} B",
+        "encodingFormat": found.media_type,
+        "sha256": found.sha256,
     }
 
 
@@ -228,7 +214,7 @@ def _file_sets(data: Path, cells: Sequence[CellFiles]) -> list[Node]:
     found = []
     for folder, (kind, suffixes) in sorted(folders.items()):
         place = folder.relative_to(data).as_posix()
-        formats = sorted({FORMATS.get(suffix.lower(), UNKNOWN) for suffix in suffixes})
+        formats = sorted({media_type(suffix) for suffix in suffixes})
         found.append(
             {
                 "@type": "cr:FileSet",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from dispr.errors import FileError
+from dispr.errors import FileError, read_error
 from dispr.names import JPEG, PNG
 
 TIFF_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -45,8 +45,7 @@ def kind_of(path: Path) -> Kind:
         with open(path, "rb") as file:
             start = file.read(32)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
+        raise read_error(path, error) from error
     if start.startswith(PNG_BYTES):
         return "PNG"
     if start.startswith(JPEG_BYTES):

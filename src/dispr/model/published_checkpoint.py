@@ -11,7 +11,7 @@ from typing import Literal
 from torch import Tensor
 
 from dispr.cells.classes import CLASSES
-from dispr.errors import ConfigError, FileError
+from dispr.errors import ConfigError, FileError, read_error
 from dispr.model.config import ModelConfig
 from dispr.model.published import (
     PROGRAM_DEFAULTS,
@@ -114,8 +114,7 @@ def _is_safetensors(path: Path) -> bool:
         with open(path, "rb") as file:
             return file.read(9)[8:] == b"{"
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"{path} cannot be read: {reason}.") from error
+        raise read_error(path, error) from error
 
 
 def complete_flags(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import mimetypes
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dispr.description import describe
 from dispr.errors import FileError
 from dispr.prediction.files import SETTINGS, PredictionFolder
 from dispr.records import write_json
@@ -176,13 +175,12 @@ def _results(folder: Path) -> Iterator[Entity]:
         elif path.is_file() and path.suffix in (".csv", ".parquet", ".html", ".tif", ".json"):
             if path.name == CRATE:
                 continue
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            content = path.read_bytes()
+            found = describe(path)
             yield {
                 "@id": path.name,
                 "@type": "File",
                 "name": path.name,
-                "encodingFormat": kind,
-                "contentSize": str(len(content)),
-                "sha256": hashlib.sha256(content).hexdigest(),
+                "encodingFormat": found.media_type,
+                "contentSize": str(found.size),
+                "sha256": found.sha256,
             }
