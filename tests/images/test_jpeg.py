@@ -8,8 +8,8 @@ from PIL import Image
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_image as read_cell
 from dispr.errors import FileError
-from dispr.images.read import look, read_numbers, read_pixels, read_size
-from dispr.labelled.read import read_image
+from dispr.images.read import is_jpeg, look, read_numbers, read_pixels, read_size
+from dispr.labelled.read import jpeg_note, read_image, read_labels
 
 SMOOTH = (np.add.outer(np.arange(64), np.arange(48)) * 2).astype(np.uint8)
 
@@ -26,6 +26,30 @@ def test_grey(tmp_path, name):
     np.testing.assert_array_equal(read_image(tmp_path / name), array)
     with pytest.raises(FileError, match="JPEG compression, which changes labels and masks"):
         read_numbers(tmp_path / name)
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "tiff_lzw", None])
+def test_jpeg_inside_tiff(tmp_path, codec):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.tif", compression=codec)
+    assert is_jpeg(tmp_path / "a.tif") == (codec == "jpeg")
+    note = jpeg_note(tmp_path / "a.tif")
+    assert ("a.tif has JPEG compression, which changes grey values" in note) == (codec == "jpeg")
+    if codec == "jpeg":
+        with pytest.raises(FileError, match="JPEG compression, which changes labels and masks"):
+            read_numbers(tmp_path / "a.tif")
+        with pytest.raises(FileError, match="JPEG compression, which changes labels and masks"):
+            read_labels(tmp_path / "a.tif")
+    else:
+        np.testing.assert_array_equal(read_numbers(tmp_path / "a.tif"), SMOOTH)
+
+
+def test_what_is_no_jpeg(tmp_path):
+    Image.fromarray(SMOOTH).save(tmp_path / "a.png")
+    np.save(tmp_path / "a.npy", SMOOTH)
+    assert not is_jpeg(tmp_path / "a.png")
+    assert not is_jpeg(tmp_path / "a.npy")
+    Image.fromarray(SMOOTH).save(tmp_path / "b.png", "JPEG")  # whatever its name says
+    assert is_jpeg(tmp_path / "b.png")
 
 
 def test_colours(tmp_path):

@@ -16,8 +16,8 @@ from dispr.images.values import Use, by_palette, turned_over, without_colour, wi
 WHITE, BLACK, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6
 """Photometric interpretations of TIFF that are read; others are of print and cameras."""
 
-JPEG = (6, 7)
-"""Compressions of TIFF that change values."""
+JPEG = (6, 7, 33007, 34892)
+"""Compressions of TIFF that change values: all codes of JPEG."""
 
 OPACITY = (1, 2)
 """Codes of extra samples that are opacity; 0 is anything."""
@@ -57,6 +57,11 @@ class Container:
     stored: Callable[[], np.ndarray]
     channels: tuple[str, ...] = ()
 
+    @property
+    def jpeg(self) -> bool:
+        """Whether the values were changed by JPEG compression."""
+        return int(self.page.compression) in JPEG
+
     def values(self, use: Use) -> tuple[np.ndarray, str]:
         """Read the values as they are meant, with the letters of their axes.
 
@@ -68,13 +73,13 @@ class Container:
         page, name = self.page, str(self.path)
         # Of a file that does not say, 0 is black: tifffile has 0 for white there.
         photometric = int(page.photometric) if "PhotometricInterpretation" in page.tags else BLACK
-        compressed = int(page.compression) in JPEG and photometric == YCBCR  # JPEG decodes it
+        compressed = self.jpeg and photometric == YCBCR  # JPEG decodes it
         if photometric > MASK and not compressed:
             raise FileError(
                 f"{name} uses an unsupported colour type "
                 f"({page.photometric.name}); save it in grey or RGB."
             )
-        if use == "labels" and int(page.compression) in JPEG:
+        if use == "labels" and self.jpeg:
             raise changed_by_jpeg(self.path)
         array, axes = self.stored(), self.axes
         if not array.size:

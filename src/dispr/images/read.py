@@ -137,6 +137,24 @@ def look(
     return array.shape, array.dtype, axes
 
 
+def is_jpeg(path: str | os.PathLike[str], scene: int | str | None = None) -> bool:
+    """Tell whether JPEG compression has changed the values of an image, also inside TIFF.
+
+    Raises
+    ------
+    FileError
+        As `read_pixels`.
+    """
+    path = Path(path)
+    if is_zarr(path) or path.suffix.lower() not in PICTURES:
+        return False
+    kind = kind_of(existing(path))
+    if kind != "TIFF":
+        return kind == "JPEG"
+    with open_tiff(path, scene) as container:
+        return container.jpeg
+
+
 def read_size(path: str | os.PathLike[str], scene: int | str | None = None) -> StatedSize:
     """Read the voxel size that a file states: in OME-XML or in ImageJ's own way; else none.
 

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from dispr.errors import FileError, as_file_errors
-from dispr.images.read import channel_names, damaged_parts, existing, look, open_source, read_pixels
+from dispr.images.read import (
+    channel_names,
+    damaged_parts,
+    existing,
+    is_jpeg,
+    look,
+    open_source,
+    read_pixels,
+)
 from dispr.labelled.cellpose import check_npy, holds_objects, read_cellpose
 from dispr.labelled.channels import ANY, FIELD, Taken, only_labels, take
 from dispr.labelled.selection import Selection
@@ -56,6 +64,22 @@ def read_section(path: Path, which: Selection = ANY, wanted: str = FIELD) -> Tak
     if taken.array.dtype.kind == "f" and not np.isfinite(taken.array).all():
         raise FileError(f"{path} contains NaN or infinite values; replace them by numbers.")
     return taken
+
+
+def jpeg_note(path: Path, scene: int | str | None = None) -> str:
+    """Say that the values of an image were changed by its compression; empty if not.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    """
+    if not is_jpeg(path, scene):
+        return ""
+    return (
+        f"{path} has JPEG compression, which changes grey values; prefer TIFF or PNG without loss, "
+        "such as LZW or Deflate."
+    )
 
 
 def read_labels(path: Path, wanted: str = FIELD, section: Taken | None = None) -> np.ndarray:

@@ -16,10 +16,10 @@ from dispr.labelled.field.layers import Layers, numbered
 from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_layers
 from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.find import FieldFiles
-from dispr.labelled.read import checked_labels, look_array, read_array, read_section
+from dispr.labelled.read import checked_labels, jpeg_note, look_array, read_array, read_section
 from dispr.labelled.regions import Regions, read_regions
 from dispr.labelled.selection import PROJECTED, PROJECTION
-from dispr.names import JPEG, REGIONS
+from dispr.names import REGIONS
 
 
 def read_prepared(
@@ -77,16 +77,12 @@ def read_prepared(
             labels_name=str(labels or files.image),
             caution=PROJECTED if section.which.plane == PROJECTION else "",
         )
-    told = plane_note(section, str(files.image)), jpeg_note(files.image)
+    told = (
+        plane_note(section, str(files.image)),
+        jpeg_note(files.image, settings.which.scene),
+    )
     notes = filter(None, (*told, *field.notes))
     return dataclasses.replace(field, which=section.which, notes=tuple(notes))
-
-
-def jpeg_note(image: Path) -> str:
-    """Say that an image was changed by its compression; empty if not."""
-    if image.suffix.lower() not in JPEG:
-        return ""
-    return f"{image} is a JPEG, whose compression changes grey values; prefer TIFF or PNG."
 
 
 def _read_layers(
@@ -116,6 +112,7 @@ def _read_layers(
         )
     count = sum(len(planes) for planes in layers.planes.values()) / len(layers.planes)
     told = (
+        *filter(None, [jpeg_note(files.image, settings.which.scene)]),
         f"{labels} labels {len(layers.planes)} cells in {count:.3g} planes each on average: the "
         "middle one is the section of a cell, and every shape holds the others.",
     )

@@ -12,7 +12,7 @@ from dispr.errors import FileError
 from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import as_labels, check_whole, locate_cells, refuse_greys
-from dispr.labelled.read import read_labels
+from dispr.labelled.read import jpeg_note, read_labels
 from dispr.labelled.selection import Selection
 from dispr.labelled.stack.cut import LEAST_PLANES
 from dispr.labelled.stack.frame import Extent
@@ -97,7 +97,7 @@ def survey_stack(
             "on the same voxel grid (Z, Y, X)."
         )
     spacing = find_spacing(files.image, labels, voxel_size)
-    told = (planes_note(files.image, which), planes_note(labels))
+    told = (planes_note(files.image, which), planes_note(labels), jpeg_note(files.image))
     notes = tuple(note for note in told if note)
     refuse_greys(array, str(labels))
     if not array.any():
