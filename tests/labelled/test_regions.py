@@ -1,6 +1,7 @@
 """Outlines of cells in the files of ImageJ, QuPath and COCO: exactly their pixels, or a refusal."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -311,6 +312,55 @@ def test_cells_of_qupath_come_before_what_is_drawn_around_them(tmp_path):
     planes = [feature((9, 9), "cell", plane={"c": -1, "z": z, "t": 0}) for z in (0, 1, 1)]
     path.write_text(json.dumps(planes))
     assert len(read_regions(path, path, section(plane=1, planes=3)).cells) == 2
+
+
+SEVERAL = (
+    r"has outlines of {} classes \({}\); each was used as a cell\. If some are of something else"
+)
+
+
+def test_classes_of_qupath_are_listed(tmp_path):
+    path = tmp_path / "a.geojson"
+    cells = [feature((x, 5), "cell") for x in (5, 20, 35, 50)]
+    path.write_text(json.dumps(cells))
+    assert read_regions(path, path, section()).notes == ()
+    stated = ({"name": "Red"}, {"name": "Red", "color": [1, 2, 3]}, {"names": ["Red", "big"]}, None)
+    for cell, kind in zip(cells, stated, strict=True):
+        cell["properties"]["classification"] = kind
+    path.write_text(json.dumps(cells[:2]))
+    assert read_regions(path, path, section()).notes == ()
+    path.write_text(json.dumps(cells))
+    regions = read_regions(path, path, section())
+    assert len(regions.cells) == 4
+    (note,) = regions.notes
+    assert re.search(SEVERAL.format(3, "Red: 2, Red: big: 1, without a class: 1"), note)
+
+
+def test_categories_of_coco_are_listed(tmp_path):
+    path, image = tmp_path / "a.json", tmp_path / "f.tif"
+
+    def annotation(number, x, category, picture=1):
+        ring = [x, 5, x + 9, 5, x + 9, 14, x, 14]
+        about = {"id": number, "image_id": picture, "segmentation": [ring]}
+        return about | ({} if category is None else {"category_id": category})
+
+    def notes(*annotations):
+        images = [
+            {"id": k, "file_name": f"{name}.tif", "height": SHAPE[0], "width": SHAPE[1]}
+            for k, name in ((1, "f"), (2, "g"))
+        ]
+        categories = [{"id": 1, "name": "cell"}, {"id": 2, "name": "nucleus"}]
+        record = {"images": images, "categories": categories, "annotations": list(annotations)}
+        path.write_text(json.dumps(record))
+        regions = read_regions(path, image, section())
+        assert len(regions.cells) == sum(one["image_id"] == 1 for one in annotations)
+        return regions.notes
+
+    cells = [annotation(1, 5, 1), annotation(2, 20, 1)]
+    assert notes(*cells) == ()
+    assert notes(*cells, annotation(3, 35, 2, picture=2)) == ()  # of another image
+    (note,) = notes(annotation(3, 35, 2), *cells, annotation(4, 50, 7))
+    assert re.search(SEVERAL.format(3, "cell: 2, nucleus: 1, 7: 1"), note)
 
 
 @pytest.mark.parametrize("key", ["objectType", "object_type", "id"])

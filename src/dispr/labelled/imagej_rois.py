@@ -62,8 +62,9 @@ def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
         places = [region.z_position, region.t_position, 0]
         if not (any(places) or region.c_position):  # a stack that is no hyperstack
             places[2] = region.position
-        counted = [number - 1 if number > 0 else None for number in places]
-        outlines.append(Outline(called, *shape, *counted))
+        plane, time, number = (place - 1 if place > 0 else None for place in places)
+        bounds, inside = shape
+        outlines.append(Outline(called, bounds, inside, plane, time, number))
     return outlines, skipped
 
 

@@ -36,6 +36,9 @@ class Outline:
         The only plane and time point, from 0, that it was drawn on.
     number : int, optional
         The only one, from 0, of a stack that can be of planes or of time points.
+    kind : str
+        What its file says that it is an outline of: a class of QuPath, a category of COCO; empty
+        where it does not say.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Outline:
     plane: int | None = None
     time: int | None = None
     number: int | None = None
+    kind: str = ""
 
     def pixels(self, shape: tuple[int, int]) -> tuple[Box, np.ndarray] | None:
         """Give its pixels in an image.

@@ -92,8 +92,9 @@ def _of_geojson(path: Path, record: Mapping[str, Any]) -> Found:
             skipped.append(name or f"object {number}")
             continue
         plane = geometry.get("plane") or first
-        place = [int(plane[axis]) if axis in plane else None for axis in "zt"]
-        kinds[kind].append(Outline(name, *made, *place))
+        z, t = (int(plane[axis]) if axis in plane else None for axis in "zt")
+        bounds, inside = made
+        kinds[kind].append(Outline(name, bounds, inside, z, t, kind=_class_of(about)))
     best = next((kind for kind in KINDS if kinds[kind]), None)
     if best is None:
         raise FileError(f"{path} contains no polygons; export the outlines of the cells.")
@@ -110,6 +111,14 @@ def _kind(text: str) -> str:
         if low in (kind, f"path{kind}object"):
             return kind
     return "" if low in NO_CELLS else KINDS[-1]
+
+
+def _class_of(about: Mapping[str, Any]) -> str:
+    """Give the class of an object of QuPath, of which one can have several names."""
+    stated = about.get("classification") or ""
+    if isinstance(stated, Mapping):
+        stated = stated.get("name") or stated.get("names") or ""
+    return ": ".join(map(str, stated)) if isinstance(stated, list) else str(stated)
 
 
 def _polygons_of(geometry: Mapping[str, Any] | None) -> Any:
@@ -158,6 +167,8 @@ def _of_coco(
             f"{path} is of an image of {stated[1]} x {stated[0]} pixels, but {image} has "
             f"{shape[1]} x {shape[0]}; export the annotations of this image."
         )
+    listed = record.get("categories") or []
+    categories = {one["id"]: str(one.get("name") or one["id"]) for one in listed}
     found = 0
     for one in record["annotations"]:
         if one["image_id"] != own["id"]:
@@ -171,7 +182,9 @@ def _of_coco(
             if not rings or not all(np.isfinite(ring).all() and len(ring) for ring in rings):
                 raise ValueError("no corners")
             made = polygons([[ring] for ring in rings])
-        yield Outline(str(one.get("id", "")), *made)
+        number = one.get("category_id", "")
+        (bounds, inside), kind = made, categories.get(number, str(number))
+        yield Outline(str(one.get("id", "")), bounds, inside, kind=kind)
     if not found:
         raise FileError(f"{path} has no annotations of {image.name}; export them.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +94,20 @@ def read_regions(path: Path, image: Path, section: Taken) -> Regions:
     return _placed(path, chosen, shape, notes)
 
 
+def _classes_note(path: Path, kinds: Sequence[str]) -> list[str]:
+    """Say that outlines are of several classes, of which none is left out."""
+    counts = Counter(kinds)
+    if len(counts) < 2:
+        return []
+    told = ", ".join(
+        f"{printable(kind) or 'without a class'}: {count}" for kind, count in counts.most_common()
+    )
+    return [
+        f"{path} has outlines of {len(counts)} classes ({told}); each was used as a cell. If some "
+        "are of something else, such as nuclei, export the cells alone."
+    ]
+
+
 def _of_section(path: Path, outlines: Sequence[Outline], section: Taken) -> list[Outline]:
     """Take the outlines that were drawn on the section.
 
@@ -128,7 +143,7 @@ def _of_section(path: Path, outlines: Sequence[Outline], section: Taken) -> list
 def _placed(
     path: Path, outlines: Sequence[Outline], shape: tuple[int, int], notes: list[str]
 ) -> Regions:
-    cells, outside, masks = [], [], []
+    cells, outside, masks, kinds = [], [], [], []
     named = any(outline.name for outline in outlines)
     for outline in outlines:
         found = outline.pixels(shape)
@@ -136,6 +151,7 @@ def _placed(
             outside.append(outline.name or "one without a name")
             continue
         masks.append(found)
+        kinds.append(outline.kind)
         name = printable(outline.name) if named else None
         cells.append(located(len(masks), *found, shape, name))
     if not cells:
@@ -143,6 +159,7 @@ def _placed(
             f"{path} has no outline of a cell in this image of {shape[1]} x {shape[0]} pixels; "
             "give the outlines of this image, in its pixels."
         )
+    notes += _classes_note(path, kinds)
     if outside:
         notes.append(
             f"{path}: {len(outside)} outlines ({some_of(outside)}) are not in the image of "
