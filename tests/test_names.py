@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from dispr.errors import FileError
-from dispr.names import key, same_file, visible_files
+from dispr.names import count_of, key, same_file, visible_files
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "z\u00e9lle") for form in ("NFC", "NFD"))
 
@@ -46,3 +46,10 @@ def test_same_file(tmp_path):
     assert same_file(tmp_path / f"{COMPOSED}.tif").samefile(path)
     assert same_file(tmp_path / "other.tif") is None
     assert same_file(tmp_path / "nowhere" / "a.tif") is None
+
+
+def test_counts_agree_with_their_words():
+    counts = [count_of(n, "cell") for n in (0, 1, 2)]
+    assert counts == ["0 cells", "1 cell", "2 cells"]
+    assert count_of(1, "mesh is", "meshes are") == "1 mesh is"
+    assert count_of(3, "mesh is", "meshes are") == "3 meshes are"

@@ -72,6 +72,19 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fspath(path).encode("utf-8", "replace").decode("utf-8")
 
 
+def count_of(count: int, one: str, several: str = "") -> str:
+    """Give a count with its word: "1 cell", "2 cells".
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    one, several : str
+        What there is, of one and of others; the plural takes an s if not given.
+    """
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def some_of(names: Sequence[str]) -> str:
     """List the first three of many names."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

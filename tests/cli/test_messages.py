@@ -50,9 +50,9 @@ def test_cells_unlike_the_training_cells(say):
     names = ["a", "b", "c", "d"]
     said = say([*(row(name, UNLIKE, voxel_size_um=0.2) for name in names), row("e")])
     assert "4 cells (a, b, c, ...) are unlike the training cells of the model" in said
-    assert "1 cells do not state the size of its pixels" in said
+    assert "1 cell does not state the size of its pixels" in said
     said = say([row("a", "Its label has 2 pieces.", voxel_size_um=0.2)])
-    assert "1 cells (a) have a warning for another reason" in said
+    assert "1 cell (a) has a warning for another reason" in said
     assert "unlike" not in said
 
 
@@ -76,14 +76,12 @@ def test_fields():
     ]
     said = summary(counted(rows), Path("out"), 2)
     assert said[0].startswith("3 cells of 2 fields: ")
-    assert "1 labels were not predicted because they are too small or too thin." in said
-    assert any(line.startswith("1 cells touch the border of the image") for line in said)
-    assert any(
-        line.startswith("1 cells are unlike the training cells of the model") for line in said
-    )
+    assert "1 label was not predicted because it is too small or too thin." in said
+    assert any(line.startswith("1 cell touches the border of the image") for line in said)
+    assert any(line.startswith("1 cell is unlike the training cells of the model") for line in said)
     assert not any("pixel size" in line for line in said)
     (first, last) = summary(counted([cell()]), Path("out"), 1)
-    assert first.startswith("1 cells: ")
+    assert first.startswith("1 cell: ")
     assert last.startswith("The pixel size is unknown")
 
 
@@ -93,7 +91,7 @@ def test_measures_without_sizes_or_calibration():
     (line,) = notes([{"calibrated": "all"}], "predictions", False)
     assert line.startswith("No file states the voxel size")
     said = " ".join(notes([known, known | {"calibrated": "none"}], "predictions", False))
-    assert "1 cells have no intervals, because the model was not calibrated" in said
+    assert "1 cell has no intervals, because the model was not calibrated" in said
     odd = known | {"calibrated": "none", "warning": "Odd."}
     (line,) = notes([known, odd], "predictions", False)
-    assert line.startswith("1 cells have a warning and no intervals")
+    assert line.startswith("1 cell has a warning and no intervals")

@@ -459,7 +459,7 @@ def test_outlines_beyond_the_image(tmp_path):
     path = saved(tmp_path / "a.zip", rectangle(-5, -5, 20, 20), rectangle(500, 5, 9, 9, name="far"))
     regions = read_regions(path, path, section())
     assert [(cell.size, cell.border) for cell in regions.cells] == [(225, "YX")]
-    assert "1 outlines (far) are not in the image of 80 x 60 pixels" in regions.notes[0]
+    assert "1 outline is not in the image of 80 x 60 pixels and not used (far)" in regions.notes[0]
     path = saved(tmp_path / "b.roi", rectangle(500, 5, 9, 9))
     with pytest.raises(NoCellsError, match="no outline of a cell in this image of 80 x 60"):
         read_regions(path, path, section())

@@ -41,7 +41,7 @@ def test_evaluate_writes_a_report_with_its_scores(prediction, study, tmp_path, c
 def test_predictions_have_a_report(prediction, study, capsys):
     report_prediction(prediction, study / "cells")
     assert (prediction / "report.html").is_file()
-    assert "Report of 1 cells" in capsys.readouterr().out
+    assert "Report of 1 cell:" in capsys.readouterr().out
 
 
 def test_what_keeps_a_report_is_no_error(prediction, study, tmp_path, capsys):

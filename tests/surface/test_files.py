@@ -90,7 +90,7 @@ def test_command_tells_of_empty_shapes(samples, tmp_path, capsys):
     PredictionFolder(tmp_path / "p").write("a", empty, empty.mean(0))
     PredictionFolder(tmp_path / "p").write("b", samples, samples.mean(0))
     assert run(tmp_path / "p", "-o", tmp_path / "out") == 3
-    assert "(a) are empty" in capsys.readouterr().err
+    assert "1 shape (a) is empty and has no mesh" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.stl"]
 
 

@@ -9,6 +9,7 @@ import click
 from dispr.cli.options import out_option, split_option
 from dispr.cli.progress import counted
 from dispr.cli.say import result
+from dispr.names import count_of
 
 
 @click.command()
@@ -74,4 +75,4 @@ def command(
         PredictionFolder(out).write(file.name, body[None], body.astype(np.float32), size)
         rows.append({"name": file.name, "samples": 1, "volume_voxels": int(body.sum())})
     write_csv(out / TABLE, rows)
-    result(f"{len(rows)} cells: {out}", cells=len(rows), out=out)
+    result(f"{count_of(len(rows), 'cell')}: {out}", cells=len(rows), out=out)

@@ -21,6 +21,7 @@ from dispr.cli.options import (
 from dispr.cli.progress import Bars
 from dispr.cli.say import result
 from dispr.errors import ConfigError
+from dispr.names import count_of
 
 FEATURES = (
     "2d",
@@ -240,7 +241,7 @@ def _apply(data: Path, out: Path, options: dict[str, Any]) -> None:
     known = [row["class"] == row["predicted_class"] for row in rows if row["class"]]
     warned = sum(bool(row["warning"]) for row in rows)
     lines = [f"{count:6} {name}" for name, count in [*told.most_common(), (UNSURE, unsure)]]
-    lines.append(f"{out}: {len(rows)} cells, {warned} with a warning.")
+    lines.append(f"{out}: {count_of(len(rows), 'cell')}, {warned} with a warning.")
     if known:
         lines.append(f"{sum(known)} of {len(known)} cells have the class that their name states.")
     result(

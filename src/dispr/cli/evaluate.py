@@ -11,6 +11,7 @@ import click
 from dispr.cli.options import jobs_option, out_option, split_option
 from dispr.cli.progress import Bars
 from dispr.cli.say import note, result, warn
+from dispr.names import count_of
 
 
 @click.command()
@@ -99,7 +100,8 @@ def command(
     elif baselines and "nearest" not in shapes:
         note("\nThe baseline nearest needs training cells; give a data set by --train.")
     if scores.not_predicted:
-        warn(f"\n{scores.not_predicted} cells of {truth} have no prediction.")
+        left = count_of(scores.not_predicted, f"cell of {truth} has", f"cells of {truth} have")
+        warn(f"\n{left} no prediction.")
     if out is not None:
         result(f"\nScores of each cell: {out}")
     if out is not None and report:

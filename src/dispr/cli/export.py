@@ -10,6 +10,7 @@ import click
 
 from dispr.cli.options import out_option
 from dispr.cli.say import note, result
+from dispr.names import count_of
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,7 +75,7 @@ def anndata(cells: Path, out: Path) -> None:
 
     read, made = write_anndata(cells, out)
     layers = sorted(made.layers)
-    text = f"{made.n_obs} cells, {made.n_vars} measures: {out}"
+    text = f"{count_of(made.n_obs, 'cell')}, {count_of(made.n_vars, 'measure')}: {out}"
     result(text, cells=made.n_obs, measures=list(made.var_names), layers=layers, file=out)
     if not read.all_measures:
         note(
@@ -96,7 +97,8 @@ def rois(field: Path, out: Path) -> None:
     from dispr.export.rois import write_rois
 
     cells, regions = write_rois(field, out)
-    result(f"{cells} cells, {regions} regions: {out}", cells=cells, regions=regions, file=out)
+    text = f"{count_of(cells, 'cell')}, {count_of(regions, 'region')}: {out}"
+    result(text, cells=cells, regions=regions, file=out)
 
 
 @command.command("croissant")
@@ -120,7 +122,8 @@ def croissant(data: Path, licence: str, creators: tuple[str, ...], **texts: str)
 
     about = Publication(license=licence, creators=creators, **texts)
     path, cells = write_croissant(data, about)
-    result(f"Croissant metadata of {len(cells)} cells: {path}", cells=len(cells), croissant=path)
+    text = f"Croissant metadata of {count_of(len(cells), 'cell')}: {path}"
+    result(text, cells=len(cells), croissant=path)
     if about.lacking:
         note(f"Before you publish it, state {', '.join(about.lacking)}.")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dispr.cli.options import typed_command
 from dispr.cli.progress import Bars
 from dispr.cli.say import note, result, warn
+from dispr.names import count_of
 
 if TYPE_CHECKING:
     from dispr.failures import Failures
@@ -93,20 +94,27 @@ def summary(counts: Counter[str], out: Path, fields: int) -> list[str]:
     """Say what was predicted, and what to beware of."""
     refused, border, odd = counts["refused"], counts["border"], counts["unlike"]
     lines = [
-        f"{counts['rows'] - refused} cells"
+        count_of(counts["rows"] - refused, "cell")
         + (f" of {fields} fields" if fields > 1 else "")
         + f": {out / 'cells.csv'}"
     ]
     if refused:
-        lines.append(f"{refused} labels were not predicted because they are too small or too thin.")
+        were = count_of(
+            refused,
+            "label was not predicted because it is",
+            "labels were not predicted because they are",
+        )
+        lines.append(f"{were} too small or too thin.")
     if border:
         lines.append(
-            f"{border} cells touch the border of the image, so parts of them may be missing."
+            count_of(border, "cell touches", "cells touch")
+            + " the border of the image, so parts may be missing."
         )
     if odd:
         lines.append(
-            f"{odd} cells are unlike the training cells of the model; see the column warning. Do "
-            "not trust their shapes."
+            count_of(odd, "cell is", "cells are")
+            + " unlike the training cells of the model; see the column warning. Do not trust such "
+            "shapes."
         )
     if not counts["um"]:
         lines.append("The pixel size is unknown, so results are in pixels; see --pixel-size.")

@@ -9,6 +9,7 @@ import click
 from dispr.cli.options import Name, out_option, refuse_given
 from dispr.cli.progress import Bars
 from dispr.cli.say import partly, result
+from dispr.names import count_of
 
 
 @click.command()
@@ -46,7 +47,8 @@ def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store:
     if all(part.suffix.lower() in (".csv", ".parquet") for part in parts):
         count, failures = gather_tables(parts, out)
         where = f": {out}" if out is not None else ", each of them once."
-        result(f"{len(parts)} tables, {count} cells{where}", parts=len(parts), cells=count, out=out)
+        text = f"{count_of(len(parts), 'table')}, {count_of(count, 'cell')}{where}"
+        result(text, parts=len(parts), cells=count, out=out)
         shown = out or parts[0]
         return partly(failures, "cells", shown.with_name(f"{shown.stem}_{TABLE}"))
 
@@ -58,7 +60,7 @@ def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store:
                 gather_prepared(made, out, bars)
         where = f": {out}" if out is not None else ", each of them once."
         count = len(made.where)
-        text = f"{made.cells} cells of {count} stacks{where}"
+        text = f"{count_of(made.cells, 'cell')} of {count_of(count, 'stack')}{where}"
         result(text, stacks=count, cells=made.cells, failed=len(made.failures), out=out)
         return partly(made.failures, "stacks", (out or Path("PART")) / TABLE)
 
@@ -69,7 +71,7 @@ def command(parts: tuple[Path, ...], out: Path | None, data: Path | None, store:
             gather(found, out, store or "", bars)
     where = f": {out}" if out is not None else ", each of them once."
     result(
-        f"{len(found.folders)} parts, {count} cells{where}",
+        f"{count_of(len(found.folders), 'part')}, {count_of(count, 'cell')}{where}",
         parts=len(found.folders),
         cells=count,
         failed=len(found.failures),

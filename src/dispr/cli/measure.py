@@ -20,6 +20,7 @@ from dispr.cli.options import (
 )
 from dispr.cli.progress import Bars
 from dispr.cli.say import note, partly, result
+from dispr.names import count_of
 
 if TYPE_CHECKING:
     from dispr.intervals.rules import Intervals, Side
@@ -158,7 +159,7 @@ def command(
     if items[0].kind == "predictions" and out.resolve() == (folder / TABLE).resolve():
         failed = failures.names
         write_record(folder, [item for item in items if item.name not in failed])
-    text = f"{count} cells, {len(columns)} columns: {out}"
+    text = f"{count_of(count, 'cell')}, {count_of(len(columns), 'column')}: {out}"
     facts = {"kind": items[0].kind, "table": out, "failed": len(failures)}
     result(text, cells=count, columns=columns, **facts)
     for line in told:
@@ -190,10 +191,10 @@ def notes(rows: Sequence[dict[str, Any]], kind: str, published: bool) -> list[st
     if published:
         found.append(f"Published features are in {unit}.")
     elif unknown:
-        which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
-        whose = "their" if unknown < len(rows) else "the"
+        few = count_of(unknown, "cell does not state its", "cells do not state their")
+        which = "No file states the" if unknown == len(rows) else few
         option = "--pixel-size" if kind == "sections" else "--voxel-size"
-        found.append(f"{which} {whose} {unit[:-1]} size, so these are in {unit}; see {option}.")
+        found.append(f"{which} {unit[:-1]} size, so these are in {unit}; see {option}.")
     if kind == "predictions":
         kinds = [row["calibrated"] for row in rows]
         if "volume" in kinds:
@@ -207,17 +208,23 @@ def notes(rows: Sequence[dict[str, Any]], kind: str, published: bool) -> list[st
         warned = sum(bool(row.get("warning")) for row in rows)
         if warned:
             found.append(
-                f"{warned} cells have a warning and no intervals, because they are unlike "
-                "the calibration cells. Their columns min and max give the range of the samples."
+                count_of(
+                    warned,
+                    "cell has a warning and no intervals, because it is unlike",
+                    "cells have a warning and no intervals, because they are unlike",
+                )
+                + " the calibration cells. The columns min and max give the range of the samples."
             )
         if kinds.count("none") > warned:
             found.append(
-                f"{kinds.count('none') - warned} cells have no intervals, because the model "
-                "was not calibrated; their columns min and max give the range of the samples."
+                count_of(kinds.count("none") - warned, "cell has", "cells have")
+                + " no intervals, because the model was not calibrated; the columns min and max "
+                "give the range of the samples."
             )
         empty = sum(row.get("volume_um3", row.get("volume_voxels")) == 0 for row in rows)
         if empty:
             found.append(
-                f"{empty} cells have an empty consensus, so most of their measures are missing."
+                count_of(empty, "cell has", "cells have")
+                + " an empty consensus, so most measures are missing."
             )
     return found

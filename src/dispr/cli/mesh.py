@@ -9,6 +9,7 @@ import click
 from dispr.cli.options import out_option, strict_option, voxel_size_option
 from dispr.cli.progress import Bars
 from dispr.cli.say import PARTLY, note, partly, result, warn
+from dispr.names import count_of, some_of
 
 
 @click.command()
@@ -59,7 +60,8 @@ def command(
         )
     failures.write(out / TABLE)
     result(
-        f"{done.files} meshes of {done.cells} cells in {' and '.join(done.units)}: {out}",
+        f"{count_of(done.files, 'mesh', 'meshes')} of {count_of(done.cells, 'cell')} in "
+        f"{' and '.join(done.units)}: {out}",
         cells=done.cells,
         meshes=done.files,
         units=done.units,
@@ -72,6 +74,7 @@ def command(
             "--voxel-size."
         )
     if done.empty:
-        warn(f"{len(done.empty)} shapes ({', '.join(done.empty[:3])}) are empty and have no mesh.")
+        are = "is empty and has" if len(done.empty) == 1 else "are empty and have"
+        warn(f"{count_of(len(done.empty), 'shape')} ({some_of(done.empty)}) {are} no mesh.")
     failed = partly(failures, "cells", out / TABLE)
     return PARTLY if done.empty else failed

@@ -8,6 +8,7 @@ import click
 
 from dispr.cli.options import groups_option, out_option, split_option
 from dispr.cli.say import result
+from dispr.names import count_of
 
 
 @click.command()
@@ -83,4 +84,4 @@ def command(
             temporary.write_text(panel_svg(rows, scale), encoding="utf-8")
         else:
             panel(rows, scale).save(temporary, format="PNG")
-    result(f"{len(rows)} cells: {out}", cells=len(rows), out=out)
+    result(f"{count_of(len(rows), 'cell')}: {out}", cells=len(rows), out=out)

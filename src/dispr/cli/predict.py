@@ -356,7 +356,7 @@ def predict_cells(
     workers: Workers | None = None,
 ) -> None:
     """Predict a folder of cells and say what came of it."""
-    from dispr.names import some_of
+    from dispr.names import count_of, some_of
     from dispr.prediction.folder import predict_folder
 
     with Bars() as bars:
@@ -383,7 +383,7 @@ def predict_cells(
         if row["warning"]:
             (unlike if "training" in row["warning"] else others).append(row["name"])
     result(
-        f"{len(rows)} cells, {shapes} shapes: {out}",
+        f"{count_of(len(rows), 'cell')}, {count_of(shapes, 'shape')}: {out}",
         cells=len(rows),
         shapes=shapes,
         unlike_training=unlike,
@@ -394,14 +394,17 @@ def predict_cells(
     )
     if unlike:
         warn(
-            f"{len(unlike)} cells ({some_of(unlike)}) are unlike the training cells of the model; "
-            "see the column warning of predictions.csv. Do not trust their shapes."
+            f"{count_of(len(unlike), 'cell')} ({some_of(unlike)}) "
+            f"{'is' if len(unlike) == 1 else 'are'} unlike the training cells of the model; see "
+            "the column warning of predictions.csv. Do not trust such shapes."
         )
     if others:
         warn(
-            f"{len(others)} cells ({some_of(others)}) have a warning for another reason; see the "
-            "column warning of predictions.csv."
+            f"{count_of(len(others), 'cell')} ({some_of(others)}) "
+            f"{'has' if len(others) == 1 else 'have'} a warning for another reason; see the column "
+            "warning of predictions.csv."
         )
     if unknown:
-        which = "No file states" if unknown == len(rows) else f"{unknown} cells do not state"
+        few = count_of(unknown, "cell does not state", "cells do not state")
+        which = "No file states" if unknown == len(rows) else few
         note(f"{which} the size of its pixels, so volumes are in voxels; see --pixel-size.")

@@ -14,6 +14,7 @@ import click.core
 from dispr.cli.options import attribute_help
 from dispr.errors import ConfigError
 from dispr.model.published import PROGRAM_DEFAULTS, PublishedFlags, as_typed
+from dispr.names import count_of
 
 # Flags may be written as published, --num_channels, or as elsewhere here, --num-channels.
 EITHER_SPELLING = {
@@ -202,7 +203,8 @@ def sample(
             save_grey=save_grey,
             progress=bars,
         )
-    click.echo(f"{len(rows)} cells, {sum(row['samples'] for row in rows)} shapes: {out}")
+    shapes = sum(row["samples"] for row in rows)
+    click.echo(f"{count_of(len(rows), 'cell')}, {count_of(shapes, 'shape')}: {out}")
 
 
 def _refuse_half_precision_on_cpu(flags: PublishedFlags, device: str) -> None:

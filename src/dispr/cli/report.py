@@ -10,6 +10,7 @@ import click
 from dispr.cli.options import groups_option, jobs_option, out_option, split_option, strict_option
 from dispr.cli.progress import Bars
 from dispr.cli.say import note, partly, result, warn
+from dispr.names import count_of
 
 if TYPE_CHECKING:
     from dispr.failures import Failures
@@ -88,7 +89,7 @@ def write(
             progress=bars,
         )
     pages = f", {len(done.pages)} files" if len(done.pages) > 1 else ""
-    result(f"Report of {done.cells} cells{pages}: {out}", report=out)
+    result(f"Report of {count_of(done.cells, 'cell')}{pages}: {out}", report=out)
     return done
 
 
@@ -116,7 +117,8 @@ def report_prediction(out: Path, data: Path | None = None, *, split: str | None 
         write(out, data, out / NAME, split=split, failures=failures)
         if failures.found:
             first = failures.found[0]
-            warn(f"{len(failures)} cells are not in the report. {first.name}: {first.reason}")
+            missing = count_of(len(failures), "cell is", "cells are")
+            warn(f"{missing} not in the report. {first.name}: {first.reason}")
     except (WriteError, WorkerError) as error:
         raise type(error)(f"the shapes are written, but no report of them: {error}") from error
     except DisprError as error:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dispr.failures import Failures
 
 from dispr.errors import DisprWarning
+from dispr.names import count_of
 
 PARTLY = 3
 """Exit code of a command that is done, but for some cells. Others are 0, done; 2, bad input or
@@ -140,7 +141,7 @@ def partly(failures: Failures, what: str, table: Path) -> int:
     if not failures.found:
         return 0
     first = failures.found[0]
-    count = f"{len(failures)} {what}" if len(failures) > 1 else f"1 {what.removesuffix('s')}"
+    count = count_of(len(failures), what.removesuffix("s"))
     warn(f"{count} failed; {table} says why. The first, {first.name}: {first.reason}")
     return PARTLY
 

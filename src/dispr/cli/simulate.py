@@ -9,6 +9,7 @@ import click
 from dispr.cli.options import out_option, refuse_given
 from dispr.cli.progress import Bars
 from dispr.cli.say import result
+from dispr.names import count_of
 
 
 @click.command()
@@ -59,7 +60,7 @@ def command(
         shape = (field_size, field_size)
         with Bars() as bars:
             images = simulate_fields(out, fields, number, seed, shape, names, progress=bars)
-        text = f"{out}: {len(images)} fields of {number} cells."
+        text = f"{out}: {count_of(len(images), 'field')} of {count_of(number, 'cell')}."
         result(text, fields=len(images), cells=number * len(images), out=out)
         return
     from dispr.simulation.folder import simulate_folder

@@ -9,6 +9,7 @@ import click
 from dispr.cli.options import Name, out_option
 from dispr.cli.progress import Bars
 from dispr.cli.say import result
+from dispr.names import count_of
 
 
 @click.command()
@@ -34,4 +35,4 @@ def command(predictions: Path, out: Path, cells: str) -> None:
     with hold(out), Bars() as bars:
         settings = {**folder.settings, "store": "files"}
         count = copy_cells(dict.fromkeys(names, folder), out, settings, bars)
-    result(f"{count} cells: {out}", cells=count, out=out)
+    result(f"{count_of(count, 'cell')}: {out}", cells=count, out=out)

@@ -15,6 +15,7 @@ from dispr.comparison.estimates import Estimate
 from dispr.comparison.measures import Answer, Question
 from dispr.comparison.sample import shared
 from dispr.morphology.labels import label_of
+from dispr.names import count_of
 
 FEW_CELLS, FEW_KNOWN, FEW_DONORS = 10, 6, 3
 """Cells, known cells and donors of a condition below which a warning is given."""
@@ -97,11 +98,11 @@ def remarks_on(
                 "should not be trusted. See the column warning of cells.csv."
             )
         if len(one.names) < FEW_CELLS:
-            told.append(f"{one.label} has only {len(one.names)} cells.")
+            told.append(f"{one.label} has only {count_of(len(one.names), 'cell')}.")
         if one.known_names and len(one.known_names) < FEW_KNOWN:
             told.append(
-                f"{one.label} has only {len(one.known_names)} cells of known shape; intervals of "
-                "so few hold only if errors are about normally distributed."
+                f"{one.label} has only {count_of(len(one.known_names), 'cell')} of known shape; "
+                "intervals of so few hold only if errors are about normally distributed."
             )
     told += _about_values(answers, conditions)
     told += _about_claims(answers, question)
@@ -280,7 +281,7 @@ def _counts(first: Answer, labels: Sequence[str], question: Question) -> str:
         known = (
             f", {len(sample.known_true)} of them of known shape" if len(sample.known_true) else ""
         )
-        parts.append(f"{len(sample.predicted)} cells of {label}{units}{known}")
+        parts.append(f"{count_of(len(sample.predicted), 'cell')} of {label}{units}{known}")
     how = (
         f"3D shapes were predicted from single sections with DISPR {__version__}"
         if question.predicted

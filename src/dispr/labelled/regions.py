@@ -19,7 +19,7 @@ from dispr.labelled.locate import LocatedCell, located
 from dispr.labelled.outlines import Outline
 from dispr.labelled.polygon_files import read_polygons
 from dispr.labelled.selection import PROJECTION
-from dispr.names import ROIS, printable, some_of
+from dispr.names import ROIS, count_of, printable, some_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +162,9 @@ def _placed(
     notes += _classes_note(path, kinds)
     if outside:
         notes.append(
-            f"{path}: {len(outside)} outlines ({some_of(outside)}) are not in the image of "
-            f"{shape[1]} x {shape[0]} pixels and were not used; are these the outlines of this "
-            "image?"
+            f"{path}: {count_of(len(outside), 'outline is', 'outlines are')} not in the image of "
+            f"{shape[1]} x {shape[0]} pixels and not used ({some_of(outside)}); is the file of "
+            "this image?"
         )
     labels, overlapping = placed(list(enumerate(masks, start=1)), shape)
     if overlapping:

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from dispr.errors import DisprError
 from dispr.files import write_csv
 from dispr.labelled.field.table import written_rows
+from dispr.names import count_of
 from dispr.napari_plugin.choice import RESULT
 from dispr.napari_plugin.form import JobForm
 from dispr.napari_plugin.layers import World
@@ -151,7 +152,7 @@ class PredictWidget(QWidget):
         if isinstance(outcome, str):
             self._say(outcome, bad=True)
             return
-        told = f"{outcome.done} cells were predicted."
+        told = count_of(outcome.done, "cell was predicted.", "cells were predicted.")
         if outcome.done < outcome.total:
             told = f"Stopped: {outcome.done} of {outcome.total} cells were predicted."
         warned = sum(bool(row.get("warning")) for row in outcome.rows)

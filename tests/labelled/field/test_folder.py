@@ -272,7 +272,7 @@ def test_fields_without_cells_are_left_out(extruder, field, files, tmp_path, tol
         note for note in seen.notes if "g was skipped" in note and "no cell is labelled" in note
     ]
     assert not (tmp_path / "out" / "g").exists()
-    with pytest.raises(FileError, match="none of the 1 fields has a cell"):
+    with pytest.raises(FileError, match="no cell of 1 field can be predicted"):
         predict_fields(extruder, [empty], tmp_path / "none", replace(settings, ensemble=1))
     with pytest.raises(NoCellsError, match="no cell is labelled"):
         predict_field_files(extruder, empty, tmp_path / "none", replace(settings, ensemble=1))

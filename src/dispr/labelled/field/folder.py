@@ -38,6 +38,7 @@ from dispr.measurements.folder import TABLE as MEASURED
 from dispr.measurements.folder import digest, measure_items, read_record, write_record
 from dispr.measurements.inputs import Item, find_items, with_intervals
 from dispr.morphology.features import UNITS, Unit
+from dispr.names import count_of
 from dispr.prediction.files import SETTINGS, PredictionFolder, is_prediction
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
@@ -304,7 +305,7 @@ def predicted_fields(
             done += 1
         failures.raise_if_none_left(done)
         if not done:
-            raise FileError(f"none of the {len(fields)} fields has a cell that can be predicted.")
+            raise FileError(f"no cell of {count_of(len(fields), 'field')} can be predicted.")
         write_csv(out / TABLE, rows)
         failures.write(out / FAILURES)
         yield rows

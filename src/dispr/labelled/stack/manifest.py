@@ -15,6 +15,7 @@ from dispr.journal import Journal
 from dispr.labelled.locate import LocatedCell
 from dispr.labelled.stack.cut import Frame
 from dispr.labelled.stack.plan import Plan
+from dispr.names import count_of
 from dispr.records import read_csv
 
 MANIFEST = "manifest.csv"
@@ -178,13 +179,14 @@ def summary(rows: Collection[Mapping[str, Any]], plan: Plan) -> list[str]:
     counts = Counter(row["split"] for row in rows if row["name"])
     sizes = sorted({float(row["voxel_um"]) for row in rows if row["name"]})
     lines = [
-        f"{counts['train']} training cells, {counts['test']} test cells; frame {plan.frame:g} um"
-        + (f", voxels {_range(sizes)} um." if sizes else ".")
+        f"{count_of(counts['train'], 'training cell')}, {count_of(counts['test'], 'test cell')}; "
+        f"frame {plan.frame:g} um" + (f", voxels {_range(sizes)} um." if sizes else ".")
     ]
     left = len(rows) - counts.total()
     if left:
         lines.append(
-            f"{left} labels were left out ({reasons(rows)}); see {MANIFEST} for the reasons."
+            f"{count_of(left, 'label was', 'labels were')} left out ({reasons(rows)}); see "
+            f"{MANIFEST} for the reasons."
         )
     return lines
 
