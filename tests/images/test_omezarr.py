@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from dispr.errors import FileError
-from dispr.images.omezarr import fields_of_plate, labels_in_zarr
+from dispr.images.omezarr import fields_of_plate, labels_in_zarr, open_zarr
 from dispr.images.read import channel_names, look, read_size
 from dispr.labelled.channels import STACK as WANTED
-from dispr.labelled.find import find_fields
+from dispr.labelled.field.read import read_prepared
+from dispr.labelled.field.settings import FieldSettings
+from dispr.labelled.find import FieldFiles, find_fields
 from dispr.labelled.read import read_image, read_labels
 from dispr.labelled.selection import Selection
 
@@ -275,3 +277,29 @@ def test_the_first_of_several_pyramids_is_the_image(tmp_path):
     attributes["multiscales"] = [first, second]
     (path / ".zattrs").write_text(json.dumps(attributes))
     np.testing.assert_array_equal(read_image(path), MANY[0, 0])
+
+
+def test_an_image_is_opened_once_for_a_field(tmp_path, monkeypatch):
+    image = written(
+        *(tmp_path / "a.zarr", MANY, "czyx", "0.4", [1, 0.5, 0.25, 0.25]), channels=("DAPI", "cell")
+    )
+    labels = np.zeros(MANY.shape[2:], np.uint8)
+    labels[2:12, 2:12] = 1
+    np.save(tmp_path / "l.npy", labels)
+    opened = []
+
+    def spy(path, scene=None):
+        opened.append(path)
+        return open_zarr(path, scene)
+
+    monkeypatch.setattr("dispr.images.read.open_zarr", spy)
+    files = FieldFiles("a", image, tmp_path / "l.npy")
+    settings = FieldSettings(channel="cell", plane=1)
+    for _ in range(2):  # what is written anew is read anew
+        opened.clear()
+        field = read_prepared(files, settings)
+        assert opened == [image]
+        np.testing.assert_array_equal(field.image, MANY[1, 1])
+        assert field.pixel_size == 0.25
+    channel_names(image)
+    assert len(opened) == 2

@@ -75,7 +75,10 @@ def find_pixel_size(
 
 
 def find_spacing(
-    image: Path, labels: Path, given: float | Sequence[float] | None = None
+    image: Path,
+    labels: Path,
+    given: float | Sequence[float] | None = None,
+    scene: int | str | None = None,
 ) -> Spacing:
     """Find the edges of a stack's voxels along Z, Y and X in um.
 
@@ -85,6 +88,8 @@ def find_spacing(
         The files; the metadata of the labels are asked where those of the image do not say.
     given : float or (float, float, float), optional
         The edges, instead of what the files say.
+    scene : int or str, optional
+        Which image of a file of several.
 
     Raises
     ------
@@ -97,7 +102,7 @@ def find_spacing(
     if edges is not None:
         VoxelSize(*edges).pixel_size("--voxel-size")
         return edges
-    stated = _stated(image, labels, "zyx")
+    stated = _stated(image, labels, "zyx", scene)
     if stated.spacing is None:
         lacking = next(axis for axis in "zyx" if getattr(stated, axis) is None)
         raise FileError(

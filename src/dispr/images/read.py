@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,11 @@ from dispr.images.source import Source
 from dispr.images.tiff import open_tiff
 from dispr.images.values import Use
 from dispr.names import MICROSCOPES, PICTURES, is_zarr, missing, refuse_zarr
+
+_kept: ContextVar[dict[tuple[Path, int | str | None], Source] | None] = ContextVar(
+    "kept", default=None
+)
+"""The images that were opened in a block of `opened_once`, by file and scene."""
 
 
 def read_pixels(
@@ -98,11 +106,30 @@ def open_source(path: str | os.PathLike[str], scene: int | str | None = None) ->
         If a package that it takes is not installed.
     """
     path = Path(path)
+    kept = _kept.get()
+    if kept is not None and (path, scene) in kept:
+        return kept[path, scene]
+    source = None
     if is_zarr(path):
-        return open_zarr(path, scene)
-    if path.suffix.lower() in MICROSCOPES:
-        return open_microscope(existing(path), scene)
-    return None
+        source = open_zarr(path, scene)
+    elif path.suffix.lower() in MICROSCOPES:
+        source = open_microscope(existing(path), scene)
+    if kept is not None and source is not None:
+        kept[path, scene] = source
+    return source
+
+
+@contextlib.contextmanager
+def opened_once() -> Iterator[None]:
+    """Open images that are read in parts once in the block, for pixels, size and names together."""
+    if _kept.get() is not None:
+        yield
+        return
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def damaged_parts(path: Path) -> AbstractContextManager[None]:

@@ -232,8 +232,18 @@ def test_scene_is_chosen_by_digits_as_on_the_command_line(stack):
     np.testing.assert_array_equal(field.layers.stack, image)
 
 
-def test_labels_are_read_once(stack, monkeypatch):
+def test_the_voxel_size_is_that_of_the_scene(stack):
+    files, image, _ = stack
+    with tifffile.TiffWriter(files.image, ome=True) as writer:
+        for array, edge in ((image[::-1], 9.0), (image, SIZE)):
+            edges = {f"PhysicalSize{axis}": edge for axis in "ZYX"}
+            writer.write(array, metadata={"axes": "ZYX", **edges})
+    field = read_prepared(files, replace(PLAIN, scene="1"))
+    assert field.pixel_size == pytest.approx(SIZE)
+    np.testing.assert_array_equal(field.layers.stack, image)
 
+
+def test_labels_are_read_once(stack, monkeypatch):
     files, _, labels = stack
     np.save(files.labels.with_name("l.npy"), labels[4])
     read = []

@@ -11,6 +11,7 @@ import numpy as np
 from dispr.cells.frame import PUBLISHED, Frame
 from dispr.cells.metadata import find_pixel_size, find_spacing
 from dispr.errors import ConfigError, NoCellsError, as_file_errors
+from dispr.images.read import opened_once
 from dispr.labelled.channels import STACK, Taken, is_stack
 from dispr.labelled.field.layers import Layers, numbered
 from dispr.labelled.field.prepare import PreparedField, prepare_field, prepare_layers
@@ -22,6 +23,7 @@ from dispr.labelled.selection import PROJECTED, PROJECTION
 from dispr.names import REGIONS
 
 
+@opened_once()
 def read_prepared(
     files: FieldFiles, settings: FieldSettings, trained: Frame | None = PUBLISHED
 ) -> PreparedField:
@@ -99,7 +101,7 @@ def _read_layers(
             "instead of --pixel-size."
         )
     stack = read_section(files.image, settings.which, STACK)
-    spacing = find_spacing(files.image, labels, settings.voxel_size)
+    spacing = find_spacing(files.image, labels, settings.voxel_size, settings.which.scene)
     with as_file_errors(but=(NoCellsError,)):
         numbers = numbered(checked_labels(*given, labels, STACK), str(labels))
         layers = Layers(stack.array, numbers, spacing, str(files.image), str(labels))

@@ -20,6 +20,7 @@ from dispr.errors import FileError
 from dispr.failures import TABLE as FAILURES
 from dispr.failures import Failures
 from dispr.files import write_tiff
+from dispr.images.read import opened_once
 from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import LocatedCell, as_labels, locate_cells
@@ -213,8 +214,9 @@ class _Stack:
             return
         labels, _ = as_labels(array, str(path))
         del array
-        sections = Sections(read_image(files.image, Selection(settings.channel), STACK), labels)
-        spacing = find_spacing(files.image, path, settings.voxel_size)
+        with opened_once():
+            sections = Sections(read_image(files.image, Selection(settings.channel), STACK), labels)
+            spacing = find_spacing(files.image, path, settings.voxel_size)
         frame = frame_of(self.plan.frame, spacing, str(files.image))
         split = self.plan.splits[files.name]
         for cell in locate_cells(labels):

@@ -9,6 +9,7 @@ from pathlib import Path
 from dispr.cells.metadata import find_spacing
 from dispr.cells.spacing import Spacing
 from dispr.errors import FileError
+from dispr.images.read import opened_once
 from dispr.labelled.channels import STACK
 from dispr.labelled.find import FieldFiles
 from dispr.labelled.locate import as_labels, check_whole, locate_cells, refuse_greys
@@ -60,6 +61,7 @@ def label_file(files: FieldFiles) -> Path:
     return files.labels
 
 
+@opened_once()
 def survey_stack(
     files: FieldFiles,
     voxel_size: Sequence[float] | None = None,
