@@ -29,7 +29,7 @@ def sha256_of(path):
 @pytest.mark.parametrize("name", LENGTHS)
 def test_a_graph_is_the_prediction(weights, name):
     """With the same noise, the shapes of `dispr predict`, of two cells at once."""
-    model = load(weights[name], device="cpu")
+    model = load(weights[name], device="cpu", precision="fp32")
     graph = Shapes(model.config, model.network)
     assert graph.length == LENGTHS[name]
     cells = [simulate_cell("0.00_discocyte", 5), simulate_cell("B_keratocytes", 6)]
