@@ -5,6 +5,7 @@ import pytest
 
 from dispr.cli import progress
 from dispr.cli.progress import Bars, counted
+from dispr.progress import SILENT
 
 
 @pytest.fixture
@@ -49,3 +50,21 @@ def test_lines_instead_of_bars_where_there_is_no_terminal(capsys, monkeypatch):
     now[0] = 0.0
     assert list(counted(range(5), "Making")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().err == ""
+
+
+def test_notes_and_remarks_are_written_as_one_line_each(capsys):
+    with Bars() as bars:
+        inner = bars.within("fold 3")
+        inner.note("pixels are not known.")
+        inner.remark("Computing in bf16.")
+    assert capsys.readouterr().err.splitlines() == [
+        "Note: pixels are not known.",
+        "Note: Computing in bf16.",
+    ]
+
+
+def test_remarks_are_no_warnings_of_python(recwarn):
+    SILENT.remark("Computing in bf16.")
+    assert not recwarn.list
+    SILENT.note("pixels are not known.")
+    assert len(recwarn.list) == 1
