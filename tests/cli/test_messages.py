@@ -27,6 +27,7 @@ def say(monkeypatch, cells_folder, capsys):
     def run(rows, deterministic=False):
         model = SimpleNamespace(
             config=SimpleNamespace(deterministic=deterministic),
+            device=SimpleNamespace(type="cpu"),
             about={},
             frame=None,
             intervals=None,
