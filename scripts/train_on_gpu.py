@@ -40,7 +40,7 @@ from torch import Tensor, nn
 
 from dispr.cells.arrays import SECTION
 from dispr.cells.augment import AugmentConfig, augment
-from dispr.cells.planes import spread_planes
+from dispr.cells.planes import DRAWS, choose_planes, spread_planes
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.objective import cross_entropy, overlap_loss
 from dispr.diffusion.streams import BalancedStream, generator
@@ -55,7 +55,6 @@ from dispr.records import changes
 from dispr.training.checkpoint import load_checkpoint, save_checkpoint
 from dispr.training.ema import MovingAverage
 from dispr.training.ensemble import draw_twice, energy_score
-from dispr.training.planes import DRAWS, choose_planes
 from dispr.training.presets import get_preset
 from dispr.training.settings import start_of
 from dispr.training.stop import Stop

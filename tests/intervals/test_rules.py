@@ -250,3 +250,65 @@ def test_predicted_and_true_values_are_kept():
     with pytest.raises(ConfigError, match=r"level of 0\.9 only"):
         old.at(0.5)
     assert old.at(0.9) is old
+
+
+def with_distances(count=60):
+    """Cells whose errors are ten times as small near to known planes, and twice in between."""
+    cells = ensembles(count, 1)
+
+    def nearer(factor):
+        found = []
+        for cell in cells:
+            mean = cell.consensus["volume"]
+            true = mean * (cell.true["volume"] / mean) ** factor
+            found.append(replace(cell, true={**cell.true, "volume": true}))
+        return found
+
+    return cells, {0.2: nearer(0.1), 0.4: nearer(0.5)}
+
+
+def width(intervals, values=(29.0, 30.0, 31.0)):
+    low, high = intervals.interval(BY_NAME["volume"], values)
+    return math.log(high / low)
+
+
+def test_intervals_depend_on_the_distance_from_known_planes():
+    cells, further = with_distances()
+    found = fit_intervals(cells, further=further)
+    alone = fit_intervals(cells)
+    assert found.rules == alone.rules  # those of one section stay as they are
+    assert found.given(None) is found
+    narrow, middle, wide = (found.given(distance) for distance in (0.2, 0.2001, 0.4001))
+    assert found.given(0.01) is narrow
+    assert found.given(0.4) is middle
+    assert wide is found  # nothing was calibrated with such distances
+    assert narrow.rules == fit_intervals(further[0.2]).rules
+    assert middle.rules == fit_intervals(further[0.4]).rules
+    assert width(narrow) < width(middle) < width(wide)
+    assert width(found.at(0.5).given(0.1)) < width(narrow)
+    assert found.at(0.5).given(0.1).rules == narrow.at(0.5).rules
+    _, true = narrow.pairs("volume")
+    assert true == pytest.approx([cell.true["volume"] for cell in further[0.2]], rel=1e-3)
+
+
+def test_distances_that_too_few_cells_were_calibrated_with_take_larger_ones():
+    cells, further = with_distances(60)
+    found = fit_intervals(cells, further={0.2: further[0.2][:8], 0.4: further[0.4][:20]})
+    assert list(found.further) == [0.4]
+    assert found.given(0.1).rules == fit_intervals(further[0.4][:20]).rules
+    assert found.at(0.95).given(0.1).cells == 20
+    assert found.at(0.98).given(0.1).cells == 60  # 20 cells do not allow this level
+
+
+def test_distances_in_json():
+    cells, further = with_distances(20)
+    found = fit_intervals(cells, further=further)
+    read = from_dict(found.to_dict())
+    assert read == found
+    assert read.given(0.3).rules == found.given(0.3).rules
+    assert found.of_sections().to_dict() == fit_intervals(cells).to_dict()
+    for wrong in ("x", "0", "1.5", "nan"):
+        content = found.to_dict()
+        content["further"][wrong] = content["further"].pop("0.2")
+        with pytest.raises(ConfigError, match="not intervals"):
+            from_dict(content)

@@ -1,10 +1,12 @@
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from dispr.cells.folder import find_cells
+from dispr.cells.folder import CellFiles, find_cells
 from dispr.cells.read import read_cell
 from dispr.cli.main import cli
 from dispr.diffusion.config import DiffusionConfig
@@ -14,10 +16,18 @@ from dispr.model.weights import Weights, build_network, load_weights, save_weigh
 from dispr.morphology.features import SHAPE_FEATURES
 from dispr.morphology.voxels import surface
 from dispr.network.config import UNetConfig
-from dispr.prediction.calibrate import calibrate, calibrate_folds, too_few, unseen
+from dispr.prediction.calibrate import (
+    calibrate,
+    calibrate_folder,
+    calibrate_folds,
+    too_few,
+    unseen,
+)
+from dispr.prediction.choices import DISTANCES
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model, load
+from dispr.prediction.planes import hold_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.folder import simulate_folder
@@ -143,14 +153,15 @@ def test_errors_are_of_the_volumes_that_this_seed_draws(weights, cells_folder, m
     files = find_cells(cells_folder, split="train", need_obj=True) * 2
     errors, asked = [], {}
 
-    def draw(images, masks, settings):
+    def draw(images, masks, settings, keep_grey):
         asked.update(vars(settings))
         for file in files:
             truth = read_cell(file).obj > 127
             sample = truth.copy()
             sample[:30] = False
             errors.append(abs(np.log(sample.sum() / truth.sum())))
-            yield Prediction(np.stack([sample] * 5), sample.astype(np.float32))
+            grey = np.stack([sample] * 5).astype(np.float32)
+            yield Prediction(grey > 0.5, grey[0], grey=grey)
 
     monkeypatch.setattr(model, "predict_each", draw)
     seen = told()
@@ -164,6 +175,76 @@ def test_errors_are_of_the_volumes_that_this_seed_draws(weights, cells_folder, m
     assert rule.scale * rule.floor == pytest.approx(max(errors), rel=0.1)
     value, true = found.pairs("volume")
     assert np.abs(np.log(value / true)) == pytest.approx(errors, rel=1e-3, abs=1e-3)
+
+
+def body(up, down, radius=20):
+    """A cell with a round section that reaches so many voxels up and down."""
+    z, y, x = np.indices((64, 64, 64)) - 32
+    return (z / np.where(z > 0, up, down)) ** 2 + (y**2 + x**2) / radius**2 < 1
+
+
+@pytest.fixture
+def drawn_too_high(monkeypatch):
+    """Cells whose two shapes have the same upper half, whatever that of the cell is."""
+    monkeypatch.setattr("dispr.prediction.calibrate.shape_values", counts)
+    rng = np.random.default_rng(0)
+    heights = rng.uniform(14, 23, 10).round()
+    files = [CellFiles(f"0.00_discocyte{i:06d}", Path("a"), Path("b")) for i in range(10)]
+    truths = [body(height, 16) for height in heights]
+    cells = iter(truths)
+
+    def read(file):
+        truth = next(cells)
+        mask = truth[32].astype(np.uint8) * 255
+        return SimpleNamespace(image=mask, mask=mask, obj=truth.astype(np.uint8) * 255)
+
+    monkeypatch.setattr("dispr.prediction.calibrate.read_cell", read)
+
+    def draw(images, masks, settings, keep_grey=False, known=None):
+        for i in range(len(images)):
+            raw = [body(height, 16) for height in (18, 20)]
+            if known is not None:
+                planes = {32: masks[i], **known[i]}
+                raw = [hold_planes(shape, planes) for shape in raw]
+            samples = np.stack(raw)
+            grey = samples.astype(np.float32)
+            yield Prediction(samples, grey.mean(axis=0), grey=grey)
+
+    return files, truths, draw
+
+
+@pytest.mark.parametrize("sees", [False, True])
+def test_errors_with_further_planes_are_of_shapes_that_are_held_to_them(
+    drawn_too_high, monkeypatch, sees
+):
+    files, truths, draw = drawn_too_high
+    model = Model(CONFIG, build_network(CONFIG))
+    monkeypatch.setattr(model, "predict_each", draw)
+    monkeypatch.setattr(Model, "sees_planes", sees)
+    found = calibrate(model, files, ensemble=2)
+    assert list(found.further) == list(DISTANCES)
+    errors = []
+    for known in (*found.further.values(), found.known):
+        assert known.names == tuple(file.name for file in files)
+        value, true = known.pairs("volume")
+        assert true == pytest.approx([truth.sum() for truth in truths], rel=1e-3)
+        errors.append(np.abs(np.log(value / true)).mean())
+    # The more is known, the smaller are the errors.
+    assert max(errors[:2]) < 0.3 * errors[-1]
+    assert max(errors[2:-1]) < errors[-1]
+    assert found.given(0.1).known is found.further[0.14]
+    assert found.given(0.3).known is found.further[0.4]
+
+
+def test_predictions_from_further_planes_do_not_calibrate_those_of_sections(weights, tmp_path):
+    simulate_folder(tmp_path / "cells", 1, test_fraction=0)
+    folder = tmp_path / "cells" / "train"
+    name = find_cells(tmp_path / "cells")[0].name
+    (folder / "planes.csv").write_text(f"name,mask,plane\n{name},mask/{name}.tif,40\n")
+    files = find_cells(tmp_path / "cells", need_obj=True)
+    predict_folder(load(weights, "cpu"), files, tmp_path / "out", PredictionSettings(ensemble=2))
+    with pytest.raises(ConfigError, match="was predicted from 2 known planes"):
+        calibrate_folder(tmp_path / "out", {name: files[0].obj})
 
 
 def test_what_comes_of_few_cells():

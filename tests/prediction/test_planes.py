@@ -7,13 +7,17 @@ import torch
 from dispr.cells.folder import find_cells
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import write_tiff
+from dispr.intervals.distance import plane_distance
+from dispr.intervals.known import Errors, Known
+from dispr.intervals.rules import intervals_from
+from dispr.measurements.inputs import find_items, with_intervals
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.config import CascadeConfig
 from dispr.prediction.files import PredictionFolder
-from dispr.prediction.folder import predict_folder
+from dispr.prediction.folder import SECTIONS_ALONE, predict_folder
 from dispr.prediction.model import Model
-from dispr.prediction.planes import hold_planes, numbered_planes
+from dispr.prediction.planes import hold_planes, numbered_planes, outline_depths
 from dispr.prediction.settings import PredictionSettings
 from dispr.training.presets import get_preset
 
@@ -181,6 +185,100 @@ def test_planes_of_a_folder_are_kept_by_its_shapes(model, cell, folder, tmp_path
     assert (a == model.predict(*cell, ensemble=2, pixel_size=0.2, planes=planes).samples).all()
     assert (b == model.predict(*cell, ensemble=2, pixel_size=0.2).samples).all()
     assert [row["sections"] for row in rows] == [3, 1]
+    consensus = PredictionFolder(tmp_path / "out").probability("a") > 0.5
+    distance = plane_distance(consensus, [27, 32, 44])
+    assert [row["plane_distance"] for row in rows] == [distance, ""]
+    assert 0 < distance < 1
+
+
+def test_the_depths_of_a_shape_can_be_given(cell):
+    shape = np.random.default_rng(0).random((64, 64, 64)) > 0.5
+    for planes in ({32: cell[1]}, {3: disc(9), 40: disc(14)}):
+        held = hold_planes(shape, planes, outline_depths(shape))
+        assert (held == hold_planes(shape, planes)).all()
+
+
+def made_intervals(further):
+    """Intervals of the volume, ten times as narrow where further planes are known."""
+    names, values = tuple(f"{i}" for i in range(20)), (1.0,) * 20
+
+    def known(factor):
+        residuals = tuple(factor * value for value in np.linspace(0.1, 2, 20))
+        errors = {2: {"volume": Errors(0.1, 1.0, True, residuals)}}
+        return Known(names, tuple(range(20)), {"volume": values}, {"volume": values}, errors)
+
+    return intervals_from(known(1), further={1.0: known(0.1)} if further else {})
+
+
+def test_cells_with_further_planes_have_intervals_of_their_own(model, folder, tmp_path):
+    about = {"intervals": made_intervals(further=True).to_dict()}
+    calibrated = Model(model.config, model.network, about)
+    out = tmp_path / "out"
+    (a, b), of_a, of_b = predicted(calibrated, folder, out)
+    for row, samples, scale in ((a, of_a, 0.2), (b, of_b, 2.0)):
+        logs = np.log(samples.sum(axis=(1, 2, 3)))
+        half = scale * np.hypot(logs.std(ddof=1), 0.1)
+        low, high = np.exp(logs.mean() - half), np.exp(logs.mean() + half)
+        ends = min(low, row["volume_voxels"]), max(high, row["volume_voxels"])
+        assert (row["volume_low_voxels"], row["volume_high_voxels"]) == pytest.approx(ends, abs=0.1)
+    # Measured again from the files, they have the same.
+    drawn = PredictionFolder(out)
+    items = with_intervals(find_items(out), out, drawn.intervals())
+    assert [item.intervals.rules[2]["volume"].scale for item in items] == [0.2, 2.0]
+    # A row that is written anew has the same.
+    drawn.cells.append({"a": {**drawn.cells["a"], "mark": ""}})
+    assert predicted(calibrated, folder, out)[0] == [a, b]
+    # Rows of earlier versions do not tell the distance: they have those of a section.
+    drawn = PredictionFolder(out)
+    row = {name: value for name, value in a.items() if name != "plane_distance"}
+    drawn.cells.append({"a": {**drawn.cells["a"], "row": row}})
+    drawn.write_table(["a", "b"])
+    items = with_intervals(items, out, drawn.intervals())
+    assert [item.intervals.rules[2]["volume"].scale for item in items] == [2.0, 2.0]
+
+
+def test_the_record_has_no_more_intervals_than_its_cells_need(model, folder, tmp_path):
+    about = {"intervals": made_intervals(further=True).to_dict()}
+    calibrated = Model(model.config, model.network, about)
+    predicted(calibrated, folder, tmp_path / "out")
+    assert list(PredictionFolder(tmp_path / "out").intervals().further) == [1.0]
+    table = (folder / "planes.csv").read_text()
+    (folder / "planes.csv").unlink()
+    predicted(calibrated, folder, tmp_path / "alone")
+    assert PredictionFolder(tmp_path / "alone").intervals() == calibrated.intervals.of_sections()
+    # Cells with planes keep theirs when others are predicted into the folder.
+    predict_folder(
+        calibrated,
+        find_cells(folder)[1:],
+        tmp_path / "out",
+        PredictionSettings(ensemble=2, pixel_size=0.2),
+    )
+    assert list(PredictionFolder(tmp_path / "out").intervals().further) == [1.0]
+    (folder / "planes.csv").write_text(table)
+
+
+def test_a_model_that_was_calibrated_with_sections_alone_says_so(model, folder, tmp_path, told):
+    about = {"intervals": made_intervals(further=False).to_dict()}
+    seen = told()
+    predicted(Model(model.config, model.network, about), folder, tmp_path / "a", progress=seen)
+    assert [note for note in seen.notes if "sections alone" in note] == [SECTIONS_ALONE]
+    about = {"intervals": made_intervals(further=True).to_dict()}
+    seen = told()
+    predicted(Model(model.config, model.network, about), folder, tmp_path / "b", progress=seen)
+    assert not [note for note in seen.notes if "sections alone" in note]
+
+
+def test_in_memory_the_intervals_are_those_of_the_distance(model, cell):
+    about = {"intervals": made_intervals(further=True).to_dict()}
+    calibrated = Model(model.config, model.network, about)
+    planes = {20: disc(9), 44: disc(14)}
+    found = calibrated.predict(*cell, ensemble=2, planes=planes)
+    assert found.plane_distance == plane_distance(found.consensus, [20, 32, 44])
+    assert found.intervals == calibrated.intervals.given(found.plane_distance)
+    assert found.intervals.rules[2]["volume"].scale == 0.2
+    alone = calibrated.predict(*cell, ensemble=2)
+    assert alone.plane_distance is None
+    assert alone.intervals is calibrated.intervals
 
 
 def test_another_plane_is_another_input(model, folder, tmp_path):

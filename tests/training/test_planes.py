@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from dispr.cells.planes import spread_planes
-from dispr.training.planes import DRAWS, choose_planes, extent
+from dispr.cells.planes import DRAWS, choose_planes, spread_planes
+from dispr.training.planes import extent
 
 
 def test_half_know_the_section_alone():

@@ -1,10 +1,10 @@
-"""Files of the planes that are known of cells beside their sections."""
+"""Which planes are known of cells beside their sections: their files, and choices of them."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,12 @@ from dispr.tables import read_table
 
 TABLE = "planes.csv"
 """The table, beside the folders image and mask."""
+
+MOST = 8
+"""Most planes that are known beside that of the section."""
+
+DRAWS = 4 + MOST
+"""Uniform numbers that a choice takes."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +115,42 @@ def spread_planes(low: int, high: int, count: int, section: int, *, up: bool = T
     nearest = min(range(count), key=lambda k: abs(planes[k] - section))
     planes[nearest] = section
     return sorted(set(planes))
+
+
+def choose_planes(low: int, high: int, size: int, draws: Sequence[float]) -> list[int]:
+    """Choose the known planes of one cell: that of the section, in half of the cases alone.
+
+    In the other half one to eight more are known: at any heights, evenly spread over the cell, or
+    all on one side of the section. Some lie just beyond the cell and are empty.
+
+    Parameters
+    ----------
+    low, high : int
+        First and last plane that the cell is in.
+    size : int
+        Number of planes; the section is plane size / 2.
+    draws : sequence of float
+        `DRAWS` uniform numbers from 0 to 1.
+
+    Returns
+    -------
+    list of int
+        Numbers of the planes, ascending.
+    """
+    section = size // 2
+    if draws[0] < 0.5:
+        return [section]
+    more = 1 + min(int(draws[1] * MOST), MOST - 1)
+    places = draws[4 : 4 + more]
+    heights: Sequence[float]
+    if draws[2] < 0.4:
+        heights = [low - 2 + (high - low + 4) * u for u in places]
+    elif draws[2] < 0.8:
+        # The cell's extent is not known to who chooses planes: evenly over about that.
+        bottom, top = round(low - 3 + 6 * places[0]), round(high + 3 - 6 * places[-1])
+        heights = spread_planes(bottom, max(top, bottom), more + 1, section, up=draws[3] < 0.5)
+    else:
+        end = high + 2 if draws[3] < 0.5 else low - 2
+        heights = [section + (end - section) * u for u in places]
+    numbers = {min(max(round(height), 0), size - 1) for height in heights}
+    return sorted({section, *numbers})

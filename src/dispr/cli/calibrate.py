@@ -83,7 +83,8 @@ def command(
     The errors of all measures are stored in the weights; predictions and tables of measures then
     include intervals of any level (--level of dispr predict and dispr measure). The coverage of
     each group of cells is printed, by intervals that were fitted to the other blocks of
-    neighbouring cells.
+    neighbouring cells. Intervals for cells of which further planes are known than the section are
+    calibrated by random planes of the same cells; not with --predictions or --fold.
     """
     from dispr.cells.folder import find_cells
     from dispr.cli.train import training_split
@@ -132,6 +133,12 @@ def command(
     assert found.known is not None  # it was fitted now
     shown = level or found.level
     held = held_out(found.known, MEASURES, shown)
+    of_distances = [
+        {**row, "group": f"distances up to {limit:g}"}
+        for limit, known in found.further.items()
+        for row in held_out(known, MEASURES, shown)
+        if row["group"] == "all"
+    ]
     result(
         f"Intervals of {measures} measures, {found.cells} cells: {written}",
         level=shown,
@@ -140,10 +147,22 @@ def command(
         weights=written,
         effective=found.known.effective,
         coverage=held,
+        coverage_of_distances=of_distances,
     )
     if held:
         result(f"\nIntervals of level {shown:g}, fitted to the other blocks of neighbours:\n")
         result(coverage_table(held))
+    if of_distances:
+        result(
+            "\nWith random further planes, by the largest distance from known planes as a share "
+            "of the height:\n"
+        )
+        result(coverage_table(of_distances))
+    elif not found.further:
+        note(
+            "\nCalibrated with sections alone: cells of which further planes are known will have "
+            "the intervals of one section, which are too wide for them."
+        )
     blocks = len(set(found.known.blocks))
     note(
         f"\nThe {found.cells} cells are from {blocks} blocks of neighbouring cells, and tell as "

@@ -39,7 +39,11 @@ class KnownCell:
     true: Mapping[str, float]
 
 
-def fit_intervals(cells: Sequence[KnownCell], level: float = LEVEL) -> Intervals:
+def fit_intervals(
+    cells: Sequence[KnownCell],
+    level: float = LEVEL,
+    further: Mapping[float, Sequence[KnownCell]] | None = None,
+) -> Intervals:
     """Fit intervals of all measures, for ensembles of two samples up to all that are given.
 
     Parameters
@@ -48,12 +52,26 @@ def fit_intervals(cells: Sequence[KnownCell], level: float = LEVEL) -> Intervals
         Of each as many samples.
     level : float
         Share of cells that an interval shall hold; `Intervals.at` gives those of others.
+    further : mapping of float to sequence of KnownCell, optional
+        The same cells, predicted from further known planes than their sections, by the distance
+        from known planes up to which they count (`Intervals.further`). Left out where they are too
+        few.
 
     Raises
     ------
     ConfigError
         If there are too few cells, or their ensembles are of several sizes or of one sample.
     """
+    known = _known(cells, level)
+    others = {
+        limit: _known(found, level)
+        for limit, found in (further or {}).items()
+        if len(found) >= fewest_cells(level)
+    }
+    return intervals_from(known, level, further=others)
+
+
+def _known(cells: Sequence[KnownCell], level: float) -> Known:
     refuse_few(len(cells), level)
     sizes = sorted({len(cell.samples) for cell in cells})
     if len(sizes) > 1:
@@ -83,7 +101,7 @@ def fit_intervals(cells: Sequence[KnownCell], level: float = LEVEL) -> Intervals
             if np.isfinite(found.residuals).sum() >= fewest_cells(level):
                 errors[size][name] = found
     names = tuple(cell.name for cell in cells)
-    return intervals_from(Known(names, blocks, values, truth, errors), level)
+    return Known(names, blocks, values, truth, errors)
 
 
 def fit_errors(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -112,6 +113,10 @@ class Intervals:
         Whether the intervals have two limits, or only this one.
     together : tuple of str
         The measures whose intervals hold at once; empty if each holds for itself.
+    further : mapping of float to Known
+        The errors where further planes are known than the section, by the distance from known
+        planes (`dispr.intervals.distance`), 0 to 1, up to which they count; see `given`. Empty if
+        they were calibrated with sections alone.
     """
 
     level: float
@@ -120,6 +125,7 @@ class Intervals:
     known: Known | None = field(default=None, repr=False)
     side: Side = "both"
     together: tuple[str, ...] = ()
+    further: Mapping[float, Known] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         refuse_level(self.level)
@@ -154,7 +160,40 @@ class Intervals:
                 f"these intervals were calibrated by an earlier version, for a level of "
                 f"{self.level:g} only; calibrate the model again with dispr calibrate."
             )
-        return intervals_from(self.known, level, side, together)
+        return intervals_from(self.known, level, side, together, self.further)
+
+    def given(self, distance: float | None) -> Intervals:
+        """Give the intervals of a cell of which further planes are known than its section.
+
+        Parameters
+        ----------
+        distance : float or None
+            The largest distance of its planes from known ones as a share of its height
+            (`dispr.intervals.distance.plane_distance`); None where the section alone is known.
+
+        Returns
+        -------
+        Intervals
+            Those that were calibrated with the shortest distances that are not below this one;
+            those of a section alone, which are wider, where there are none.
+        """
+        if distance is None:
+            return self
+        limit = min((limit for limit in self._given if limit >= distance), default=None)
+        return self if limit is None else self._given[limit]
+
+    @cached_property
+    def _given(self) -> Mapping[float, Intervals]:
+        """Those with further known planes, where there are enough cells for the level."""
+        return {
+            limit: intervals_from(known, self.level, self.side, self.together)
+            for limit, known in self.further.items()
+            if len(known.names) >= fewest_cells(self.level)
+        }
+
+    def of_sections(self) -> Intervals:
+        """Give them without those of cells with further known planes."""
+        return replace(self, further={})
 
     def pairs(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Give predicted and true values of a measure of the calibration cells; `Known.pairs`.
@@ -216,12 +255,16 @@ class Intervals:
             size: {new: found[old] for old, new in names.items() if old in found}
             for size, found in self.rules.items()
         }
-        return replace(self, rules=rules, known=None)
+        return replace(self, rules=rules, known=None, further={})
 
     def to_dict(self) -> dict[str, Any]:
         """Give them as JSON values; without what follows from the errors of the cells."""
         if self.known is not None:
-            return {"level": self.level, "known": self.known.to_dict()}
+            content = {"level": self.level, "known": self.known.to_dict()}
+            if self.further:
+                found = {str(limit): known.to_dict() for limit, known in self.further.items()}
+                content["further"] = found
+            return content
         rules = {
             str(size): {name: [rule.scale, rule.floor, rule.log] for name, rule in found.items()}
             for size, found in self.rules.items()
@@ -230,7 +273,11 @@ class Intervals:
 
 
 def intervals_from(
-    known: Known, level: float = LEVEL, side: Side = "both", together: Sequence[str] = ()
+    known: Known,
+    level: float = LEVEL,
+    side: Side = "both",
+    together: Sequence[str] = (),
+    further: Mapping[float, Known] | None = None,
 ) -> Intervals:
     """Make intervals of a level from the errors of known cells; see `Intervals.at`.
 
@@ -268,7 +315,7 @@ def intervals_from(
             )
             for name, scale in scales(chosen, level, side).items()
         }
-    return Intervals(level, count, rules, known, side, tuple(together))
+    return Intervals(level, count, rules, known, side, tuple(together), further or {})
 
 
 def _apart(errors: Mapping[str, Errors], level: float, side: Side) -> dict[str, float]:
@@ -311,7 +358,12 @@ def from_dict(values: Any) -> Intervals:
     """
     try:
         if "known" in values:
-            return intervals_from(known_from_dict(values["known"]), float(values["level"]))
+            further = {
+                _limit(limit): known_from_dict(known)
+                for limit, known in values.get("further", {}).items()
+            }
+            known = known_from_dict(values["known"])
+            return intervals_from(known, float(values["level"]), further=further)
         rules = {
             int(size): {
                 str(name): Rule(float(scale), float(floor), bool(log))
@@ -324,6 +376,13 @@ def from_dict(values: Any) -> Intervals:
         raise ConfigError(
             "these are not intervals; fit them again with dispr calibrate."
         ) from error
+
+
+def _limit(text: str) -> float:
+    limit = float(text)
+    if not 0 < limit <= 1:
+        raise ValueError
+    return limit
 
 
 def from_calibration(values: Mapping[str, Any]) -> Intervals:

@@ -158,7 +158,8 @@ def contents(item: Item, about: str = "") -> str:
 def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None) -> list[Item]:
     """Add what the table of a prediction says of its cells, and the intervals of its model.
 
-    Cells with a warning get none: intervals hold for cells like those they were fitted to.
+    Cells with a warning get none: intervals hold for cells like those they were fitted to. Of cells
+    with further known planes they are those for the distance from these (`Intervals.given`).
 
     Raises
     ------
@@ -173,13 +174,16 @@ def with_intervals(items: list[Item], folder: Path, intervals: Intervals | None)
     for item in items:
         row = rows.get(item.name, {})
         warning = (row.get("warning") or "") if row else lost
-        ellipsoid = row.get("ellipsoid_volume_voxels")
+        ellipsoid, distance = row.get("ellipsoid_volume_voxels"), row.get("plane_distance")
+        its = None if warning else intervals
+        if its is not None and distance:
+            its = its.given(float(distance))
         found.append(
             dataclasses.replace(
                 item,
                 ellipsoid=float(ellipsoid) if ellipsoid else None,
                 warning=warning,
-                intervals=None if warning else intervals,
+                intervals=its,
                 group=row.get("group") or "",
             )
         )

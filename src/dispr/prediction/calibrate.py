@@ -22,8 +22,10 @@ from dispr.intervals.rules import Intervals
 from dispr.model.seen import seen_cells
 from dispr.model.weights import Weights, fingerprint
 from dispr.morphology.shape import shape_values
+from dispr.prediction.choices import planes_by_distance
 from dispr.prediction.files import PredictionFolder, opened
 from dispr.prediction.model import Model, load
+from dispr.prediction.planes import Planes
 from dispr.prediction.settings import PredictionSettings
 from dispr.processes import map_in_processes
 from dispr.progress import SILENT, Progress
@@ -41,6 +43,10 @@ def calibrate(
     progress: Progress = SILENT,
 ) -> Intervals:
     """Predict cells with known shapes and fit the intervals of all measures to them.
+
+    For cells of which further planes are known than the section, each is predicted from random
+    planes of its own, some near to all of it and some not (`dispr.prediction.choices`). A network
+    that sees the section alone draws its shapes once, and they are held to the planes.
 
     Parameters
     ----------
@@ -66,20 +72,44 @@ def calibrate(
         raise ConfigError("a deterministic model has no spread to calibrate.")
     refuse_few(len(files), LEVEL)
     cells = [read_cell(file) for file in files]
-    predictions = model.predict_each(
-        np.stack([cell.image for cell in cells]),
-        np.stack([cell.mask for cell in cells]),
-        PredictionSettings(ensemble, seed),
-    )
+    images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
+    settings = PredictionSettings(ensemble, seed)
+    predictions = model.predict_each(images, masks, settings, keep_grey=True)
     count = progress.counter("Predicting", len(cells))
-    known = []
-    for file, cell, prediction in zip(files, cells, predictions, strict=True):
+    known: list[KnownCell] = []
+    true: list[Mapping[str, float]] = []
+    further: dict[float, list[KnownCell]] = {}
+    again: list[tuple[float, int, Planes]] = []
+    for i, (file, cell, prediction) in enumerate(zip(files, cells, predictions, strict=True)):
         assert cell.obj is not None  # read_cell has refused a cell without
-        samples = [shape_values(sample) for sample in prediction.samples]
-        true = shape_values(occupancy(cell.obj)[0, 0].numpy() > 0.5)
-        known.append(KnownCell(file.name, samples, shape_values(prediction.consensus), true))
+        assert prediction.grey is not None  # it was asked for
+        truth = occupancy(cell.obj)[0, 0].numpy() > 0.5
+        true.append(shape_values(truth))
+        known.append(_known_cell(file.name, prediction.samples, true[i]))
+        chosen = planes_by_distance(prediction.grey > 0.5, truth, cell.mask, (seed, file.name))
+        for limit, (planes, held) in chosen.items():
+            if model.sees_planes:
+                again.append((limit, i, planes))
+            else:
+                found = _known_cell(file.name, held, true[i])
+                further.setdefault(limit, []).append(found)
         count()
-    return fit_intervals(known)
+    if again:
+        at = [i for _, i, _ in again]
+        sets = [planes for _, _, planes in again]
+        predictions = model.predict_each(images[at], masks[at], settings, known=sets)
+        count = progress.counter("Predicting with further planes", len(again))
+        for (limit, i, _), prediction in zip(again, predictions, strict=True):
+            found = _known_cell(files[i].name, prediction.samples, true[i])
+            further.setdefault(limit, []).append(found)
+            count()
+    return fit_intervals(known, further=further)
+
+
+def _known_cell(name: str, samples: np.ndarray, true: Mapping[str, float]) -> KnownCell:
+    consensus = samples.mean(axis=0, dtype=np.float32) > 0.5
+    drawn = [shape_values(sample) for sample in samples]
+    return KnownCell(name, drawn, shape_values(consensus), true)
 
 
 def calibrate_folder(
@@ -90,6 +120,8 @@ def calibrate_folder(
     progress: Progress = SILENT,
 ) -> Intervals:
     """Fit the intervals of all measures to cells whose shapes the model has drawn already.
+
+    They are for cells of which the section alone is known.
 
     Parameters
     ----------
@@ -107,8 +139,10 @@ def calibrate_folder(
     FileError
         If a file cannot be read.
     ConfigError
-        If there are too few cells, or their ensembles are of several sizes.
+        If there are too few cells, their ensembles are of several sizes, or further planes of a
+        cell were known.
     """
+    refuse_planes(predictions, objects)
     tasks = [(predictions, name, path) for name, path in objects.items()]
     return fit_intervals(_measured(tasks, jobs, progress))
 
@@ -161,9 +195,9 @@ def calibrate_folds(
         refuse_others(predictions, weights, other)
         left, _ = unseen(other, files, unrelated)
         objects = {file.name: file.obj for file in left if file.obj is not None}
-        for name in PredictionFolder(predictions).names():
-            if name not in objects:
-                continue
+        names = [name for name in PredictionFolder(predictions).names() if name in objects]
+        refuse_planes(predictions, names)
+        for name in names:
             if name in tasks:
                 raise ConfigError(
                     f"the cell {name} was predicted in {tasks[name][0]} and in {predictions}; each "
@@ -185,6 +219,23 @@ def refuse_others(predictions: Path, weights: Path, model: Model) -> None:
         raise ConfigError(
             f"the shapes in {predictions} were not predicted with the weights {weights}."
         )
+
+
+def refuse_planes(predictions: Path, names: Collection[str]) -> None:
+    """Refuse predictions from further planes: their errors are smaller than those of one section.
+
+    Raises
+    ------
+    ConfigError
+        If one of these cells was predicted from more than its section.
+    """
+    for row in PredictionFolder(predictions).rows():
+        if row["name"] in names and (row.get("sections") or "1") != "1":
+            raise ConfigError(
+                f"{row['name']} in {predictions} was predicted from {row['sections']} known "
+                "planes; predict the cells from their sections alone to calibrate, without "
+                "planes.csv."
+            )
 
 
 def _measured(

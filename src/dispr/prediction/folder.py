@@ -27,7 +27,6 @@ from dispr.prediction.model import Model
 from dispr.prediction.packed import STORE
 from dispr.prediction.part import Part, Terms
 from dispr.prediction.precision import settled
-from dispr.prediction.prediction import Prediction
 from dispr.prediction.settings import PredictionSettings
 from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
@@ -38,6 +37,13 @@ DRAWING = 1
 
 MISSING = {"drawing": 1, "store": "files"}
 """Settings that records of earlier versions do not state."""
+
+SECTIONS_ALONE = (
+    "The model was calibrated with sections alone, so cells with further known planes have the "
+    "intervals of one section, which are too wide for them; calibrate it again with dispr "
+    "calibrate."
+)
+"""What a user must know of intervals that do not depend on known planes."""
 
 
 class Workers(Protocol):
@@ -182,6 +188,8 @@ def predict_folder(
         grouped=any(file.group for file in files),
         planes=any(file.planes for file in files),
     )
+    if terms.planes and model.intervals is not None and not model.intervals.further:
+        progress.note(SECTIONS_ALONE)
     with hold(out):
         run = _Run(model, files, out, terms, store, shard, failures, progress, cluster)
         return run.run(command, inputs or {})
@@ -315,7 +323,12 @@ class _Run:
     def _record(self, command: str, inputs: Mapping[str, Any], whole: bool) -> None:
         """Write what the shapes are drawn with, and by which commands."""
         model, before = self.model, self.drawn.settings
-        intervals = None if model.intervals is None else model.intervals.to_dict()
+        intervals = None
+        if model.intervals is not None:
+            # Those with further planes are long, and most predictions have no use for them.
+            planes = self.part.terms.planes or "further" in (before.get("intervals") or {})
+            stated = model.intervals if planes else model.intervals.of_sections()
+            intervals = stated.to_dict()
         made = _made(model, command)
         runs = list(before.get("made", {}).get("runs", []))  # what drew the shapes that are kept
         made["runs"] = runs if whole and runs else [*runs, *made["runs"]]
@@ -332,7 +345,7 @@ class _Run:
             samples = self.drawn.samples(file.name)
             probability = shapes.probability(file.name)
             size = seen.section.voxel_size
-            prediction = Prediction(samples, probability, self.model.intervals, size)
+            prediction = self.model.prediction_of(samples, probability, seen.section)
             if not _states(shapes.spacing(file.name), size):
                 prediction = replace(prediction, grey=shapes.grey(file.name, self.count))
                 self.part.finish(seen, prediction)

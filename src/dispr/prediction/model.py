@@ -21,6 +21,7 @@ from dispr.cells.framing import Crop, frame_crops, joined, plane_shown, shown
 from dispr.errors import ConfigError
 from dispr.familiarity.reference import familiarity_of
 from dispr.familiarity.traits import describe_all
+from dispr.intervals.distance import plane_distance
 from dispr.intervals.rules import intervals_of
 from dispr.memory import Room
 from dispr.model.config import ModelConfig
@@ -32,7 +33,7 @@ from dispr.network.network import Network
 from dispr.pipeline import delayed
 from dispr.prediction.draw import sampling_process
 from dispr.prediction.drawer import Asked, DeviceDrawer, Drawer, Pending, held, labels_of
-from dispr.prediction.planes import Planes, numbered_planes
+from dispr.prediction.planes import SECTION, Planes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
@@ -431,9 +432,28 @@ class Model:
     ) -> Prediction:
         held = section.planes or self.config.network.keeps_section
         if self.config.deterministic and not held:
-            return Prediction(samples, occupancy[0], voxel_size=section.voxel_size)
-        probability = samples.mean(axis=0, dtype=np.float32)
-        return Prediction(samples, probability, self.intervals, section.voxel_size)
+            return self.prediction_of(samples, occupancy[0], section)
+        return self.prediction_of(samples, samples.mean(axis=0, dtype=np.float32), section)
+
+    def prediction_of(
+        self, samples: np.ndarray, probability: np.ndarray, section: Section
+    ) -> Prediction:
+        """Make the prediction of a cell from its shapes, with intervals for what is known of it.
+
+        Parameters
+        ----------
+        samples, probability : ndarray
+            As in `Prediction`.
+        section : Section
+            What they were drawn from.
+        """
+        distance = None
+        if section.planes:
+            distance = plane_distance(probability > 0.5, {SECTION, *section.planes})
+        intervals = None if self.intervals is None else self.intervals.given(distance)
+        return Prediction(
+            samples, probability, intervals, section.voxel_size, plane_distance=distance
+        )
 
 
 class Told:

@@ -78,7 +78,7 @@ def _add(found: dict[int, Any], number: int, mask: Any) -> None:
     found[number] = mask
 
 
-def hold_planes(shape: np.ndarray, planes: Planes) -> np.ndarray:
+def hold_planes(shape: np.ndarray, planes: Planes, depths: np.ndarray | None = None) -> np.ndarray:
     """Give a shape the planes that are known of it, and let those beside them follow.
 
     In each known plane the outline is moved from where it was drawn to where it is known to be:
@@ -92,6 +92,8 @@ def hold_planes(shape: np.ndarray, planes: Planes) -> np.ndarray:
         bool, (64, 64, 64).
     planes : mapping of int to ndarray
         Masks, (64, 64), bool or 0 to 255, by the numbers of their planes.
+    depths : ndarray, optional
+        `outline_depths` of the shape, for one that is held to several sets of planes.
 
     Returns
     -------
@@ -100,13 +102,13 @@ def hold_planes(shape: np.ndarray, planes: Planes) -> np.ndarray:
     """
     known = {number: _inside(planes[number]) for number in sorted(planes)}
     numbers = list(known)
-    first = max(numbers[0] - REACH, 0)
-    depths = _depths(shape[first : numbers[-1] + REACH + 1])
-    moves = dict(zip(numbers, _depths(np.stack(list(known.values()))), strict=True))
+    part = slice(max(numbers[0] - REACH, 0), numbers[-1] + REACH + 1)
+    near = outline_depths(shape[part]) if depths is None else depths[part]
+    moves = dict(zip(numbers, outline_depths(np.stack(list(known.values()))), strict=True))
     for number in numbers:
-        moves[number] -= depths[number - first]
+        moves[number] -= near[number - part.start]
     held = shape.copy()
-    for z, depth in enumerate(depths, first):
+    for z, depth in enumerate(near, part.start):
         below = [number for number in numbers if number <= z][-1:]
         above = [number for number in numbers if number >= z][:1]
         if below and above:
@@ -123,8 +125,19 @@ def _inside(mask: np.ndarray) -> np.ndarray:
     return mask if mask.dtype == bool else mask > 127
 
 
-def _depths(masks: np.ndarray) -> np.ndarray:
-    """Give the distance of pixels from their plane's outline, positive inside, at most `DEPTH`."""
+def outline_depths(masks: np.ndarray) -> np.ndarray:
+    """Give the distance of pixels from their plane's outline, positive inside, at most `DEPTH`.
+
+    Parameters
+    ----------
+    masks : ndarray
+        bool, (N, 64, 64).
+
+    Returns
+    -------
+    ndarray
+        float32, (N, 64, 64), in voxels.
+    """
     return signed_distance(masks, apart=1).clip(-DEPTH, DEPTH)
 
 

@@ -37,7 +37,8 @@ class Prediction:
         float32, 0 to 1, (Z, Y, X): the mean of the samples. For a deterministic network, which
         gives one sample, the output of the network.
     intervals : Intervals or None
-        The calibration of the intervals; None if the model was not calibrated.
+        The calibration of the intervals, for what is known of the cell; None if the model was not
+        calibrated.
     voxel_size : float or None
         Voxel size in um; None if it is unknown.
     square : Square or None
@@ -53,6 +54,9 @@ class Prediction:
         `dispr.cells.classes.CLASSES` or "not sure"; `class_probability`, 0 to 1, that of the most
         probable class; `sde_score` of SDE cells, from -1 (spherocyte) over 0 (discocyte) to 1
         (echinocyte III). Empty texts for a cell with a warning. See docs/classification.md.
+    plane_distance : float or None
+        The largest distance of planes of the consensus from known ones, as a share of its height
+        (`dispr.intervals.distance`); None if only the section is known. The intervals depend on it.
     grey : ndarray or None
         float32, (K, Z, Y, X), 0 to 1: the occupancies before thresholding at 0.5. Only from
         `Model.predict_each`, on request.
@@ -67,6 +71,7 @@ class Prediction:
     notes: tuple[str, ...] = ()
     grey: np.ndarray | None = None
     recognised: Mapping[str, Any] = field(default_factory=dict)
+    plane_distance: float | None = None
 
     @property
     def spacing(self) -> Spacing | None:

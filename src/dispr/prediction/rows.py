@@ -17,7 +17,7 @@ from dispr.prediction.inputs import SeenCell
 from dispr.prediction.model import Model
 from dispr.prediction.prediction import COUNTS, Prediction
 
-ROWS = 2
+ROWS = 3
 """Raised when a version writes other rows of the same shapes."""
 
 
@@ -54,7 +54,7 @@ def row_of(
         "boundary_voxels": surface(prediction.consensus),
         **_intervals(prediction),
         "fragment_share": round(max(map(fragment_share, prediction.samples)), 5),
-        **({"sections": 1 + len(seen.section.planes)} if planes else {}),
+        **(_known_planes(seen, prediction) if planes else {}),
         # Of the square that the shapes' 64 x 64 columns stand on, in pixels of the crop.
         "frame_y_px": square.y,
         "frame_x_px": square.x,
@@ -63,6 +63,15 @@ def row_of(
         "warning": seen.warning,
     }
     return row | _micrometres(row, prediction.voxel_size)
+
+
+def _known_planes(seen: SeenCell, prediction: Prediction) -> dict[str, Any]:
+    """Give the columns of known planes: how many, and how far the cell reaches from them."""
+    distance = prediction.plane_distance
+    return {
+        "sections": 1 + len(seen.section.planes),
+        "plane_distance": "" if distance is None else distance,
+    }
 
 
 def mark_of_rows(model: Model, *about: Any) -> str:

@@ -19,13 +19,14 @@ from torch import Tensor
 from dispr.cells.arrays import SECTION
 from dispr.cells.augment import augment
 from dispr.cells.dataset import CellDataset
+from dispr.cells.planes import DRAWS, choose_planes
 from dispr.cells.prepare import condition_tensor, occupancy
 from dispr.diffusion.streams import generator
 from dispr.diffusion.timesteps import UniformTimesteps
 from dispr.model.config import ModelConfig
 from dispr.network.planes import known_planes
 from dispr.training.config import TrainingConfig
-from dispr.training.planes import DRAWS, choose_planes, extent
+from dispr.training.planes import extent
 
 
 @dataclass(frozen=True)
