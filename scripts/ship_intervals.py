@@ -1,6 +1,6 @@
 """Put the intervals of calibrated weights beside those that ship with the package.
 
-dispr calibrate src/dispr/weights/fast.safetensors red_blood_cells -o calibrated.safetensors
+dispr calibrate fast.safetensors red_blood_cells --precision fp32 -o calibrated.safetensors
 python scripts/ship_intervals.py calibrated.safetensors
 
 The weights of the package stay as they are, so that their checksum does.
@@ -33,12 +33,17 @@ def main(calibrated: Path, name: str, folder: Path) -> None:
         raise ConfigError(f"{calibrated} is another network than the shipped weights {name}.")
     found = from_dict(weights.about["intervals"])
     target = folder / f"{name}_intervals.json"
+    before = from_dict(read_json(target)) if target.is_file() else None
+    same = before is not None and before.of_sections() == found.of_sections()
     write_json(target, found.to_dict(), sealed=True)
     index = read_json(folder / INDEX.name)
     index[name]["intervals"] = target.name
     with atomic_path(folder / INDEX.name) as temporary:
         temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8", newline="\n")
+    further = f"with {len(found.further)} classes of further planes" if found.further else "alone"
+    changed = "the same as before" if same else "new"
     click.echo(f"intervals of {found.cells} cells: {target}")
+    click.echo(f"those of one section are {changed}, {further}")
 
 
 def print_of(path: Path) -> str:

@@ -1,12 +1,39 @@
+import numpy as np
+import pytest
+
 import dispr
-from dispr.intervals.rules import calibrated
+from dispr.intervals.rules import Rule, calibrated
 from dispr.morphology.features import SHAPE_FEATURES
+from dispr.prediction.choices import DISTANCES
+
+NAMES = {feature.name for feature in SHAPE_FEATURES}
 
 
-def test_what_is_shipped_covers_all_measures():
-    found = dispr.load(device="cpu").intervals
+@pytest.fixture(scope="module")
+def found():
+    return dispr.load(device="cpu").intervals
+
+
+def test_what_is_shipped_covers_all_measures(found):
     assert (found.level, found.cells) == (0.9, 59)
     assert list(found.rules) == [2, 3, 4, 5]
     for rules in found.rules.values():
-        assert set(rules) == {feature.name for feature in SHAPE_FEATURES}
+        assert set(rules) == NAMES
     assert calibrated(found, 5) == "all"
+
+
+def test_those_of_one_section_are_as_they_were_first_calibrated(found):
+    assert found.rules[5]["volume"] == Rule(2.3081, 0.043924, log=True)
+
+
+def test_what_is_shipped_covers_further_planes(found):
+    assert tuple(found.further) == DISTANCES
+    halves = []
+    for distance in (*DISTANCES, None):
+        its = found.given(distance)
+        assert its.cells == 59
+        assert [set(rules) for rules in its.rules.values()] == [NAMES] * 4
+        # Half of the interval of the logarithm, where the samples differ as is usual with planes.
+        halves.append(np.diff(its.rules[5]["volume"].interval([19800, 19900, 20000, 20100, 20200])))
+    # The more is known, the narrower they are.
+    assert max(halves[:3]) < 0.7 * halves[-1]
