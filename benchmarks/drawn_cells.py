@@ -1,0 +1,97 @@
+"""Cells of known shape with what the network draws of their sections, to be held to any planes."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dispr
+from dispr.cells.arrays import SECTION
+from dispr.cells.folder import find_cells
+from dispr.cells.prepare import occupancy
+from dispr.cells.read import read_cell
+from dispr.cli.progress import Bars
+from dispr.errors import ConfigError
+from dispr.prediction.calibrate import unseen
+from dispr.prediction.model import Model
+from dispr.prediction.planes import hold_planes, outline_depths
+from dispr.prediction.settings import PredictionSettings
+
+
+@dataclass(frozen=True)
+class DrawnCell:
+    """A cell of known shape, and five shapes as the network draws them of its section.
+
+    Attributes
+    ----------
+    name : str
+        Of the cell.
+    mask : ndarray
+        Of its section, (64, 64) uint8.
+    truth : ndarray
+        Its shape, bool, (64, 64, 64).
+    shapes, depths : ndarray
+        The drawn shapes, not yet held to the section, bool, (5, 64, 64, 64), and their
+        `outline_depths`.
+    """
+
+    name: str
+    mask: np.ndarray
+    truth: np.ndarray
+    shapes: np.ndarray
+    depths: np.ndarray
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """First and last plane of the true shape."""
+        filled = np.flatnonzero(self.truth.any(axis=(1, 2)))
+        return int(filled[0]), int(filled[-1])
+
+    def held(self, numbers: Iterable[int]) -> np.ndarray:
+        """Hold the shapes to the section and to these planes of the true shape."""
+        known: Mapping[int, np.ndarray] = {z: self.truth[z] for z in numbers}
+        known = {**known, SECTION: self.mask > 127}
+        pairs = zip(self.shapes, self.depths, strict=True)
+        return np.stack([hold_planes(shape, known, depth) for shape, depth in pairs])
+
+
+def draw_cells(
+    model: Model, data: Path, simulated: int, seed: int
+) -> tuple[list[DrawnCell], list[DrawnCell]]:
+    """Draw the real cells that the model has not seen, and new simulated ones without a warning.
+
+    Parameters
+    ----------
+    model : Model
+        It must see the section alone, so that its shapes do not depend on further planes.
+    data : Path
+        Data set with the cells that were set aside from its training.
+    simulated, seed : int
+        Number and seed of simulated cells.
+    """
+    if model.sees_planes:
+        raise ConfigError("this model sees further planes; its shapes depend on them.")
+    files, _ = unseen(model, find_cells(data, split="train", need_obj=True))
+    with Bars("cells") as bars:
+        count = bars.counter("Drawing", len(files) + simulated)
+        real = list(_drawn(model, ((file.name, read_cell(file)) for file in files), count))
+        cells = enumerate(dispr.simulate(simulated, seed=seed)) if simulated else ()
+        new = list(_drawn(model, cells, count, warned=False))
+    return real, new
+
+
+def _drawn(
+    model: Model, cells: Iterable[tuple[Any, Any]], count: Callable[[], None], warned: bool = True
+) -> Iterator[DrawnCell]:
+    for name, cell in cells:
+        image, mask = cell.image[None], cell.mask[None]
+        if warned or not model.unlike(image, mask)[0]:
+            (found,) = model.predict_each(image, mask, PredictionSettings(), keep_grey=True)
+            assert found.grey is not None
+            shapes = found.grey > 0.5
+            depths = np.stack([outline_depths(shape) for shape in shapes])
+            truth = occupancy(cell.obj)[0, 0].numpy() > 0.5
+            yield DrawnCell(str(name), cell.mask, truth, shapes, depths)
+        count()
