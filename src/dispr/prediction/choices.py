@@ -18,7 +18,7 @@ DISTANCES = (0.09, 0.14, 0.22, 0.4, 1.0)
 together. The first three are a little above those that nine, five and three planes leave where they
 are evenly spread; planes on one side alone leave more than 0.4."""
 
-TRIES = 400
+TRIES = 150
 """Choices of planes of a cell among which all distances are looked for."""
 
 
