@@ -19,6 +19,7 @@ import importlib.util
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,7 +233,11 @@ def check_script(path: Path, arguments: list[str]) -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))  # as Python does for a script
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     main = next(item for item in vars(module).values() if isinstance(item, click.Command))
     parse(main, path.name, arguments)
 
