@@ -157,7 +157,10 @@ BY_HAND: list[tuple[str, str, str]] = [
     ("intervals/coverage.py", "sizes[blocks != block]", "sizes"),
     ("scores/ensemble.py", "groups[:, None] != groups[None]", "np.ones((len(x), len(x)), bool)"),
     ("scores/ensemble.py", "(1 + 1 / draws) * values", "values"),
-    ("prediction/calibrate.py", "if name not in objects:", "if False:"),
+    ("prediction/calibrate.py", "names() if name in objects]", "names()]"),
+    ("intervals/distance.py", ".min(axis=1).max()", ".max()"),
+    ("intervals/rules.py", "if limit >= distance", "if True"),
+    ("prediction/choices.py", "if distance <= limit", "if True"),
     ("intervals/rules.py", "float(array.std(ddof=1))", "float(array.std())"),
     (
         "intervals/rules.py",
