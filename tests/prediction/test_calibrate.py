@@ -188,8 +188,8 @@ def drawn_too_high(monkeypatch):
     """Cells whose two shapes have the same upper half, whatever that of the cell is."""
     monkeypatch.setattr("dispr.prediction.calibrate.shape_values", counts)
     rng = np.random.default_rng(0)
-    heights = rng.uniform(14, 23, 10).round()
-    files = [CellFiles(f"0.00_discocyte{i:06d}", Path("a"), Path("b")) for i in range(10)]
+    heights = rng.uniform(14, 23, 12).round()
+    files = [CellFiles(f"0.00_discocyte{i:06d}", Path("a"), Path("b")) for i in range(12)]
     truths = [body(height, 16) for height in heights]
     cells = iter(truths)
 
@@ -223,11 +223,13 @@ def test_errors_with_further_planes_are_of_shapes_that_are_held_to_them(
     monkeypatch.setattr(Model, "sees_planes", sees)
     found = calibrate(model, files, ensemble=2)
     assert list(found.further) == list(DISTANCES)
+    volumes = {file.name: truth.sum() for file, truth in zip(files, truths, strict=True)}
     errors = []
     for known in (*found.further.values(), found.known):
-        assert known.names == tuple(file.name for file in files)
+        # Some distances are not found of a cell.
+        assert len(known.names) >= 10
         value, true = known.pairs("volume")
-        assert true == pytest.approx([truth.sum() for truth in truths], rel=1e-3)
+        assert true == pytest.approx([volumes[name] for name in known.names], rel=1e-3)
         errors.append(np.abs(np.log(value / true)).mean())
     # The more is known, the smaller are the errors.
     assert max(errors[:2]) < 0.3 * errors[-1]
