@@ -70,10 +70,10 @@ CASCADE = ModelConfig(
 )
 
 
-def make_trainer(cells_folder, run, training=TRAINING, model=None, extra=(), initial=None):
+def make_trainer(cells_folder, run, training=TRAINING, model=None, **options):
     model = model or ModelConfig(network=NETWORK, diffusion=DIFFUSION)
     files = find_cells(cells_folder, split="train", need_obj=True)
-    return Trainer(files, run, model, training, extra=extra, device="cpu", initial=initial)
+    return Trainer(files, run, model, training, device="cpu", **options)
 
 
 def weights_of(run, name="weights.safetensors"):
@@ -84,6 +84,19 @@ def assert_equal(a, b):
     assert a.keys() == b.keys()
     for key in a:
         assert torch.equal(a[key], b[key]), key
+
+
+def test_the_network_of_a_run_is_compiled_on_request(cells_folder, tmp_path, monkeypatch):
+    """In place, so that its parameters keep their names; here by a compiler that does nothing."""
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part, **_: compiled.append(part))
+    training = dataclasses.replace(TRAINING, steps=2, validation_interval=0)
+    make_trainer(cells_folder, tmp_path / "plain", training).fit()
+    assert not compiled
+    trainer = make_trainer(cells_folder, tmp_path / "compiled", training, compile_it=True)
+    assert compiled == [trainer.network]
+    trainer.fit()
+    assert_equal(weights_of(tmp_path / "compiled"), weights_of(tmp_path / "plain"))
 
 
 @pytest.mark.parametrize("schedule_sampler", ["uniform", "loss-second-moment"])

@@ -119,6 +119,17 @@ def device_options(precision: bool = True) -> Decorator:
     return decorate
 
 
+def compile_option() -> Decorator:
+    """Add `--compile`."""
+    return click.option(
+        "--compile",
+        "compile_it",
+        is_flag=True,
+        help="Compile the network, for long runs: it takes a minute or more first, and needs a C++ "
+        "compiler.",
+    )
+
+
 def channel_option(of: str) -> Decorator:
     """Add `--channel`, by number or name."""
     return click.option(

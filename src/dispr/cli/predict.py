@@ -11,6 +11,7 @@ import click
 
 from dispr.cli.options import (
     channel_option,
+    compile_option,
     device_options,
     groups_option,
     jobs_option,
@@ -89,13 +90,7 @@ OF_FIELDS = (
     "5, or 100 on a GPU.",
 )
 @device_options()
-@click.option(
-    "--compile",
-    "compile_it",
-    is_flag=True,
-    help="Compile the network, for long runs: it takes a minute or more first, and needs a C++ "
-    "compiler.",
-)
+@compile_option()
 @click.option(
     "--pixel-size",
     type=float,

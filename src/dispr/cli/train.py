@@ -13,7 +13,14 @@ import click
 
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.classes import CLASSES
-from dispr.cli.options import config_options, device_options, given, out_option, split_option
+from dispr.cli.options import (
+    compile_option,
+    config_options,
+    device_options,
+    given,
+    out_option,
+    split_option,
+)
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError
 from dispr.network.registry import NETWORKS
@@ -56,6 +63,7 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Additional data set to train on, such as simulated cells.",
 )
 @device_options(precision=False)
+@compile_option()
 @click.option(
     "--init", type=click.Path(path_type=Path), default=None, help="Weights to start from."
 )
@@ -126,6 +134,7 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
         tensorboard=options["tensorboard"],
         frame_um=options["frame"],
         cells=options["cell_type"],
+        compile_it=options["compile_it"],
         about={
             "name": out.resolve().name,
             "preset": preset,

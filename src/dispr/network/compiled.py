@@ -8,12 +8,14 @@ from dispr.network.network import Network
 
 
 def compiled(network: Network) -> Network:
-    """Give the same network, of the same parameters, with its parts compiled.
-
-    Each part is compiled when it is first called, and again for other shapes of its input.
-    """
+    """Give the same network, of the same parameters, with its parts compiled."""
     tensors = (*network.parameters(), *network.buffers())
     made = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})
-    for part in made.parts():
-        part.compile(dynamic=False)
+    compile_parts(made)
     return made
+
+
+def compile_parts(network: Network) -> None:
+    """Have each part of a network compiled: when it is first called, and for other input sizes."""
+    for part in network.parts():
+        part.compile(dynamic=False)
