@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 import dispr
 from dispr.model.device import autocast
 from dispr.network import memory_format
-from dispr.network.compiled import compiled
+from dispr.network.compiled import compiled_copy
 from dispr.network.memory_format import channels_last
 from dispr.prediction.model import Model
 from dispr.prediction.section import Section
@@ -48,7 +48,7 @@ def published(rounds: Rounds, tiny: bool) -> list[Row]:
             "DISPR, channels-last, bfloat16, compiled": {
                 "last": True,
                 "precision": rough,
-                "compile_it": not tiny,
+                "compiled": not tiny,
             },
         }.items():
             run = _published_run(rounds.device, edge, what == "training step", **options)
@@ -64,14 +64,14 @@ def _published_run(
     again: bool = False,
     last: bool = False,
     precision: str = "fp32",
-    compile_it: bool = False,
+    compiled: bool = False,
 ) -> Callable[[], object]:
     """Make a pass, or a training step, of the published network."""
     network = published_network(edge, device)
     if last:
         channels_last(network)
-    if compile_it:
-        network = compiled(network)
+    if compiled:
+        network = compiled_copy(network)
     x = torch.randn(1, 3, edge, edge, edge, device=device)
     t = torch.tensor([500], device=device)
     run: Callable[[], Tensor] = partial(network, x, t)
@@ -103,7 +103,7 @@ def ensembles(rounds: Rounds, tiny: bool) -> list[Row]:
             )
             if not tiny:
                 variants[f"bfloat16, compiled, {told}"] = drawing(
-                    dispr.load(device=rounds.device, precision=rough, compile_it=True),
+                    dispr.load(device=rounds.device, precision=rough, compiled=True),
                     sections,
                     size,
                 )

@@ -10,7 +10,7 @@ from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import DisprWarning
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
-from dispr.network.compiled import compiled
+from dispr.network.compiled import compiled_copy
 from dispr.network.config import CascadeConfig
 from dispr.prediction import drawer as module
 from dispr.prediction.drawer import DeviceDrawer
@@ -153,7 +153,7 @@ def stretched(monkeypatch):
 
 def test_batches_of_a_compiled_network_are_filled(network, sections, expected, stretched):
     made, told = stretched(), []
-    model = Model(CONFIG, network, compile_it=True)
+    model = Model(CONFIG, network, compiled=True)
     found = model.predict_stream(sections, SETTINGS, keep_grey=True, on_step=told.append)
     same([*found], expected)
     assert made[0].sizes == [4, 4]
@@ -171,7 +171,7 @@ def test_a_network_that_cannot_be_compiled_is_used_as_it_is(
     network, sections, expected, stretched, options, words
 ):
     made = stretched(**options)
-    model = Model(CONFIG, network, compile_it=True)
+    model = Model(CONFIG, network, compiled=True)
     with pytest.warns(DisprWarning, match=words):
         found = [*model.predict_stream(sections, SETTINGS, keep_grey=True)]
     same(found, expected)
@@ -182,7 +182,7 @@ def test_smaller_batches_of_a_compiled_network_where_the_memory_is_full(
     network, sections, expected, stretched, monkeypatch
 ):
     made = stretched()
-    model = Model(CONFIG, network, compile_it=True)
+    model = Model(CONFIG, network, compiled=True)
     draw = DeviceDrawer._draw
 
     def small(self, chosen, asked, *args):
@@ -203,7 +203,7 @@ def test_the_parts_of_a_network_are_compiled(network, monkeypatch):
     monkeypatch.setattr(
         torch.nn.Module, "compile", lambda part, **options: told.append((part, options))
     )
-    copied = compiled(network)
+    copied = compiled_copy(network)
     assert [part for part, _ in told] == [copied.encoder, copied.denoiser, copied.refiner]
     assert all(options == {"dynamic": False} for _, options in told)
     assert copied.denoiser is not network.denoiser

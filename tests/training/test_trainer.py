@@ -93,7 +93,7 @@ def test_the_network_of_a_run_is_compiled_on_request(cells_folder, tmp_path, mon
     training = dataclasses.replace(TRAINING, steps=2, validation_interval=0)
     make_trainer(cells_folder, tmp_path / "plain", training).fit()
     assert not compiled
-    trainer = make_trainer(cells_folder, tmp_path / "compiled", training, compile_it=True)
+    trainer = make_trainer(cells_folder, tmp_path / "compiled", training, compiled=True)
     assert compiled == [trainer.network]
     trainer.fit()
     assert_equal(weights_of(tmp_path / "compiled"), weights_of(tmp_path / "plain"))

@@ -123,7 +123,7 @@ def compile_option() -> Decorator:
     """Add `--compile`."""
     return click.option(
         "--compile",
-        "compile_it",
+        "compiled",
         is_flag=True,
         help="Compile the network, for long runs: it takes a minute or more first, and needs a C++ "
         "compiler.",

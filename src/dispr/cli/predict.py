@@ -211,7 +211,7 @@ def command(
     weights: Path | None,
     device: str,
     precision: str,
-    compile_it: bool,
+    compiled: bool,
     split: str | None,
     groups: Path | None,
     labels: str | None,
@@ -257,7 +257,7 @@ def command(
     found: Any
     settings: Any
     if dask is not None:
-        refuse_given(("compile_it",), "the workers of a cluster use the network as it is")
+        refuse_given(("compiled",), "the workers of a cluster use the network as it is")
     if of_fields:
         refuse_given(OF_CELLS, "it is for folders of cells, and DATA is a field of view")
         settings = FieldSettings(**options)
@@ -268,7 +268,7 @@ def command(
         settings = PredictionSettings(**drawing)
         found = find_cells_of(data, split, groups, failures)
     if dask is None:
-        model = load(weights, device, precision, level, compile_it=compile_it)
+        model = load(weights, device, precision, level, compiled=compiled)
     else:
         model = _of_client(weights, precision, level, device)
     for line in lacks(model):

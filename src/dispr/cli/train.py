@@ -134,7 +134,7 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
         tensorboard=options["tensorboard"],
         frame_um=options["frame"],
         cells=options["cell_type"],
-        compile_it=options["compile_it"],
+        compiled=options["compiled"],
         about={
             "name": out.resolve().name,
             "preset": preset,

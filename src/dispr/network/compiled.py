@@ -7,7 +7,7 @@ import copy
 from dispr.network.network import Network
 
 
-def compiled(network: Network) -> Network:
+def compiled_copy(network: Network) -> Network:
     """Give the same network, of the same parameters, with its parts compiled."""
     tensors = (*network.parameters(), *network.buffers())
     made = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})

@@ -20,7 +20,7 @@ from dispr.errors import ConfigError, DisprWarning
 from dispr.memory import is_out_of_memory
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast
-from dispr.network.compiled import compiled
+from dispr.network.compiled import compiled_copy
 from dispr.network.memory_format import channels_last
 from dispr.network.network import Network
 from dispr.prediction.draw import draw_occupancy
@@ -122,7 +122,7 @@ class DeviceDrawer:
         Where.
     precision : "fp32", "bf16" or "fp16"
         Arithmetic inside the network.
-    compile_it : bool
+    compiled : bool
         Compile the network. All batches are then filled to the size of the first, and shapes of the
         first are compared with those of the network itself.
     """
@@ -134,7 +134,7 @@ class DeviceDrawer:
         device: torch.device,
         precision: str,
         *,
-        compile_it: bool = False,
+        compiled: bool = False,
     ) -> None:
         self.network, self.config = network, config
         self.device, self.precision = device, precision
@@ -143,7 +143,7 @@ class DeviceDrawer:
         self.batch_size = SHAPES_AT_ONCE[device.type]
         if self.on_gpu:
             channels_last(network)
-        self._compiled = compiled(network) if compile_it else None
+        self._compiled = compiled_copy(network) if compiled else None
         self._trusted = False
         self._width = 0
 

@@ -71,7 +71,7 @@ class Model:
         precision: str = "fp32",
         level: float | None = None,
         *,
-        compile_it: bool = False,
+        compiled: bool = False,
     ) -> None:
         self.config = config
         self.about = dict(about or {})
@@ -80,7 +80,7 @@ class Model:
         self.precision = check_precision(precision, self.device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.drawer: Drawer = DeviceDrawer(
-            network, config, self.device, self.precision, compile_it=compile_it
+            network, config, self.device, self.precision, compiled=compiled
         )
         self.intervals = None if config.deterministic else intervals_of(self.about)
         if level is not None and self.intervals is not None:
@@ -497,7 +497,7 @@ def load(
     precision: str = "auto",
     level: float | None = None,
     *,
-    compile_it: bool = False,
+    compiled: bool = False,
 ) -> Model:
     """Load a model.
 
@@ -516,7 +516,7 @@ def load(
     level : float, optional
         Level of the intervals: the fraction of cells whose true value they contain, 0 to 1.
         Default: as calibrated, 0.9.
-    compile_it : bool
+    compiled : bool
         Compile the network (`torch.compile`), for long runs: it takes a minute or more, needs a C++
         compiler, and is compared with the network itself once. Batches are filled to one size.
 
@@ -539,4 +539,4 @@ def load(
     fill_network(network, loaded.state, str(path))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     about = {**shipped_remarks(sha256), **loaded.about, **shipped_intervals(sha256)}
-    return Model(loaded.config, network, about, place, precision, level, compile_it=compile_it)
+    return Model(loaded.config, network, about, place, precision, level, compiled=compiled)

@@ -83,7 +83,7 @@ class Trainer:
         say (`dispr.training.frame`).
     cells : str, optional
         What the cells are, in the plural, for people.
-    compile_it : bool
+    compiled : bool
         Compile the network (`torch.compile`): a minute or more, in each call, for faster steps.
 
     Raises
@@ -109,7 +109,7 @@ class Trainer:
         about: dict[str, Any] | None = None,
         frame_um: float | None = None,
         cells: str | None = None,
-        compile_it: bool = False,
+        compiled: bool = False,
     ) -> None:
         precision = check_precision(training.precision, find_device(device))
         training = replace(training, precision=precision)  # type: ignore[arg-type]
@@ -162,7 +162,7 @@ class Trainer:
         on_gpu = self.device.type == "cuda"
         if on_gpu:
             channels_last(self.network)
-        if compile_it:
+        if compiled:
             compile_parts(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
