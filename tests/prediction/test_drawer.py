@@ -143,7 +143,7 @@ def stretched(monkeypatch):
     def use(**options):
         monkeypatch.setattr(
             module,
-            "compiled",
+            "compiled_copy",
             lambda network: made.append(Stretched(network, **options)) or made[0],
         )
         return made
