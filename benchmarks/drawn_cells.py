@@ -74,7 +74,7 @@ def draw_cells(
     if model.sees_planes:
         raise ConfigError("this model sees further planes; its shapes depend on them.")
     files, _ = unseen(model, find_cells(data, split="train", need_obj=True))
-    with Bars("cells") as bars:
+    with Bars() as bars:
         count = bars.counter("Drawing", len(files) + simulated)
         real = list(_drawn(model, ((file.name, read_cell(file)) for file in files), count))
         cells = enumerate(dispr.simulate(simulated, seed=seed)) if simulated else ()

@@ -61,7 +61,7 @@ def main(
     truths = [binarise(cell.obj) for cell in cells]
     counts = COUNTS if model.sees_planes else COUNTS[:1]
     rows = []
-    with Bars("cells") as bars:
+    with Bars() as bars:
         advance = bars.counter(len(cells) * (len(counts) + len(COUNTS)))
         for count in COUNTS:
             given = [
