@@ -361,6 +361,8 @@ def test_categories_of_coco_are_listed(tmp_path):
     assert notes(*cells, annotation(3, 35, 2, picture=2)) == ()  # of another image
     (note,) = notes(annotation(3, 35, 2), *cells, annotation(4, 50, 7))
     assert re.search(SEVERAL.format(3, "cell: 2, nucleus: 1, 7: 1"), note)
+    (note,) = notes(*cells, annotation(3, 35, 1) | {"iscrowd": 1})
+    assert re.search(SEVERAL.format(2, r"cell: 2, cell \(crowd\): 1"), note)
 
 
 @pytest.mark.parametrize("key", ["objectType", "object_type", "id"])

@@ -184,6 +184,8 @@ def _of_coco(
             made = polygons([[ring] for ring in rings])
         number = one.get("category_id", "")
         (bounds, inside), kind = made, categories.get(number, str(number))
+        if one.get("iscrowd"):  # several objects in one outline; of some programs, any mask
+            kind = f"{kind} (crowd)".strip()
         yield Outline(str(one.get("id", "")), bounds, inside, kind=kind)
     if not found:
         raise FileError(f"{path} has no annotations of {image.name}; export them.")
