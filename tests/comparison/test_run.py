@@ -13,6 +13,7 @@ from dispr.comparison import values
 from dispr.comparison.known import prediction_powered
 from dispr.comparison.sample import Sample
 from dispr.errors import ConfigError, FileError
+from dispr.files import write_csv
 from dispr.model.weights import Weights, save_weights
 from dispr.network.config import UNetConfig
 from dispr.prediction.files import PredictionFolder
@@ -153,6 +154,16 @@ def test_predictions_without_calibration_state_a_difference_and_claim_nothing(tm
     assert (row["p"], row["difference_low"], row["claim"]) == ("", "", "no claim")
     assert any("stated without intervals" in text for text in found.warnings)
     assert "Nothing is claimed of volume (the model has no calibration cells)." in found.sentence
+
+
+def test_cells_of_several_known_planes_are_told(tmp_path):
+    """Their errors are smaller than those of the calibration, which are of one section."""
+    a, b = predictions(tmp_path / "a", [8, 9, 10]), predictions(tmp_path / "b", [9, 10, 11])
+    rows = [{"name": f"cell{i}", "sections": n} for i, n in enumerate((1, 3, 2))]
+    write_csv(b / "predictions.csv", rows)
+    found = dispr.compare(a, b, out=tmp_path / "out")
+    told = [text for text in found.warnings if "known planes" in text]
+    assert [text.partition(" were")[0] for text in told] == ["2 of 3 cells of b"]
 
 
 def test_cells_without_a_shape_do_not_count(tmp_path):

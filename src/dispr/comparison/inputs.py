@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,6 +31,8 @@ class PredictedCell:
         What to beware of.
     group, field : str
         Its group in the table of the prediction; the field of view that it is from. Empty for none.
+    several : bool
+        Whether further planes were known than its section.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class PredictedCell:
     warning: str = ""
     group: str = ""
     field: str = ""
+    several: bool = False
 
 
 AnyCell = PredictedCell | CellFiles | MeasuredCell
@@ -155,8 +158,13 @@ def _predicted(folder: Path, is_field: bool = False) -> list[PredictedCell]:
         row = rows.get(name, {})
         warning, group = (row.get(key) or "" for key in ("warning", "group"))
         field = folder.name if is_field else ""
-        found.append(PredictedCell(folder, name, warning, group, field))
+        found.append(PredictedCell(folder, name, warning, group, field, of_several_planes(row)))
     return found
+
+
+def of_several_planes(row: Mapping[str, str]) -> bool:
+    """Tell whether further planes of a predicted cell were known than its section, by its row."""
+    return row.get("sections", "") not in ("", "1")
 
 
 def _labels(a: Path, b: Path) -> tuple[str, str]:

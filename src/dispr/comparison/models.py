@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dispr.cells.folder import CellFiles
-from dispr.comparison.inputs import Given, PredictedCell
+from dispr.comparison.inputs import Given, PredictedCell, of_several_planes
 from dispr.errors import ConfigError
 from dispr.intervals.rules import Intervals
 from dispr.prediction.files import SETTINGS, PredictionFolder
@@ -33,9 +33,15 @@ def predict_conditions(
         predict_folder(model, files, place, settings, progress=progress.within(one.label))
         rows = {row["name"]: row for row in PredictionFolder(place).rows()}
         cells = [
-            PredictedCell(place, file.name, rows[file.name].get("warning") or "", file.group)
+            PredictedCell(
+                place,
+                file.name,
+                row.get("warning") or "",
+                file.group,
+                several=of_several_planes(row),
+            )
             for file in files
-            if file.name in rows
+            if (row := rows.get(file.name)) is not None
         ]
         found.append(Given(one.label, "predictions", cells))
     return found[0], found[1]

@@ -201,7 +201,7 @@ def compare(
     answers = answer(measured, question, intervals)
     labels = (measured[0].label, measured[1].label)
     rows = [row(one, labels, level) for one in answers]
-    told += remarks_on(answers, measured, question, of_donors)
+    told += remarks_on(answers, measured, question, of_donors, given)
     text = sentence(answers, labels, question)
     result = Compared(rows, text, told, answers, measured, intervals)
     _write(folder, result, asked, question, of_donors.word)

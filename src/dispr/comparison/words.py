@@ -12,6 +12,7 @@ from dispr._version import __version__
 from dispr.comparison.condition import Condition
 from dispr.comparison.donors import Donors
 from dispr.comparison.estimates import Estimate
+from dispr.comparison.inputs import Given, PredictedCell
 from dispr.comparison.measures import Answer, Question
 from dispr.comparison.sample import shared
 from dispr.morphology.labels import label_of
@@ -85,11 +86,13 @@ def remarks_on(
     conditions: tuple[Condition, Condition],
     question: Question,
     donors: Donors,
+    given: tuple[Given, Given],
 ) -> list[str]:
     """Say in sentences what a reader must beware of."""
     told: list[str] = []
     told += _about_method(answers)
     told += _about_units(answers, conditions, question, donors)
+    told += _about_planes(given)
     for one in conditions:
         warned = sum(bool(text) for text in one.warnings)
         if warned:
@@ -107,6 +110,19 @@ def remarks_on(
     told += _about_values(answers, conditions)
     told += _about_claims(answers, question)
     return list(dict.fromkeys(told))
+
+
+def _about_planes(given: tuple[Given, Given]) -> list[str]:
+    told = []
+    for one in given:
+        several = sum(isinstance(cell, PredictedCell) and cell.several for cell in one.cells)
+        if several:
+            told.append(
+                f"{several} of {len(one.cells)} cells of {one.label} were predicted from several "
+                "known planes, but are taken to have the larger errors of one section: differences "
+                "may be larger than stated, and intervals are too wide."
+            )
+    return told
 
 
 def _about_method(answers: Sequence[Answer]) -> list[str]:
