@@ -92,6 +92,13 @@ def counts(body):
     return values | {"volume": float(body.sum()), "boundary": float(boundary)}
 
 
+@pytest.fixture
+def few_choices(monkeypatch):
+    """Look for further known planes a few times only, where they are not what is tested."""
+    monkeypatch.setattr("dispr.prediction.choices.TRIES", 4)
+
+
+@pytest.mark.usefixtures("few_choices")
 def test_calibration_is_kept_and_used(weights, tmp_path, monkeypatch):
     monkeypatch.setattr("dispr.prediction.calibrate.shape_values", counts)
     simulate_folder(tmp_path / "cells", 10, test_fraction=0)
@@ -148,6 +155,7 @@ def test_deterministic(cells_folder):
         calibrate(Model(config, build_network(config)), find_cells(cells_folder, split="test"))
 
 
+@pytest.mark.usefixtures("few_choices")
 def test_errors_are_of_the_volumes_that_this_seed_draws(weights, cells_folder, monkeypatch, told):
     model = load(weights, "cpu")
     files = find_cells(cells_folder, split="train", need_obj=True) * 2
@@ -257,6 +265,7 @@ def test_what_comes_of_few_cells():
     assert len(too_few(49, 9)) == len(too_few(50, 8)) == 1
 
 
+@pytest.mark.usefixtures("few_choices")
 def test_each_fold_judges_the_cells_that_it_has_not_seen(tmp_path, weights, monkeypatch):
     monkeypatch.setattr("dispr.prediction.calibrate.shape_values", counts)
     simulate_folder(tmp_path / "cells", 12, test_fraction=0)

@@ -48,7 +48,7 @@ def test_folder_and_measures(nuclei, model, tmp_path):
         assert row["calibrated"] == "none"
         assert row["volume_low_um3"] == row["boundary_high_voxels"] == ""
         assert row["volume_min_um3"] <= row["volume_um3"] <= row["volume_max_um3"]
-    assert PredictionFolder(out).intervals() == model.intervals is not None
+    assert PredictionFolder(out).intervals() == model.intervals.of_sections()
     items = with_intervals(find_items(out), out, PredictionFolder(out).intervals())
     for row in measure_items(items, tmp_path / "cells.csv", jobs=1):
         assert row["calibrated"] == "none"

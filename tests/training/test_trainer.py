@@ -235,20 +235,28 @@ def test_training_lowers_the_loss_and_logs(cells_folder, tmp_path):
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
 
 
-def test_cascade_trains_and_resumes(cells_folder, tmp_path):
+def test_cascade_trains(cells_folder, tmp_path):
+    """Also in a run that is taken up."""
     training = dataclasses.replace(
-        TRAINING, steps=30, lr=3e-3, augment=AugmentConfig(), validation_interval=0
+        TRAINING, steps=26, lr=3e-3, augment=AugmentConfig(), validation_interval=0
     )
-    make_trainer(cells_folder, tmp_path / "whole", training, CASCADE).fit()
-    with open(tmp_path / "whole" / "train_log.csv", newline="") as file:
+    make_trainer(cells_folder, tmp_path, dataclasses.replace(training, steps=12), CASCADE).fit()
+    make_trainer(cells_folder, tmp_path, training, CASCADE).fit()
+    with open(tmp_path / "train_log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
+    assert len(rows) == 26
     for term in ("coarse", "refined"):
         losses = [float(row[term]) for row in rows]
         assert sum(losses[-5:]) < 0.8 * sum(losses[:5]), term
     assert float(rows[0]["loss"]) == pytest.approx(
         float(rows[0]["coarse"]) + float(rows[0]["refined"]), rel=1e-4
     )
-    short = dataclasses.replace(training, steps=12)
+
+
+def test_interrupted_cascade_ends_in_the_same_weights(cells_folder, tmp_path):
+    training = dataclasses.replace(TRAINING, steps=4, validation_interval=0)
+    make_trainer(cells_folder, tmp_path / "whole", training, CASCADE).fit()
+    short = dataclasses.replace(training, steps=2)
     make_trainer(cells_folder, tmp_path / "cut", short, CASCADE).fit()
     make_trainer(cells_folder, tmp_path / "cut", training, CASCADE).fit()
     assert_equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "cut"))
