@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
@@ -145,6 +147,18 @@ def test_a_process_that_is_killed_ends_the_run_with_a_sentence(predict):
         predict("out", jobs=1, progress=At(2, kill))
     assert multiprocessing.active_children() == []
     assert_same(predict("out"), predict("alone"))
+
+
+def test_a_script_that_its_processes_would_run_again_is_told(data, weights, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom dispr.prediction.many import predict_many\n"
+        "predict_many(*sys.argv[1:3], weights=sys.argv[3], jobs=2, ensemble=1, pixel_size=0.17)\n"
+    )
+    run = [sys.executable, script, data, tmp_path / "out", weights]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1
+    assert 'predict below the line if __name__ == "__main__":.' in done.stderr.splitlines()[-1]
 
 
 def test_cells_that_fail_are_listed(predict, data):

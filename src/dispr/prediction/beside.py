@@ -221,6 +221,12 @@ class _Run:
             said = worker.connection.recv()
         except (EOFError, OSError) as error:
             worker.busy = False
+            worker.process.join(1)
+            if worker.process.exitcode == 1:  # as Python ends after an error, which it prints
+                raise WorkerError(
+                    "a process that reads and writes cells ended with an error; in a script of "
+                    'your own, predict below the line if __name__ == "__main__":.'
+                ) from error
             raise WorkerError(
                 "a process that read and wrote cells was killed, perhaps because memory ran out; "
                 "run the command again, which resumes, with a smaller --jobs."

@@ -60,7 +60,8 @@ def predict_many(
         Most cells that a worker is sent at once, where the shapes are not packed.
     jobs : int
         Number of processes that read, measure and write cells beside the network; 1 for none, as
-        long as the network takes most of the time.
+        long as the network takes most of the time. A script that uses some must predict below
+        `if __name__ == "__main__":`, since they import it.
     progress : Progress
         Told of the cells that are done (`dispr.progress`).
     **settings
