@@ -148,12 +148,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--most-cells", type=int, default=100, help="grow to so many, of 1 to 20,000 (an hour)"
     )
+    parser.add_argument("--no-compile", action="store_true", help="leave compiled networks out")
     parser.add_argument("--tiny", action="store_true", help="try the suite itself: seconds")
     parser.add_argument("-o", "--out", type=Path, help="folder to write")
     options = parser.parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.exit(2, "Error: PyTorch finds no CUDA GPU on this machine; use make bench.\n")
     torch.set_num_threads(options.threads)
+    bench_gpu.compiling = not options.no_compile
     result = measure(options)
     out = options.out or Path("build/bench") / options.device
     write(result, out)

@@ -30,6 +30,9 @@ from dispr.simulation.cell import check_types, simulate_cell
 
 ENSEMBLE = 5
 
+compiling = True
+"""Whether compiled networks are measured too: each takes a minute to compile."""
+
 
 def published(rounds: Rounds, tiny: bool) -> list[Row]:
     """Time a sampling step and a training step of the published network, at its full size.
@@ -51,6 +54,8 @@ def published(rounds: Rounds, tiny: bool) -> list[Row]:
                 "compiled": not tiny,
             },
         }.items():
+            if options.get("compiled") and not compiling:
+                continue
             run = _published_run(rounds.device, edge, what == "training step", **options)
             cases.append(Case(name, run))
         rows += rounds.of(f"GPU: published network, {what}, {edge}^3 voxels", cases)
@@ -101,7 +106,7 @@ def ensembles(rounds: Rounds, tiny: bool) -> list[Row]:
             variants[f"bfloat16, contiguous features, {told}"] = contiguous(
                 drawing(loaded_contiguous(rounds.device, rough), sections, size)
             )
-            if not tiny:
+            if compiling and not tiny:
                 variants[f"bfloat16, compiled, {told}"] = drawing(
                     dispr.load(device=rounds.device, precision=rough, compiled=True),
                     sections,
