@@ -135,6 +135,15 @@ def test_what_is_around_the_network_takes_less_than_half_of_its_time():
     assert share < 0.5
 
 
+def test_cores_that_a_gpu_keeps_busy():
+    seconds, cores = stated(
+        "docs/speed.md", r"takes ([\d.]+) s of a core, so 200 cells a second keep (\d+) cores busy"
+    )
+    measured = core("predict to files, all but the network")
+    assert seconds == pytest.approx(measured, abs=0.001)
+    assert cores == pytest.approx(200 * measured, abs=0.5)
+
+
 def test_compiled_networks_are_not_worth_an_option():
     parts = [
         [row["core"] for (group, _), row in ROWS.items() if group.startswith(f"Compiled: {part}")]
