@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
+from dispr.prediction.tasks import Done
 from dispr.progress import Progress
 
 CELLS = 16
@@ -147,6 +149,59 @@ def test_a_process_that_is_killed_ends_the_run_with_a_sentence(predict):
         predict("out", jobs=1, progress=At(2, kill))
     assert multiprocessing.active_children() == []
     assert_same(predict("out"), predict("alone"))
+
+
+def end_when_told(connection):
+    """Wait for shapes, as a process does, and end with what is done where none come."""
+    connection.send(beside._Ask([Asked(None, 0)], False))
+    while connection.recv() is not None:
+        pass
+    connection.send(Done(failures=["as far as it came"]))
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """A run that is interrupted as it waits for shapes that a process has asked for."""
+    monkeypatch.setattr(beside, "PATIENCE", 5)
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    model = SimpleNamespace(
+        samples_of=lambda _: 1,
+        batch_size=lambda _: 1,
+        begin=lambda asked, *_, **__: (len(asked), interrupted),
+        drawer=SimpleNamespace(ahead=0),
+    )
+    part = SimpleNamespace(
+        model=model,
+        terms=SimpleNamespace(settings=SETTINGS),
+        failures=SimpleNamespace(found=[]),
+        finished=[],
+    )
+    here, there = multiprocessing.Pipe()
+    threading.Thread(target=end_when_told, args=(there,), daemon=True).start()
+    worker = beside._Worker(None, here, busy=True)
+    return beside._Run(SimpleNamespace(path=None), part, deque(["a task"]), [worker], print)
+
+
+def test_processes_whose_shapes_are_waited_for_end_early(stopped):
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    stopped.stop()
+    assert stopped.part.failures.found == ["as far as it came"]
+
+
+def test_processes_end_early_where_another_is_gone(stopped):
+    here, there = multiprocessing.Pipe()
+    there.close()
+    gone = beside._Worker(None, here, busy=True)
+    stopped.workers.insert(0, gone)
+    for worker in stopped.workers:
+        stopped.asks.append((worker, beside._Ask([Asked(None, 0)], False)))
+    assert isinstance(stopped.workers[1].connection.recv(), beside._Ask)
+    stopped.stop()
+    assert stopped.part.failures.found == ["as far as it came"]
 
 
 def test_a_script_that_its_processes_would_run_again_is_told(data, weights, tmp_path):

@@ -173,10 +173,8 @@ class _Run:
 
     def stop(self) -> None:
         """Have the processes write what they have finished, and take note of it."""
-        owed = [worker for worker, _ in self.asks]
-        owed += [worker for batch in self.flying for worker, _ in batch.asks]
-        with contextlib.suppress(OSError):
-            for worker in owed:
+        for worker in self.workers:  # what they have asked for, or ask for next, does not come
+            with contextlib.suppress(OSError):  # one that was killed
                 worker.connection.send(None)
         end = time.monotonic() + PATIENCE
         while (busy := [w for w in self.workers if w.busy]) and time.monotonic() < end:
