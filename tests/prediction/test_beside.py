@@ -24,9 +24,10 @@ from dispr.prediction.beside import MANY, MOST, Beside, jobs_by_default
 from dispr.prediction.drawer import Asked
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
+from dispr.prediction.part import Terms
 from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
-from dispr.prediction.tasks import Done
+from dispr.prediction.tasks import Done, Task
 from dispr.progress import Progress
 
 CELLS = 16
@@ -202,6 +203,36 @@ def test_processes_end_early_where_another_is_gone(stopped):
     assert isinstance(stopped.workers[1].connection.recv(), beside._Ask)
     stopped.stop()
     assert stopped.part.failures.found == ["as far as it came"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (MemoryError(), WorkerError, "not enough memory .* with a smaller --jobs"),
+        (KeyError("x"), RuntimeError, "KeyError: 'x'"),
+    ],
+)
+def test_an_error_of_a_process_is_told_by_the_run(monkeypatch, error, kind, words):
+    """Of the process itself, here in a thread: what it says is raised where it is heard."""
+    here, there = multiprocessing.Pipe()
+
+    def fail(task, load):
+        raise error
+
+    monkeypatch.setattr(beside, "begin_worker", lambda: None)
+    monkeypatch.setattr(beside.torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(beside, "do", fail)
+    process = threading.Thread(target=beside._work, args=(there, 2), daemon=True)
+    process.start()
+    model = SimpleNamespace(samples_of=lambda ensemble: 2)
+    part = SimpleNamespace(model=model, terms=SimpleNamespace(settings=SETTINGS))
+    run = beside._Run(None, part, deque(), [], None)
+    here.send(Task(*[None] * 6, Terms(SETTINGS, {}), *[None] * 4))
+    with pytest.raises(kind, match=words):
+        run._take(beside._Worker(None, here, busy=True))
+    here.close()
+    process.join(20)
+    assert not process.is_alive()
 
 
 def test_a_script_that_its_processes_would_run_again_is_told(data, weights, tmp_path):

@@ -66,3 +66,14 @@ def test_the_record_tells_how_many_samples_there_are(tmp_path):
     )
     with pytest.raises(FileError, match="not 64 x 64 x 64"):
         PredictionFolder(tmp_path).probability("a")
+
+
+@pytest.mark.parametrize("column", ["plane_distance", "sections", "class_probability"])
+@pytest.mark.parametrize("value", ["far", "nan"])
+def test_a_table_whose_numbers_are_none_is_refused(tmp_path, column, value):
+    """They decide on intervals: what is none must not be taken for nothing."""
+    (tmp_path / "predictions.csv").write_text(f"name,{column}\ncell,{value}\n")
+    with pytest.raises(FileError, match=f"predictions.csv is damaged: .*{column} is '{value}'"):
+        PredictionFolder(tmp_path).rows()
+    (tmp_path / "predictions.csv").write_text(f"name,{column}\ncell,\n")
+    assert PredictionFolder(tmp_path).rows() == [{"name": "cell", column: ""}]

@@ -25,6 +25,7 @@ import torch
 
 from dispr.cells.folder import CellFiles
 from dispr.errors import DisprError, WorkerError
+from dispr.memory import is_out_of_memory
 from dispr.prediction.drawer import Asked, Drawn, Pending
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.model import Model, load
@@ -52,6 +53,11 @@ def jobs_by_default(device: torch.device, cells: int) -> int:
     if device.type == "cpu" or cells < MANY:
         return 1
     return max(1, min((os.cpu_count() or 1) - 1, MOST))
+
+
+KILLED = "a process that read and wrote cells was killed, perhaps because memory ran out"
+NO_MEMORY = "there is not enough memory for the processes that read and write cells"
+AGAIN = "run the command again, which resumes, with a smaller --jobs."
 
 
 @dataclass(frozen=True)
@@ -225,10 +231,7 @@ class _Run:
                     "a process that reads and writes cells ended with an error; in a script of "
                     'your own, predict below the line if __name__ == "__main__":.'
                 ) from error
-            raise WorkerError(
-                "a process that read and wrote cells was killed, perhaps because memory ran out; "
-                "run the command again, which resumes, with a smaller --jobs."
-            ) from error
+            raise WorkerError(f"{KILLED}; {AGAIN}") from error
         if isinstance(said, _Ask):
             self.asks.append((worker, said))
             return
@@ -382,7 +385,10 @@ def _work(connection: Any, batch_size: int) -> None:
             except EOFError:
                 return
             except Exception as error:
-                said = RuntimeError(f"{type(error).__name__}: {error}")
+                if is_out_of_memory(error):
+                    said = WorkerError(f"{NO_MEMORY}; {AGAIN}")
+                else:
+                    said = RuntimeError(f"{type(error).__name__}: {error}")
             if isinstance(said, Done) and isinstance(said.error, _Stop):
                 said.error = None
             connection.send(said)

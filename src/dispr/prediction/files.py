@@ -32,6 +32,7 @@ NUMBERS = (
     *(f"ellipsoid_volume_{unit}" for unit in ("voxels", "um3")),
     *(f"volume{s}_{u}" for s in ("", "_mean", "_sd", "_low", "_high") for u in ("voxels", "um3")),
     *(f"boundary{end}_voxels" for end in ("", "_low", "_high")),
+    *("sections", "plane_distance", "fragment_share", "class_probability", "sde_score"),
 )
 """Columns of the table that hold numbers, where they are there and not empty."""
 
