@@ -103,7 +103,7 @@ def ensembles(rounds: Rounds, tiny: bool) -> list[Row]:
         variants[f"bfloat16, {told}"] = drawing(shipped.in_precision(rough), sections, size)
         if size == sizes[0]:
             variants[f"float32, {told}"] = drawing(shipped, sections, size)
-            variants[f"bfloat16, contiguous features, {told}"] = contiguous(
+            variants[f"bfloat16, contiguous features, {told}"] = normalised_by_pytorch()(
                 drawing(loaded_contiguous(rounds.device, rough), sections, size)
             )
             if compiling and not tiny:
@@ -149,16 +149,6 @@ def normalised_by_pytorch() -> Iterator[None]:
         yield
     finally:
         memory_format.KEEPS = before
-
-
-def contiguous(call: Callable[[], object]) -> Callable[[], object]:
-    """Call with normalisation by PyTorch."""
-
-    def called() -> object:
-        with normalised_by_pytorch():
-            return call()
-
-    return called
 
 
 def drawing(model: Model, sections: list[Section], size: int) -> Callable[[], object]:

@@ -48,6 +48,7 @@ from dispr.errors import ConfigError
 from dispr.model.config import ModelConfig
 from dispr.model.device import autocast, best_precision, find_device
 from dispr.model.weights import Weights, build_network, load_weights, save_weights
+from dispr.network.compiled import compile_parts
 from dispr.network.memory_format import channels_last
 from dispr.network.planes import known_planes
 from dispr.prediction.draw import draw_occupancy, sampling_process
@@ -574,22 +575,20 @@ class Training:
     def _compile(self) -> None:
         """Compile the network where that makes a step faster; its weights stay as they are."""
         before = copy.deepcopy(self.network.state_dict())
-        parts = (self.network.encoder, self.network.denoiser, self.network.refiner)
         while self.arriving is not None and self.pool.count < self.pool.own + 64:
             self.fill()
         plain = self._pace(5)
         self.note(eager_seconds=round(plain, 4))
         try:
             torch._dynamo.config.cache_size_limit = 32
-            for part in parts:
-                part.compile(dynamic=False)
+            compile_parts(self.network)
             compiled = self._pace(5)
             self.note(compiled_seconds=round(compiled, 4))
             if compiled > plain:
                 raise RuntimeError("compiling does not help")
         except Exception as error:
             self.note(compile_failed=str(error)[:300])
-            for part in parts:
+            for part in self.network.parts():
                 part._compiled_call_impl = None
         self.network.load_state_dict(before)
         self._begin_anew()

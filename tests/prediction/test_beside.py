@@ -17,7 +17,6 @@ import torch
 from dispr.cells.folder import find_cells
 from dispr.errors import ConfigError, FileError, WorkerError
 from dispr.failures import Failures
-from dispr.files import write_tiff
 from dispr.model.weights import Weights, save_weights
 from dispr.prediction import beside
 from dispr.prediction.beside import MANY, MOST, Beside, jobs_by_default
@@ -28,7 +27,6 @@ from dispr.prediction.part import Terms
 from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
 from dispr.prediction.tasks import Done, Task
-from dispr.progress import Progress
 
 CELLS = 16
 SETTINGS = PredictionSettings(ensemble=2, pixel_size=0.17, batch_size=2)
@@ -42,16 +40,8 @@ def weights(model, tmp_path):
 
 
 @pytest.fixture
-def data(tmp_path):
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:64, :64] - 32.0
-    for i in range(CELLS):
-        a, b = rng.uniform(8, 20, 2)
-        mask = ((y / a) ** 2 + (x / b) ** 2 < 1).astype(np.uint8) * 255
-        write_tiff(tmp_path / "data/mask" / f"cell{i:03d}.tif", mask)
-        image = rng.integers(0, 255, (64, 64), np.uint8)
-        write_tiff(tmp_path / "data/image" / f"cell{i:03d}.tif", image)
-    return tmp_path / "data"
+def data(tmp_path, write_ellipses):
+    return write_ellipses(tmp_path / "data", CELLS)
 
 
 @pytest.fixture
@@ -66,18 +56,6 @@ def predict(model, data, weights, tmp_path):
         return PredictionFolder(out)
 
     return to
-
-
-class At(Progress):
-    """Does something once some cells are done."""
-
-    def __init__(self, cells, act):
-        self.cells, self.act = cells, act
-
-    def show(self, line, done, total):
-        if done >= self.cells and self.act is not None:
-            act, self.act = self.act, None
-            act()
 
 
 def assert_same(found, alone):
@@ -126,28 +104,28 @@ def test_shapes_that_several_ask_for_are_drawn_together(model, monkeypatch):
     assert told == [1, 1, 1]
     for (answer,), section in zip(sent, sections, strict=True):
         expected = next(model.predict_stream([section], settings)).samples
-        shapes = np.unpackbits(answer.bits, axis=-1).astype(bool)
+        shapes = np.unpackbits(answer.shapes, axis=-1).astype(bool)
         assert (shapes != expected).sum() < 10  # sums in another order
 
 
-def test_an_interrupted_run_keeps_what_is_done(predict, tmp_path):
+def test_an_interrupted_run_keeps_what_is_done(at, predict, tmp_path):
     def stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict("out", jobs=1, progress=At(4, stop))
+        predict("out", jobs=1, progress=at(4, stop))
     assert multiprocessing.active_children() == []
     assert 0 < len(PredictionFolder(tmp_path / "out").cells) < CELLS
     assert_same(predict("out"), predict("alone"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills processes by signals")
-def test_a_process_that_is_killed_ends_the_run_with_a_sentence(predict):
+def test_a_process_that_is_killed_ends_the_run_with_a_sentence(at, predict):
     def kill():
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
 
     with pytest.raises(WorkerError, match=r"was killed, .* which resumes, with a smaller --jobs\."):
-        predict("out", jobs=1, progress=At(2, kill))
+        predict("out", jobs=1, progress=at(2, kill))
     assert multiprocessing.active_children() == []
     assert_same(predict("out"), predict("alone"))
 
@@ -255,14 +233,14 @@ def test_cells_that_fail_are_listed(predict, data):
     assert_same(found, predict("alone"))
 
 
-def test_the_first_that_fails_stops_a_strict_run(predict, data):
+def test_the_first_that_fails_stops_a_strict_run(at, predict, data):
     """A file that could be read when the run began."""
 
     def damage():
         (data / "mask" / f"cell{CELLS - 1:03d}.tif").write_bytes(b"no mask")
 
     with pytest.raises(FileError, match=f"cell{CELLS - 1:03d}"):
-        predict("out", jobs=1, failures=Failures(strict=True), progress=At(0.1, damage))
+        predict("out", jobs=1, failures=Failures(strict=True), progress=at(0.1, damage))
 
 
 def test_processes_that_read_other_weights_are_refused(predict, model):

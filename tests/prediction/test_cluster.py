@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,7 +13,6 @@ from dispr.cells.folder import find_cells
 from dispr.checksums import NAME as CHECKSUMS
 from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import ConfigError, FileError
-from dispr.files import write_tiff
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, fingerprint, save_weights
 from dispr.network.config import UNetConfig
@@ -24,7 +22,6 @@ from dispr.prediction.files import PredictionFolder
 from dispr.prediction.many import predict_many
 from dispr.prediction.part import Terms
 from dispr.prediction.settings import PredictionSettings
-from dispr.progress import Progress
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills processes by signals")
@@ -50,16 +47,8 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:64, :64] - 32.0
-    for i in range(CELLS):
-        a, b = rng.uniform(8, 20, 2)
-        mask = ((y / a) ** 2 + (x / b) ** 2 < 1).astype(np.uint8) * 255
-        write_tiff(root / "mask" / f"cell{i:03d}.tif", mask)
-        write_tiff(root / "image" / f"cell{i:03d}.tif", rng.integers(0, 255, (64, 64), np.uint8))
-    return root
+def data(tmp_path_factory, write_ellipses):
+    return write_ellipses(tmp_path_factory.mktemp("data"), CELLS)
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +84,6 @@ def client(cluster):
         yield client
 
 
-class At(Progress):
-    """Does something once some cells are done."""
-
-    def __init__(self, cells, act):
-        self.cells, self.act = cells, act
-
-    def show(self, line, done, total):
-        if done >= self.cells and self.act is not None:
-            act, self.act = self.act, None
-            act()
-
-
 def contents(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -131,10 +108,10 @@ def sums_of(folder):
     return {n: v for n, v in sums.items() if n not in OF_PROCESSES and (folder / n).is_file()}
 
 
-def test_a_worker_that_is_killed_costs_nothing(data, weights, alone, client, tmp_path):
+def test_a_worker_that_is_killed_costs_nothing(at, data, weights, alone, client, tmp_path):
     client.wait_for_workers(2)
     pids = list(client.run(os.getpid).values())
-    kill = At(SHARD, lambda: os.kill(pids[0], signal.SIGKILL))
+    kill = at(SHARD, lambda: os.kill(pids[0], signal.SIGKILL))
     rows = predict_many(
         data, tmp_path / "out", client=client, weights=weights, store="zarr", progress=kill,
         **SETTINGS,
@@ -144,13 +121,13 @@ def test_a_worker_that_is_killed_costs_nothing(data, weights, alone, client, tmp
     assert_same(tmp_path / "out", alone["zarr"])
 
 
-def test_interrupted_runs_resume(data, weights, alone, client, tmp_path):
+def test_interrupted_runs_resume(at, data, weights, alone, client, tmp_path):
     def stop():
         raise KeyboardInterrupt
 
     given = {"client": client, "weights": weights, **SETTINGS}
     with pytest.raises(KeyboardInterrupt):
-        predict_many(data, tmp_path / "out", progress=At(SHARD, stop), **given)
+        predict_many(data, tmp_path / "out", progress=at(SHARD, stop), **given)
     kept = len(PredictionFolder(tmp_path / "out").cells)
     assert 0 < kept < CELLS
     predict_many(data, tmp_path / "out", **given)
@@ -238,7 +215,7 @@ def test_cells_that_fail_are_listed(data, weights, client, tmp_path):
         predict_many(cells, tmp_path / "strict", strict=True, **given)
 
 
-def test_errors_of_settings_end_the_run(data, weights, client, tmp_path):
+def test_errors_of_settings_end_the_run(at, data, weights, client, tmp_path):
     other = tmp_path / "other.safetensors"
     shutil.copy(weights, other)
     given = {"client": client, "weights": other, **SETTINGS}
@@ -248,7 +225,7 @@ def test_errors_of_settings_end_the_run(data, weights, client, tmp_path):
         predict_many(data, tmp_path / "b", precision="fp16", device="cpu", **given)
 
     with pytest.raises(FileError, match=r"other\.safetensors"):
-        predict_many(data, tmp_path / "c", progress=At(0, other.unlink), **given)
+        predict_many(data, tmp_path / "c", progress=at(0, other.unlink), **given)
 
 
 def test_workers_compute_in_the_precision_they_are_told(weights, tmp_path, monkeypatch):

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dispr.diffusion.config import DiffusionConfig
 from dispr.errors import DisprWarning
-from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.compiled import compiled_copy
 from dispr.network.config import CascadeConfig
@@ -19,10 +17,12 @@ from dispr.prediction.model import Model
 from dispr.prediction.section import Section
 from dispr.prediction.settings import PredictionSettings
 from dispr.simulation.cell import simulate_cell
+from dispr.training.presets import get_preset
 
-CONFIG = ModelConfig(
-    CascadeConfig(
-        size=64,
+FAST = get_preset("fast").model
+CONFIG = dataclasses.replace(
+    FAST,
+    network=CascadeConfig(
         encoder_channels=8,
         features=8,
         fine_channels=8,
@@ -32,18 +32,6 @@ CONFIG = ModelConfig(
         refiner_features=8,
         refiner_channels=8,
     ),
-    DiffusionConfig(
-        steps=50,
-        prediction="occupancy",
-        variance="fixed-small",
-        loss="cross-entropy",
-        low=-0.3,
-        high=0.3,
-        clip=False,
-    ),
-    sampler="dpm-solver",
-    sampling_steps="2",
-    balanced=True,
 )
 SETTINGS = PredictionSettings(ensemble=3, batch_size=4)
 

@@ -26,9 +26,10 @@ import torch
 from dispr.cells.folder import CellFiles
 from dispr.errors import DisprError, WorkerError
 from dispr.memory import is_out_of_memory
+from dispr.prediction.cluster import model_of_client
 from dispr.prediction.drawer import Asked, Drawn, Pending
 from dispr.prediction.files import PredictionFolder
-from dispr.prediction.model import Model, load
+from dispr.prediction.model import Model
 from dispr.prediction.part import CELLS_OF_TASK, Part
 from dispr.prediction.settings import PredictionSettings
 from dispr.prediction.tasks import Done, Task, accept, checked, do, tasks_of
@@ -39,7 +40,6 @@ PATIENCE = 30.0
 
 TASKS_EACH = 4
 """Tasks of a process, at least, where there are enough cells, so that all end at about one time."""
-
 
 MANY = 500
 """Cells from which on processes are started by themselves: they take seconds to begin."""
@@ -66,15 +66,6 @@ class _Ask:
 
     asked: list[Asked]
     grey: bool
-
-
-@dataclass(frozen=True)
-class _Shapes:
-    """What it is answered: shapes as bits, which are decided from `grey`."""
-
-    bits: np.ndarray
-    held: bool
-    grey: np.ndarray | None
 
 
 class _End:
@@ -183,9 +174,8 @@ class _Run:
             with contextlib.suppress(OSError):  # one that was killed
                 worker.connection.send(None)
         end = time.monotonic() + PATIENCE
-        while (busy := [w for w in self.workers if w.busy]) and time.monotonic() < end:
-            for connection in wait([worker.connection for worker in busy], 0.1):
-                worker = next(worker for worker in busy if worker.connection is connection)
+        while any(worker.busy for worker in self.workers) and time.monotonic() < end:
+            for worker in self._speaking(0.1):
                 try:
                     said = worker.connection.recv()
                     if isinstance(said, _Ask):
@@ -212,13 +202,17 @@ class _Run:
         """Listen to all processes; wait for one where there is nothing to draw."""
         start = time.perf_counter()
         nothing = not self.asks and not self.flying
-        busy = {worker.connection: worker for worker in self.workers if worker.busy}
-        ready = wait([*busy], None if nothing else 0) if busy else []
+        speaking = self._speaking(None if nothing else 0)
         if nothing:
             self.idle += time.perf_counter() - start
-        for connection in ready:
-            self._take(busy[connection])
-        return bool(ready)
+        for worker in speaking:
+            self._take(worker)
+        return bool(speaking)
+
+    def _speaking(self, seconds: float | None) -> list[_Worker]:
+        """Give the processes at a task that say something; wait for so long, or for the first."""
+        busy = {worker.connection: worker for worker in self.workers if worker.busy}
+        return [busy[one] for one in wait([*busy], seconds)] if busy else []  # type: ignore[index]
 
     def _take(self, worker: _Worker) -> None:
         try:
@@ -267,7 +261,7 @@ class _Run:
         for worker, ask in batch.asks:
             here = slice(start, start + len(ask.asked))
             bits = np.packbits(shapes[here], axis=-1)
-            answer = _Shapes(bits, held, None if grey is None else grey[here])
+            answer = Drawn(bits, held, None if grey is None else grey[here])
             with contextlib.suppress(BrokenPipeError):  # it is told of when it is listened to
                 worker.connection.send(answer)
             self.report(len(ask.asked) * self.share)
@@ -323,7 +317,7 @@ class _Asker:
         answer = self.hear()
         if answer is None:
             raise _Stop("the run is stopped.")
-        return Drawn(np.unpackbits(answer.bits, axis=-1).view(bool), answer.held, answer.grey)
+        return replace(answer, shapes=np.unpackbits(answer.shapes, axis=-1).view(bool))
 
     def in_precision(self, precision: str) -> _Asker:
         """Give this: the other process knows."""
@@ -335,7 +329,7 @@ def _started(jobs: int, part: Part) -> Iterator[list[_Worker]]:
     """Start processes, and end them."""
     # What is forked off a process that uses a GPU, or has threads, may not run.
     context = multiprocessing.get_context("spawn")
-    shapes = max(part.model.samples_of(part.terms.settings.ensemble), 1)
+    shapes = part.model.samples_of(part.terms.settings.ensemble)
     each = -(-part.model.batch_size(part.terms.settings) // max(jobs, 1))
     workers: list[_Worker] = []
     try:
@@ -368,8 +362,8 @@ def _work(connection: Any, batch_size: int) -> None:
     def loaded(task: Task) -> Model:
         nonlocal model
         if model is None:
-            model = checked(load(task.weights, "cpu", "fp32", task.level), task)
-            model = model.in_precision(task.terms.drawing["precision"])
+            precision = task.terms.drawing["precision"]
+            model = checked(model_of_client(task.weights, precision, task.level), task)
             model.drawer = asker
         return model
 

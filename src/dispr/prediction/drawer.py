@@ -25,7 +25,7 @@ from dispr.network.memory_format import channels_last
 from dispr.network.network import Network
 from dispr.prediction.draw import draw_occupancy
 from dispr.prediction.hold_section import depth_table, hold_section
-from dispr.prediction.planes import SECTION, hold_planes, known_volumes
+from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes
 from dispr.prediction.section import Section, cell_digest
 from dispr.prediction.settings import PredictionSettings
 
@@ -256,9 +256,15 @@ class DeviceDrawer:
 
 def held(shape: np.ndarray, section: Section, config: ModelConfig) -> np.ndarray:
     """Give a shape of a cell, (64, 64, 64) bool, the planes that are known of it."""
+    known = known_of(section, config)
+    return hold_planes(shape, known) if known else shape
+
+
+def known_of(section: Section, config: ModelConfig) -> Planes:
+    """Give the masks that the shapes of a cell must contain, by plane; none of some networks."""
     if not section.planes and not config.network.keeps_section:
-        return shape
-    return hold_planes(shape, {SECTION: section.mask, **section.planes})
+        return {}
+    return {SECTION: section.mask, **section.planes}
 
 
 def stream_of(config: ModelConfig, seed: int, section: Section, number: int) -> Stream:

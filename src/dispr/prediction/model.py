@@ -32,7 +32,7 @@ from dispr.model.weights import build_network, fill_network, load_weights
 from dispr.network.network import Network
 from dispr.pipeline import delayed
 from dispr.prediction.draw import sampling_process
-from dispr.prediction.drawer import Asked, DeviceDrawer, Drawer, Pending, held, labels_of
+from dispr.prediction.drawer import Asked, DeviceDrawer, Drawer, Pending, held, known_of, labels_of
 from dispr.prediction.planes import SECTION, Planes, numbered_planes
 from dispr.prediction.prediction import Prediction
 from dispr.prediction.section import Section
@@ -430,8 +430,7 @@ class Model:
     def _prediction(
         self, samples: np.ndarray, occupancy: Sequence[np.ndarray], section: Section
     ) -> Prediction:
-        held = section.planes or self.config.network.keeps_section
-        if self.config.deterministic and not held:
+        if self.config.deterministic and not known_of(section, self.config):
             return self.prediction_of(samples, occupancy[0], section)
         return self.prediction_of(samples, samples.mean(axis=0, dtype=np.float32), section)
 

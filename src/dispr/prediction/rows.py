@@ -74,13 +74,26 @@ def _known_planes(seen: SeenCell, prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def mark_of_rows(model: Model, *about: Any) -> str:
-    """Give a checksum of what rows depend on beside the shapes and the sections."""
-    intervals = None if model.intervals is None else model.intervals.to_dict()
+def mark_of_rows(model: Model, grouped: bool, planes: bool) -> str:
+    """Give a checksum of what rows depend on beside the shapes and the sections.
+
+    Parameters
+    ----------
+    model : Model
+        What predicts.
+    grouped, planes : bool
+        As for `row_of`.
+    """
+    intervals = None
+    if model.intervals is not None:
+        # Those with further planes are long, and each part of a run makes its mark.
+        intervals = (model.intervals if planes else model.intervals.of_sections()).to_dict()
     reference = familiarity_of(model.about)
     known = None if reference is None else reference.to_dict()
     classifier = shipped_weights("classes")[1] if model.names_classes else None
-    content = json.dumps([ROWS, intervals, known, classifier, *about], sort_keys=True, default=str)
+    content = json.dumps(
+        [ROWS, intervals, known, classifier, grouped, planes], sort_keys=True, default=str
+    )
     return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
