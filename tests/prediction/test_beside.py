@@ -52,7 +52,7 @@ def predict(model, data, weights, tmp_path):
         workers = Beside(jobs, weights) if jobs else None
         options.setdefault("failures", Failures())
         out = tmp_path / name
-        predict_folder(model, find_cells(data), out, settings, cluster=workers, **options)
+        predict_folder(model, find_cells(data), out, settings, workers=workers, **options)
         return PredictionFolder(out)
 
     return to

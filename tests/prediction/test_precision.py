@@ -13,6 +13,7 @@ from dispr.files import write_tiff
 from dispr.labelled.field.folder import predict_fields
 from dispr.labelled.field.settings import FieldSettings
 from dispr.labelled.find import FieldFiles
+from dispr.prediction.beside import Beside
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import predict_folder
 from dispr.prediction.model import Model
@@ -94,7 +95,9 @@ def test_what_a_device_cannot_compute_is_refused(auto, files, tmp_path):
     drawn.write_settings({**drawn.settings, "precision": "fp16"})
     with pytest.raises(ConfigError, match=r"begun in fp16, which needs a GPU; resume them on one"):
         settled(auto("fp32"), [tmp_path])
-    # Workers with a GPU can.
+    # Processes beside the network compute on the same device; workers with a GPU can.
+    with pytest.raises(ConfigError, match="begun in fp16, which needs a GPU"):
+        predict_folder(auto("fp32"), files, tmp_path, TWO, workers=Beside(2))
     assert settled(auto("fp32"), [tmp_path], elsewhere=True).precision == "fp16"
 
 
@@ -115,10 +118,12 @@ def test_workers_are_told_the_precision(auto, files, tmp_path, told):
     progress, told = told, []
 
     class Workers:
+        elsewhere = True
+
         def predict(self, drawn, part, todo, report):
             told.append(part.terms.drawing["precision"])
 
-    predict_folder(auto("bf16"), files, tmp_path, TWO, progress=progress(), cluster=Workers())
+    predict_folder(auto("bf16"), files, tmp_path, TWO, progress=progress(), workers=Workers())
     assert told == ["bf16"]
 
 

@@ -367,7 +367,7 @@ def predict_cells(
             failures=failures,
             command=typed_command(),
             progress=bars,
-            cluster=workers,
+            workers=workers,
         )
     shapes = unknown = 0
     unlike: list[str] = []

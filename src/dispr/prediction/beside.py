@@ -104,6 +104,8 @@ class Beside:
         The weights of the model, as for `dispr.load`.
     """
 
+    elsewhere = False
+
     def __init__(self, jobs: int, weights: Path | None = None) -> None:
         self.jobs = jobs
         self.weights = None if weights is None else Path(weights).absolute()

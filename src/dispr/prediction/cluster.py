@@ -64,6 +64,8 @@ class Cluster:
         Most cells that a worker is sent at once; of packed shapes it is sent those of a shard.
     """
 
+    elsewhere = True
+
     def __init__(
         self,
         client: Any,

@@ -47,7 +47,15 @@ SECTIONS_ALONE = (
 
 
 class Workers(Protocol):
-    """Other machines or processes (`dispr.prediction.cluster`, `dispr.prediction.beside`)."""
+    """Other machines or processes (`dispr.prediction.cluster`, `dispr.prediction.beside`).
+
+    Attributes
+    ----------
+    elsewhere : bool
+        Whether the network computes on other machines, not on this one's device.
+    """
+
+    elsewhere: bool
 
     def predict(
         self,
@@ -92,7 +100,7 @@ def predict_folder(
     remarks: Mapping[str, str] | None = None,
     command: str = "",
     progress: Progress = SILENT,
-    cluster: Workers | None = None,
+    workers: Workers | None = None,
 ) -> Predicted:
     """Predict cells and write their shapes, probabilities and a table.
 
@@ -133,7 +141,7 @@ def predict_folder(
     progress : Progress
         Told of the cells, or parts of one, that are done, and of what was assumed
         (`dispr.progress`).
-    cluster : Workers, optional
+    workers : Workers, optional
         What to predict on, instead of this process.
 
     Returns
@@ -168,7 +176,8 @@ def predict_folder(
     settings = settings or PredictionSettings()
     settings.check(model.config)
     _refuse_namesakes(files)
-    model = settled(model, [out], progress, apart=shard is not None, elsewhere=cluster is not None)
+    elsewhere = workers is not None and workers.elsewhere
+    model = settled(model, [out], progress, apart=shard is not None, elsewhere=elsewhere)
     failures = Failures(strict=True) if failures is None else failures
     frame = None if framed else common_frame(model, files, settings, failures)
     for note in () if frame is None else frame.notes:
@@ -191,7 +200,7 @@ def predict_folder(
     if terms.planes and model.intervals is not None and not model.intervals.further:
         progress.note(SECTIONS_ALONE)
     with hold(out):
-        run = _Run(model, files, out, terms, store, shard, failures, progress, cluster)
+        run = _Run(model, files, out, terms, store, shard, failures, progress, workers)
         return run.run(command, inputs or {})
 
 
@@ -223,9 +232,9 @@ class _Run:
         shard: Shard | None,
         failures: Failures,
         progress: Progress,
-        cluster: Workers | None,
+        workers: Workers | None,
     ) -> None:
-        self.model, self.cluster = model, cluster
+        self.model, self.workers = model, workers
         self.files = files if shard is None else shard.of(files)
         self.inputs = {
             **names_record([*failures.names, *(file.name for file in files)]),
@@ -353,11 +362,11 @@ class _Run:
                 self.part.finish(seen, prediction, write=False)
 
     def _predict(self, todo: Sequence[CellFiles], report: Callable[..., None]) -> float | None:
-        """Predict cells here, or on a cluster."""
+        """Predict cells here, or by other workers."""
         self.drawn.shapes.plan([file.name for file in todo])
-        if self.cluster is None:
+        if self.workers is None:
             return self.part.predict(todo, report)
-        return self.cluster.predict(self.drawn, self.part, todo, report)
+        return self.workers.predict(self.drawn, self.part, todo, report)
 
     def _write_table(self, without: Collection[str] = ()) -> None:
         """Write the table: first the cells of other calls whose shapes are there."""

@@ -86,18 +86,18 @@ def predict_many(
         inputs = {"data": str(Path(cells).absolute()), "split": None}
         cells = find_cells(cells, failures=failures)
     where = None if weights is None else Path(weights)
-    cluster: Workers | None = None
+    workers: Workers | None = None
     if client is None:
         model = load(where, device, precision, level)
         if as_whole(jobs, "jobs", least=1) > 1:
             from dispr.prediction.beside import Beside
 
-            cluster = Beside(jobs, where)
+            workers = Beside(jobs, where)
     else:
         from dispr.prediction.cluster import Cluster, model_of_client
 
         model = model_of_client(where, precision, level, device)
-        cluster = Cluster(client, where, device, cells_per_task)
+        workers = Cluster(client, where, device, cells_per_task)
     return predict_folder(
         model,
         cells,
@@ -108,5 +108,5 @@ def predict_many(
         inputs=inputs,
         failures=failures,
         progress=progress,
-        cluster=cluster,
+        workers=workers,
     )
