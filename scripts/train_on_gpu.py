@@ -1,4 +1,4 @@
-"""Train the fast model on one GPU within a time budget.
+"""Train the fast model within a time budget, on one GPU or on a CPU.
 
 python scripts/pack_cells.py red_blood_cells -o cells.npz
 python scripts/train_on_gpu.py cells.npz -o runs/gpu --minutes 8
@@ -7,6 +7,11 @@ Two parts. The first trains diffusion and refiner as `dispr train` does, on know
 trains through the two steps of the sampler, to the energy score of what is drawn
 (`dispr.training.ensemble`). Cells are simulated meanwhile on the processor's cores. Weights are
 kept at fractions of the time, in half precision; scores of the validation cells go to `log.jsonl`.
+
+A CPU does a thousandth of a GPU's steps, and goes on from earlier weights. `--refiner-share` then
+gives a new refiner time to learn before the other parts of the network change by what it does not
+know; `--near` trains most at the noise of the sampler's two steps; and with `--last-step` the
+second part changes the last step and the refiner alone, for half of the arithmetic.
 
 The state is saved every minute, and on Ctrl-C and SIGTERM. The same command goes on from it with
 what is left of the time; the simulated cells are made anew. No two runs end in the same weights:
@@ -260,6 +265,9 @@ class Settings:
 
     minutes: float
     first_share: float
+    refiner_share: float
+    near: float
+    last_step: bool
     batch: int
     lr: float
     second_lr: float
@@ -304,8 +312,10 @@ class Training:
         *,
         eager: bool,
         save_seconds: float,
+        look_seconds: float = 60.0,
     ) -> None:
         self.out, self.settings, self.save_seconds = out, settings, save_seconds
+        self.look_seconds = look_seconds
         self.device = find_device("auto")
         self.cuda = self.device.type == "cuda"
         self.precision = best_precision(self.device)
@@ -429,14 +439,42 @@ class Training:
             self.arriving = None
             self.note(simulated=self.pool.count - self.pool.own)
 
+    def refiner_step(self, step: int) -> dict[str, Tensor]:
+        """Give the loss of the refiner alone, whose features are not trained."""
+        settings, batch = self.settings, self.settings.batch
+        data = make_batch(self.pool, step, batch, [True] * batch, settings.share, settings.seed)
+        network, edge, half = (
+            self.network,
+            self.config.network.coarse,
+            self.config.network.size // 2,
+        )
+        with autocast(self.device, self.precision):
+            with torch.no_grad():
+                features = network.encoder(data["condition"])
+            coarse = torch.nn.functional.avg_pool3d(data["target"], network.config.factor)
+            u = torch.rand(batch, 1, 1, 1, 1, generator=self.sources, device=self.device)
+            noisy = coarse + network.config.refine_noise * u * self.normal(
+                batch, 1, edge, edge, edge
+            )
+            grain = self.normal(batch, 1, half, half, half)
+            logit = network.refiner(noisy, features, data["known"], grain)
+            return {"loss": overlap_loss(logit, data["target"])["loss"].mean()}
+
+    def times(self, batch: int) -> Tensor:
+        """Draw diffusion steps: near those of the sampler, uniform, or low."""
+        u, near = (torch.rand(batch, generator=self.sources, device=self.device) for _ in range(2))
+        rows = torch.arange(batch, device=self.device)
+        t = 1000 * torch.where(rows % 2 == 0, u * u, u)
+        steps = torch.tensor(self.two.schedule.timesteps.tolist(), device=self.device)
+        around = steps[rows % len(steps)] + 200 * (u - 0.5)
+        return torch.where(near < self.settings.near, around, t).long().clamp(0, 999)
+
     def first_step(self, step: int) -> dict[str, Tensor]:
         """Give the losses of a step of the first part."""
         settings, batch = self.settings, self.settings.batch
         exact = [k < batch // 2 for k in range(batch)]
         data = make_batch(self.pool, step, batch, exact, settings.share, settings.seed)
-        u = torch.rand(batch, generator=self.sources, device=self.device)
-        low = torch.arange(batch, device=self.device) % 2 == 0
-        t = (1000 * torch.where(low, u * u, u)).long().clamp(max=999)
+        t = self.times(batch)
         edge, half = self.config.network.coarse, self.config.network.size // 2
         noise = self.normal(batch, 1, edge, edge, edge)
         grain = self.normal(batch // 2, 1, half, half, half)
@@ -455,7 +493,14 @@ class Training:
             "grain": self.normal(2 * n, 1, half, half, half),
         }
         with autocast(self.device, self.precision):
-            draws = draw_twice(self.network, self.two, data["condition"], data["known"], noises)
+            draws = draw_twice(
+                self.network,
+                self.two,
+                data["condition"],
+                data["known"],
+                noises,
+                last=settings.last_step,
+            )
         kept = torch.tensor(fine, device=self.device, dtype=torch.float32)
         terms = energy_score(draws.float(), data["target"][:, 0], kept)
         return {key: value.mean() for key, value in terms.items()}
@@ -484,6 +529,20 @@ class Training:
         path = self.out / f"{name}.safetensors"
         save_weights(path, Weights(self.config, state, about), dtype=torch.float16)
 
+    def train_refiner(self, stop: Stop) -> bool:
+        """Train the refiner before the first part; whether it came to its end."""
+        settings = self.settings
+        end = self.clock.seconds * settings.refiner_share
+
+        def rate(done: float) -> float:
+            return 3 * settings.lr * min(1, (self.step + 1) / 100) * (1 - 0.8 * done)
+
+        if not self._train(self.refiner_step, rate, end, stop):
+            return False
+        self.keep("refiner")
+        self.evaluate(*self.planes[:1])
+        return True
+
     def train_first(self, stop: Stop) -> bool:
         """Train the first part; whether it came to its end."""
         settings, clock = self.settings, self.clock
@@ -491,9 +550,9 @@ class Training:
 
         def rate(done: float) -> float:
             falling = 0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi * done))
-            return settings.lr * min(1, (self.step + 1) / 200) * falling
+            return settings.lr * min(1, (self.step - self.base + 1) / 200) * falling
 
-        if not self._train(self.first_step, rate, end, 60, stop):
+        if not self._train(self.first_step, rate, end, stop):
             return False
         self.note(part="first", steps=self.step, samples=self.step * settings.batch)
         self.keep("first")
@@ -510,7 +569,7 @@ class Training:
         def rate(done: float) -> float:
             return settings.second_lr * min(1, (self.step - self.base + 1) / 100) * (1 - done)
 
-        if not self._train(self.second_step, rate, self.clock.seconds - LAST, 45, stop):
+        if not self._train(self.second_step, rate, self.clock.seconds - LAST, stop):
             return False
         steps = self.step - self.base
         self.note(part="second", steps=steps, samples=steps * settings.batch // 2)
@@ -523,12 +582,11 @@ class Training:
         step_of: Callable[[int], dict[str, Tensor]],
         rate_of: Callable[[float], float],
         end: float,
-        look_seconds: float,
         stop: Stop,
     ) -> bool:
         """Make steps until the time of a part is used; whether it is."""
         clock, tiny = self.clock, self.settings.tiny
-        look, saved = clock.used + look_seconds, clock.used
+        look, saved = clock.used + self.look_seconds, clock.used
         every, counted, last = 2 if tiny else 100, 0, time.monotonic()
         self.sums = {}
         while True:
@@ -562,7 +620,7 @@ class Training:
                 self.keep(f"second_{round(100 * self.marks.pop(0))}")
             if clock.used > look and not tiny:
                 self.evaluate(1, 3)
-                look, last = clock.used + look_seconds, time.monotonic()
+                look, last = clock.used + self.look_seconds, time.monotonic()
             if clock.used >= saved + self.save_seconds:
                 self.save()
                 saved = clock.used
@@ -629,6 +687,9 @@ class Training:
 @click.option("--init", "initial", type=click.Path(path_type=Path), help="Weights to begin with.")
 @click.option("--minutes", default=8.0, help="In all, over all calls.")
 @click.option("--first-share", default=0.45, help="Of the time, for the first part.")
+@click.option("--refiner-share", default=0.0, help="Of the time, for the refiner alone, before.")
+@click.option("--near", default=0.0, help="Share of samples near the sampler's diffusion steps.")
+@click.option("--last-step", is_flag=True, help="Second part: train the sampler's last step alone.")
 @click.option("--batch", default=96, help="Cells a step; half as many in the second part.")
 @click.option("--lr", default=5e-4, help="Of the first part, at its beginning.")
 @click.option("--second-lr", default=2e-4, help="Of the second part, at its beginning.")
@@ -640,6 +701,7 @@ class Training:
 @click.option("--eager", is_flag=True, help="Do not compile: better for short runs.")
 @click.option("--seed", default=11)
 @click.option("--save-seconds", default=60.0, help="Between checkpoints.")
+@click.option("--look-seconds", default=60.0, help="Between scores of the validation cells.")
 @click.option("--tiny", is_flag=True, help="A few steps on few cells, to try the script.")
 def main(
     cells: Path,
@@ -648,6 +710,7 @@ def main(
     workers: int,
     eager: bool,
     save_seconds: float,
+    look_seconds: float,
     **options: Any,
 ) -> None:
     """Train on CELLS (of scripts/pack_cells.py)."""
@@ -679,15 +742,27 @@ def main(
     jobs = multiprocessing.get_context("spawn").Pool(workers)
     arriving = jobs.imap(simulate_one, [(SIMULATED, i) for i in range(settings.simulated)])
     training = Training(
-        packed, out, settings, weights, arriving, clock, eager=eager, save_seconds=save_seconds
+        packed,
+        out,
+        settings,
+        weights,
+        arriving,
+        clock,
+        eager=eager,
+        save_seconds=save_seconds,
+        look_seconds=look_seconds,
     )
     if state:
         training.restore(state)
     else:
-        training.go_on("first")
+        training.go_on("refiner" if settings.refiner_share else "first")
     with Stop() as stop:
         finished = True
-        if training.part == "first":
+        if training.part == "refiner":
+            finished = training.train_refiner(stop)
+            if finished:
+                training.go_on("first")
+        if finished and training.part == "first":
             finished = training.train_first(stop)
             if finished:
                 training.go_on("second")

@@ -1,5 +1,6 @@
 """The training on a GPU in its tiny setting: both parts, from packed cells, and resumed."""
 
+import dataclasses
 import json
 import runpy
 import sys
@@ -56,6 +57,9 @@ def make(module, packed, tmp_path):
     settings = module["Settings"](
         minutes=1.0,
         first_share=0.5,
+        refiner_share=0.0,
+        near=0.0,
+        last_step=False,
         batch=2,
         lr=1e-3,
         second_lr=1e-3,
@@ -68,13 +72,20 @@ def make(module, packed, tmp_path):
         began_with="",
     )
 
-    def training(name):
+    def training(name, **changed):
         out = tmp_path / name
         out.mkdir(exist_ok=True)
         cells = dict(np.load(packed))
         clock = module["Clock"](60.0)
         made = module["Training"](
-            cells, out, settings, None, None, clock, eager=True, save_seconds=1e9
+            cells,
+            out,
+            dataclasses.replace(settings, **changed),
+            None,
+            None,
+            clock,
+            eager=True,
+            save_seconds=1e9,
         )
         made.planes = ()  # scores take longer than steps
         return made
@@ -113,6 +124,39 @@ def test_a_stopped_run_goes_on_to_the_same_weights(make, module, tmp_path, monke
         assert one.about["steps"] == two.about["steps"]
         for key, value in one.state.items():
             torch.testing.assert_close(two.state[key], value, atol=1e-6, rtol=1e-3)
+
+
+def test_the_refiner_can_learn_before_the_rest(make):
+    run = make("run", refiner_share=0.2)
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    run.go_on("refiner")
+    assert run.train_refiner(Asked())
+    changed = {
+        name for name, value in run.network.named_parameters() if (value != before[name]).any()
+    }
+    assert changed
+    assert {name.split(".")[0] for name in changed} == {"refiner"}
+
+
+def test_the_second_part_can_leave_all_but_the_last_step(make):
+    run = make("run", last_step=True)
+    torch.nn.init.normal_(run.network.denoiser.out[2].weight)  # zero at first: passes no gradient
+    torch.nn.init.normal_(run.network.refiner.out[2].weight)
+    run.update(run.second_step(0), 0.0)
+    reached = {
+        name.split(".")[0]
+        for name, value in run.network.named_parameters()
+        if value.grad is not None and value.grad.abs().sum() > 0
+    }
+    assert reached == {"denoiser", "refiner"}
+
+
+def test_diffusion_steps_can_lie_near_those_of_the_sampler(make):
+    t = make("near", near=1.0).times(4000)
+    assert ((t - 249).abs().minimum((t - 749).abs()) <= 100).all()
+    assert 0.4 < (t > 500).float().mean() < 0.6
+    t = make("far").times(4000)
+    assert ((t >= 380) & (t < 620)).float().mean() > 0.1
 
 
 def test_what_it_leaves_predicts_and_names_its_cells(make, packed, tmp_path):

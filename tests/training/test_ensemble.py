@@ -1,6 +1,11 @@
 import torch
 
-from dispr.training.ensemble import energy_score
+from dispr.network.cascade import Cascade
+from dispr.network.config import CascadeConfig
+from dispr.network.planes import section_planes
+from dispr.prediction.draw import sampling_process
+from dispr.training.ensemble import draw_twice, energy_score
+from dispr.training.presets import get_preset
 
 
 def ball(radius, shift=0.0):
@@ -73,3 +78,24 @@ def test_a_draw_that_is_the_truth_outweighs_any_other():
     expected = (other.sum() / truth.sum() - 1).item()
     assert abs(twice["volume"].item() - expected) < 1e-5
     torch.testing.assert_close(twice["loss"], sum(twice[n] for n in twice if n != "loss"))
+
+
+def test_draws_are_the_same_where_gradients_reach_the_last_step_alone():
+    torch.manual_seed(0)
+    small = {"features": 8, "channel_mult": (1, 1), "refiner_features": 8, "refiner_channels": 8}
+    cascade = Cascade(CascadeConfig(planes=True, encoder_channels=8, fine_channels=8, **small))
+    for part in cascade.parameters():
+        torch.nn.init.normal_(part, std=0.1)
+    condition = torch.rand(1, 2, 64, 64)
+    noises = {name: torch.randn(2, 1, 16, 16, 16) for name in ("start", "spread")}
+    noises["grain"] = torch.randn(2, 1, 32, 32, 32)
+    process = sampling_process(get_preset("fast").model)
+    known = section_planes(condition[:, 0], 64)
+    both, last = (
+        draw_twice(cascade, process, condition, known, noises, last=last) for last in (False, True)
+    )
+    assert both.std() > 0.1
+    torch.testing.assert_close(both, last, rtol=0, atol=0)
+    last.sum().backward()
+    assert all(value.grad is None for value in cascade.encoder.parameters())
+    assert all(value.grad is not None for value in cascade.refiner.parameters())
