@@ -2,16 +2,17 @@
 
     python benchmarks/coverage_by_planes.py red_blood_cells
 
-Holds the shapes that the model draws of each calibration cell to several sets of planes of its
-known shape, and prints how often the intervals contain the true volume and boundary, each cell
-judged by intervals that were fitted to the other blocks of neighbouring cells, as `dispr calibrate`
-fits them. Then the same of new simulated cells without a warning, by the intervals of the model.
-Planes are spread over the true extent of the cell (`dispr.cells.planes.spread_planes`), or random
-as in the calibration, by other random numbers.
+Gives the model several sets of planes of the known shape of each calibration cell, and prints how
+often the intervals contain the true volume and boundary, each cell judged by intervals that were
+fitted to the other blocks of neighbouring cells, as `dispr calibrate` fits them. Then the same of
+new simulated cells without a warning, by the intervals of the model. Planes are spread over the
+true extent of the cell (`dispr.cells.planes.spread_planes`), or random as in the calibration, by
+other random numbers.
 
 Before that it compares what intervals could depend on: the likelihood of the errors of the volume
 under random known planes, with one standard deviation for each eighth of the choices, in the order
-of the number of planes, of the mean distance of voxels from known planes, or of the largest.
+of the number of planes, of the mean distance of voxels from known planes, or of the largest
+(`--choices` for each cell; 0 leaves this out).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +59,7 @@ class Counted:
 
 
 def counted(cell: DrawnCell, held: np.ndarray, numbers: Sequence[int]) -> Counted:
-    """Count the voxels of shapes that are held to these planes and to the section."""
+    """Count the voxels of the shapes of these planes and of the section."""
     planes = sorted({SECTION, *numbers})
     probability = held.mean(axis=0, dtype=np.float32)
     areas = probability.sum(axis=(1, 2))
@@ -112,13 +113,24 @@ DESIGNS: dict[str, Callable[[DrawnCell], list[int]]] = {
 @click.option("--simulated", default=64, show_default=True, help="Number of simulated cells.")
 @click.option("--seed", default=818181, show_default=True, help="Seed of the simulated cells.")
 @click.option("--level", default=0.9, show_default=True, help="Level of the intervals.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Default: the shipped ones.")
+@click.option("--choices", default=40, show_default=True, help="Random choices of planes compared.")
 @click.option("--device", default="auto", show_default=True)
-def main(data: Path, simulated: int, seed: int, level: float, device: str) -> None:
+def main(
+    data: Path,
+    simulated: int,
+    seed: int,
+    level: float,
+    weights: Path | None,
+    choices: int,
+    device: str,
+) -> None:
     """Print the coverage of cells of DATA that the model has not seen, by what is known of them."""
-    model = dispr.load(device=device, level=level)
+    model = dispr.load(weights, device, level=level)
     real, new = draw_cells(model, data, simulated, seed)
-    head = ["in the order of", "log likelihood of an error"]
-    click.echo(tabulate(likelihoods(real), head))
+    if choices:
+        head = ["in the order of", "log likelihood of an error"]
+        click.echo(tabulate(likelihoods(real, choices), head))
     further = [planes_by_distance(c.shapes, c.truth, c.mask, (0, c.name)) for c in real]
     blocks = np.array(block_numbers([cell.name for cell in real]))
     judges = {}
@@ -141,7 +153,7 @@ def main(data: Path, simulated: int, seed: int, level: float, device: str) -> No
     click.echo("\n" + tabulate(rows, [*head, "boundary inside"]))
 
 
-def likelihoods(cells: Sequence[DrawnCell], choices: int = 40) -> list[list[object]]:
+def likelihoods(cells: Sequence[DrawnCell], choices: int) -> list[list[object]]:
     """Compare what the errors under random known planes could be ordered by."""
     found = []
     for cell in cells:
@@ -165,7 +177,7 @@ def fitted(cells: Sequence[DrawnCell], further: Sequence[Mapping], level: float)
     for limit in sorted({limit for chosen in further for limit in chosen}):
         others[limit] = known_of(
             [
-                counted(cell, chosen[limit][1], list(chosen[limit][0]))
+                counted(cell, cell.held(chosen[limit][0]), list(chosen[limit][0]))
                 for cell, chosen in zip(cells, further, strict=True)
                 if limit in chosen
             ]

@@ -1,6 +1,6 @@
-"""Cells of known shape with what the network draws of their sections, to be held to any planes."""
+"""Cells of known shape with what a model draws of their sections, and of further planes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ from dispr.cells.folder import find_cells
 from dispr.cells.prepare import occupancy
 from dispr.cells.read import read_cell
 from dispr.cli.progress import Bars
-from dispr.errors import ConfigError
 from dispr.prediction.calibrate import unseen
 from dispr.prediction.model import Model
-from dispr.prediction.planes import hold_planes, outline_depths
+from dispr.prediction.planes import Planes, hold_planes, outline_depths
 from dispr.prediction.settings import PredictionSettings
 
 
@@ -32,16 +31,17 @@ class DrawnCell:
         Of its section, (64, 64) uint8.
     truth : ndarray
         Its shape, bool, (64, 64, 64).
-    shapes, depths : ndarray
-        The drawn shapes, not yet held to the section, bool, (5, 64, 64, 64), and their
-        `outline_depths`.
+    shapes : ndarray
+        The drawn shapes, not yet held to the section, bool, (5, 64, 64, 64).
+    given : callable
+        From further planes, as for `Model.predict`, to the shapes that keep them and the section.
     """
 
     name: str
     mask: np.ndarray
     truth: np.ndarray
     shapes: np.ndarray
-    depths: np.ndarray
+    given: Callable[[Planes], np.ndarray]
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -50,11 +50,9 @@ class DrawnCell:
         return int(filled[0]), int(filled[-1])
 
     def held(self, numbers: Iterable[int]) -> np.ndarray:
-        """Hold the shapes to the section and to these planes of the true shape."""
-        known: Mapping[int, np.ndarray] = {z: self.truth[z] for z in numbers}
-        known = {**known, SECTION: self.mask > 127}
-        pairs = zip(self.shapes, self.depths, strict=True)
-        return np.stack([hold_planes(shape, known, depth) for shape, depth in pairs])
+        """Give the shapes of the section and of these planes of the true shape."""
+        planes = {z: self.truth[z].astype(np.uint8) * 255 for z in numbers if z != SECTION}
+        return self.given(dict(sorted(planes.items())))
 
 
 def draw_cells(
@@ -65,14 +63,13 @@ def draw_cells(
     Parameters
     ----------
     model : Model
-        It must see the section alone, so that its shapes do not depend on further planes.
+        Where it sees planes, shapes are drawn anew for each set of them; else those of the section
+        are held to them.
     data : Path
         Data set with the cells that were set aside from its training.
     simulated, seed : int
         Number and seed of simulated cells.
     """
-    if model.sees_planes:
-        raise ConfigError("this model sees further planes; its shapes depend on them.")
     files, _ = unseen(model, find_cells(data, split="train", need_obj=True))
     with Bars() as bars:
         count = bars.counter("Drawing", len(files) + simulated)
@@ -91,7 +88,30 @@ def _drawn(
             (found,) = model.predict_each(image, mask, PredictionSettings(), keep_grey=True)
             assert found.grey is not None
             shapes = found.grey > 0.5
-            depths = np.stack([outline_depths(shape) for shape in shapes])
             truth = occupancy(cell.obj)[0, 0].numpy() > 0.5
-            yield DrawnCell(str(name), cell.mask, truth, shapes, depths)
+            given = _drawer(model, cell) if model.sees_planes else _holder(shapes, cell.mask)
+            yield DrawnCell(str(name), cell.mask, truth, shapes, given)
         count()
+
+
+def _drawer(model: Model, cell: Any) -> Callable[[Planes], np.ndarray]:
+    drawn: dict[tuple[int, ...], np.ndarray] = {}
+
+    def given(planes: Planes) -> np.ndarray:
+        if tuple(planes) not in drawn:
+            prediction = model.predict(cell.image, cell.mask, planes=planes)
+            drawn[tuple(planes)] = prediction.samples
+        return drawn[tuple(planes)]
+
+    return given
+
+
+def _holder(shapes: np.ndarray, mask: np.ndarray) -> Callable[[Planes], np.ndarray]:
+    depths = [outline_depths(shape) for shape in shapes]
+
+    def given(planes: Planes) -> np.ndarray:
+        known = {**planes, SECTION: mask}
+        pairs = zip(shapes, depths, strict=True)
+        return np.stack([hold_planes(shape, known, depth) for shape, depth in pairs])
+
+    return given

@@ -38,10 +38,11 @@ CHOSEN = "by the samples"
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--simulated", default=64, show_default=True, help="Number of simulated cells.")
 @click.option("--seed", default=818181, show_default=True, help="Seed of the simulated cells.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Default: the shipped ones.")
 @click.option("--device", default="auto", show_default=True)
-def main(data: Path, simulated: int, seed: int, device: str) -> None:
+def main(data: Path, simulated: int, seed: int, weights: Path | None, device: str) -> None:
     """Score further planes of the cells of DATA that the model has not seen."""
-    real, new = draw_cells(dispr.load(device=device), data, simulated, seed)
+    real, new = draw_cells(dispr.load(weights, device), data, simulated, seed)
     for kind, cells in (("real", real), ("simulated", new)):
         for further in (False, True):
             if cells:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import torch
 
 from dispr.cli.main import run
 from dispr.errors import ConfigError
@@ -84,7 +85,10 @@ def main(
 
 
 def save_mean(paths: Sequence[Path], shares: Sequence[float], out: Path) -> None:
-    """Write the weighted mean of the parameters of models, with the remarks of the last."""
+    """Write the weighted mean of the parameters of models, with the remarks of the last.
+
+    In half precision, as it is shipped, so that it is calibrated as it is shipped.
+    """
     models = [load_weights(path) for path in paths]
     if any(model.config != models[0].config for model in models):
         raise ConfigError(f"{paths[0]} and {paths[-1]} are of different models.")
@@ -93,7 +97,8 @@ def save_mean(paths: Sequence[Path], shares: Sequence[float], out: Path) -> None
         for name in models[-1].state
     }
     about = {**models[-1].about, "name": "fast", "mean_of": list(map(described, models, shares))}
-    save_weights(out, dataclasses.replace(models[-1], state=state, about=about))
+    mean = dataclasses.replace(models[-1], state=state, about=about)
+    save_weights(out, mean, dtype=torch.float16)
 
 
 def described(model: Weights, share: float) -> dict[str, object]:

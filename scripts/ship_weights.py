@@ -1,8 +1,13 @@
 """Put trained weights into the package, in half precision and with their checksum.
 
-python scripts/ship_weights.py runs/fast/weights.safetensors --name fast
+python scripts/ship_weights.py runs/release/released.safetensors --name fast
+
+What the package keeps beside the weights is left out of the file: their intervals, which get a file
+of their own (`scripts/ship_intervals.py` renews them), and the statistics of the same training
+cells (`scripts/fit_familiarity.py`).
 """
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -11,26 +16,45 @@ import click
 import torch
 
 from dispr.cli.main import run
+from dispr.familiarity.reference import SHIPPED, load_familiarity
 from dispr.files import atomic_path
+from dispr.model.seen import digest_of
 from dispr.model.shipped import FOLDER, INDEX
 from dispr.model.weights import load_weights, save_weights
+from dispr.records import write_json
 
 
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option("--name", default="fast", show_default=True, help="Name to ship them under.")
-def main(weights: Path, name: str) -> None:
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the package."
+)
+def main(weights: Path, name: str, folder: Path) -> None:
     """Ship WEIGHTS, a file that dispr train wrote, inside the package."""
-    path = FOLDER / f"{name}.safetensors"
-    save_weights(path, load_weights(weights), dtype=torch.float16)
+    found = load_weights(weights)
+    about = dict(found.about)
+    intervals = about.pop("intervals", None)
+    statistics = folder / SHIPPED.name
+    cells = digest_of(about.get("training_cells", ()))
+    if statistics.is_file() and load_familiarity(statistics).digest == cells:
+        about.pop("familiarity", None)
+    path, index_path = folder / f"{name}.safetensors", folder / INDEX.name
+    save_weights(path, dataclasses.replace(found, about=about), dtype=torch.float16)
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    index = json.loads(INDEX.read_text(encoding="utf-8")) if INDEX.is_file() else {}
+    index = json.loads(index_path.read_text(encoding="utf-8")) if index_path.is_file() else {}
     # What weights of the same data do not state themselves, such as their frame, is kept.
-    kept = {key: value for key, value in index.get(name, {}).items() if key != "intervals"}
-    index[name] = {**kept, "file": path.name, "sha256": checksum}
-    with atomic_path(INDEX) as temporary:
-        temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+    entry = {key: value for key, value in index.get(name, {}).items() if key != "intervals"}
+    entry |= {"file": path.name, "sha256": checksum}
+    if intervals is not None:
+        target = folder / f"{name}_intervals.json"
+        write_json(target, intervals, sealed=True)
+        entry["intervals"] = target.name
+    with atomic_path(index_path) as temporary:
+        content = json.dumps({**index, name: entry}, indent=1) + "\n"
+        temporary.write_text(content, encoding="utf-8", newline="\n")
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, SHA-256 {checksum}")
+    click.echo("without intervals" if intervals is None else f"intervals: {target}")
 
 
 if __name__ == "__main__":
