@@ -3,21 +3,13 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
+from small import CASCADE
 
 from dispr.errors import ConfigError
 from dispr.network.cascade import Cascade
-from dispr.network.config import CascadeConfig
 from dispr.network.refiner import SHARPNESS
 
-SMALL = CascadeConfig(
-    size=32,
-    coarse=8,
-    encoder_channels=8,
-    features=8,
-    fine_channels=8,
-    channels=32,
-    channel_mult=(1, 1),
-)
+SMALL = dataclasses.replace(CASCADE, size=32)
 
 
 def randomise(network):

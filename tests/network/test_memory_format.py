@@ -1,10 +1,13 @@
+import dataclasses
+
 import pytest
 import torch
+from small import CASCADE
 from torch import nn
 
 from dispr.model.weights import fingerprint
 from dispr.network import memory_format
-from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.config import UNetConfig
 from dispr.network.memory_format import GroupNorm, channels_last, is_channels_last, normalised
 from dispr.network.registry import make_network
 
@@ -49,18 +52,7 @@ def test_contiguous_features_are_not_channels_last():
 
 
 NETWORKS = {
-    "cascade": CascadeConfig(
-        size=32,
-        coarse=8,
-        encoder_channels=8,
-        features=8,
-        fine_channels=8,
-        channels=32,
-        channel_mult=(1, 1),
-        planes=True,
-        refiner_features=8,
-        refiner_channels=8,
-    ),
+    "cascade": dataclasses.replace(CASCADE, size=32, planes=True),
     "u-net": UNetConfig(size=16, channels=32, channel_mult=(1, 2), attention_levels=(1,)),
 }
 

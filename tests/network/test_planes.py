@@ -1,8 +1,10 @@
+import dataclasses
+
 import pytest
 import torch
+from small import CASCADE
 
 from dispr.network.cascade import Cascade
-from dispr.network.config import CascadeConfig
 from dispr.network.planes import (
     UNKNOWN,
     coarse_channels,
@@ -12,18 +14,7 @@ from dispr.network.planes import (
     section_planes,
 )
 
-SMALL = CascadeConfig(
-    size=32,
-    coarse=8,
-    encoder_channels=8,
-    features=8,
-    fine_channels=8,
-    channels=32,
-    channel_mult=(1, 1),
-    planes=True,
-    refiner_features=8,
-    refiner_channels=8,
-)
+SMALL = dataclasses.replace(CASCADE, size=32, planes=True)
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from small import CASCADE, OCCUPANCY
 
 from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.streams import Stream
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
 from dispr.network.cascade import GivenCells
-from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.config import UNetConfig
 from dispr.prediction.draw import draw_occupancy
 from dispr.prediction.prediction import Prediction
 
@@ -21,20 +22,8 @@ VOXELS = tuple(slice(8 * part.start, 8 * part.stop) for part in BLOCK)
 
 
 def model(planes=False, **settings):
-    network = CascadeConfig(
-        coarse=8, encoder_channels=8, features=8, fine_channels=8, channels=32, channel_mult=(1, 1)
-    )
-    network = dataclasses.replace(network, planes=planes, **settings)
-    diffusion = DiffusionConfig(
-        steps=50,
-        prediction="occupancy",
-        variance="fixed-small",
-        loss="cross-entropy",
-        low=-0.3,
-        high=0.3,
-        clip=False,
-    )
-    return ModelConfig(network, diffusion, sampler="dpm-solver", sampling_steps="3")
+    network = dataclasses.replace(CASCADE, planes=planes, **settings)
+    return ModelConfig(network, OCCUPANCY, sampler="dpm-solver", sampling_steps="3")
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from small import CASCADE
 
 from dispr.errors import DisprWarning
 from dispr.model.weights import build_network
 from dispr.network.compiled import compiled_copy
-from dispr.network.config import CascadeConfig
 from dispr.prediction import drawer as module
 from dispr.prediction.drawer import DeviceDrawer
 from dispr.prediction.model import Model
@@ -20,19 +20,7 @@ from dispr.simulation.cell import simulate_cell
 from dispr.training.presets import get_preset
 
 FAST = get_preset("fast").model
-CONFIG = dataclasses.replace(
-    FAST,
-    network=CascadeConfig(
-        encoder_channels=8,
-        features=8,
-        fine_channels=8,
-        channels=32,
-        channel_mult=(1, 1),
-        planes=True,
-        refiner_features=8,
-        refiner_channels=8,
-    ),
-)
+CONFIG = dataclasses.replace(FAST, network=dataclasses.replace(CASCADE, planes=True))
 SETTINGS = PredictionSettings(ensemble=3, batch_size=4)
 
 

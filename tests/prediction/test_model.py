@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from small import CASCADE, OCCUPANCY
 
 from dispr.cells.folder import find_cells
 from dispr.cells.read import read_cell
@@ -12,7 +13,7 @@ from dispr.errors import ArrayError, ConfigError, DisprError, DisprWarning, File
 from dispr.intervals.rules import ANY, Intervals, Rule
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
-from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.config import UNetConfig
 from dispr.prediction.draw import sampling_process
 from dispr.prediction.model import Model, load
 from dispr.prediction.settings import PredictionSettings
@@ -21,18 +22,9 @@ NETWORK = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling=
 DIFFUSION = DiffusionConfig(steps=50)
 
 
-CASCADE = ModelConfig(
-    CascadeConfig(
-        coarse=8, encoder_channels=8, features=8, fine_channels=8, channels=32, channel_mult=(1, 1)
-    ),
-    DiffusionConfig(
-        steps=50,
-        prediction="occupancy",
-        variance="fixed-small",
-        loss="cross-entropy",
-        low=-1.0,
-        clip=False,
-    ),
+FAST = ModelConfig(
+    CASCADE,
+    dataclasses.replace(OCCUPANCY, low=-1.0, high=1.0),
     sampler="dpm-solver",
     sampling_steps="3",
     balanced=True,
@@ -57,19 +49,19 @@ def model():
 def cascade():
     rules = {name: Rule(2.0, 0.1, True) for name in ("volume", "boundary")}
     about = {"intervals": Intervals(0.9, 50, {ANY: rules}).to_dict()}
-    return Model(CASCADE, random_network(CASCADE), about)
+    return Model(FAST, random_network(FAST), about)
 
 
 def test_a_number_of_steps_can_be_spaced_in_other_ways():
     with pytest.raises(ConfigError, match="spacing must be one of even, trailing, centred"):
-        dataclasses.replace(CASCADE, spacing="odd")
-    centred = dataclasses.replace(CASCADE, spacing="centred")
+        dataclasses.replace(FAST, spacing="odd")
+    centred = dataclasses.replace(FAST, spacing="centred")
     assert sampling_process(centred, 5).schedule.timesteps.tolist() == [4, 14, 24, 34, 44]
-    config = dataclasses.replace(CASCADE, spacing="trailing")
+    config = dataclasses.replace(FAST, spacing="trailing")
     assert sampling_process(config).schedule.timesteps.tolist() == [16, 32, 49]
     assert sampling_process(config, 2).schedule.timesteps.tolist() == [24, 49]
     assert sampling_process(config, "ddim10").schedule.timesteps.tolist() == list(range(0, 50, 5))
-    assert sampling_process(CASCADE, "3").schedule.timesteps.tolist() == [0, 24, 49]
+    assert sampling_process(FAST, "3").schedule.timesteps.tolist() == [0, 24, 49]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from small import CASCADE
 
 from dispr.cells.folder import find_cells
 from dispr.errors import ArrayError, ConfigError, FileError
@@ -13,7 +14,6 @@ from dispr.intervals.rules import intervals_from
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
-from dispr.network.config import CascadeConfig
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import SECTIONS_ALONE, predict_folder
 from dispr.prediction.model import Model
@@ -22,17 +22,7 @@ from dispr.prediction.settings import PredictionSettings
 from dispr.training.presets import get_preset
 
 FAST = get_preset("fast").model
-SMALL = CascadeConfig(
-    coarse=8,
-    encoder_channels=8,
-    features=8,
-    fine_channels=8,
-    channels=32,
-    channel_mult=(1, 1),
-    planes=True,
-    refiner_features=8,
-    refiner_channels=8,
-)
+SMALL = dataclasses.replace(CASCADE, planes=True)
 
 
 def random_model(config: ModelConfig, about: dict | None = None) -> Model:

@@ -1,14 +1,16 @@
 """The two losses of a cascade, term by term."""
 
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
+from small import CASCADE
 
 from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.objective import overlap_loss
 from dispr.diffusion.process import Process
 from dispr.network.cascade import Cascade, GivenCells
-from dispr.network.config import CascadeConfig
 from dispr.training.cascade import cascade_loss
 
 STEPS = 25
@@ -33,18 +35,7 @@ def process():
 @pytest.fixture
 def cascade():
     torch.manual_seed(0)
-    return Cascade(
-        CascadeConfig(
-            coarse=8,
-            encoder_channels=8,
-            features=8,
-            fine_channels=8,
-            channels=32,
-            channel_mult=(1, 1),
-            refine_share=0.25,
-            refine_noise=0.2,
-        )
-    )
+    return Cascade(dataclasses.replace(CASCADE, refine_share=0.25, refine_noise=0.2))
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
+import dataclasses
+
 import torch
+from small import CASCADE
 
 from dispr.network.cascade import Cascade
-from dispr.network.config import CascadeConfig
 from dispr.network.planes import section_planes
 from dispr.prediction.draw import sampling_process
 from dispr.training.ensemble import draw_twice, energy_score
@@ -82,12 +84,11 @@ def test_a_draw_that_is_the_truth_outweighs_any_other():
 
 def test_draws_are_the_same_where_gradients_reach_the_last_step_alone():
     torch.manual_seed(0)
-    small = {"features": 8, "channel_mult": (1, 1), "refiner_features": 8, "refiner_channels": 8}
-    cascade = Cascade(CascadeConfig(planes=True, encoder_channels=8, fine_channels=8, **small))
+    cascade = Cascade(dataclasses.replace(CASCADE, planes=True))
     for part in cascade.parameters():
         torch.nn.init.normal_(part, std=0.1)
     condition = torch.rand(1, 2, 64, 64)
-    noises = {name: torch.randn(2, 1, 16, 16, 16) for name in ("start", "spread")}
+    noises = {name: torch.randn(2, 1, 8, 8, 8) for name in ("start", "spread")}
     noises["grain"] = torch.randn(2, 1, 32, 32, 32)
     process = sampling_process(get_preset("fast").model)
     known = section_planes(condition[:, 0], 64)

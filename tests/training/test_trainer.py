@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 import torch
+from small import CASCADE, OCCUPANCY
 
 from dispr.cells.augment import AugmentConfig
 from dispr.cells.folder import find_cells
@@ -19,7 +20,7 @@ from dispr.familiarity.reference import familiarity_of
 from dispr.model.config import ModelConfig
 from dispr.model.seen import digest_of, seen_cells
 from dispr.model.weights import load_weights
-from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.config import UNetConfig
 from dispr.network.planes import UNKNOWN
 from dispr.network.shape_decoder import ShapeDecoderConfig
 from dispr.network.shapr import ShaprConfig
@@ -49,24 +50,9 @@ TRAINING = TrainingConfig(
 )
 
 
-CASCADE = ModelConfig(
-    CascadeConfig(
-        coarse=8,
-        encoder_channels=8,
-        features=8,
-        fine_channels=8,
-        channels=32,
-        channel_mult=(1, 1),
-        refine_share=0.5,
-    ),
-    DiffusionConfig(
-        steps=50,
-        prediction="occupancy",
-        variance="fixed-small",
-        loss="cross-entropy",
-        low=-1.0,
-        clip=False,
-    ),
+FAST = ModelConfig(
+    dataclasses.replace(CASCADE, refine_share=0.5),
+    dataclasses.replace(OCCUPANCY, low=-1.0, high=1.0),
 )
 
 
@@ -125,7 +111,7 @@ def test_interrupted_run_ends_in_the_same_weights(cells_folder, tmp_path, schedu
         assert_equal(weights_of(tmp_path / "whole", name), weights_of(tmp_path / "cut", name))
 
 
-@pytest.mark.parametrize("model", [None, CASCADE], ids=["unet", "cascade"])
+@pytest.mark.parametrize("model", [None, FAST], ids=["unet", "cascade"])
 def test_microbatches_do_not_change_the_result(cells_folder, tmp_path, model):
     make_trainer(cells_folder, tmp_path / "a", model=model).fit()
     single = dataclasses.replace(TRAINING, microbatch=1)
@@ -198,11 +184,11 @@ def test_parts_of_a_step_draw_their_own_dropout():
 
 PAPER = ["--preset", "paper", "--network-patch", 8, "--network-pooling", "isotropic"]
 PAPER += ["--network-attention-levels", "", "--schedule-sampler", "loss-second-moment"]
-FAST = ["--preset", "fast", "--network-coarse", 8, "--network-encoder-channels", 8]
-FAST += ["--network-channels", 32, "--network-features", 8, "--network-fine-channels", 8]
+FLAGS = ["--preset", "fast", "--network-coarse", 8, "--network-encoder-channels", 8]
+FLAGS += ["--network-channels", 32, "--network-features", 8, "--network-fine-channels", 8]
 
 
-@pytest.mark.parametrize("preset", [PAPER, FAST], ids=["paper", "fast"])
+@pytest.mark.parametrize("preset", [PAPER, FLAGS], ids=["paper", "fast"])
 def test_two_processes_match_one(cells_folder, tmp_path, preset, dispr):
     arguments = ["train", cells_folder, *preset, "--network-channel-mult", "1,1"]
     arguments += ["--steps", 4, "--batch-size", 2, "--validation-interval", 0, "--device", "cpu"]
@@ -240,8 +226,8 @@ def test_cascade_trains(cells_folder, tmp_path):
     training = dataclasses.replace(
         TRAINING, steps=26, lr=3e-3, augment=AugmentConfig(), validation_interval=0
     )
-    make_trainer(cells_folder, tmp_path, dataclasses.replace(training, steps=12), CASCADE).fit()
-    make_trainer(cells_folder, tmp_path, training, CASCADE).fit()
+    make_trainer(cells_folder, tmp_path, dataclasses.replace(training, steps=12), FAST).fit()
+    make_trainer(cells_folder, tmp_path, training, FAST).fit()
     with open(tmp_path / "train_log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 26
@@ -255,18 +241,18 @@ def test_cascade_trains(cells_folder, tmp_path):
 
 def test_interrupted_cascade_ends_in_the_same_weights(cells_folder, tmp_path):
     training = dataclasses.replace(TRAINING, steps=4, validation_interval=0)
-    make_trainer(cells_folder, tmp_path / "whole", training, CASCADE).fit()
+    make_trainer(cells_folder, tmp_path / "whole", training, FAST).fit()
     short = dataclasses.replace(training, steps=2)
-    make_trainer(cells_folder, tmp_path / "cut", short, CASCADE).fit()
-    make_trainer(cells_folder, tmp_path / "cut", training, CASCADE).fit()
+    make_trainer(cells_folder, tmp_path / "cut", short, FAST).fit()
+    make_trainer(cells_folder, tmp_path / "cut", training, FAST).fit()
     assert_equal(weights_of(tmp_path / "whole"), weights_of(tmp_path / "cut"))
 
 
 def test_known_planes_are_trained_on(cells_folder, tmp_path):
     """Random sets of them; denoiser and refiner learn of them, also in a run that is taken up."""
-    network = dataclasses.replace(CASCADE.network, planes=True, refiner_features=8)
+    network = dataclasses.replace(FAST.network, planes=True)
     network = dataclasses.replace(network, refiner_channels=8)
-    model = dataclasses.replace(CASCADE, network=network, balanced=True)
+    model = dataclasses.replace(FAST, network=network, balanced=True)
     training = dataclasses.replace(TRAINING, validation_interval=0)
     trainer = make_trainer(cells_folder, tmp_path / "whole", training, model)
     fresh = {name: value.clone() for name, value in trainer.network.state_dict().items()}
@@ -302,10 +288,10 @@ def test_known_planes_are_trained_on(cells_folder, tmp_path):
 
 def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):
     """Half of the samples train the refiner, the same ones whatever the batch."""
-    trainer = make_trainer(cells_folder, tmp_path, model=CASCADE)
+    trainer = make_trainer(cells_folder, tmp_path, model=FAST)
     chosen = [
         make_samples(
-            trainer.cells, numbers, CASCADE, TRAINING, trainer.timesteps, trainer.device
+            trainer.cells, numbers, FAST, TRAINING, trainer.timesteps, trainer.device
         ).refined.tolist()
         for numbers in ([0, 1, 2, 3], [2, 3])
     ]
@@ -314,8 +300,8 @@ def test_refiner_learns_from_its_share_alone(cells_folder, tmp_path):
 
 def test_refiner_work_is_dealt_round_among_processes(cells_folder, tmp_path):
     """Process r takes samples r, r + world, ...: each has its turn at those of the refiner."""
-    network = dataclasses.replace(CASCADE.network, refine_share=0.25)
-    model = dataclasses.replace(CASCADE, network=network)
+    network = dataclasses.replace(FAST.network, refine_share=0.25)
+    model = dataclasses.replace(FAST, network=network)
     trainer = make_trainer(cells_folder, tmp_path, model=model)
     refined = make_samples(
         trainer.cells, range(16), model, TRAINING, trainer.timesteps, trainer.device
@@ -328,10 +314,10 @@ def test_refiner_work_is_dealt_round_among_processes(cells_folder, tmp_path):
 def test_refiner_learns_from_volumes_that_are_not_interpolated(cells_folder, tmp_path):
     augment = AugmentConfig(rotate=True, scale=0.1, exact=1e-9)
     training = dataclasses.replace(TRAINING, augment=augment)
-    trainer = make_trainer(cells_folder, tmp_path, training, CASCADE)
+    trainer = make_trainer(cells_folder, tmp_path, training, FAST)
     for number in range(4):
         samples = make_samples(
-            trainer.cells, [number], CASCADE, training, trainer.timesteps, trainer.device
+            trainer.cells, [number], FAST, training, trainer.timesteps, trainer.device
         )
         own = [
             occupancy(torch.rot90(torch.as_tensor(cell.obj), turns, (1, 2)))

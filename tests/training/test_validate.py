@@ -5,13 +5,14 @@ import dataclasses
 
 import pytest
 import torch
+from small import CASCADE, OCCUPANCY
 
 from dispr.cells.dataset import CellDataset
 from dispr.cells.folder import find_cells
 from dispr.diffusion.config import DiffusionConfig
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network, load_weights
-from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.config import UNetConfig
 from dispr.training import trainer as training_loop
 from dispr.training import validate as module
 from dispr.training.config import TrainingConfig
@@ -24,20 +25,8 @@ UNET = ModelConfig(
     sampling_steps="2",
 )
 FAST = ModelConfig(
-    CascadeConfig(
-        coarse=8,
-        encoder_channels=8,
-        features=8,
-        fine_channels=8,
-        channels=32,
-        channel_mult=(1, 1),
-        refiner_features=8,
-        refiner_channels=8,
-        planes=True,
-    ),
-    DiffusionConfig(
-        steps=50, prediction="occupancy", variance="fixed-small", loss="cross-entropy", clip=False
-    ),
+    dataclasses.replace(CASCADE, planes=True),
+    dataclasses.replace(OCCUPANCY, low=0.0, high=1.0),
     sampling_steps="2",
     balanced=True,
 )

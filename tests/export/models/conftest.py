@@ -2,41 +2,26 @@ import dataclasses
 
 import pytest
 import torch
+from small import CASCADE as SMALL
+from small import OCCUPANCY
 
 from dispr.diffusion.config import DiffusionConfig
 from dispr.export.models.source import Source
 from dispr.model.config import ModelConfig
 from dispr.model.weights import Weights, build_network, save_weights
-from dispr.network.config import CascadeConfig, UNetConfig
+from dispr.network.config import UNetConfig
 from dispr.prediction.model import load
 
 FRAME = {"pixel_um": 0.2, "cells": "made-up cells", "least": 20, "typical": 30, "most": 40}
 
-COARSE = DiffusionConfig(
-    steps=50,
-    prediction="occupancy",
-    variance="fixed-small",
-    loss="cross-entropy",
-    low=-0.3,
-    high=0.3,
-    clip=False,
-)
-CASCADE = CascadeConfig(
-    coarse=8,
-    encoder_channels=8,
-    features=8,
-    fine_channels=8,
-    channel_mult=(1,),
-    refiner_features=8,
-    refiner_channels=8,
-)
+CASCADE = dataclasses.replace(SMALL, channel_mult=(1,))
 UNET = UNetConfig(channel_mult=(1, 1), attention_levels=(), patch=8, pooling="isotropic")
 ANSWER = dataclasses.replace(UNET, in_channels=2, out_channels=1)
 
 CONFIGS = {
-    "cascade": ModelConfig(CASCADE, COARSE, sampler="dpm-solver", sampling_steps="2"),
+    "cascade": ModelConfig(CASCADE, OCCUPANCY, sampler="dpm-solver", sampling_steps="2"),
     "planes": ModelConfig(
-        dataclasses.replace(CASCADE, planes=True), COARSE, sampler="ddim", sampling_steps="2"
+        dataclasses.replace(CASCADE, planes=True), OCCUPANCY, sampler="ddim", sampling_steps="2"
     ),
     "ddpm": ModelConfig(
         dataclasses.replace(UNET, channel_mult=(1,)), DiffusionConfig(steps=50), sampling_steps="3"
