@@ -20,17 +20,22 @@ from dispr.simulation.cell import simulate_cell
 from dispr.training.presets import get_preset
 
 FAST = get_preset("fast").model
-CONFIG = dataclasses.replace(FAST, network=dataclasses.replace(CASCADE, planes=True))
+CONFIG = dataclasses.replace(FAST, network=CASCADE)
+SEEING = dataclasses.replace(FAST, network=dataclasses.replace(CASCADE, planes=True))
 SETTINGS = PredictionSettings(ensemble=3, batch_size=4)
+
+
+def random_network(config):
+    torch.manual_seed(0)
+    made = build_network(config)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return made
 
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
-    made = build_network(CONFIG)
-    for parameter in made.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return made
+    return random_network(CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +78,23 @@ def test_batches_are_begun_before_the_last_is_there(network, sections, expected)
     assert order == ["begin 4", "begin 2", "wait", "wait"]
 
 
-def test_a_known_plane_is_held_on_a_gpu_too(network, sections):
+@pytest.mark.parametrize("config", [CONFIG, SEEING], ids=["sees the section", "sees planes"])
+def test_a_known_plane_is_held_on_a_gpu_too(config, sections):
     plane = np.zeros((64, 64), np.uint8)
     plane[30:40, 20:30] = 255
     two = [dataclasses.replace(sections[0], planes={40: plane}), sections[1]]
-    model = Model(CONFIG, network)
+    model = Model(config, random_network(config))
     known = [*model.predict_stream(two, SETTINGS, keep_grey=True)]
     model.drawer.on_gpu = True
     same([*model.predict_stream(two, SETTINGS, keep_grey=True)], known)
     assert (known[0].samples[:, 40] == (plane > 127)).all()
+
+
+def test_what_a_network_that_sees_planes_keeps_is_not_held_again(sections, monkeypatch):
+    model = Model(SEEING, random_network(SEEING))
+    monkeypatch.setattr(module, "hold_planes", None)
+    (found,) = model.predict_stream(sections[:1], SETTINGS)
+    assert (found.samples[:, 32] == (sections[0].mask > 127)).all()
 
 
 def test_another_precision_is_that_of_the_drawing(network, sections, monkeypatch):

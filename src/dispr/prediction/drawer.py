@@ -159,12 +159,14 @@ class DeviceDrawer:
         drawn = self._draw_fast(asked, settings, on_step)
         shapes = drawn > 0.5
         sections = [section for section, _ in asked]
-        alone = self.on_gpu and not any(section.planes for section in sections)
-        if alone and self.config.network.keeps_section:
-            masks = to_device(_stacked(sections, "mask"), self.device) > 127
-            shapes = hold_section(shapes, masks, self._depths)
+        held = self.config.network.planes  # the network has kept them
+        if not held and self.on_gpu and not any(section.planes for section in sections):
+            held = True
+            if self.config.network.keeps_section:
+                masks = to_device(_stacked(sections, "mask"), self.device) > 127
+                shapes = hold_section(shapes, masks, self._depths)
         takes = _take(shapes), _take(drawn) if grey else None
-        return lambda: Drawn(takes[0](), alone, takes[1] and takes[1]())
+        return lambda: Drawn(takes[0](), held, takes[1] and takes[1]())
 
     def in_precision(self, precision: str) -> DeviceDrawer:
         """Give one of the same network that computes in another precision."""
