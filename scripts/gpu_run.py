@@ -4,7 +4,7 @@ python scripts/pack_cells.py red_blood_cells -o cells.npz
 python scripts/gpu_run.py cells.npz -o results --work work --minutes 12
 
 First `benchmarks/bench.py` measures ensembles a second, their memory and where their time goes.
-Then `scripts/train_on_gpu.py` trains twice, with two seeds, for what is left of the time. After
+Then `scripts/train_fast.py` trains twice, with two seeds, for what is left of the time. After
 each part its results are copied to one folder: six files, none above 16 MiB. What takes longer than
 its time is stopped, and the next part begins. Mean, calibration and release follow from the results
 on any machine: copy them to the folders of `scripts/release_weights.py`.
@@ -65,7 +65,7 @@ def main(
     _part("bench", bench, work, out, MEASURING)
     for name, seed, parts in (("one", seeds[0], 2), ("two", seeds[1], 1)):
         left = max((end - time.monotonic()) / 60 / parts - END, 0.1)
-        train = [ROOT / "scripts" / "train_on_gpu.py", cells, "-o", work / name]
+        train = [ROOT / "scripts" / "train_fast.py", cells, "-o", work / name]
         train += ["--minutes", round(left, 2), "--seed", seed]
         _part(name, [*train, "--tiny"] if tiny else train, work, out, left + LATE)
 

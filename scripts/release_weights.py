@@ -2,7 +2,7 @@
 
 python scripts/release_weights.py red_blood_cells -o runs/release
 
-Packs the real cells, trains twice on a GPU (`scripts/train_on_gpu.py`), takes the mean of what the
+Packs the real cells, trains twice on a GPU (`scripts/train_fast.py`), takes the mean of what the
 first run had at the end of its first part and of what the second run ended in, calibrates the
 intervals on the validation part of the real training cells, and puts the weights into the package.
 Each part is left out where it is done already, so that the same command goes on after an
@@ -62,7 +62,7 @@ def main(
     cells = out / "cells.npz"
     trainings = []
     for name, seed in zip(("one", "two"), seeds, strict=True):
-        command = [sys.executable, SCRIPTS / "train_on_gpu.py", cells, "-o", out / name]
+        command = [sys.executable, SCRIPTS / "train_fast.py", cells, "-o", out / name]
         command += ["--minutes", minutes, "--seed", seed]
         command += ["--init", init] if init else []
         trainings.append([*command, "--tiny"] if tiny else command)

@@ -32,7 +32,7 @@ def release(monkeypatch, tmp_path):
         name = Path(command[1]).name
         if name == "pack_cells.py":
             Path(value(command, "-o")).write_bytes(b"")
-        if name == "train_on_gpu.py":
+        if name == "train_fast.py":
             run, seed = Path(value(command, "-o")), int(value(command, "--seed"))
             for part, add in (("first", 1), ("second", 2)):
                 state = {"parameter": torch.full((2,), 10.0 * seed + add)}
@@ -71,7 +71,7 @@ def test_every_command_can_be_parsed(release, tmp_path):
 def test_each_part_begins_with_what_the_one_before_it_made(release, tmp_path):
     pack, one, two, calibrate, ship = release()
     names = [Path(call[0]).name for call in (pack, one, two)]
-    assert names == ["pack_cells.py", "train_on_gpu.py", "train_on_gpu.py"]
+    assert names == ["pack_cells.py", "train_fast.py", "train_fast.py"]
     assert pack[1] == "cells"
     assert one[1] == two[1] == value(pack, "-o")
     assert (value(one, "--seed"), value(two, "--seed")) == ("11", "12")
@@ -91,8 +91,8 @@ def test_each_part_begins_with_what_the_one_before_it_made(release, tmp_path):
 def test_cells_are_not_packed_again(release):
     release("--no-ship")
     assert [Path(call[0]).name for call in release("--no-ship")] == [
-        "train_on_gpu.py",
-        "train_on_gpu.py",
+        "train_fast.py",
+        "train_fast.py",
         "-m",
     ]
 

@@ -1,7 +1,7 @@
 """Train the fast model within a time budget, on one GPU or on a CPU.
 
 python scripts/pack_cells.py red_blood_cells -o cells.npz
-python scripts/train_on_gpu.py cells.npz -o runs/gpu --minutes 8
+python scripts/train_fast.py cells.npz -o runs/gpu --minutes 8
 
 Two parts. The first trains diffusion and refiner as `dispr train` does, on known planes. The second
 trains through the two steps of the sampler, to the energy score of what is drawn
@@ -330,7 +330,7 @@ class Training:
         self.about = {
             **json.loads(str(packed["about"])),
             "name": out.resolve().name,
-            "script": "train_on_gpu.py",
+            "script": "train_fast.py",
             "preset": "fast",
             "training": dataclasses.asdict(settings),
             "training_cells": packed["name"][own].tolist(),

@@ -1,4 +1,4 @@
-"""The training on a GPU in its tiny setting: both parts, from packed cells, and resumed."""
+"""The training in a time budget, in its tiny setting: both parts, from packed cells, and resumed."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ def packed(cells_folder, tmp_path, monkeypatch):
 
 @pytest.fixture
 def module():
-    return runpy.run_path(str(SCRIPTS / "train_on_gpu.py"))
+    return runpy.run_path(str(SCRIPTS / "train_fast.py"))
 
 
 class Asked:
@@ -213,7 +213,7 @@ def test_trying_to_compile_leaves_the_run_as_it_was(make, monkeypatch, fails):
 
 def test_other_settings_are_refused(make, packed, tmp_path, monkeypatch, capsys):
     make("run").go_on("first")
-    code = call(monkeypatch, "train_on_gpu.py", packed, "-o", tmp_path / "run", "--tiny")
+    code = call(monkeypatch, "train_fast.py", packed, "-o", tmp_path / "run", "--tiny")
     assert code == 2
     assert "contains a run with other settings (minutes was 1.0 and is now 8.0" in (
         capsys.readouterr().err
