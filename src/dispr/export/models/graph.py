@@ -112,7 +112,7 @@ class Shapes(nn.Module):
             steps=self.steps,
         ).float()
         shapes = grey > 0.5
-        if self.config.network.keeps_section:
+        if self.config.network.keeps_section and not self.config.network.planes:
             shapes = hold_section(shapes, condition[:, 0] > 0.5, self.depths)
         size = (cells, samples, *grey.shape[1:])
         return shapes.to(torch.uint8).reshape(size), grey.reshape(size)
