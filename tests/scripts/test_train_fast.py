@@ -1,4 +1,4 @@
-"""The training in a time budget, in its tiny setting: both parts, from packed cells, and resumed."""
+"""The training within a time budget, in its tiny setting: all parts, and resumed."""
 
 import dataclasses
 import json
