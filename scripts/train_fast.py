@@ -123,7 +123,14 @@ class Clock:
 
 
 def make_batch(
-    pool: Pool, step: int, size: int, exact: list[bool], share: float, seed: int
+    pool: Pool,
+    step: int,
+    size: int,
+    exact: list[bool],
+    share: float,
+    seed: int,
+    *,
+    section_only: bool = False,
 ) -> dict:
     """Draw and vary cells: condition, occupancy and known planes, on the device."""
     rng = np.random.default_rng([seed, step])
@@ -135,7 +142,8 @@ def make_batch(
     chosen = np.zeros((size, obj.shape[1]), bool)
     draws = rng.random((size, DRAWS))
     for k, cell in enumerate(cells):
-        chosen[k, choose_planes(*pool.extent[cell], obj.shape[1], draws[k])] = True
+        planes = choose_planes(*pool.extent[cell], obj.shape[1], draws[k])
+        chosen[k, SECTION if section_only else planes] = True
     target = occupancy(obj)
     shape = (target[:, 0] > 0.5).float()
     shape[:, SECTION] = (mask > 127).float()
@@ -268,6 +276,7 @@ class Settings:
     refiner_share: float
     near: float
     last_step: bool
+    section_only: bool
     batch: int
     lr: float
     second_lr: float
@@ -344,9 +353,9 @@ class Training:
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(settings.seed)
         self.config = get_preset("fast").model
-        if tiny:
-            small = dataclasses.replace(self.config.network, **TINY)
-            self.config = dataclasses.replace(self.config, network=small)
+        changed = {"section_only": settings.section_only, **(TINY if tiny else {})}
+        network = dataclasses.replace(self.config.network, **changed)
+        self.config = dataclasses.replace(self.config, network=network)
         network = dataclasses.replace(self.config.network, dropout=settings.dropout)
         self.network = build_network(dataclasses.replace(self.config, network=network))
         self.network = self.network.to(self.device)
@@ -362,7 +371,7 @@ class Training:
         self.step, self.part = 0, "first"
         self.began, self.base, self.marks = 0.0, 0, [0.6]
         self.sums: dict[str, Tensor] = {}
-        self.planes = (1, 2) if tiny else (1, 2, 3, 5)
+        self.planes = (1,) if settings.section_only else (1, 2) if tiny else (1, 2, 3, 5)
         self._begin_anew()
         self.note(
             device=torch.cuda.get_device_name() if self.cuda else "cpu",
@@ -439,10 +448,23 @@ class Training:
             self.arriving = None
             self.note(simulated=self.pool.count - self.pool.own)
 
+    def batch(self, step: int, exact: list[bool]) -> dict:
+        """Draw the cells of a step."""
+        settings = self.settings
+        return make_batch(
+            self.pool,
+            step,
+            len(exact),
+            exact,
+            settings.share,
+            settings.seed,
+            section_only=settings.section_only,
+        )
+
     def refiner_step(self, step: int) -> dict[str, Tensor]:
         """Give the loss of the refiner alone, whose features are not trained."""
-        settings, batch = self.settings, self.settings.batch
-        data = make_batch(self.pool, step, batch, [True] * batch, settings.share, settings.seed)
+        batch = self.settings.batch
+        data = self.batch(step, [True] * batch)
         network, edge, half = (
             self.network,
             self.config.network.coarse,
@@ -471,9 +493,9 @@ class Training:
 
     def first_step(self, step: int) -> dict[str, Tensor]:
         """Give the losses of a step of the first part."""
-        settings, batch = self.settings, self.settings.batch
+        batch = self.settings.batch
         exact = [k < batch // 2 for k in range(batch)]
-        data = make_batch(self.pool, step, batch, exact, settings.share, settings.seed)
+        data = self.batch(step, exact)
         t = self.times(batch)
         edge, half = self.config.network.coarse, self.config.network.size // 2
         noise = self.normal(batch, 1, edge, edge, edge)
@@ -485,7 +507,7 @@ class Training:
         """Give the energy score of two draws of each cell."""
         settings, n = self.settings, self.settings.batch // 2
         fine = [k % 4 != 3 for k in range(n)]
-        data = make_batch(self.pool, step, n, fine, settings.share, settings.seed)
+        data = self.batch(step, fine)
         edge, half = self.config.network.coarse, self.config.network.size // 2
         noises = {
             "start": self.normal(2 * n, 1, edge, edge, edge),
@@ -619,7 +641,7 @@ class Training:
             if self.part == "second" and self.marks and done > self.marks[0]:
                 self.keep(f"second_{round(100 * self.marks.pop(0))}")
             if clock.used > look and not tiny:
-                self.evaluate(1, 3)
+                self.evaluate(*self.planes[::2])
                 look, last = clock.used + self.look_seconds, time.monotonic()
             if clock.used >= saved + self.save_seconds:
                 self.save()
@@ -690,6 +712,7 @@ class Training:
 @click.option("--refiner-share", default=0.0, help="Of the time, for the refiner alone, before.")
 @click.option("--near", default=0.0, help="Share of samples near the sampler's diffusion steps.")
 @click.option("--last-step", is_flag=True, help="Second part: train the sampler's last step alone.")
+@click.option("--section-only", is_flag=True, help="Train on the section alone.")
 @click.option("--batch", default=96, help="Cells a step; half as many in the second part.")
 @click.option("--lr", default=5e-4, help="Of the first part, at its beginning.")
 @click.option("--second-lr", default=2e-4, help="Of the second part, at its beginning.")
@@ -761,7 +784,7 @@ def main(
         if training.part == "refiner":
             finished = training.train_refiner(stop)
             if finished:
-                training.go_on("first")
+                training.go_on("first" if settings.first_share else "second")
         if finished and training.part == "first":
             finished = training.train_first(stop)
             if finished:

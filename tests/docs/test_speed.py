@@ -42,7 +42,7 @@ def test_readme_states_what_was_measured():
         "README.md",
         r"takes ([\d.]+) s of one core .*? \(([\d.]+) GB of memory\).*?about ([\d,]+) times",
     )
-    ours = core("5 shapes, 4 steps")
+    ours = core("5 shapes, 2 steps")
     assert seconds == pytest.approx(ours, abs=0.05)
     used = ROWS["Peak memory of a process", "first cell predicted: 5 shapes"]["median"]
     assert memory == pytest.approx(used / 1000, abs=0.05)
@@ -65,7 +65,7 @@ def test_readme_states_what_was_measured():
             "measure, 1 process",
             False,
         ),
-        ("docs/napari.md", r"A cell takes about ([\d.]+) s of a core", "5 shapes, 4 steps", False),
+        ("docs/napari.md", r"A cell takes about ([\d.]+) s of a core", "5 shapes, 2 steps", False),
     ],
 )
 def test_pages_state_what_was_measured(page, pattern, row, per_second):

@@ -22,6 +22,9 @@ from dispr.training.presets import get_preset
 FAST = get_preset("fast").model
 CONFIG = dataclasses.replace(FAST, network=CASCADE)
 SEEING = dataclasses.replace(FAST, network=dataclasses.replace(CASCADE, planes=True))
+SECTION_ONLY = dataclasses.replace(
+    FAST, network=dataclasses.replace(CASCADE, planes=True, section_only=True)
+)
 SETTINGS = PredictionSettings(ensemble=3, batch_size=4)
 
 
@@ -78,7 +81,11 @@ def test_batches_are_begun_before_the_last_is_there(network, sections, expected)
     assert order == ["begin 4", "begin 2", "wait", "wait"]
 
 
-@pytest.mark.parametrize("config", [CONFIG, SEEING], ids=["sees the section", "sees planes"])
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG, SEEING, SECTION_ONLY],
+    ids=["sees the section", "sees planes", "is given the section only"],
+)
 def test_a_known_plane_is_held_on_a_gpu_too(config, sections):
     plane = np.zeros((64, 64), np.uint8)
     plane[30:40, 20:30] = 255
@@ -90,8 +97,9 @@ def test_a_known_plane_is_held_on_a_gpu_too(config, sections):
     assert (known[0].samples[:, 40] == (plane > 127)).all()
 
 
-def test_what_a_network_that_sees_planes_keeps_is_not_held_again(sections, monkeypatch):
-    model = Model(SEEING, random_network(SEEING))
+@pytest.mark.parametrize("config", [SEEING, SECTION_ONLY])
+def test_what_a_network_keeps_is_not_held_again(config, sections, monkeypatch):
+    model = Model(config, random_network(config))
     monkeypatch.setattr(module, "hold_planes", None)
     (found,) = model.predict_stream(sections[:1], SETTINGS)
     assert (found.samples[:, 32] == (sections[0].mask > 127)).all()

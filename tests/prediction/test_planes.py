@@ -122,6 +122,19 @@ def test_weights_that_see_the_section_alone_keep_known_planes_too(cell):
     assert (found.consensus[40] == disc(9)).all()
 
 
+def test_weights_that_are_given_the_section_only_are_moved_to_other_planes(cell):
+    config = dataclasses.replace(FAST, network=dataclasses.replace(SMALL, section_only=True))
+    model = random_model(config)
+    assert not model.sees_planes
+    alone = model.predict(*cell, ensemble=1).samples[0]
+    assert (alone[32] == cell[1]).all()
+    planes = {40: disc(9), 20: disc(12)}
+    (held,) = model.predict(*cell, ensemble=1, planes=planes).samples
+    assert (held == hold_planes(alone, {32: cell[1], **planes})).all()
+    for number, plane in planes.items():
+        assert (held[number] == plane).all()
+
+
 def radii(shape):
     return np.sqrt(shape.sum(axis=(1, 2)) / np.pi * 0.7)
 

@@ -60,6 +60,7 @@ def make(module, packed, tmp_path):
         refiner_share=0.0,
         near=0.0,
         last_step=False,
+        section_only=False,
         batch=2,
         lr=1e-3,
         second_lr=1e-3,

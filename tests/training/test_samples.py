@@ -86,6 +86,14 @@ def test_what_is_known_of_a_cell():
     assert (known[others] == -1).all()
 
 
+def test_the_section_is_all_that_is_known_of_a_network_that_is_given_it_only(cells):
+    network = dataclasses.replace(FAST.network, section_only=True)
+    batch = samples(cells, list(range(12)), model=dataclasses.replace(FAST, network=network))
+    known = (batch.known >= 0).all(dim=2).all(dim=2)
+    assert known[:, 32].all()
+    assert known.sum() == 12
+
+
 def test_the_section_is_known_of_all_and_more_of_some(cells):
     batch = samples(cells, list(range(24)))
     planes = (batch.known >= 0).all(dim=(2)).all(dim=2)

@@ -251,7 +251,6 @@ def test_interrupted_cascade_ends_in_the_same_weights(cells_folder, tmp_path):
 def test_known_planes_are_trained_on(cells_folder, tmp_path):
     """Random sets of them; denoiser and refiner learn of them, also in a run that is taken up."""
     network = dataclasses.replace(FAST.network, planes=True)
-    network = dataclasses.replace(network, refiner_channels=8)
     model = dataclasses.replace(FAST, network=network, balanced=True)
     training = dataclasses.replace(TRAINING, validation_interval=0)
     trainer = make_trainer(cells_folder, tmp_path / "whole", training, model)

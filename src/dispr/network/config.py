@@ -171,6 +171,9 @@ class CascadeConfig(NetworkConfig):
         Give denoiser and refiner the known planes of a shape (`dispr.network.planes`); the drawn
         shapes then match them voxel by voxel. The refiner is then a smaller one with its own noise
         input (`dispr.network.refiner.PlaneRefiner`).
+    section_only : bool
+        Of the known planes, give that of the section only. Drawn shapes are then moved to others
+        (`dispr.prediction.planes.hold_planes`).
     refiner_features, refiner_channels : int
         Channels of the smaller refiner on the coarse grid and at half resolution.
     """
@@ -189,6 +192,7 @@ class CascadeConfig(NetworkConfig):
     refine_noise: float = 0.1
     draw_noise: float = 0.1
     planes: bool = False
+    section_only: bool = False
     refiner_features: int = 48
     refiner_channels: int = 24
 
@@ -213,6 +217,10 @@ class CascadeConfig(NetworkConfig):
         require(
             0 < self.refine_share <= 1 and abs(1 / self.refine_share % 1) < 1e-9,
             f"refine_share must be 1, 1/2, 1/3, ..., not {self.refine_share}.",
+        )
+        require(
+            self.planes or not self.section_only,
+            "section_only needs planes: without, the network is given no known plane.",
         )
         for name in ("refine_noise", "draw_noise"):
             noise = getattr(self, name)

@@ -44,13 +44,21 @@ class NetworkConfig:
     """Number of class labels that it takes."""
 
     planes = False
-    """Whether it sees known planes other than that of the section."""
+    """Whether it is given known planes: that of the section, and others unless `section_only`."""
+
+    section_only = False
+    """Whether it is given no other known plane than that of the section."""
 
     keeps_section = False
     """Whether its shapes hold the mask of the section, voxel by voxel."""
 
     refine_share = 0.0
     """Share of the samples that train a refiner; 0 for a network without."""
+
+    @property
+    def sees_planes(self) -> bool:
+        """Whether it sees known planes other than that of the section."""
+        return self.planes and not self.section_only
 
     @property
     def noise_edge(self) -> int:

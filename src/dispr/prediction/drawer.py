@@ -159,10 +159,12 @@ class DeviceDrawer:
         drawn = self._draw_fast(asked, settings, on_step)
         shapes = drawn > 0.5
         sections = [section for section, _ in asked]
-        held = self.config.network.planes  # the network has kept them
-        if not held and self.on_gpu and not any(section.planes for section in sections):
+        network = self.config.network
+        alone = not any(section.planes for section in sections)
+        held = network.planes and (alone or network.sees_planes)  # the network has kept them
+        if not held and alone and self.on_gpu:
             held = True
-            if self.config.network.keeps_section:
+            if network.keeps_section:
                 masks = to_device(_stacked(sections, "mask"), self.device) > 127
                 shapes = hold_section(shapes, masks, self._depths)
         takes = _take(shapes), _take(drawn) if grey else None
@@ -236,7 +238,7 @@ class DeviceDrawer:
         pair = (_stacked(sections, kind) for kind in ("image", "mask"))
         condition = condition_tensor(*(to_device(one, self.device) for one in pair))
         known = None
-        if self.config.network.planes:
+        if self.config.network.sees_planes:
             known = known_volumes(condition, [section.planes for section in sections])
         with autocast(self.device, self.precision):
             return draw_occupancy(

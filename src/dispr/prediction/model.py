@@ -425,7 +425,7 @@ class Model:
     @property
     def sees_planes(self) -> bool:
         """Whether the network was trained to see other known planes than that of the section."""
-        return self.config.network.planes
+        return self.config.network.sees_planes
 
     def _prediction(
         self, samples: np.ndarray, occupancy: Sequence[np.ndarray], section: Section

@@ -109,7 +109,7 @@ def make_samples(
     if model.network.planes:
         chosen = torch.stack(
             [
-                _chosen(shape, generator("planes", seed, number))
+                _chosen(shape, generator("planes", seed, number), model.network.section_only)
                 for shape, number in zip(batch["obj"], numbers, strict=True)
             ]
         )
@@ -151,7 +151,11 @@ def known_of(mask: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
     return known_planes(shape, chosen)
 
 
-def _chosen(obj: Tensor, stream: torch.Generator) -> Tensor:
+def _chosen(obj: Tensor, stream: torch.Generator, section_only: bool) -> Tensor:
+    if section_only:
+        chosen = torch.zeros(len(obj), dtype=torch.bool)
+        chosen[SECTION] = True
+        return chosen
     draws = torch.rand(DRAWS, generator=stream).tolist()
     chosen = torch.zeros(len(obj), dtype=torch.bool)
     chosen[choose_planes(*extent(obj > 127), len(obj), draws)] = True
