@@ -127,7 +127,7 @@ def main(
 ) -> None:
     """Print the coverage of cells of DATA that the model has not seen, by what is known of them."""
     model = dispr.load(weights, device, level=level)
-    real, new = draw_cells(model, data, simulated, seed)
+    real, new = draw_cells(model, data, simulated, seed, anew=True)
     if choices:
         head = ["in the order of", "log likelihood of an error"]
         click.echo(tabulate(likelihoods(real, choices), head))

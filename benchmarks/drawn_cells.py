@@ -56,31 +56,38 @@ class DrawnCell:
 
 
 def draw_cells(
-    model: Model, data: Path, simulated: int, seed: int
+    model: Model, data: Path, simulated: int, seed: int, *, anew: bool
 ) -> tuple[list[DrawnCell], list[DrawnCell]]:
     """Draw the real cells that the model has not seen, and new simulated ones without a warning.
 
     Parameters
     ----------
     model : Model
-        Where it sees planes, shapes are drawn anew for each set of them; else those of the section
-        are held to them.
+        It has seen some of the cells.
     data : Path
         Data set with the cells that were set aside from its training.
     simulated, seed : int
         Number and seed of simulated cells.
+    anew : bool
+        Draw shapes anew for each set of planes, as predictions do; else move those of the section
+        to them, which is less accurate and much faster.
     """
     files, _ = unseen(model, find_cells(data, split="train", need_obj=True))
     with Bars() as bars:
         count = bars.counter("Drawing", len(files) + simulated)
-        real = list(_drawn(model, ((file.name, read_cell(file)) for file in files), count))
+        known = ((file.name, read_cell(file)) for file in files)
+        real = list(_drawn(model, known, count, anew))
         cells = enumerate(dispr.simulate(simulated, seed=seed)) if simulated else ()
-        new = list(_drawn(model, cells, count, warned=False))
+        new = list(_drawn(model, cells, count, anew, warned=False))
     return real, new
 
 
 def _drawn(
-    model: Model, cells: Iterable[tuple[Any, Any]], count: Callable[[], None], warned: bool = True
+    model: Model,
+    cells: Iterable[tuple[Any, Any]],
+    count: Callable[[], None],
+    anew: bool,
+    warned: bool = True,
 ) -> Iterator[DrawnCell]:
     for name, cell in cells:
         image, mask = cell.image[None], cell.mask[None]
@@ -89,7 +96,7 @@ def _drawn(
             assert found.grey is not None
             shapes = found.grey > 0.5
             truth = occupancy(cell.obj)[0, 0].numpy() > 0.5
-            given = _drawer(model, cell) if model.sees_planes else _holder(shapes, cell.mask)
+            given = _drawer(model, cell) if anew else _holder(shapes, cell.mask)
             yield DrawnCell(str(name), cell.mask, truth, shapes, given)
         count()
 

@@ -13,7 +13,8 @@ given its area in this plane, and beside it by and by less, as `hold_planes` doe
 the least mean square of the error of their mean volume is chosen. The other rules go by the
 consensus: the mean over all its planes that are not known; half way from the section to the top;
 the middle of the widest gap between known planes and ends; and shares of the way from the last
-known plane to the farther end.
+known plane to the farther end. Shapes are moved to the planes and not drawn anew for each, which
+would take hours on a CPU.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ CHOSEN = "by the samples"
 @click.option("--device", default="auto", show_default=True)
 def main(data: Path, simulated: int, seed: int, weights: Path | None, device: str) -> None:
     """Score further planes of the cells of DATA that the model has not seen."""
-    real, new = draw_cells(dispr.load(weights, device), data, simulated, seed)
+    real, new = draw_cells(dispr.load(weights, device), data, simulated, seed, anew=False)
     for kind, cells in (("real", real), ("simulated", new)):
         for further in (False, True):
             if cells:

@@ -7,8 +7,7 @@ the section among them (two planes: the section and that half way to the top;
 `dispr.cells.planes.spread_planes`). Prints and writes a table with the mean overlap (IoU), the
 errors of volume and of boundary, and the width and coverage of the 90 % interval of the volume, for
 the consensus of the model's ensembles and for the interpolation of the same planes by signed
-distances (`dispr baseline interpolate`); draws the curves. Weights that see the section alone have
-a row for one plane.
+distances (`dispr baseline interpolate`); draws the curves.
 """
 
 from pathlib import Path
@@ -59,10 +58,9 @@ def main(
     model = dispr.load(weights, device, precision)
     images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
     truths = [binarise(cell.obj) for cell in cells]
-    counts = COUNTS if model.sees_planes else COUNTS[:1]
     rows = []
     with Bars() as bars:
-        advance = bars.counter(len(cells) * (len(counts) + len(COUNTS)))
+        advance = bars.counter(2 * len(cells) * len(COUNTS))
         for count in COUNTS:
             given = [
                 planes_of(truth, cell.mask, count)
@@ -73,8 +71,6 @@ def main(
                 found.append(scores(interpolate(planes), truth))
                 advance(1)
             rows.append({"shape": "interpolation", "planes": count} | mean(found))
-            if count not in counts:
-                continue
             known = [
                 {z: mask.astype(np.uint8) * 255 for z, mask in planes.items() if z != SECTION}
                 for planes in given

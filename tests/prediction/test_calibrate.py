@@ -221,14 +221,14 @@ def drawn_too_high(monkeypatch):
     return files, truths, draw
 
 
-@pytest.mark.parametrize("sees", [False, True])
+@pytest.mark.parametrize("follows", [False, True])
 def test_errors_with_further_planes_are_of_shapes_that_are_held_to_them(
-    drawn_too_high, monkeypatch, sees
+    drawn_too_high, monkeypatch, follows
 ):
     files, truths, draw = drawn_too_high
     model = Model(CONFIG, build_network(CONFIG))
     monkeypatch.setattr(model, "predict_each", draw)
-    monkeypatch.setattr(Model, "sees_planes", sees)
+    monkeypatch.setattr(Model, "follows_planes", follows)
     found = calibrate(model, files, ensemble=2)
     assert list(found.further) == list(DISTANCES)
     volumes = {file.name: truth.sum() for file, truth in zip(files, truths, strict=True)}

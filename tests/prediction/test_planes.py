@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from small import CASCADE
+from torch.nn.functional import avg_pool3d
 
 from dispr.cells.folder import find_cells
+from dispr.cells.prepare import condition_tensor
 from dispr.errors import ArrayError, ConfigError, FileError
 from dispr.files import write_tiff
 from dispr.intervals.distance import plane_distance
@@ -14,6 +16,8 @@ from dispr.intervals.rules import intervals_from
 from dispr.measurements.inputs import find_items, with_intervals
 from dispr.model.config import ModelConfig
 from dispr.model.weights import build_network
+from dispr.network.cascade import SURE
+from dispr.network.network import Holds
 from dispr.prediction.files import PredictionFolder
 from dispr.prediction.folder import SECTIONS_ALONE, predict_folder
 from dispr.prediction.model import Model
@@ -125,14 +129,56 @@ def test_weights_that_see_the_section_alone_keep_known_planes_too(cell):
 def test_weights_that_are_given_the_section_only_are_moved_to_other_planes(cell):
     config = dataclasses.replace(FAST, network=dataclasses.replace(SMALL, section_only=True))
     model = random_model(config)
-    assert not model.sees_planes
+    assert not model.config.network.sees_planes
     alone = model.predict(*cell, ensemble=1).samples[0]
     assert (alone[32] == cell[1]).all()
     planes = {40: disc(9), 20: disc(12)}
     (held,) = model.predict(*cell, ensemble=1, planes=planes).samples
-    assert (held == hold_planes(alone, {32: cell[1], **planes})).all()
-    for number, plane in planes.items():
+    for number, plane in {32: cell[1], **planes}.items():
         assert (held[number] == plane).all()
+    assert (held != alone).any()
+
+
+@pytest.mark.parametrize("planes", [False, True], ids=["refiner", "leaner refiner"])
+def test_further_planes_guide_what_is_drawn(cell, planes):
+    """Each answer of the denoiser is moved by what the shape made of it lacks of the planes."""
+    config = dataclasses.replace(
+        FAST, network=dataclasses.replace(SMALL, planes=planes, section_only=planes)
+    )
+    network = random_model(config).network
+    condition = condition_tensor(*(torch.from_numpy(array)[None] for array in cell))
+    given = network.given(condition.repeat(2, 1, 1, 1))
+    x, t = torch.zeros(2, 1, 8, 8, 8), torch.tensor([3, 3])
+    moved = []
+
+    def hold(shapes):
+        moved.append(shapes)
+        fuller = shapes.clone()
+        fuller[:, 40:48] = True
+        return fuller
+
+    guided = given.guided(Holds(torch.tensor([True, False]), hold))
+    with torch.inference_mode():
+        before, after = torch.sigmoid(given(x, t)), torch.sigmoid(guided(x, t))
+        expected = given.refine(before)[:, 0] > 0
+    assert (moved[0] == expected).all()
+    assert (after[1] == before[1]).all()  # a cell without further planes
+    lacking = avg_pool3d(1 - expected[:1, 40:48].float(), 8)[0, 0]
+    found = after[0, 0, 5]
+    assert (lacking > 0).any()
+    torch.testing.assert_close(found, (before[0, 0, 5] + lacking).clamp(SURE, 1 - SURE))
+    others = [0, 1, 2, 3, 4, 6, 7]
+    torch.testing.assert_close(after[0, 0, others], before[0, 0, others].clamp(SURE, 1 - SURE))
+
+
+def test_a_cell_does_not_depend_on_planes_of_others_in_its_batch(cell):
+    config = dataclasses.replace(FAST, network=dataclasses.replace(SMALL, section_only=True))
+    model = random_model(config)
+    images, masks = (np.stack([array, array.T.copy()]) for array in cell)
+    _, alone = model.predict(images, masks, ensemble=2)
+    guided, beside = model.predict(images, masks, ensemble=2, planes=[{40: disc(5)}, {}])
+    assert (beside.samples == alone.samples).all()
+    assert (guided.samples[:, 40] == disc(5)).all()
 
 
 def radii(shape):

@@ -9,6 +9,7 @@ Image and mask are encoded once, in 2D, for both.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dispr.network.config import CascadeConfig
-from dispr.network.network import Given, Network
+from dispr.network.network import Given, Holds, Network
 from dispr.network.planes import coarse_channels, keep_known, section_planes
 from dispr.network.refiner import Features, PlaneRefiner, Refiner
 from dispr.network.residual import Residual, along_z
@@ -82,6 +83,10 @@ class Cascade(Network):
         return GivenCells(self, self.encoder(condition), known)
 
 
+SURE = 1e-4
+"""Nearest to 0 and 1 that a coarse occupancy is moved."""
+
+
 class GivenCells(Given):
     """The cascade for cells that are encoded already: `(x_t, t)` to the coarse logit.
 
@@ -103,6 +108,8 @@ class GivenCells(Given):
         self.draw_noise = cascade.config.draw_noise
         self.grain_shape: tuple[int, int, int, int] | None = None
         self._refine = cascade.refiner
+        self._factor = cascade.config.factor
+        self._holds: Holds | None = None
         condition = features.coarse
         if known is not None:
             assert isinstance(cascade.refiner, PlaneRefiner)
@@ -110,6 +117,31 @@ class GivenCells(Given):
             given = coarse_channels(known, cascade.config.factor).to(condition.dtype)
             condition = torch.cat([along_z(condition, cascade.config.coarse), given], dim=1)
         super().__init__(cascade.denoiser.given(condition))
+
+    def guided(self, holds: Holds) -> GivenCells:
+        """Give a network whose answers follow further known planes.
+
+        Each answer is refined to a shape, which is moved to the planes. By what this changes the
+        mean occupancy of a coarse voxel, the answer is changed: the next step begins with it. As
+        in inpainting by diffusion (RePaint, Lugmayr et al., arXiv 2201.09865), what is known thus
+        shapes what is drawn beside it, though the network was not trained for it.
+        """
+        guided = copy.copy(self)
+        guided._holds = holds
+        return guided
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Answer for x_t at the steps t."""
+        logit = super().__call__(x_t, t)
+        return logit if self._holds is None else self._moved(logit, self._holds)
+
+    def _moved(self, logit: Tensor, holds: Holds) -> Tensor:
+        coarse = torch.sigmoid(logit.float())
+        drawn = self.refine(coarse)[:, 0] > 0
+        moved = holds.hold(drawn).float() - drawn.float()
+        coarse = coarse + F.avg_pool3d(moved[:, None], self._factor)
+        rows = holds.rows.view(-1, 1, 1, 1, 1)
+        return torch.where(rows, torch.logit(coarse, eps=SURE).to(logit.dtype), logit)
 
     def finish(self, occupancy: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         """Refine the coarse occupancy, and keep the known planes."""

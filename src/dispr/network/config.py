@@ -252,6 +252,7 @@ class CascadeConfig(NetworkConfig):
         )
 
     keeps_section = True
+    follows_planes = True
 
     @property
     def noise_edge(self) -> int:

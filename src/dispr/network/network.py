@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
@@ -61,6 +61,11 @@ class NetworkConfig:
         return self.planes and not self.section_only
 
     @property
+    def follows_planes(self) -> bool:
+        """Whether what it draws depends on further known planes, seen or not (`Given.guided`)."""
+        return self.sees_planes
+
+    @property
     def noise_edge(self) -> int:
         """Edge of the volume that noise is added to and taken from."""
         return self.size
@@ -96,6 +101,21 @@ class NetworkConfig:
         return self
 
 
+class Holds(NamedTuple):
+    """Further known planes, which the network does not see, and which shapes are moved to.
+
+    Attributes
+    ----------
+    rows : Tensor
+        Which shapes there are any of, (N,) bool.
+    hold : callable
+        Moves shapes (N, size, size, size), bool, to the known planes; leaves other rows.
+    """
+
+    rows: Tensor
+    hold: Callable[[Tensor], Tensor]
+
+
 class Given:
     """A network for cells whose condition is fixed: `(x_t, t)` to what it predicts.
 
@@ -111,6 +131,13 @@ class Given:
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Answer for x_t at the steps t."""
         return self._denoise(x_t, t)
+
+    def guided(self, holds: Holds) -> Given:
+        """Give a network whose answers follow further known planes, where that can be done.
+
+        This network has no coarse volume, and is given back.
+        """
+        return self
 
     def finish(self, occupancy: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         """Give the shapes that follow from what was sampled.

@@ -88,7 +88,7 @@ def calibrate(
         known.append(_known_cell(file.name, prediction.samples, true[i]))
         chosen = planes_by_distance(prediction.grey > 0.5, truth, cell.mask, (seed, file.name))
         for limit, (planes, held) in chosen.items():
-            if model.sees_planes:
+            if model.follows_planes:
                 again.append((limit, i, planes))
             else:
                 found = _known_cell(file.name, held, true[i])

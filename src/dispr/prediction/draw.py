@@ -12,7 +12,7 @@ from dispr.diffusion.samplers import get_sampler
 from dispr.diffusion.streams import NoiseStreams, Stream
 from dispr.model.config import ModelConfig
 from dispr.model.device import plain_torch
-from dispr.network.network import Network
+from dispr.network.network import Holds, Network
 
 
 @plain_torch()
@@ -26,6 +26,7 @@ def draw_occupancy(
     steps: str | int | None = None,
     labels: Tensor | None = None,
     known: Tensor | None = None,
+    holds: Holds | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Draw one occupancy volume for each row of the condition.
@@ -47,6 +48,9 @@ def draw_occupancy(
     known : Tensor, optional
         Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees them;
         by default the mask of the section alone.
+    holds : Holds, optional
+        Further known planes, for one that does not see them: they guide what is drawn, and the
+        shapes are still to be moved to them (`dispr.prediction.planes.hold_planes`).
     on_step : callable, optional
         Called with N after each evaluation of the network; may raise to stop.
 
@@ -65,6 +69,7 @@ def draw_occupancy(
             steps=steps,
             labels=labels,
             known=known,
+            holds=holds,
             on_step=on_step,
         )
 
@@ -79,6 +84,7 @@ def draw_from(
     steps: str | int | None = None,
     labels: Tensor | None = None,
     known: Tensor | None = None,
+    holds: Holds | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Draw from noise that is given: `draw_occupancy` for any source of noise.
@@ -103,6 +109,8 @@ def draw_from(
         return occupancy[:, 0]
     process = sampling_process(config, steps)
     given = network.given(condition, labels, known)
+    if holds is not None:
+        given = given.guided(holds)
     x = condition
     for x_t in get_sampler(sampler or config.sampler)(given, process, noise):
         x = x_t

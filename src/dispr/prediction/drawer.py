@@ -22,7 +22,7 @@ from dispr.model.config import ModelConfig
 from dispr.model.device import autocast
 from dispr.network.compiled import compiled_copy
 from dispr.network.memory_format import channels_last
-from dispr.network.network import Network
+from dispr.network.network import Holds, Network
 from dispr.prediction.draw import draw_occupancy
 from dispr.prediction.hold_section import depth_table, hold_section
 from dispr.prediction.planes import SECTION, Planes, hold_planes, known_volumes
@@ -237,9 +237,11 @@ class DeviceDrawer:
         labels = labels_of(self.config, [section.cell_class for section in sections])
         pair = (_stacked(sections, kind) for kind in ("image", "mask"))
         condition = condition_tensor(*(to_device(one, self.device) for one in pair))
-        known = None
+        known = holds = None
         if self.config.network.sees_planes:
             known = known_volumes(condition, [section.planes for section in sections])
+        elif self.config.network.follows_planes and any(one.planes for one in sections):
+            holds = holds_of(sections, self.config, self.device)
         with autocast(self.device, self.precision):
             return draw_occupancy(
                 network,
@@ -250,6 +252,7 @@ class DeviceDrawer:
                 steps=settings.steps,
                 labels=None if labels is None else labels.to(self.device),
                 known=known,
+                holds=holds,
                 on_step=on_step,
             )
 
@@ -269,6 +272,19 @@ def known_of(section: Section, config: ModelConfig) -> Planes:
     if not section.planes and not config.network.keeps_section:
         return {}
     return {SECTION: section.mask, **section.planes}
+
+
+def holds_of(sections: Sequence[Section], config: ModelConfig, device: torch.device) -> Holds:
+    """Say how shapes of cells are moved to the further planes that are known of them."""
+
+    def hold(shapes: Tensor) -> Tensor:
+        moved = [
+            held(shape, section, config) if section.planes else shape
+            for shape, section in zip(shapes.cpu().numpy(), sections, strict=True)
+        ]
+        return torch.from_numpy(np.stack(moved)).to(device)
+
+    return Holds(torch.tensor([bool(one.planes) for one in sections], device=device), hold)
 
 
 def stream_of(config: ModelConfig, seed: int, section: Section, number: int) -> Stream:

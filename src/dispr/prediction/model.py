@@ -423,9 +423,9 @@ class Model:
         return len(sampling_process(self.config, steps).schedule)
 
     @property
-    def sees_planes(self) -> bool:
-        """Whether the network was trained to see other known planes than that of the section."""
-        return self.config.network.sees_planes
+    def follows_planes(self) -> bool:
+        """Whether what is drawn depends on further known planes; else it is moved to them only."""
+        return self.config.network.follows_planes
 
     def _prediction(
         self, samples: np.ndarray, occupancy: Sequence[np.ndarray], section: Section
