@@ -7,7 +7,8 @@ the section among them (two planes: the section and that half way to the top;
 `dispr.cells.planes.spread_planes`). Prints and writes a table with the mean overlap (IoU), the
 errors of volume and of boundary, and the width and coverage of the 90 % interval of the volume, for
 the consensus of the model's ensembles and for the interpolation of the same planes by signed
-distances (`dispr baseline interpolate`); draws the curves.
+distances (`dispr baseline interpolate`); draws the curves. With `--moved`, also for shapes that are
+drawn from the section alone and then moved to the planes (`dispr.prediction.planes.hold_planes`).
 """
 
 from pathlib import Path
@@ -23,7 +24,8 @@ from dispr.cli.progress import Bars
 from dispr.errors import FileError
 from dispr.files import atomic_path, make_folder, write_csv
 from dispr.morphology.voxels import surface
-from dispr.prediction.planes import SECTION
+from dispr.prediction.calibrate import unseen
+from dispr.prediction.planes import SECTION, hold_planes
 from dispr.prediction.settings import PredictionSettings
 from dispr.scores.baselines import interpolate, planes_of
 from dispr.scores.shape import binarise, iou
@@ -39,6 +41,8 @@ COUNTS = (1, 2, 3, 5, 9)
 @click.option("--precision", default="fp32", show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--unseen", "new", is_flag=True, help="Leave out cells that the model has seen.")
+@click.option("--moved", is_flag=True, help="Score shapes that are only moved to planes, too.")
 @click.option("--every", default=1, show_default=True, help="Take every so many cells.")
 def main(
     data: Path,
@@ -48,19 +52,28 @@ def main(
     precision: str,
     device: str,
     seed: int,
+    new: bool,
+    moved: bool,
     every: int,
 ) -> None:
     """Score the cells of DATA by the number of their sections."""
     make_folder(out)
-    cells = [read_cell(file) for file in find_cells(data, split=split, need_obj=True)[::every]]
+    model = dispr.load(weights, device, precision)
+    files = find_cells(data, split=split, need_obj=True)
+    cells = [read_cell(file) for file in (unseen(model, files)[0] if new else files)[::every]]
     if not cells:
         raise FileError(f"{data} contains no cells.")
-    model = dispr.load(weights, device, precision)
     images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
     truths = [binarise(cell.obj) for cell in cells]
+    settings = PredictionSettings(seed=seed)
     rows = []
     with Bars() as bars:
-        advance = bars.counter(2 * len(cells) * len(COUNTS))
+        advance = bars.counter(len(cells) * (2 * len(COUNTS) + moved))
+        alone = []
+        for drawn in model.predict_each(images, masks, settings, keep_grey=True) if moved else ():
+            assert drawn.grey is not None
+            alone.append(drawn.grey > 0.5)
+            advance(1)
         for count in COUNTS:
             given = [
                 planes_of(truth, cell.mask, count)
@@ -75,7 +88,13 @@ def main(
                 {z: mask.astype(np.uint8) * 255 for z, mask in planes.items() if z != SECTION}
                 for planes in given
             ]
-            drawn = model.predict_each(images, masks, PredictionSettings(seed=seed), known=known)
+            if moved:
+                found = []
+                for shapes, planes, truth in zip(alone, given, truths, strict=True):
+                    held = np.stack([hold_planes(shape, planes) for shape in shapes])
+                    found.append(scores(held.mean(axis=0) > 0.5, truth))
+                rows.append({"shape": "moved only", "planes": count} | mean(found))
+            drawn = model.predict_each(images, masks, settings, known=known)
             found = []
             for prediction, truth in zip(drawn, truths, strict=True):
                 found.append(scores(prediction.consensus, truth) | interval(prediction, truth))
