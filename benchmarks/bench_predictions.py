@@ -38,7 +38,7 @@ def ensembles(rounds: Rounds, tiny: bool) -> list[Row]:
     def predict(shapes: int, steps: int) -> Callable[[], object]:
         return lambda: model.predict(cell.image, cell.mask, ensemble=shapes, steps=steps)
 
-    sizes = [(1, 2), (2, 2)] if tiny else [(k, s) for k in (5, 1, 25) for s in (4, 2, 8)]
+    sizes = [(1, 2), (2, 2)] if tiny else [(k, s) for k in (5, 1, 25) for s in (2, 4, 8)]
     cases = [
         Case(
             f"{k} shape{'s' if k > 1 else ''}, {s} step{'s' if s > 1 else ''}",

@@ -10,7 +10,7 @@ interruption. Where the GPU is another machine's, run the two trainings there, w
 that `--show` prints, and copy their folders to the same place.
 """
 
-import dataclasses
+import runpy
 import shlex
 import subprocess
 import sys
@@ -18,11 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import torch
 
 from dispr.cli.main import run
 from dispr.errors import ConfigError
-from dispr.model.weights import Weights, load_weights, save_weights
 
 SCRIPTS = Path(__file__).parent
 
@@ -77,41 +75,12 @@ def main(
         check(training)
     mean, released = out / "mean.safetensors", out / "released.safetensors"
     parts = [out / "one" / "first.safetensors", out / "two" / "second.safetensors"]
-    save_mean(parts, [first_weight, 1 - first_weight], mean)
+    save_mean = runpy.run_path(str(SCRIPTS / "mean_weights.py"))["save_mean"]
+    save_mean(parts, [first_weight, 1 - first_weight], mean, "fast")
     command = [sys.executable, "-m", "dispr", "calibrate", mean, data, "-o", released]
     check([*command, "--device", device, "--precision", precision])
     if ship and not tiny:
         check([sys.executable, SCRIPTS / "ship_weights.py", released, "--name", "fast"])
-
-
-def save_mean(paths: Sequence[Path], shares: Sequence[float], out: Path) -> None:
-    """Write the weighted mean of the parameters of models, with the remarks of the last.
-
-    In half precision, as it is shipped, so that it is calibrated as it is shipped.
-    """
-    models = [load_weights(path) for path in paths]
-    if any(model.config != models[0].config for model in models):
-        raise ConfigError(f"{paths[0]} and {paths[-1]} are of different models.")
-    state = {
-        name: sum(share * model.state[name] for share, model in zip(shares, models, strict=True))
-        for name in models[-1].state
-    }
-    about = {**models[-1].about, "name": "fast", "mean_of": list(map(described, models, shares))}
-    mean = dataclasses.replace(models[-1], state=state, about=about)
-    save_weights(out, mean, dtype=torch.float16)
-
-
-def described(model: Weights, share: float) -> dict[str, object]:
-    """Say what a model of a mean is: its run, part, steps, seed and share."""
-    about = model.about
-    seed = about["training"]["seed"]
-    return {
-        "run": about["name"],
-        "at": about["at"],
-        "steps": about["steps"],
-        "seed": seed,
-        "share": share,
-    }
 
 
 def check(command: Sequence[object]) -> None:

@@ -3,8 +3,8 @@
 python scripts/ship_weights.py runs/release/released.safetensors --name fast
 
 What the package keeps beside the weights is left out of the file: their intervals, which get a file
-of their own (`scripts/ship_intervals.py` renews them), and the statistics of the same training
-cells (`scripts/fit_familiarity.py`).
+of their own (`scripts/ship_intervals.py` renews them), and of the same training cells the frame in
+the index and the statistics (`scripts/fit_familiarity.py`).
 """
 
 import dataclasses
@@ -35,14 +35,16 @@ def main(weights: Path, name: str, folder: Path) -> None:
     found = load_weights(weights)
     about = dict(found.about)
     intervals = about.pop("intervals", None)
+    path, index_path = folder / f"{name}.safetensors", folder / INDEX.name
+    index = json.loads(index_path.read_text(encoding="utf-8")) if index_path.is_file() else {}
     statistics = folder / SHIPPED.name
     cells = digest_of(about.get("training_cells", ()))
     if statistics.is_file() and load_familiarity(statistics).digest == cells:
         about.pop("familiarity", None)
-    path, index_path = folder / f"{name}.safetensors", folder / INDEX.name
+        if "frame" in index.get(name, {}):
+            about.pop("frame", None)
     save_weights(path, dataclasses.replace(found, about=about), dtype=torch.float16)
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    index = json.loads(index_path.read_text(encoding="utf-8")) if index_path.is_file() else {}
     # What weights of the same data do not state themselves, such as their frame, is kept.
     entry = {key: value for key, value in index.get(name, {}).items() if key != "intervals"}
     entry |= {"file": path.name, "sha256": checksum}

@@ -56,6 +56,7 @@ def test_what_lies_beside_the_weights_is_not_in_them(tmp_path, calibrated):
         shutil.copy(FOLDER / name, tmp_path / name)
     trained = load_weights(shipped_weights("fast")[0])
     about = {**trained.about, "familiarity": {"own": 1}, "steps": 77}
+    about["frame"] = {"pixel_um": 0.2, "cells": "cells", "least": 30, "typical": 40, "most": 50}
     intervals = read_json(FOLDER / "fast_intervals.json")
     about |= {"intervals": intervals} if calibrated else {}
     if not calibrated:
@@ -80,7 +81,31 @@ def test_what_lies_beside_the_weights_is_not_in_them(tmp_path, calibrated):
         torch.testing.assert_close(shipped.state[key], value.half().to(shipped.state[key].dtype))
     if calibrated:
         assert read_json(tmp_path / entry["intervals"]) == intervals
-        assert "familiarity" not in shipped.about  # that of the same cells lies beside
+        # Those of the same cells lie beside.
+        assert not {"familiarity", "frame"} & set(shipped.about)
     else:
         assert "intervals" not in entry
         assert shipped.about["familiarity"] == {"own": 1}
+        assert shipped.about["frame"]["most"] == 50
+
+
+def test_a_mean_of_weights(tmp_path):
+    trained = load_weights(shipped_weights("fast")[0])
+    paths = []
+    for k in (1, 2):
+        about = {"name": "run", "at": f"part {k}", "steps": k, "training": {"seed": 7}}
+        state = {key: torch.full_like(value, float(k)) for key, value in trained.state.items()}
+        paths.append(str(tmp_path / f"{k}.safetensors"))
+        save_weights(Path(paths[-1]), replace(trained, state=state, about=about))
+    command = runpy.run_path(str(SCRIPTS / "mean_weights.py"))["main"]
+    out = tmp_path / "mean.safetensors"
+    parts = [paths[0], "0.75", paths[1], "0.25"]
+    result = CliRunner().invoke(command, [*parts, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    mean = load_weights(out)
+    assert all((value == 1.25).all() for value in mean.state.values())
+    first, second = mean.about["mean_of"]
+    assert (first["at"], first["share"]) == ("part 1", 0.75)
+    assert (second["at"], second["share"]) == ("part 2", 0.25)
+    wrong = CliRunner().invoke(command, [*parts[:3], "0.5", "-o", str(out)])
+    assert "the shares must add up to 1" in str(wrong.exception)

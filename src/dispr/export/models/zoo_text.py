@@ -7,7 +7,7 @@ NAME = "DISPR - 3D shapes of red blood cells from one 2D image"
 DESCRIPTION = (
     "Draws plausible 3D shapes (64 x 64 x 64 voxels) of a red blood cell from one confocal section "
     "through its middle and the mask of the cell. A diffusion model denoises a coarse volume in "
-    "four steps and refines it to full size; the plane of the section equals the mask. The shapes "
+    "two steps and refines it to full size; the plane of the section equals the mask. The shapes "
     "of one cell differ where the section does not determine them."
 )
 
@@ -44,7 +44,7 @@ IMAGED = (
 
 IMAGE = "Section through the middle of the cell, scaled from its own minimum and maximum to 0 and 1"
 MASK = "Segmentation of the cell: 0 outside, any one other value inside"
-NOISE = "Standard normal: of each sample, the start (16 x 16 x 16) and the noise of the refinement"
+NOISE = "Standard normal: of each sample, the start (16 x 16 x 16) and the noises of the refinement"
 SHAPES = "Five shapes: 1 inside, 0 outside; the section is plane 32"
 OCCUPANCY = "What the network says of the five shapes before the threshold of 0.5"
 
@@ -100,13 +100,13 @@ red_blood_cells --split test`). The volume error is relative.
 
 | class | cells | IoU | volume error |
 | --- | --- | --- | --- |
-| all | 137 | 0.761 | 0.089 |
-| SDE (spherocyte to echinocyte) | 98 | 0.794 | 0.063 |
-| acanthocytes | 16 | 0.744 | 0.113 |
-| cell clusters | 13 | 0.632 | 0.120 |
-| keratocytes | 4 | 0.609 | 0.476 |
-| knizocytes | 4 | 0.612 | 0.091 |
-| multilobate | 2 | 0.720 | 0.190 |
+| all | 137 | 0.762 | 0.088 |
+| SDE (spherocyte to echinocyte) | 98 | 0.795 | 0.062 |
+| acanthocytes | 16 | 0.745 | 0.108 |
+| cell clusters | 13 | 0.634 | 0.120 |
+| keratocytes | 4 | 0.600 | 0.515 |
+| knizocytes | 4 | 0.614 | 0.074 |
+| multilobate | 2 | 0.725 | 0.180 |
 
 These are the scores of `dispr predict`, whose images are divided by 255; here they are scaled
 from their own minimum and maximum, which the images of that data set nearly span. To validate the
