@@ -68,7 +68,7 @@ def main(
     settings = PredictionSettings(seed=seed)
     rows = []
     with Bars() as bars:
-        advance = bars.counter(len(cells) * (2 * len(COUNTS) + moved))
+        advance = bars.counter("Scoring", len(cells) * (2 * len(COUNTS) + moved))
         alone = []
         for drawn in model.predict_each(images, masks, settings, keep_grey=True) if moved else ():
             assert drawn.grey is not None

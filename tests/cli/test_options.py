@@ -96,7 +96,7 @@ def test_predict_a_folder(called, cells_folder):
     }.items():
         assert getattr(found["settings"], name) == value, name
     assert found["save_grey"]
-    workers = found["cluster"]
+    workers = found["workers"]
     assert (workers.jobs, workers.weights) == (3, Path("w.safetensors").absolute())
 
 
@@ -106,7 +106,7 @@ def test_earlier_names_of_options_are_taken(called, cells_folder):
     run("predict", cells_folder, "--output", "out", "--steps", "7", "--no-report")
     found = called["predict_folder"]
     assert (found["out"], found["settings"].steps) == (Path("out"), "7")
-    assert found["cluster"] is None
+    assert found["workers"] is None
 
 
 def test_predict_a_field(called, tmp_path):

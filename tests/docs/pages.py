@@ -234,10 +234,12 @@ def check_script(path: Path, arguments: list[str]) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))  # as Python does for a script
+    sys.modules[path.stem] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
+        del sys.modules[path.stem]
     main = next(item for item in vars(module).values() if isinstance(item, click.Command))
     parse(main, path.name, arguments)
 
