@@ -172,7 +172,8 @@ class CascadeConfig(NetworkConfig):
         shapes then match them voxel by voxel. The refiner is then a smaller one with its own noise
         input (`dispr.network.refiner.PlaneRefiner`).
     section_only : bool
-        Of the known planes, give that of the section only. Drawn shapes are then moved to others
+        Of the known planes, give that of the section only. Others then guide what is drawn
+        (`dispr.network.cascade.GivenCells.guided`), and drawn shapes are moved to them
         (`dispr.prediction.planes.hold_planes`).
     refiner_features, refiner_channels : int
         Channels of the smaller refiner on the coarse grid and at half resolution.
