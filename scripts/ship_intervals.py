@@ -6,14 +6,12 @@ python scripts/ship_intervals.py calibrated.safetensors
 The weights of the package stay as they are, so that their checksum does.
 """
 
-import json
 from pathlib import Path
 
 import click
 
 from dispr.cli.main import run
 from dispr.errors import ConfigError
-from dispr.files import atomic_path
 from dispr.intervals.rules import from_dict
 from dispr.model.shipped import FOLDER, INDEX, shipped_weights
 from dispr.model.weights import build_network, fill_network, fingerprint, load_weights
@@ -38,8 +36,7 @@ def main(calibrated: Path, name: str, folder: Path) -> None:
     write_json(target, found.to_dict(), sealed=True)
     index = read_json(folder / INDEX.name)
     index[name]["intervals"] = target.name
-    with atomic_path(folder / INDEX.name) as temporary:
-        temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8", newline="\n")
+    write_json(folder / INDEX.name, index)
     further = f"with {len(found.further)} classes of further planes" if found.further else "alone"
     changed = "the same as before" if same else "new"
     click.echo(f"intervals of {found.cells} cells: {target}")

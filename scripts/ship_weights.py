@@ -9,7 +9,6 @@ the index and the statistics (`scripts/fit_familiarity.py`).
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 import click
@@ -17,11 +16,10 @@ import torch
 
 from dispr.cli.main import run
 from dispr.familiarity.reference import SHIPPED, load_familiarity
-from dispr.files import atomic_path
 from dispr.model.seen import digest_of
 from dispr.model.shipped import FOLDER, INDEX
 from dispr.model.weights import load_weights, save_weights
-from dispr.records import write_json
+from dispr.records import read_json, write_json
 
 
 @click.command()
@@ -36,7 +34,7 @@ def main(weights: Path, name: str, folder: Path) -> None:
     about = dict(found.about)
     intervals = about.pop("intervals", None)
     path, index_path = folder / f"{name}.safetensors", folder / INDEX.name
-    index = json.loads(index_path.read_text(encoding="utf-8")) if index_path.is_file() else {}
+    index = read_json(index_path) if index_path.is_file() else {}
     statistics = folder / SHIPPED.name
     cells = digest_of(about.get("training_cells", ()))
     if statistics.is_file() and load_familiarity(statistics).digest == cells:
@@ -52,9 +50,7 @@ def main(weights: Path, name: str, folder: Path) -> None:
         target = folder / f"{name}_intervals.json"
         write_json(target, intervals, sealed=True)
         entry["intervals"] = target.name
-    with atomic_path(index_path) as temporary:
-        content = json.dumps({**index, name: entry}, indent=1) + "\n"
-        temporary.write_text(content, encoding="utf-8", newline="\n")
+    write_json(index_path, {**index, name: entry})
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, SHA-256 {checksum}")
     click.echo("without intervals" if intervals is None else f"intervals: {target}")
 

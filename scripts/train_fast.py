@@ -122,19 +122,11 @@ class Clock:
         return time.monotonic() - self._began
 
 
-def make_batch(
-    pool: Pool,
-    step: int,
-    size: int,
-    exact: list[bool],
-    share: float,
-    seed: int,
-    *,
-    section_only: bool = False,
-) -> dict:
+def make_batch(pool: Pool, step: int, exact: list[bool], settings: Settings) -> dict:
     """Draw and vary cells: condition, occupancy and known planes, on the device."""
+    seed, size = settings.seed, len(exact)
     rng = np.random.default_rng([seed, step])
-    cells = pool.choose(size, share, rng)
+    cells = pool.choose(size, settings.share, rng)
     rows = torch.from_numpy(cells).to(pool.device, non_blocking=True)
     image, mask, obj = (store[rows].float() for store in (pool.image, pool.mask, pool.obj))
     streams = [generator("gpu", seed, step, k) for k in range(size)]
@@ -142,8 +134,11 @@ def make_batch(
     chosen = np.zeros((size, obj.shape[1]), bool)
     draws = rng.random((size, DRAWS))
     for k, cell in enumerate(cells):
-        planes = choose_planes(*pool.extent[cell], obj.shape[1], draws[k])
-        chosen[k, SECTION if section_only else planes] = True
+        extent = pool.extent[cell]
+        numbers = (
+            [SECTION] if settings.section_only else choose_planes(*extent, obj.shape[1], draws[k])
+        )
+        chosen[k, numbers] = True
     target = occupancy(obj)
     shape = (target[:, 0] > 0.5).float()
     shape[:, SECTION] = (mask > 127).float()
@@ -448,23 +443,10 @@ class Training:
             self.arriving = None
             self.note(simulated=self.pool.count - self.pool.own)
 
-    def batch(self, step: int, exact: list[bool]) -> dict:
-        """Draw the cells of a step."""
-        settings = self.settings
-        return make_batch(
-            self.pool,
-            step,
-            len(exact),
-            exact,
-            settings.share,
-            settings.seed,
-            section_only=settings.section_only,
-        )
-
     def refiner_step(self, step: int) -> dict[str, Tensor]:
         """Give the loss of the refiner alone, whose features are not trained."""
         batch = self.settings.batch
-        data = self.batch(step, [True] * batch)
+        data = make_batch(self.pool, step, [True] * batch, self.settings)
         network, edge, half = (
             self.network,
             self.config.network.coarse,
@@ -495,7 +477,7 @@ class Training:
         """Give the losses of a step of the first part."""
         batch = self.settings.batch
         exact = [k < batch // 2 for k in range(batch)]
-        data = self.batch(step, exact)
+        data = make_batch(self.pool, step, exact, self.settings)
         t = self.times(batch)
         edge, half = self.config.network.coarse, self.config.network.size // 2
         noise = self.normal(batch, 1, edge, edge, edge)
@@ -507,7 +489,7 @@ class Training:
         """Give the energy score of two draws of each cell."""
         settings, n = self.settings, self.settings.batch // 2
         fine = [k % 4 != 3 for k in range(n)]
-        data = self.batch(step, fine)
+        data = make_batch(self.pool, step, fine, self.settings)
         edge, half = self.config.network.coarse, self.config.network.size // 2
         noises = {
             "start": self.normal(2 * n, 1, edge, edge, edge),

@@ -1,7 +1,11 @@
 """Networks and diffusions small enough for tests; import them from `small`."""
 
-from dispr.diffusion.config import DiffusionConfig
+import dataclasses
+
 from dispr.network.config import CascadeConfig
+from dispr.training.presets import get_preset
+
+FAST = get_preset("fast").model
 
 CASCADE = CascadeConfig(
     coarse=8,
@@ -15,13 +19,6 @@ CASCADE = CascadeConfig(
 )
 """A cascade that sees the section alone, or with `planes=True` further known planes too."""
 
-OCCUPANCY = DiffusionConfig(
-    steps=50,
-    prediction="occupancy",
-    variance="fixed-small",
-    loss="cross-entropy",
-    low=-0.3,
-    high=0.3,
-    clip=False,
-)
+assert FAST.diffusion is not None
+OCCUPANCY = dataclasses.replace(FAST.diffusion, steps=50)
 """A diffusion of the coarse volume of a cascade."""

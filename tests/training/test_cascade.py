@@ -5,9 +5,8 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from small import CASCADE
+from small import CASCADE, OCCUPANCY
 
-from dispr.diffusion.config import DiffusionConfig
 from dispr.diffusion.objective import overlap_loss
 from dispr.diffusion.process import Process
 from dispr.network.cascade import Cascade, GivenCells
@@ -19,17 +18,7 @@ T = torch.tensor([4, 24, 0])
 
 @pytest.fixture
 def process():
-    return Process(
-        DiffusionConfig(
-            steps=STEPS,
-            prediction="occupancy",
-            variance="fixed-small",
-            loss="cross-entropy",
-            low=-0.3,
-            high=0.3,
-            clip=False,
-        )
-    )
+    return Process(dataclasses.replace(OCCUPANCY, steps=STEPS))
 
 
 @pytest.fixture

@@ -161,14 +161,14 @@ class DeviceDrawer:
         sections = [section for section, _ in asked]
         network = self.config.network
         alone = not any(section.planes for section in sections)
-        held = network.planes and (alone or network.sees_planes)  # the network has kept them
-        if not held and alone and self.on_gpu:
-            held = True
+        kept = network.planes and (alone or network.sees_planes)  # by the network
+        if not kept and alone and self.on_gpu:
+            kept = True
             if network.keeps_section:
                 masks = to_device(_stacked(sections, "mask"), self.device) > 127
                 shapes = hold_section(shapes, masks, self._depths)
         takes = _take(shapes), _take(drawn) if grey else None
-        return lambda: Drawn(takes[0](), held, takes[1] and takes[1]())
+        return lambda: Drawn(takes[0](), kept, takes[1] and takes[1]())
 
     def in_precision(self, precision: str) -> DeviceDrawer:
         """Give one of the same network that computes in another precision."""

@@ -152,13 +152,12 @@ def known_of(mask: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _chosen(obj: Tensor, stream: torch.Generator, section_only: bool) -> Tensor:
-    if section_only:
-        chosen = torch.zeros(len(obj), dtype=torch.bool)
-        chosen[SECTION] = True
-        return chosen
-    draws = torch.rand(DRAWS, generator=stream).tolist()
+    numbers = [SECTION]
+    if not section_only:
+        draws = torch.rand(DRAWS, generator=stream).tolist()
+        numbers = choose_planes(*extent(obj > 127), len(obj), draws)
     chosen = torch.zeros(len(obj), dtype=torch.bool)
-    chosen[choose_planes(*extent(obj > 127), len(obj), draws)] = True
+    chosen[numbers] = True
     return chosen
 
 
