@@ -40,6 +40,7 @@ COUNTS = (1, 2, 3, 5, 9)
 @click.option("--weights", type=click.Path(path_type=Path), default=None)
 @click.option("--precision", default="fp32", show_default=True)
 @click.option("--device", default="auto", show_default=True)
+@click.option("--steps", default=None, help="Steps to draw in. Default: those of the model.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--unseen", "new", is_flag=True, help="Leave out cells that the model has seen.")
 @click.option("--moved", is_flag=True, help="Score shapes that are only moved to planes, too.")
@@ -51,6 +52,7 @@ def main(
     weights: Path | None,
     precision: str,
     device: str,
+    steps: str | None,
     seed: int,
     new: bool,
     moved: bool,
@@ -65,7 +67,7 @@ def main(
         raise FileError(f"{data} contains no cells.")
     images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
     truths = [binarise(cell.obj) for cell in cells]
-    settings = PredictionSettings(seed=seed)
+    settings = PredictionSettings(seed=seed, steps=steps)
     rows = []
     with Bars() as bars:
         advance = bars.counter("Scoring", len(cells) * (2 * len(COUNTS) + moved))

@@ -197,10 +197,37 @@ def test_planes_beside_a_known_one_follow_it():
 
 def test_between_two_known_planes_the_shape_goes_from_one_to_the_other():
     rod = np.broadcast_to(disc(14), (64, 64, 64))
-    held = hold_planes(rod, {32: disc(14), 48: disc(20), 63: disc(0)})
+    held = hold_planes(rod, {4: disc(14), 32: disc(14), 48: disc(20), 63: disc(0)})
     assert radii(held)[32:49] == pytest.approx(np.linspace(14, 20, 17), abs=0.35)
     assert not held[63].any()
     assert (held[:32] == rod[:32]).all()
+
+
+def test_planes_beyond_the_last_known_one_follow_it_further():
+    rod = np.broadcast_to(disc(14), (64, 64, 64))
+    held = hold_planes(rod, {26: disc(14), 32: disc(14), 36: disc(18)})
+    moved = radii(held) - radii(rod)
+    assert moved[36:61] == pytest.approx(np.linspace(4, 0, 25), abs=0.35)
+    assert (held[:32] == rod[:32]).all()
+
+
+def test_a_shape_is_not_prolonged_far_beyond_its_end():
+    body = np.broadcast_to(disc(14), (64, 64, 64)).copy()
+    body[44:] = False
+    held = hold_planes(body, {20: disc(14), 32: disc(14), 46: disc(12)})
+    assert held[46:50].any(axis=(1, 2)).all()
+    assert not held[51:].any()
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_where_one_half_is_larger_than_drawn_the_other_is_smaller(side):
+    rod = np.broadcast_to(disc(14), (64, 64, 64))
+    moved = radii(hold_planes(rod, {32: disc(14), 32 + 8 * side: disc(18)})) - radii(rod)
+    heights = 32 + side * np.arange(31)
+    assert moved[heights[:9]] == pytest.approx(np.linspace(0, 4, 9), abs=0.35)
+    assert moved[heights[8:]] == pytest.approx(4 * (1 - np.arange(23) / 24), abs=0.35)
+    share = 0.7 * (1 - np.arange(31) / 24).clip(0)
+    assert moved[64 - heights] == pytest.approx(-moved[heights] * share, abs=0.35)
 
 
 def test_a_shape_that_has_its_planes_stays_as_it_is():

@@ -31,7 +31,7 @@ def test_what_is_shipped_covers_further_planes(found):
     halves = []
     for distance in (*DISTANCES, None):
         its = found.given(distance)
-        assert its.cells >= 56  # a small cell may have no planes so close together
+        assert its.cells >= 55  # a small cell may have no planes so close together
         assert [set(rules) for rules in its.rules.values()] == [NAMES] * 4
         # Half of the interval of the logarithm, where the samples differ as is usual with planes.
         halves.append(np.diff(its.rules[5]["volume"].interval([19800, 19900, 20000, 20100, 20200])))

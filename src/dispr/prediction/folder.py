@@ -32,7 +32,7 @@ from dispr.progress import SILENT, Progress
 from dispr.records import changes, taken_up
 from dispr.shards import Shard, names_record
 
-DRAWING = 2
+DRAWING = 3
 """Raised when a version draws other shapes from the same settings and inputs."""
 
 MISSING = {"drawing": 1, "store": "files"}

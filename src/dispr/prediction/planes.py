@@ -24,6 +24,13 @@ DEPTH = 8.0
 REACH = 10
 """Planes beyond the last known one that follow it."""
 
+FAR_REACH = 24
+"""The same where other planes than the section are known, and the shape was drawn."""
+
+OPPOSITE = 0.7
+"""Share by which planes next to the section, on its side without a further known plane, are moved
+against their mirror images; it fades over `FAR_REACH` planes."""
+
 Planes = Mapping[int, np.ndarray]
 """Masks of a cell, (64, 64) uint8, by the numbers of their planes."""
 
@@ -84,7 +91,13 @@ def hold_planes(shape: np.ndarray, planes: Planes, depths: np.ndarray | None = N
     In each known plane the outline is moved from where it was drawn to where it is known to be:
     to the signed distance of a pixel from the outline, at most `DEPTH`, the difference between the
     two is added. Between two known planes the difference changes linearly from one to the other,
-    beyond the last it fades over `REACH` planes.
+    beyond the last it fades over `REACH` planes. If other planes than the section are known, it
+    fades over `FAR_REACH` in the planes that the drawn shape reaches.
+
+    A section does not tell which half of its cell is the larger: where one half turns out larger
+    than it was drawn, the other is smaller, most often. If all further planes are on one side of
+    the section, the other side is thus moved by what its mirror image is moved, the opposite way,
+    times `OPPOSITE` at the section and ever less away from it.
 
     Parameters
     ----------
@@ -102,23 +115,45 @@ def hold_planes(shape: np.ndarray, planes: Planes, depths: np.ndarray | None = N
     """
     known = {number: _inside(planes[number]) for number in sorted(planes)}
     numbers = list(known)
-    part = slice(max(numbers[0] - REACH, 0), numbers[-1] + REACH + 1)
+    further = numbers != [SECTION]
+    farthest = FAR_REACH if further else REACH
+    first, last = numbers[0] - farthest, numbers[-1] + farthest
+    opposite = further and SECTION in (numbers[0], numbers[-1])
+    if opposite:
+        first, last = min(first, 2 * SECTION - last), max(last, 2 * SECTION - first)
+    part = slice(max(first, 0), last + 1)
     near = outline_depths(shape[part]) if depths is None else depths[part]
     moves = dict(zip(numbers, outline_depths(np.stack(list(known.values()))), strict=True))
     for number in numbers:
         moves[number] -= near[number - part.start]
     held = shape.copy()
     for z, depth in enumerate(near, part.start):
-        below = [number for number in numbers if number <= z][-1:]
-        above = [number for number in numbers if number >= z][:1]
-        if below and above:
-            share = (z - below[0]) / max(above[0] - below[0], 1)
-            move = moves[below[0]] * (1 - share) + moves[above[0]] * share
-        else:
-            last = (below or above)[0]
-            move = moves[last] * (1 - abs(z - last) / REACH)
-        held[z] = known[z] if z in known else depth + move > 0
+        if z in known:
+            held[z] = known[z]
+            continue
+        reach = FAR_REACH if further and shape[z].any() else REACH
+        move = _move(z, moves, reach)
+        if opposite and (z < SECTION) == (numbers[0] == SECTION):
+            share = OPPOSITE * _left(z - SECTION, FAR_REACH)
+            move = move - share * _move(2 * SECTION - z, moves, reach)
+        held[z] = depth + move > 0
     return held
+
+
+def _move(z: int, moves: Mapping[int, np.ndarray], reach: int) -> np.ndarray:
+    """Give the difference that is added in a plane, from those of the known planes, in order."""
+    below = [number for number in moves if number <= z][-1:]
+    above = [number for number in moves if number >= z][:1]
+    if below and above:
+        share = (z - below[0]) / max(above[0] - below[0], 1)
+        return moves[below[0]] * (1 - share) + moves[above[0]] * share
+    last = (below or above)[0]
+    return moves[last] * _left(z - last, reach)
+
+
+def _left(away: int, reach: int) -> float:
+    """Give the share of a difference that is left so many planes away."""
+    return max(0.0, 1 - abs(away) / reach)
 
 
 def _inside(mask: np.ndarray) -> np.ndarray:

@@ -60,15 +60,14 @@ function drawContour(canvas, valueOf, level, colour) {
 }
 
 /** Draw a bar of a round length, if the size of the voxels is known. */
-function drawScaleBar(canvas, { edge, unit }) {
-  if (edge === null) return;
+function drawScaleBar(canvas, cell) {
+  if (cell.edge === null) return;
   const context = canvas.getContext("2d");
-  const length = roundLength((N * edge) / 3);
-  const width = (length / edge) * (canvas.width / N);
+  const { length, width } = scaleBar(cell, canvas.width / N, canvas.width / 3);
   context.fillStyle = "#fff";
   context.fillRect(10, canvas.height - 14, width, 4);
   context.font = "600 13px system-ui, sans-serif";
-  context.fillText(`${number(length)} ${unit}`, 10, canvas.height - 20);
+  context.fillText(`${number(length)} ${lengthUnit(cell)}`, 10, canvas.height - 20);
 }
 
 /** The section that was imaged, with the outline of its mask. */
