@@ -141,3 +141,38 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(given, policy):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == str(policy)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals between processes")
+@pytest.mark.parametrize("early", ["_interrupt", "_leave"])
+def test_a_third_ctrl_c_leaves_no_traceback(early):
+    """One ends the command, one comes as handlers are set, and one as Python itself ends."""
+    code = f"""
+import atexit, os, signal, sys
+import click
+from dispr.cli import main
+
+def again():
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+
+handlers, comes = main._on_signals, [True]
+
+def set_handlers(handler):
+    if handler is main.{early} and comes:
+        comes.clear()
+        raise KeyboardInterrupt
+    handlers(handler)
+
+main._on_signals = set_handlers
+atexit.register(again)
+
+@click.command()
+def command():
+    raise KeyboardInterrupt
+
+main.run(command)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (130, "Stopped; finished files are kept.")

@@ -101,13 +101,14 @@ def run(command: click.Command, name: str | None = None) -> NoReturn:
     is done or given up, both end the program at once.
     """
     try:
-        _on_signals(_interrupt)
         try:
+            _on_signals(_interrupt)
             with warnings_as_lines():
                 code = command.main(prog_name=name, standalone_mode=False) or 0
         finally:
             _on_signals(_leave)
     except (click.Abort, KeyboardInterrupt):
+        _on_signals(_leave)  # again: a second Ctrl-C may have come before
         _end_processes()
         _end(STOPPED, 130)
     except click.ClickException as error:
