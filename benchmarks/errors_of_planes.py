@@ -14,17 +14,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+from drawn_cells import draw_cells
 from tabulate import tabulate
 
 import dispr
 from dispr.cells.arrays import SECTION, SIZE
-from dispr.cells.folder import find_cells
-from dispr.cells.read import read_cell
 from dispr.cli.main import run
-from dispr.prediction.calibrate import unseen
 from dispr.prediction.planes import DEPTH, outline_depths
-from dispr.prediction.settings import PredictionSettings
-from dispr.scores.shape import binarise
 
 HEIGHTS = (4, 8, 12)
 FARTHER = (4, 8, 12, 16)
@@ -32,21 +28,16 @@ FARTHER = (4, 8, 12, 16)
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--split", default="train", show_default=True, help="Part of the data.")
 @click.option("--weights", type=click.Path(path_type=Path), default=None)
-@click.option("--seed", default=0, show_default=True)
-def main(data: Path, split: str, weights: Path | None, seed: int) -> None:
+def main(data: Path, weights: Path | None) -> None:
     """Relate the errors of the planes of the cells of DATA."""
     model = dispr.load(weights, "cpu", "fp32")
-    files, _ = unseen(model, find_cells(data, split=split, need_obj=True))
-    cells = [read_cell(file) for file in files]
-    images, masks = (np.stack([getattr(c, kind) for c in cells]) for kind in ("image", "mask"))
+    cells, _ = draw_cells(model, data, simulated=0, seed=0, anew=False)
     products = np.zeros((SIZE, SIZE))
-    drawn = model.predict_each(images, masks, PredictionSettings(seed=seed))
-    for cell, prediction in zip(cells, drawn, strict=True):
-        truth = binarise(cell.obj)
+    for cell in cells:
+        truth = cell.truth.copy()
         truth[SECTION] = cell.mask > 127
-        products += mean_products(truth, prediction.samples)
+        products += mean_products(truth, cell.held([]))
     products /= len(cells)
     print(tabulate(rows(products), heads(), disable_numparse=True))
 

@@ -28,7 +28,7 @@ from tabulate import tabulate
 import dispr
 from dispr.cells.arrays import SECTION, SIZE
 from dispr.cli.main import run
-from dispr.prediction.planes import FAR_REACH, OPPOSITE
+from dispr.prediction.planes import FAR_REACH, move_of
 from dispr.scores.shape import iou
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -116,21 +116,9 @@ def chosen_by(held: np.ndarray, known: Sequence[int]) -> int:
 
 
 def following(z: int, known: Sequence[int]) -> np.ndarray:
-    """Give by how much each plane follows plane z, 0 to 1, as `hold_planes` moves them."""
-    planes = np.arange(SIZE)
-    share = (1 - np.abs(planes - z) / FAR_REACH).clip(0)
-    below, above = [k for k in known if k < z], [k for k in known if k > z]
-    if below:
-        share[:z] = ((planes[:z] - below[-1]) / (z - below[-1])).clip(0)
-    if above:
-        share[z:] = ((above[0] - planes[z:]) / (above[0] - z)).clip(0)
-    away = planes - SECTION
-    sides = {np.sign(k - SECTION) for k in (*known, z) if k != SECTION}
-    if len(sides) == 1:
-        other = np.sign(away) == -sides.pop()
-        left = OPPOSITE * (1 - np.abs(away) / FAR_REACH).clip(0)
-        share[other] -= (left * share[(SECTION - away) % SIZE])[other]
-    return share
+    """Give by how much each plane follows plane z, -1 to 1, as `hold_planes` moves them."""
+    moves = {number: float(number == z) for number in sorted({*known, z})}
+    return np.array([move_of(plane, moves, FAR_REACH) for plane in range(SIZE)])
 
 
 def compared(found: Sequence[Mapping[str, tuple[float, float]]]) -> str:

@@ -116,32 +116,44 @@ def hold_planes(shape: np.ndarray, planes: Planes, depths: np.ndarray | None = N
     known = {number: _inside(planes[number]) for number in sorted(planes)}
     numbers = list(known)
     further = numbers != [SECTION]
-    farthest = FAR_REACH if further else REACH
-    first, last = numbers[0] - farthest, numbers[-1] + farthest
-    opposite = further and SECTION in (numbers[0], numbers[-1])
-    if opposite:
-        first, last = min(first, 2 * SECTION - last), max(last, 2 * SECTION - first)
-    part = slice(max(first, 0), last + 1)
-    near = outline_depths(shape[part]) if depths is None else depths[part]
+    first, end = (0, len(shape)) if further else (SECTION - REACH, SECTION + REACH + 1)
+    near = outline_depths(shape[first:end]) if depths is None else depths[first:end]
     moves = dict(zip(numbers, outline_depths(np.stack(list(known.values()))), strict=True))
     for number in numbers:
-        moves[number] -= near[number - part.start]
+        moves[number] -= near[number - first]
     held = shape.copy()
-    for z, depth in enumerate(near, part.start):
+    for z, depth in enumerate(near, first):
         if z in known:
             held[z] = known[z]
             continue
         reach = FAR_REACH if further and shape[z].any() else REACH
-        move = _move(z, moves, reach)
-        if opposite and (z < SECTION) == (numbers[0] == SECTION):
-            share = OPPOSITE * _left(z - SECTION, FAR_REACH)
-            move = move - share * _move(2 * SECTION - z, moves, reach)
-        held[z] = depth + move > 0
+        held[z] = depth + move_of(z, moves, reach) > 0
     return held
 
 
-def _move(z: int, moves: Mapping[int, np.ndarray], reach: int) -> np.ndarray:
-    """Give the difference that is added in a plane, from those of the known planes, in order."""
+def move_of(z: int, moves: Mapping[int, Any], reach: int) -> Any:
+    """Give what is added to the depths of a plane, as `hold_planes` says.
+
+    Parameters
+    ----------
+    z : int
+        The plane.
+    moves : mapping of int to ndarray or float
+        What is added in the known planes, in the order of their numbers.
+    reach : int
+        Planes beyond the last known one that follow it.
+    """
+    first, last = min(moves), max(moves)
+    move = _beside(z, moves, reach)
+    opposite = first < last and SECTION in (first, last)
+    if opposite and (z < SECTION) == (first == SECTION):
+        share = OPPOSITE * _left(z - SECTION, FAR_REACH)
+        move = move - share * _beside(2 * SECTION - z, moves, reach)
+    return move
+
+
+def _beside(z: int, moves: Mapping[int, Any], reach: int) -> Any:
+    """Give what a plane takes from the nearest known planes below and above it."""
     below = [number for number in moves if number <= z][-1:]
     above = [number for number in moves if number >= z][:1]
     if below and above:
