@@ -13,6 +13,9 @@ gives a new refiner time to learn before the other parts of the network change b
 know; `--near` trains most at the noise of the sampler's two steps; and with `--last-step` the
 second part changes the last step and the refiner alone, for half of the arithmetic.
 
+With `--follower` there is one part: beside weights that stay as they are, the network is trained
+that lets their answers follow further known planes (`dispr.network.follower`).
+
 The state is saved every minute, and on Ctrl-C and SIGTERM. The same command goes on from it with
 what is left of the time; the simulated cells are made anew. No two runs end in the same weights:
 how many steps there are is a matter of speed. The script runs on a CPU too, in a tiny setting
@@ -122,8 +125,18 @@ class Clock:
         return time.monotonic() - self._began
 
 
+FOLLOWER_CHANNELS = 32
+"""Channels of the follower."""
+
+SETS = 2
+"""Sets of planes of each cell that the follower is trained on."""
+
+
 def make_batch(pool: Pool, step: int, exact: list[bool], settings: Settings) -> dict:
-    """Draw and vary cells: condition, occupancy and known planes, on the device."""
+    """Draw and vary cells: condition, occupancy and known planes, on the device.
+
+    For the follower there are `SETS` sets of known planes, one after the other.
+    """
     seed, size = settings.seed, len(exact)
     rng = np.random.default_rng([seed, step])
     cells = pool.choose(size, settings.share, rng)
@@ -131,18 +144,21 @@ def make_batch(pool: Pool, step: int, exact: list[bool], settings: Settings) -> 
     image, mask, obj = (store[rows].float() for store in (pool.image, pool.mask, pool.obj))
     streams = [generator("gpu", seed, step, k) for k in range(size)]
     image, mask, obj = augment(image, mask, obj, AUGMENT, streams, exact)
-    chosen = np.zeros((size, obj.shape[1]), bool)
-    draws = rng.random((size, DRAWS))
-    for k, cell in enumerate(cells):
-        extent = pool.extent[cell]
-        numbers = (
-            [SECTION] if settings.section_only else choose_planes(*extent, obj.shape[1], draws[k])
-        )
+    sets = SETS if settings.follower else 1
+    chosen = np.zeros((sets * size, obj.shape[1]), bool)
+    draws = rng.random((sets * size, DRAWS))
+    if settings.follower:  # always further planes, and mostly few
+        draws[:, 0] = 1 - draws[:, 0] / 2
+        draws[:, 1] **= 2
+    for k, draw in enumerate(draws):
+        extent = pool.extent[cells[k % size]]
+        numbers = [SECTION] if settings.section_only else choose_planes(*extent, obj.shape[1], draw)
         chosen[k, numbers] = True
     target = occupancy(obj)
     shape = (target[:, 0] > 0.5).float()
     shape[:, SECTION] = (mask > 127).float()
-    known = known_planes(shape, torch.from_numpy(chosen).to(pool.device, non_blocking=True))
+    planes = torch.from_numpy(chosen).to(pool.device, non_blocking=True)
+    known = known_planes(shape.repeat(sets, 1, 1, 1), planes)
     return {"condition": condition_tensor(image, mask), "target": target, "known": known}
 
 
@@ -175,17 +191,34 @@ class Diffusion(nn.Module):
         network, config = self.network, self.network.config
         given = network.given(batch["condition"], None, batch["known"])
         coarse = torch.nn.functional.avg_pool3d(batch["target"], config.factor)
-        shape = (-1, 1, 1, 1, 1)
-        x0 = self.process.encode(coarse)
-        x_t = self.signal[t].view(shape) * x0 + self.spread[t].view(shape) * noise
-        denoised = cross_entropy(given(x_t, t), coarse).mean()
+        denoised = cross_entropy(given(self.noisy(coarse, t, noise), t), coarse).mean()
         n = len(grain)
         rows = slice(0, n)
         width = config.refine_noise * (t[rows].float() + 1) / len(self.signal)
-        noisy = coarse[rows] + width.view(shape) * noise[rows]
+        noisy = coarse[rows] + width.view(-1, 1, 1, 1, 1) * noise[rows]
         logit = network.refiner(noisy, given.features.rows(rows), batch["known"][rows], grain)
         refined = overlap_loss(logit, batch["target"][rows])["loss"].mean()
         return {"loss": denoised + refined, "coarse": denoised, "refined": refined}
+
+    def noisy(self, coarse: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Give x_t of coarse occupancies at the steps t."""
+        shape = (-1, 1, 1, 1, 1)
+        x0 = self.process.encode(coarse)
+        return self.signal[t].view(shape) * x0 + self.spread[t].view(shape) * noise
+
+    def follow(self, batch: dict, t: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """Give the follower's loss, and that of the answers which it corrects."""
+        network, known = self.network, batch["known"]
+        coarse = torch.nn.functional.avg_pool3d(batch["target"], network.config.factor)
+        x_t = self.noisy(coarse, t, noise)
+        with torch.no_grad():
+            given = network.given(batch["condition"])
+            logit = given(x_t, t)
+        rows = torch.arange(len(known), device=t.device) % len(t)
+        seen = given.features.rows(rows)
+        answer = network.follower(logit[rows], x_t[rows], t[rows], seen, known)
+        loss = cross_entropy(answer, coarse[rows]).mean()
+        return {"loss": loss, "before": cross_entropy(logit, coarse).mean()}
 
 
 def scores(
@@ -272,6 +305,7 @@ class Settings:
     near: float
     last_step: bool
     section_only: bool
+    follower: bool
     batch: int
     lr: float
     second_lr: float
@@ -348,14 +382,22 @@ class Training:
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(settings.seed)
         self.config = get_preset("fast").model
-        changed = {"section_only": settings.section_only, **(TINY if tiny else {})}
-        network = dataclasses.replace(self.config.network, **changed)
+        network = dataclasses.replace(
+            self.config.network,
+            section_only=settings.section_only or settings.follower,
+            follower_channels=FOLLOWER_CHANNELS if settings.follower else 0,
+            **(TINY if tiny else {}),
+        )
         self.config = dataclasses.replace(self.config, network=network)
-        network = dataclasses.replace(self.config.network, dropout=settings.dropout)
+        dropout = 0.0 if settings.follower else settings.dropout
+        network = dataclasses.replace(self.config.network, dropout=dropout)
         self.network = build_network(dataclasses.replace(self.config, network=network))
         self.network = self.network.to(self.device)
         if initial:
             begin(self.network, initial)
+        if settings.follower:
+            self.network.requires_grad_(False)
+            self.network.follower.requires_grad_(True)
         self.judged = build_network(self.config).to(self.device).eval()
         if self.cuda:
             channels_last(self.network)
@@ -381,7 +423,7 @@ class Training:
         settings = self.settings
         self.average = MovingAverage(self.network, 0.999, warmup=True)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
+            [part for part in self.network.parameters() if part.requires_grad],
             lr=settings.lr,
             weight_decay=0.02,
             fused=self.cuda,
@@ -485,6 +527,15 @@ class Training:
         with autocast(self.device, self.precision):
             return self.diffusion(data, t, noise, grain)
 
+    def follower_step(self, step: int) -> dict[str, Tensor]:
+        """Give the loss of the follower."""
+        batch, edge = self.settings.batch, self.config.network.coarse
+        exact = [k < batch // 2 for k in range(batch)]
+        data = make_batch(self.pool, step, exact, self.settings)
+        t, noise = self.times(batch), self.normal(batch, 1, edge, edge, edge)
+        with autocast(self.device, self.precision):
+            return self.diffusion.follow(data, t, noise)
+
     def second_step(self, step: int) -> dict[str, Tensor]:
         """Give the energy score of two draws of each cell."""
         settings, n = self.settings, self.settings.batch // 2
@@ -560,6 +611,21 @@ class Training:
             return False
         self.note(part="first", steps=self.step, samples=self.step * settings.batch)
         self.keep("first")
+        self.evaluate(*self.planes)
+        return True
+
+    def train_follower(self, stop: Stop) -> bool:
+        """Train the follower; whether it came to its end."""
+        settings = self.settings
+
+        def rate(done: float) -> float:
+            falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
+            return settings.lr * min(1, (self.step + 1) / 200) * falling
+
+        if not self._train(self.follower_step, rate, self.clock.seconds - LAST, stop):
+            return False
+        self.note(part="follower", steps=self.step, samples=self.step * settings.batch * SETS)
+        self.keep("follower")
         self.evaluate(*self.planes)
         return True
 
@@ -695,6 +761,7 @@ class Training:
 @click.option("--near", default=0.0, help="Share of samples near the sampler's diffusion steps.")
 @click.option("--last-step", is_flag=True, help="Second part: train the sampler's last step alone.")
 @click.option("--section-only", is_flag=True, help="Train on the section alone.")
+@click.option("--follower", is_flag=True, help="Train the follower alone, beside --init.")
 @click.option("--batch", default=96, help="Cells a step; half as many in the second part.")
 @click.option("--lr", default=5e-4, help="Of the first part, at its beginning.")
 @click.option("--second-lr", default=2e-4, help="Of the second part, at its beginning.")
@@ -723,6 +790,8 @@ def main(
     if options["tiny"]:
         options |= {"batch": 2, "simulated": 2}
         workers = 1
+    if options["follower"] and not initial:
+        raise ConfigError("--follower needs the weights beside which it is trained; give --init.")
     weights = load_weights(initial) if initial else None
     start = start_of(weights)
     began_with = f"{start['weights']} ({start['sha256'][:8]})" if start else ""
@@ -760,9 +829,14 @@ def main(
     if state:
         training.restore(state)
     else:
-        training.go_on("refiner" if settings.refiner_share else "first")
+        first = "refiner" if settings.refiner_share else "first"
+        training.go_on("follower" if settings.follower else first)
     with Stop() as stop:
         finished = True
+        if training.part == "follower":
+            finished = training.train_follower(stop)
+            if finished:
+                training.go_on("done")
         if training.part == "refiner":
             finished = training.train_refiner(stop)
             if finished:

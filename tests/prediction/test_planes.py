@@ -139,6 +139,24 @@ def test_weights_that_are_given_the_section_only_are_moved_to_other_planes(cell)
     assert (held != alone).any()
 
 
+def test_a_follower_changes_the_shapes_of_cells_with_further_planes_alone(cell):
+    plain = dataclasses.replace(SMALL, section_only=True)
+    following = dataclasses.replace(plain, follower_channels=32)
+    model = random_model(dataclasses.replace(FAST, network=following))
+    state = model.network.state_dict()
+    network = build_network(dataclasses.replace(FAST, network=plain))
+    network.load_state_dict({name: state[name] for name in network.state_dict()})
+    other = Model(dataclasses.replace(FAST, network=network.config), network)
+    planes = {40: disc(9), 20: disc(12)}
+    images, masks = (np.stack([array, array.T.copy()]) for array in cell)
+    ours, beside = model.predict(images, masks, ensemble=2, planes=[planes, {}])
+    theirs, alone = other.predict(images, masks, ensemble=2, planes=[planes, {}])
+    assert (beside.samples == alone.samples).all()
+    assert (ours.samples != theirs.samples).any()
+    for number, plane in {32: cell[1], **planes}.items():
+        assert (ours.samples[:, number] == plane).all()
+
+
 @pytest.mark.parametrize("planes", [False, True], ids=["refiner", "leaner refiner"])
 def test_further_planes_guide_what_is_drawn(cell, planes):
     """Each answer of the denoiser is moved by what the shape made of it lacks of the planes."""

@@ -61,6 +61,7 @@ def make(module, packed, tmp_path):
         near=0.0,
         last_step=False,
         section_only=False,
+        follower=False,
         batch=2,
         lr=1e-3,
         second_lr=1e-3,
@@ -230,3 +231,34 @@ def test_cells_of_an_earlier_packing_are_refused(module, packed, tmp_path):
             [str(tmp_path / "old.npz"), "-o", str(tmp_path / "run"), "--tiny"],
             standalone_mode=False,
         )
+
+
+def test_a_follower_is_trained_beside_weights_that_stay(make, tmp_path):
+    run = make("run", follower=True)
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    run.go_on("follower")
+    assert run.train_follower(Asked())
+    kept = load_weights(tmp_path / "run" / "follower.safetensors")
+    changed = {name for name, value in before.items() if (kept.state[name] != value.half()).any()}
+    assert changed
+    assert {name.split(".")[0] for name in changed} == {"follower"}
+    assert kept.config.network.sees_planes
+
+
+def test_a_follower_learns_from_further_planes_only(make, module):
+    run = make("run", follower=True)
+    batch = module["make_batch"](run.pool, 0, [True, False], run.settings)
+    planes = (batch["known"] >= 0).all(dim=(2)).all(dim=2)
+    assert len(planes) == 2 * len(batch["condition"])
+    assert planes[:, 32].all()
+    assert (planes.sum(1) > 1).all()
+    both = batch["known"].unflatten(0, (2, -1))
+    torch.testing.assert_close(both[0, :, 32], both[1, :, 32])
+    assert (both[0] != both[1]).any()
+
+
+def test_a_follower_needs_weights(monkeypatch, packed, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert call(monkeypatch, "train_fast.py", packed, "-o", out, "--follower", "--tiny") == 2
+    assert "give --init" in capsys.readouterr().err
+    assert not out.exists()

@@ -10,6 +10,7 @@ from small import CASCADE, OCCUPANCY
 from dispr.diffusion.objective import overlap_loss
 from dispr.diffusion.process import Process
 from dispr.network.cascade import Cascade, GivenCells
+from dispr.network.planes import section_planes
 from dispr.training.cascade import cascade_loss
 
 STEPS = 25
@@ -71,3 +72,22 @@ def test_no_sample_is_refined(cascade, process, batch):
     loss["loss"].sum().backward()
     gradients = [p.grad for p in cascade.refiner.parameters()]
     assert all(gradient is not None and not gradient.any() for gradient in gradients)
+
+
+@pytest.mark.parametrize("further", [False, True], ids=["section", "planes"])
+def test_each_parameter_of_a_cascade_with_a_follower_has_a_gradient(process, batch, further):
+    """As processes that share gradients need; the follower's is none where nothing is to follow."""
+    condition, target, noise = batch
+    config = dataclasses.replace(CASCADE, planes=True, section_only=True, follower_channels=32)
+    cascade = Cascade(config)
+    torch.nn.init.normal_(cascade.follower.unet.out[2].weight)
+    known = section_planes(condition[:, 0], 64)
+    if further:
+        known[0, 40] = 1
+    some = torch.tensor([True, False, True])
+    grain = torch.zeros(2, *cascade.refiner.grain_shape)
+    loss = cascade_loss(cascade, process, condition, target, T, noise, some, known, grain)
+    loss["loss"].sum().backward()
+    assert all(parameter.grad is not None for parameter in cascade.parameters())
+    followed = [value.grad for name, value in cascade.named_parameters() if "follower" in name]
+    assert any(gradient.any() for gradient in followed) == further

@@ -94,8 +94,14 @@ def test_the_section_is_all_that_is_known_of_a_network_that_is_given_it_only(cel
     assert known.sum() == 12
 
 
-def test_the_section_is_known_of_all_and_more_of_some(cells):
-    batch = samples(cells, list(range(24)))
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"section_only": True, "follower_channels": 32}],
+    ids=["denoiser", "follower"],
+)
+def test_the_section_is_known_of_all_and_more_of_some(cells, changed):
+    network = dataclasses.replace(FAST.network, **changed)
+    batch = samples(cells, list(range(24)), model=dataclasses.replace(FAST, network=network))
     planes = (batch.known >= 0).all(dim=(2)).all(dim=2)
     assert planes[:, 32].all()
     count = planes.sum(1)

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dispr.network.config import CascadeConfig
+from dispr.network.follower import Follower
 from dispr.network.network import Given, Holds, Network
 from dispr.network.planes import coarse_channels, keep_known, section_planes
 from dispr.network.refiner import Features, PlaneRefiner, Refiner
@@ -39,6 +40,7 @@ class Cascade(Network):
         self.encoder = Encoder(config)
         self.denoiser = UNet(config.denoiser)
         self.refiner: nn.Module = PlaneRefiner(config) if config.planes else Refiner(config)
+        self.follower = Follower(config) if config.follower_channels else None
 
     def forward(self, condition: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """Encode the condition and denoise.
@@ -60,7 +62,7 @@ class Cascade(Network):
         return self.given(condition)(x_t, t)
 
     def parts(self) -> list[nn.Module]:
-        """List what can be compiled."""
+        """List what can be compiled: not the follower, which few cells need."""
         return [self.encoder, self.denoiser, self.refiner]
 
     def given(
@@ -78,9 +80,12 @@ class Cascade(Network):
             Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees
             them: by default the mask of the section.
         """
+        further = None
+        if self.config.section_only:
+            further, known = known, None
         if self.config.planes and known is None:
             known = section_planes(condition[:, 0], self.config.size)
-        return GivenCells(self, self.encoder(condition), known)
+        return GivenCells(self, self.encoder(condition), known, further)
 
 
 SURE = 1e-4
@@ -95,19 +100,29 @@ class GivenCells(Given):
     features : Features
         What the encoder says of them.
     known : Tensor or None
-        Their known planes, (N, size, size, size), for a network that sees them.
+        Their known planes, (N, size, size, size), that denoiser and refiner see.
+    further : Tensor or None
+        The same, and all others that are known, for the follower.
     draw_noise : float
         Standard deviation of the noise on the refiner's input when shapes are drawn.
     grain_shape : tuple of int or None
         Shape of the refiner's own noise of one sample, for a refiner that takes some.
     """
 
-    def __init__(self, cascade: Cascade, features: Features, known: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        cascade: Cascade,
+        features: Features,
+        known: Tensor | None = None,
+        further: Tensor | None = None,
+    ) -> None:
         self.features = features
         self.known = known
+        self.further = further
         self.draw_noise = cascade.config.draw_noise
         self.grain_shape: tuple[int, int, int, int] | None = None
         self._refine = cascade.refiner
+        self._follow = cascade.follower
         self._factor = cascade.config.factor
         self._holds: Holds | None = None
         condition = features.coarse
@@ -133,6 +148,8 @@ class GivenCells(Given):
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Answer for x_t at the steps t."""
         logit = super().__call__(x_t, t)
+        if self._follow is not None and self.further is not None:
+            logit = self._follow(logit, x_t, t, self.features, self.further)
         return logit if self._holds is None else self._moved(logit, self._holds)
 
     def _moved(self, logit: Tensor, holds: Holds) -> Tensor:

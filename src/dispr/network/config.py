@@ -172,9 +172,12 @@ class CascadeConfig(NetworkConfig):
         shapes then match them voxel by voxel. The refiner is then a smaller one with its own noise
         input (`dispr.network.refiner.PlaneRefiner`).
     section_only : bool
-        Of the known planes, give that of the section only. Others then guide what is drawn
+        Of the known planes, give them that of the section only. Others then guide what is drawn
         (`dispr.network.cascade.GivenCells.guided`), and drawn shapes are moved to them
         (`dispr.prediction.planes.hold_planes`).
+    follower_channels : int
+        With `section_only`: channels of the finest level of a network that corrects the answers of
+        the denoiser where other planes are known (`dispr.network.follower`); 0 for none.
     refiner_features, refiner_channels : int
         Channels of the smaller refiner on the coarse grid and at half resolution.
     """
@@ -194,6 +197,7 @@ class CascadeConfig(NetworkConfig):
     draw_noise: float = 0.1
     planes: bool = False
     section_only: bool = False
+    follower_channels: int = 0
     refiner_features: int = 48
     refiner_channels: int = 24
 
@@ -223,10 +227,16 @@ class CascadeConfig(NetworkConfig):
             self.planes or not self.section_only,
             "section_only needs planes: without, the network is given no known plane.",
         )
+        require(
+            self.section_only or not self.follower_channels,
+            "follower_channels needs section_only: otherwise the denoiser sees all known planes.",
+        )
         for name in ("refine_noise", "draw_noise"):
             noise = getattr(self, name)
             require(noise >= 0, f"{name} must be 0 or more, not {noise}.")
         _ = self.denoiser  # checks the rest
+        if self.follower_channels:
+            _ = self.follower
 
     @property
     def factor(self) -> int:
@@ -247,6 +257,27 @@ class CascadeConfig(NetworkConfig):
             num_head_channels=self.num_head_channels,
             scale_shift_norm=True,
             dropout=self.dropout,
+            pooling="isotropic",
+            position=True,
+            convolve_coarse=True,
+        )
+
+    follower_features = 8
+    """Features of the cell that the follower sees."""
+
+    @property
+    def follower(self) -> UNetConfig:
+        """The network that corrects the answers of the denoiser by known planes."""
+        return UNetConfig(
+            size=self.coarse,
+            in_channels=self.follower_features + 2 * self.factor + 2,
+            out_channels=1,
+            channels=self.follower_channels,
+            channel_mult=(1, 2),
+            num_res_blocks=1,
+            attention_levels=(),
+            num_head_channels=self.follower_channels,
+            scale_shift_norm=True,
             pooling="isotropic",
             position=True,
             convolve_coarse=True,

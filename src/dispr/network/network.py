@@ -44,10 +44,13 @@ class NetworkConfig:
     """Number of class labels that it takes."""
 
     planes = False
-    """Whether it is given known planes: that of the section, and others unless `section_only`."""
+    """Whether it is given known planes: that of the section, and perhaps others."""
 
     section_only = False
-    """Whether it is given no other known plane than that of the section."""
+    """Whether its shapes contain no other known plane than that of the section."""
+
+    follower_channels = 0
+    """Channels of a follower (`dispr.network.follower`); 0 for none."""
 
     keeps_section = False
     """Whether its shapes hold the mask of the section, voxel by voxel."""
@@ -57,7 +60,12 @@ class NetworkConfig:
 
     @property
     def sees_planes(self) -> bool:
-        """Whether it sees known planes other than that of the section."""
+        """Whether it, or a follower beside it, sees known planes other than the section."""
+        return self.keeps_planes or self.follower_channels > 0
+
+    @property
+    def keeps_planes(self) -> bool:
+        """Whether its shapes contain all known planes, voxel by voxel."""
         return self.planes and not self.section_only
 
     @property

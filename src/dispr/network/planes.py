@@ -45,6 +45,11 @@ def section_planes(mask: Tensor, size: int) -> Tensor:
     return known
 
 
+def has_further(known: Tensor) -> Tensor:
+    """Say of which cells (N, Z, Y, X) other planes than the section are known, (N,) bool."""
+    return (known[:, :, 0, 0] >= 0).sum(1) > 1
+
+
 def keep_known(occupancy: Tensor, known: Tensor) -> Tensor:
     """Give a shape (N, Z, Y, X) the values that are known of it."""
     return torch.where(known >= 0, known.to(occupancy.dtype), occupancy)

@@ -49,7 +49,7 @@ def draw_occupancy(
         Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees them;
         by default the mask of the section alone.
     holds : Holds, optional
-        Further known planes, for one that does not see them: they guide what is drawn, and the
+        Further known planes, for one that does not keep them: they guide what is drawn, and the
         shapes are still to be moved to them (`dispr.prediction.planes.hold_planes`).
     on_step : callable, optional
         Called with N after each evaluation of the network; may raise to stop.

@@ -161,7 +161,7 @@ class DeviceDrawer:
         sections = [section for section, _ in asked]
         network = self.config.network
         alone = not any(section.planes for section in sections)
-        kept = network.planes and (alone or network.sees_planes)  # by the network
+        kept = network.planes and (alone or network.keeps_planes)  # by the network
         if not kept and alone and self.on_gpu:
             kept = True
             if network.keeps_section:
@@ -238,10 +238,11 @@ class DeviceDrawer:
         pair = (_stacked(sections, kind) for kind in ("image", "mask"))
         condition = condition_tensor(*(to_device(one, self.device) for one in pair))
         known = holds = None
-        if self.config.network.sees_planes:
-            known = known_volumes(condition, [section.planes for section in sections])
-        elif self.config.network.follows_planes and any(one.planes for one in sections):
-            holds = holds_of(sections, self.config, self.device)
+        if any(one.planes for one in sections):
+            if self.config.network.sees_planes:
+                known = known_volumes(condition, [section.planes for section in sections])
+            if self.config.network.follows_planes and not self.config.network.keeps_planes:
+                holds = holds_of(sections, self.config, self.device)
         with autocast(self.device, self.precision):
             return draw_occupancy(
                 network,

@@ -109,7 +109,7 @@ def make_samples(
     if model.network.planes:
         chosen = torch.stack(
             [
-                _chosen(shape, generator("planes", seed, number), model.network.section_only)
+                _chosen(shape, generator("planes", seed, number), model.network.sees_planes)
                 for shape, number in zip(batch["obj"], numbers, strict=True)
             ]
         )
@@ -151,9 +151,9 @@ def known_of(mask: Tensor, target: Tensor, chosen: Tensor) -> Tensor:
     return known_planes(shape, chosen)
 
 
-def _chosen(obj: Tensor, stream: torch.Generator, section_only: bool) -> Tensor:
+def _chosen(obj: Tensor, stream: torch.Generator, further: bool) -> Tensor:
     numbers = [SECTION]
-    if not section_only:
+    if further:
         draws = torch.rand(DRAWS, generator=stream).tolist()
         numbers = choose_planes(*extent(obj > 127), len(obj), draws)
     chosen = torch.zeros(len(obj), dtype=torch.bool)
