@@ -125,10 +125,10 @@ class Clock:
         return time.monotonic() - self._began
 
 
-FOLLOWER_CHANNELS = 32
+FOLLOWER_CHANNELS = 64
 """Channels of the follower."""
 
-SETS = 2
+SETS = 4
 """Sets of planes of each cell that the follower is trained on."""
 
 
@@ -327,6 +327,7 @@ TINY = {
     "fine_channels": 8,
     "channels": 32,
     "channel_mult": (1, 1),
+    "follower_channels": 32,
     "refiner_features": 8,
     "refiner_channels": 8,
 }
@@ -382,12 +383,12 @@ class Training:
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(settings.seed)
         self.config = get_preset("fast").model
-        network = dataclasses.replace(
-            self.config.network,
-            section_only=settings.section_only or settings.follower,
-            follower_channels=FOLLOWER_CHANNELS if settings.follower else 0,
-            **(TINY if tiny else {}),
-        )
+        widths = {"follower_channels": FOLLOWER_CHANNELS, **(TINY if tiny else {})}
+        if settings.follower:
+            widths["section_only"] = True
+        else:
+            widths |= {"section_only": settings.section_only, "follower_channels": 0}
+        network = dataclasses.replace(self.config.network, **widths)
         self.config = dataclasses.replace(self.config, network=network)
         dropout = 0.0 if settings.follower else settings.dropout
         network = dataclasses.replace(self.config.network, dropout=dropout)

@@ -249,12 +249,12 @@ def test_a_follower_learns_from_further_planes_only(make, module):
     run = make("run", follower=True)
     batch = module["make_batch"](run.pool, 0, [True, False], run.settings)
     planes = (batch["known"] >= 0).all(dim=(2)).all(dim=2)
-    assert len(planes) == 2 * len(batch["condition"])
+    assert len(planes) == module["SETS"] * len(batch["condition"])
     assert planes[:, 32].all()
     assert (planes.sum(1) > 1).all()
-    both = batch["known"].unflatten(0, (2, -1))
-    torch.testing.assert_close(both[0, :, 32], both[1, :, 32])
-    assert (both[0] != both[1]).any()
+    sets = batch["known"].unflatten(0, (module["SETS"], -1))
+    torch.testing.assert_close(sets[0, :, 32], sets[1, :, 32])
+    assert (sets[0] != sets[1]).any()
 
 
 def test_a_follower_needs_weights(monkeypatch, packed, tmp_path, capsys):

@@ -176,8 +176,8 @@ class CascadeConfig(NetworkConfig):
         (`dispr.network.cascade.GivenCells.guided`), and drawn shapes are moved to them
         (`dispr.prediction.planes.hold_planes`).
     follower_channels : int
-        With `section_only`: channels of the finest level of a network that corrects the answers of
-        the denoiser where other planes are known (`dispr.network.follower`); 0 for none.
+        With `section_only`: channels of a network that corrects the answers of the denoiser where
+        other planes are known (`dispr.network.follower`); 0 for none.
     refiner_features, refiner_channels : int
         Channels of the smaller refiner on the coarse grid and at half resolution.
     """
@@ -273,12 +273,13 @@ class CascadeConfig(NetworkConfig):
             in_channels=self.follower_features + 2 * self.factor + 2,
             out_channels=1,
             channels=self.follower_channels,
-            channel_mult=(1, 2),
+            channel_mult=(1,),
             num_res_blocks=1,
             attention_levels=(),
-            num_head_channels=self.follower_channels,
+            num_head_channels=32,
             scale_shift_norm=True,
             pooling="isotropic",
+            patch=2,
             position=True,
             convolve_coarse=True,
         )

@@ -13,11 +13,12 @@ from dispr.network.unet import UNet
 
 
 class Follower(nn.Module):
-    """A small 3D U-Net beside the denoiser, which corrects its answers.
+    """A small network beside the denoiser, which corrects its answers.
 
-    Its last layer begins at zero: without training the answers stay as they are. Those for cells
-    of which the section alone is known always do. It is thus trained beside a network that stays as
-    it was, as in ControlNet (Zhang et al., arXiv 2302.05543).
+    It works on cubes of 2 x 2 x 2 coarse voxels, with residual blocks and attention. Its last layer
+    begins at zero: without training the answers stay as they are. Those for cells of which the
+    section alone is known always do. It is thus trained beside a network that stays as it was, as
+    in ControlNet (Zhang et al., arXiv 2302.05543).
     """
 
     def __init__(self, config: CascadeConfig) -> None:
