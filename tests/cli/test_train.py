@@ -3,10 +3,13 @@ import dataclasses
 import pytest
 
 from dispr.cli.options import attribute_help
-from dispr.cli.train import change_preset
+from dispr.cli.train import begun_with, change_preset
 from dispr.cli.train import command as train
 from dispr.errors import ConfigError
+from dispr.model.config import to_dict
+from dispr.model.weights import Weights
 from dispr.network.registry import NETWORKS
+from dispr.training.checkpoint import save_checkpoint
 from dispr.training.config import TrainingConfig
 from dispr.training.presets import PRESETS
 
@@ -35,6 +38,20 @@ def test_options_reach_their_settings():
     assert recipe.model.network.num_classes == 6
     assert recipe.model.diffusion.schedule == "cosine"
     assert (recipe.model.target, recipe.model.sampling_steps) == ("any", "25")
+
+
+def test_a_run_has_the_network_of_the_weights_that_it_begins_with(tmp_path):
+    options = {"network_section_only": True, "network_follower_channels": 32, "network_features": 8}
+    model = change_preset(PRESETS["fast"], options).model
+    preset = begun_with(PRESETS["fast"], Weights(model, {}, {}), tmp_path)
+    assert preset == dataclasses.replace(PRESETS["fast"], model=model)
+    changed = change_preset(preset, {"network_features": 16}).model
+    assert changed.network == dataclasses.replace(model.network, features=16)
+    # Of weights that are gone, the run knows the network; there is none for another kind of preset.
+    save_checkpoint(tmp_path, {"settings": {"model": to_dict(model)}})
+    assert begun_with(PRESETS["fast"], "gone.safetensors", tmp_path) == preset
+    assert begun_with(PRESETS["paper"], "gone.safetensors", tmp_path) == PRESETS["paper"]
+    assert begun_with(PRESETS["fast"], None, tmp_path) == PRESETS["fast"]
 
 
 def test_network_follows_the_diffusion():

@@ -113,16 +113,16 @@ def command(data: Path, out: Path, preset: str, split: str, **options: Any) -> N
     from dispr.training.checkpoint import NAME as CHECKPOINT
     from dispr.training.trainer import Trainer
 
-    recipe = change_preset(get_preset(preset), options)
-    files = find_cells(data, split=training_split(data, split), need_obj=True)
-    extra = options["extra"]
-    more = find_cells(extra, split=training_split(extra, split), need_obj=True) if extra else ()
-    of_extra = {"extra_data": extra.resolve().name} if extra else {}
     init = options["init"]
     initial = None
     if init:
         gone = (out / CHECKPOINT).exists() and not init.exists()  # its name is enough then
         initial = init.name if gone else load_weights(init)
+    recipe = change_preset(begun_with(get_preset(preset), initial, out), options)
+    files = find_cells(data, split=training_split(data, split), need_obj=True)
+    extra = options["extra"]
+    more = find_cells(extra, split=training_split(extra, split), need_obj=True) if extra else ()
+    of_extra = {"extra_data": extra.resolve().name} if extra else {}
     trainer = Trainer(
         files,
         out,
@@ -233,6 +233,27 @@ def compared(trainer: Any, step: int) -> list[str]:
     most = trainer.training.validation_cells
     baselines = baseline_scores(trainer.cells, trainer.validation_cells, most)
     return verdict(scores, baselines, min(most, len(trainer.validation_cells)))
+
+
+def begun_with(preset: Preset, initial: Any, run: Path) -> Preset:
+    """Give a recipe the network of the weights that a run begins with, if it is of the same kind.
+
+    Where only the name of the weights is left, it is that of the run.
+    """
+    from dispr.model.config import KINDS, ModelConfig, from_dict
+    from dispr.training.checkpoint import load_checkpoint
+
+    if initial is None:
+        return preset
+    if isinstance(initial, str):
+        state = load_checkpoint(run)
+        assert state is not None
+        network = from_dict(ModelConfig, state["settings"]["model"], KINDS).network
+    else:
+        network = initial.config.network
+    if type(network) is not type(preset.model.network):
+        return preset
+    return dataclasses.replace(preset, model=dataclasses.replace(preset.model, network=network))
 
 
 def change_preset(preset: Preset, options: dict[str, Any]) -> Preset:
