@@ -28,12 +28,16 @@ def test_those_of_one_section_are_as_they_were_first_calibrated(found):
 
 def test_what_is_shipped_covers_further_planes(found):
     assert tuple(found.further) == DISTANCES
-    halves = []
+    widths = []
     for distance in (*DISTANCES, None):
         its = found.given(distance)
         assert its.cells >= 55  # a small cell may have no planes so close together
         assert [set(rules) for rules in its.rules.values()] == [NAMES] * 4
-        # Half of the interval of the logarithm, where the samples differ as is usual with planes.
-        halves.append(np.diff(its.rules[5]["volume"].interval([19800, 19900, 20000, 20100, 20200])))
+        value, true = its.pairs("volume")
+        error = np.nanmean(np.abs(np.log(value / true)))
+        # Where the samples differ by about the errors of these cells.
+        samples = 20000 * np.exp(error * np.array([-1.2, -0.6, 0, 0.6, 1.2]))
+        widths.append(np.diff(its.rules[5]["volume"].interval(samples)))
     # The more is known, the narrower they are.
-    assert max(halves[:3]) < 0.7 * halves[-1]
+    assert widths[0] < widths[1] < widths[2] < 0.5 * widths[-1]
+    assert max(widths[3:-1]) < widths[-1]
