@@ -129,7 +129,7 @@ def test_the_shipped_model_is_known(tmp_path):
     folder = write_record(tmp_path, shipped_weights()[0])
     found = read_predictions(folder)
     assert len([name for name in found.seen if not name.startswith("simulated")]) == 465
-    assert len(found.seen) == 465 + 800
+    assert len(found.seen) == 465 + 1200
     assert found.remarks == ("The model was also trained on 3000 simulated cells.",)
 
 
