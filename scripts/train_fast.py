@@ -215,8 +215,8 @@ class Diffusion(nn.Module):
             given = network.given(batch["condition"])
             logit = given(x_t, t)
         rows = torch.arange(len(known), device=t.device) % len(t)
-        seen = given.features.rows(rows)
-        answer = network.follower(logit[rows], x_t[rows], t[rows], seen, known)
+        follow = network.follower.given(given.features.rows(rows), known)
+        answer = follow(logit[rows], x_t[rows], t[rows])
         loss = cross_entropy(answer, coarse[rows]).mean()
         return {"loss": loss, "before": cross_entropy(logit, coarse).mean()}
 
@@ -295,6 +295,11 @@ def begin(network: nn.Module, weights: Weights) -> None:
             own[name].copy_(value)
 
 
+def falling(done: float, least: float) -> float:
+    """Give what falls from 1 to a least value as half a cosine, by the share that is done."""
+    return least + (1 - least) * 0.5 * (1 + math.cos(math.pi * done))
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What must be the same when a run is taken up."""
@@ -327,7 +332,6 @@ TINY = {
     "fine_channels": 8,
     "channels": 32,
     "channel_mult": (1, 1),
-    "follower_channels": 32,
     "refiner_features": 8,
     "refiner_channels": 8,
 }
@@ -383,12 +387,12 @@ class Training:
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(settings.seed)
         self.config = get_preset("fast").model
-        widths = {"follower_channels": FOLLOWER_CHANNELS, **(TINY if tiny else {})}
-        if settings.follower:
-            widths["section_only"] = True
-        else:
-            widths |= {"section_only": settings.section_only, "follower_channels": 0}
-        network = dataclasses.replace(self.config.network, **widths)
+        changed = {
+            "section_only": settings.section_only or settings.follower,
+            "follower_channels": FOLLOWER_CHANNELS if settings.follower else 0,
+            **(TINY if tiny else {}),
+        }
+        network = dataclasses.replace(self.config.network, **changed)
         self.config = dataclasses.replace(self.config, network=network)
         dropout = 0.0 if settings.follower else settings.dropout
         network = dataclasses.replace(self.config.network, dropout=dropout)
@@ -605,8 +609,7 @@ class Training:
         end = self.began + (clock.seconds - self.began) * settings.first_share
 
         def rate(done: float) -> float:
-            falling = 0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi * done))
-            return settings.lr * min(1, (self.step - self.base + 1) / 200) * falling
+            return settings.lr * min(1, (self.step - self.base + 1) / 200) * falling(done, 0.2)
 
         if not self._train(self.first_step, rate, end, stop):
             return False
@@ -620,8 +623,7 @@ class Training:
         settings = self.settings
 
         def rate(done: float) -> float:
-            falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
-            return settings.lr * min(1, (self.step + 1) / 200) * falling
+            return settings.lr * min(1, (self.step + 1) / 200) * falling(done, 0.02)
 
         if not self._train(self.follower_step, rate, self.clock.seconds - LAST, stop):
             return False

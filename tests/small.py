@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import torch
+
 from dispr.network.config import CascadeConfig
 from dispr.training.presets import get_preset
 
@@ -22,3 +24,11 @@ CASCADE = CascadeConfig(
 assert FAST.diffusion is not None
 OCCUPANCY = dataclasses.replace(FAST.diffusion, steps=50)
 """A diffusion of the coarse volume of a cascade."""
+
+
+def randomise(network):
+    """Give a network random parameters, so that no layer begins at zero; in evaluation mode."""
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network.eval()

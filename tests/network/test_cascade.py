@@ -3,20 +3,13 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from small import CASCADE
+from small import CASCADE, randomise
 
 from dispr.errors import ConfigError
 from dispr.network.cascade import Cascade
 from dispr.network.refiner import SHARPNESS
 
 SMALL = dataclasses.replace(CASCADE, size=32)
-
-
-def randomise(network):
-    torch.manual_seed(0)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return network.eval()
 
 
 @pytest.fixture

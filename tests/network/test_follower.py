@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from small import CASCADE
+from small import CASCADE, randomise
 
 from dispr.errors import ConfigError
 from dispr.network.cascade import Cascade
@@ -15,11 +15,7 @@ T = torch.tensor([3, 500])
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    made = Cascade(FOLLOWING)
-    for parameter in made.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return made.eval().requires_grad_(False)
+    return randomise(Cascade(FOLLOWING)).requires_grad_(False)
 
 
 @pytest.fixture

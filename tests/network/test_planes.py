@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from small import CASCADE
+from small import CASCADE, randomise
 
 from dispr.network.cascade import Cascade
 from dispr.network.planes import (
@@ -19,11 +19,7 @@ SMALL = dataclasses.replace(CASCADE, size=32, planes=True)
 
 @pytest.fixture
 def network():
-    torch.manual_seed(0)
-    network = Cascade(SMALL)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return network.eval()
+    return randomise(Cascade(SMALL))
 
 
 def test_section_is_the_middle_plane():

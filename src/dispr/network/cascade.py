@@ -80,12 +80,10 @@ class Cascade(Network):
             Known planes, (N, size, size, size) (`dispr.network.planes`), for a network that sees
             them: by default the mask of the section.
         """
-        further = None
-        if self.config.section_only:
-            further, known = known, None
-        if self.config.planes and known is None:
-            known = section_planes(condition[:, 0], self.config.size)
-        return GivenCells(self, self.encoder(condition), known, further)
+        seen = known
+        if self.config.planes and (known is None or self.config.section_only):
+            seen = section_planes(condition[:, 0], self.config.size)
+        return GivenCells(self, self.encoder(condition), seen, known)
 
 
 SURE = 1e-4
@@ -101,8 +99,6 @@ class GivenCells(Given):
         What the encoder says of them.
     known : Tensor or None
         Their known planes, (N, size, size, size), that denoiser and refiner see.
-    further : Tensor or None
-        The same, and all others that are known, for the follower.
     draw_noise : float
         Standard deviation of the noise on the refiner's input when shapes are drawn.
     grain_shape : tuple of int or None
@@ -118,11 +114,12 @@ class GivenCells(Given):
     ) -> None:
         self.features = features
         self.known = known
-        self.further = further
         self.draw_noise = cascade.config.draw_noise
         self.grain_shape: tuple[int, int, int, int] | None = None
         self._refine = cascade.refiner
-        self._follow = cascade.follower
+        self._follow = None
+        if cascade.follower is not None and further is not None:
+            self._follow = cascade.follower.given(features, further)
         self._factor = cascade.config.factor
         self._holds: Holds | None = None
         condition = features.coarse
@@ -148,8 +145,8 @@ class GivenCells(Given):
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Answer for x_t at the steps t."""
         logit = super().__call__(x_t, t)
-        if self._follow is not None and self.further is not None:
-            logit = self._follow(logit, x_t, t, self.features, self.further)
+        if self._follow is not None:
+            logit = self._follow(logit, x_t, t)
         return logit if self._holds is None else self._moved(logit, self._holds)
 
     def _moved(self, logit: Tensor, holds: Holds) -> Tensor:

@@ -268,20 +268,16 @@ class CascadeConfig(NetworkConfig):
     @property
     def follower(self) -> UNetConfig:
         """The network that corrects the answers of the denoiser by known planes."""
-        return UNetConfig(
-            size=self.coarse,
+        return replace(
+            self.denoiser,
             in_channels=self.follower_features + 2 * self.factor + 2,
-            out_channels=1,
             channels=self.follower_channels,
             channel_mult=(1,),
             num_res_blocks=1,
             attention_levels=(),
             num_head_channels=32,
-            scale_shift_norm=True,
-            pooling="isotropic",
+            dropout=0.0,
             patch=2,
-            position=True,
-            convolve_coarse=True,
         )
 
     keeps_section = True

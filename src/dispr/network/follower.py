@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -27,19 +29,13 @@ class Follower(nn.Module):
         self.section = nn.Conv2d(config.features, config.follower_features, 1)
         self.unet = UNet(config.follower)
 
-    def forward(
-        self, logit: Tensor, x_t: Tensor, t: Tensor, features: Features, known: Tensor
-    ) -> Tensor:
-        """Correct the logit of the coarse occupancy.
+    def given(
+        self, features: Features, known: Tensor
+    ) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        """Fix the cells; give what corrects answers for them, `(logit, x_t, t)` to the logit.
 
         Parameters
         ----------
-        logit : Tensor
-            Answer of the denoiser, (N, 1, coarse, coarse, coarse).
-        x_t : Tensor
-            What it answered for, (N, 1, coarse, coarse, coarse).
-        t : Tensor
-            Steps of the diffusion, (N,).
         features : Features
             Of the cells.
         known : Tensor
@@ -47,12 +43,19 @@ class Follower(nn.Module):
 
         Returns
         -------
-        Tensor
-            (N, 1, coarse, coarse, coarse), float32.
+        callable
+            From the answer of the denoiser and what it answered for, both
+            (N, 1, coarse, coarse, coarse), and the steps of the diffusion, (N,), to the corrected
+            logit of the coarse occupancy, (N, 1, coarse, coarse, coarse), float32.
         """
         planes = along_z(self.section(features.coarse), self.config.coarse)
         given = coarse_channels(known, self.config.factor).to(planes.dtype)
-        drawn = torch.tanh(logit / 2).to(planes.dtype)  # -1 to 1, as the known planes are
-        h = torch.cat([planes, given, drawn, x_t.to(planes.dtype)], dim=1)
+        condition = torch.cat([planes, given], dim=1)
         rows = has_further(known).view(-1, 1, 1, 1, 1)
-        return torch.where(rows, logit + self.unet(h, t), logit)
+
+        def correct(logit: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+            drawn = torch.tanh(logit / 2)  # -1 to 1, as the known planes are
+            h = torch.cat([condition, drawn.to(condition.dtype), x_t.to(condition.dtype)], dim=1)
+            return torch.where(rows, logit + self.unet(h, t), logit)
+
+        return correct
