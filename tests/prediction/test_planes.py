@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small import CASCADE
+from small import CASCADE, randomise
 from torch.nn.functional import avg_pool3d
 
 from dispr.cells.folder import find_cells
@@ -30,11 +30,7 @@ SMALL = dataclasses.replace(CASCADE, planes=True)
 
 
 def random_model(config: ModelConfig, about: dict | None = None) -> Model:
-    torch.manual_seed(0)
-    network = build_network(config)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return Model(config, network, about)
+    return Model(config, randomise(build_network(config)), about)
 
 
 @pytest.fixture(scope="module")
